@@ -1,0 +1,297 @@
+"""Step 2: read a labelled bag back as matrix notation.
+
+Labels are the nodes of a graph, matrices its edges, vectors loose ends. Reduce while anything fits:
+
+* a closed loop is a trace, or a diagonal when its label is still needed;
+* two factors on the same labels are an entry-by-entry product;
+* a summed label held by one factor is multiplied by ones;
+* a summed label held by exactly two factors is a matrix product, transposing as needed;
+* a vector on a label that others need too scales rows or columns.
+
+This is series-parallel reduction: it succeeds exactly for label graphs that have treewidth at most two once the outputs are
+joined, in any order of the factors (Theorem C of docs/how-it-works.md). Every step is an identity, so no order can be wrong;
+the order below is chosen to read well. Nothing is simplified here except powers of factors on identical labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from . import expr as ex
+from .errors import NoMatrixForm
+from .expr import Expr
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, opened
+from .sizes import UNIT, Shape
+
+Note = Callable[[str, Expr], None]
+
+
+def _silent(_why: str, _result: Expr) -> None:
+    return None
+
+
+def arrange(bag: Bag, shape: Shape, note: Note = _silent) -> Expr:
+    """The bag as a matrix expression of the given shape, whose axes are the bag's outputs, rows first.
+
+    Raises NoMatrixForm if there is none. ``note`` hears of every reduction.
+    """
+    if any(len(size) > 1 for size in shape) or len(bag.out) > 2:
+        raise NoMatrixForm(f"the derivative has {len(bag.out)} axes and no matrix form")
+    if not bag.terms:
+        return ex.zeros(shape)
+    column = ex.add(*(_Graph(t, bag.out, note).read() for t in bag.terms))
+    return ex.transpose(column) if shape[0] == UNIT != shape[1] else column
+
+
+class _Edge:
+    """A matrix between two labels, or a vector on one."""
+
+    __slots__ = ("expr", "labels")
+
+    def __init__(self, expr: Expr, labels: Labels) -> None:
+        self.expr, self.labels = expr, labels
+
+    def seen_from(self, label: Label) -> Expr:
+        """The expression with ``label`` on its rows."""
+        return self.expr if self.labels[0] is label else ex.transpose(self.expr)
+
+    def beyond(self, label: Label) -> Label:
+        return self.labels[1] if self.labels[0] is label else self.labels[0]
+
+
+class _Graph:
+    """The label graph of one term, reduced in place."""
+
+    def __init__(self, t: Term, out: Labels, note: Note) -> None:
+        flat = opened(t.factors)
+        self.coefficient = t.coefficient * flat.coefficient
+        self.note = note
+        self.joined = False  # the two outputs are one label: the answer is a diagonal matrix
+        self.scalars: list[Expr] = []
+        self.edges: list[_Edge] = []
+        self.out = out
+        factors = self._joined(list(flat.factors))
+        self._sort_in(factors)
+        self._merge_powers()
+
+    def _joined(self, factors: list[Factor]) -> list[Factor]:
+        """Wires make their two labels one."""
+        name: dict[Label, Label] = {}
+
+        def root(i: Label) -> Label:
+            while i in name:
+                i = name[i]
+            return i
+
+        for a, b in (f.labels for f in factors if is_wire(f)):
+            a, b = root(a), root(b)
+            if a is b:
+                continue
+            if a not in self.out:
+                name[a] = b
+            elif b not in self.out:
+                name[b] = a
+            else:
+                name[b] = a
+                self.joined = True
+        if self.joined:
+            self.out = (root(self.out[0]),)
+        return [Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f) or root(f.labels[0]) not in self.out]
+
+    def _sort_in(self, factors: list[Factor]) -> None:
+        held = {i for f in factors if not is_one(f) and not is_wire(f) for i in f.labels}
+        counted: set[Label] = set()
+        for f in sorted(factors, key=lambda f: f.expr.order):
+            if is_one(f) or is_wire(f):
+                label = f.labels[0]
+                if label not in held and label not in self.out and label not in counted:
+                    counted.add(label)  # ones on a label that nothing else holds: its length
+                    self.scalars.append(ex.size_number((label.size,)))
+            elif not f.labels:
+                self.scalars.append(f.expr)
+            elif len(f.labels) > 2 or any(len(size) > 1 for size in f.expr.shape_):
+                raise NoMatrixForm(f"{f.expr.head} has {len(f.labels)} axes")
+            else:
+                self._put(f.expr, f.labels)
+
+    def _put(self, e: Expr, labels: Labels) -> None:
+        """Add an edge; its scalar factors and its number go where they belong."""
+        k, e = ex.split(e)
+        self.coefficient *= k
+        if e.head == "times" and e.args[0].is_scalar:
+            self.scalars += (a for a in e.args if a.is_scalar)
+            e = ex.times(*(a for a in e.args if not a.is_scalar))
+        if not labels:
+            self.scalars.append(e)
+        else:
+            column = ex.transpose(e) if len(labels) == 1 and e.shape_[0] == UNIT else e
+            if column.head == "zeros":
+                self.coefficient = Fraction(0)
+            self.edges.append(_Edge(column, labels))
+
+    def _merge_powers(self) -> None:
+        """Powers of one base on identical labels merge: s^-1 .* s is 1."""
+        groups: dict[frozenset[Label], list[_Edge]] = {}
+        for edge in self.edges:
+            groups.setdefault(frozenset(edge.labels), []).append(edge)
+        for labels, group in groups.items():
+            if len(group) < 2 or len(labels) != len(group[0].labels):
+                continue
+            first = group[0].labels[0]
+            product = ex.times(*(e.seen_from(first) for e in group))
+            if product.count >= sum(e.expr.count for e in group):
+                continue
+            for edge in group:
+                self.edges.remove(edge)
+            if all(f.head == "ones" for f in (product.args if product.head == "times" else (product,)) if not f.is_scalar):
+                k, _ = ex.split(product)
+                self.coefficient *= k
+                self.scalars += (a for a in product.args if product.head == "times" and a.is_scalar and a.head != "num")
+                bare = [i for i in group[0].labels if i not in self.out and not self._ends(i)]
+                self.scalars += (ex.size_number((i.size,)) for i in bare)
+            else:
+                self._put(product, group[0].labels)
+
+    # ---- reductions ------------------------------------------------------------------------------------------------
+
+    def _ends(self, label: Label) -> int:
+        return sum(e.labels.count(label) for e in self.edges)
+
+    def _inner(self, label: Label, ends: int) -> bool:
+        return label not in self.out and self._ends(label) == ends
+
+    def _replace(self, old: list[_Edge], e: Expr, labels: Labels, why: str) -> bool:
+        for edge in old:
+            self.edges.remove(edge)
+        self.note(why, e)
+        self._put(e, labels)
+        return True
+
+    def read(self) -> Expr:
+        """Reduce as far as it goes, then write down what is left."""
+        while self.coefficient and any(step() for step in (self._loop, self._parallel, self._pendant, self._series, self._scale)):
+            pass
+        if not self.coefficient:
+            return ex.zeros(_shape_of(self.out if not self.joined else self.out * 2))
+        return self._written()
+
+    def _loop(self) -> bool:
+        for edge in self.edges:
+            if len(edge.labels) == 2 and edge.labels[0] is edge.labels[1]:
+                if self._inner(edge.labels[0], 2):
+                    return self._replace([edge], ex.call("tr", edge.expr), (), "close the cycle")
+                return self._replace([edge], ex.call("diagonal", edge.expr), edge.labels[:1], "take the diagonal")
+        return False
+
+    def _parallel(self) -> bool:
+        groups: dict[frozenset[Label], list[_Edge]] = {}
+        for edge in self.edges:
+            groups.setdefault(frozenset(edge.labels), []).append(edge)
+        for labels in sorted(groups, key=len):
+            group = groups[labels]
+            if len(group) > 1:
+                return self._join_vectors(group) if len(labels) == 1 else self._join_matrices(group)
+        return False
+
+    def _join_vectors(self, group: list[_Edge]) -> bool:
+        label = group[0].labels[0]
+        group.sort(key=lambda e: e.expr.order)
+        alone = self._inner(label, len(group))
+        if alone and len(group) == 2:
+            a, b = group
+            return self._replace(group, ex.matmul(ex.transpose(a.expr), b.expr), (), "both end the same axis: inner product")
+        some = group[:-1] if alone else group
+        return self._replace(some, ex.times(*(e.expr for e in some)), (label,), "same axis: entry by entry")
+
+    def _join_matrices(self, group: list[_Edge]) -> bool:
+        i, j = group[0].labels
+        group.sort(key=lambda e: e.expr.order)
+        if len(group) > 2:
+            some = group[:-1]
+            return self._replace(some, ex.times(*(e.seen_from(i) for e in some)), (i, j), "same axes: entry by entry")
+        a, b = (e.seen_from(i) for e in group)
+        closed_i, closed_j = self._inner(i, 2), self._inner(j, 2)
+        if closed_i and closed_j:
+            trace, total = ex.call("tr", ex.matmul(ex.transpose(a), b)), ex.call("sum", ex.times(a, b))
+            return self._replace(group, min(trace, total, key=lambda e: e.count), (), "close the cycle")
+        if closed_j:
+            return self._replace(group, ex.call("diagonal", ex.matmul(a, ex.transpose(b))), (i,), "product along one axis, diagonal along the other")
+        if closed_i:
+            return self._replace(group, ex.call("diagonal", ex.matmul(ex.transpose(a), b)), (j,), "product along one axis, diagonal along the other")
+        return self._replace(group, ex.times(a, b), (i, j), "same axes: entry by entry")
+
+    def _pendant(self) -> bool:
+        for edge in self.edges:
+            for label in edge.labels:
+                if self._inner(label, 1):
+                    if len(edge.labels) == 1:
+                        return self._replace([edge], ex.call("sum", edge.expr), (), "nothing else ends the axis: sum")
+                    rest = edge.beyond(label)
+                    return self._replace([edge], ex.matmul(edge.seen_from(rest), ex.ones(((label.size,), UNIT))), (rest,), "nothing else ends the axis: ones")
+        return False
+
+    def _series(self) -> bool:
+        for most in (3, 4):  # products with a vector first: they need no order of their own
+            for edge in self.edges:
+                for label in edge.labels:
+                    if self._inner(label, 2):
+                        other = next(e for e in self.edges if e is not edge and label in e.labels)
+                        if len(edge.labels) + len(other.labels) <= most:
+                            return self._multiply(edge, other, label)
+        return False
+
+    def _multiply(self, a: _Edge, b: _Edge, label: Label) -> bool:
+        if len(a.labels) == 1:
+            a, b = b, a
+        left, right = ex.transpose(a.seen_from(label)), b.seen_from(label)
+        labels = (a.beyond(label), *(() if len(b.labels) == 1 else (b.beyond(label),)))
+        return self._replace([a, b], ex.matmul(left, right), labels, "two factors share a summed axis: product")
+
+    def _scale(self) -> bool:
+        """A vector on a summed label that two or more matrices need scales the rows of one of them."""
+        for vector in self.edges:
+            label = vector.labels[0]
+            if len(vector.labels) == 1 and label not in self.out:
+                matrices = [e for e in self.edges if len(e.labels) == 2 and label in e.labels]
+                if matrices:
+                    m = min(matrices, key=lambda e: e.expr.order)
+                    scaled = ex.matmul(ex.call("diag", vector.expr), m.seen_from(label))
+                    return self._replace([vector, m], scaled, (label, m.beyond(label)), "a vector scales the rows")
+        return False
+
+    # ---- the end ---------------------------------------------------------------------------------------------------------
+
+    def _written(self) -> Expr:
+        matrices = [e for e in self.edges if len(e.labels) == 2]
+        vectors = {e.labels[0]: e.expr for e in self.edges if len(e.labels) == 1}
+        if len(matrices) > 1 or any(i not in self.out for e in self.edges for i in e.labels):
+            raise NoMatrixForm("no arrangement in matrix notation fits: the factors' axes form a graph of treewidth above two")
+        factor = ex.times(ex.num(self.coefficient), *self.scalars)
+        if self.joined:
+            (i,) = self.out
+            return ex.times(factor, ex.call("diag", vectors[i]) if i in vectors else ex.eye((i.size,)))
+        if not self.out:
+            return factor
+        sides = [vectors.get(i) for i in self.out]
+        if len(self.out) == 1:
+            return ex.times(factor, sides[0] if sides[0] is not None else ex.ones(_shape_of(self.out)))
+        left, right = sides
+        i, j = self.out
+        if not matrices:
+            a = left if left is not None else ex.ones(((i.size,), UNIT))
+            b = right if right is not None else ex.ones(((j.size,), UNIT))
+            return ex.times(factor, ex.matmul(a, ex.transpose(b)))
+        m = matrices[0].seen_from(i)
+        if left is not None and right is not None:
+            m = ex.times(ex.matmul(left, ex.transpose(right)), m)
+        elif left is not None:
+            m = ex.matmul(ex.call("diag", left), m)
+        elif right is not None:
+            m = ex.matmul(m, ex.call("diag", right))
+        return ex.times(factor, m)
+
+
+def _shape_of(out: Labels) -> Shape:
+    rows, cols = [*((i.size,) for i in out), UNIT, UNIT][:2]
+    return rows, cols

@@ -1,0 +1,140 @@
+"""The one table of functions: name, meaning, derivative, domain, LaTeX and code, one row each.
+
+Parser, shapes, chain, printers, code generators, help and tests all read this table; nothing else names a function.
+
+A row has one of three kinds of meaning:
+
+* ``derivative`` — an elementwise function; the scalar derivative in matcalc's own language, with elementwise operators so
+  that the same text serves scalars, vectors and matrices;
+* ``define`` — a structural function: what an entry of the result *is*, as a product of entries of the arguments, in labels
+  (``tr``: ``x[i,i]``). Its derivative is the cut: strike the argument out, its labels become outputs;
+* ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the arguments, ``y`` the result,
+  ``1[i]`` ones, ``I[i,j]`` the identity, and any other factor is an expression in matcalc's language followed by its labels.
+
+``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1`` is an axis of length one,
+``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
+A row without any of the three may be evaluated but not differentiated: it is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+INFINITY = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One function. ``{x}`` and ``{w}`` in the code columns stand for the arguments."""
+
+    name: str
+    doc: str
+    signature: str = "ij->ij"
+    derivative: str = ""
+    define: str = ""
+    rule: str = ""
+    numpy: str = ""
+    complex_safe: str | None = ""  # code whose complex step is right; "" means the numpy column, None means there is none
+    latex: str = ""
+    aliases: tuple[str, ...] = ()
+    square: bool = False
+    vector: bool = False  # takes a vector (or a scalar) only
+    domain: tuple[float, float] = (-INFINITY, INFINITY)
+    kinks: tuple[float, ...] = ()  # where an argument makes the function nonsmooth; the value used there is in the doc
+    transpose: str = ""  # "commutes": f(x') = f(x)'; "invariant": f(x') = f(x)
+    exact: str = ""  # definition by simpler functions, used by the exact check
+    parity: str = ""  # f(-x) from f(x): odd, even, reciprocal; or "logarithm": f(1/x) = -f(x)
+    hidden: bool = False  # used inside other rows only
+
+    @property
+    def elementwise(self) -> bool:
+        return self.signature == "ij->ij" and not self.rule and not self.define
+
+    @property
+    def arity(self) -> int:
+        return self.signature.split("->")[0].count(",") + 1
+
+
+def _entry(name: str, derivative: str, numpy: str, doc: str, latex: str = "", **more: object) -> Row:
+    """An elementwise function."""
+    columns: dict[str, object] = {"latex": latex or rf"\operatorname{{{name}}}", "transpose": "commutes"} | more
+    return Row(name=name, doc=doc, derivative=derivative, numpy=numpy, **columns)  # type: ignore[arg-type]
+
+
+ROWS: tuple[Row, ...] = (
+    # ---- elementwise ------------------------------------------------------------------------------------------------
+    _entry("exp", "exp(x)", "np.exp({x})", "e^x, entry by entry (expm is the matrix exponential)", r"\exp", parity="reciprocal"),
+    _entry("log", "1./x", "np.log({x})", "natural logarithm, entry by entry", r"\log", aliases=("ln",), domain=(0, INFINITY), parity="logarithm"),
+    _entry("sin", "cos(x)", "np.sin({x})", "sine", r"\sin", exact="2*tanhalf(x)./(1+tanhalf(x).^2)"),
+    _entry("cos", "-sin(x)", "np.cos({x})", "cosine", r"\cos", exact="(1-tanhalf(x).^2)./(1+tanhalf(x).^2)"),
+    _entry("tan", "1+tan(x).^2", "np.tan({x})", "tangent", r"\tan", domain=(-1.4, 1.4), exact="2*tanhalf(x)./(1-tanhalf(x).^2)"),
+    _entry("arcsin", "1./sqrt(1-x.^2)", "np.arcsin({x})", "inverse sine", r"\arcsin", aliases=("asin",), domain=(-1, 1), parity="odd"),
+    _entry("arccos", "-1./sqrt(1-x.^2)", "np.arccos({x})", "inverse cosine", r"\arccos", aliases=("acos",), domain=(-1, 1)),
+    _entry("arctan", "1./(1+x.^2)", "np.arctan({x})", "inverse tangent", r"\arctan", aliases=("atan",), parity="odd"),
+    _entry("sinh", "cosh(x)", "np.sinh({x})", "hyperbolic sine", r"\sinh", exact="(exp(x)-1./exp(x))/2"),
+    _entry("cosh", "sinh(x)", "np.cosh({x})", "hyperbolic cosine", r"\cosh", exact="(exp(x)+1./exp(x))/2"),
+    _entry("tanh", "1-tanh(x).^2", "np.tanh({x})", "hyperbolic tangent", r"\tanh", exact="(exp(x).^2-1)./(exp(x).^2+1)"),
+    _entry("arcsinh", "1./sqrt(x.^2+1)", "np.arcsinh({x})", "inverse hyperbolic sine", aliases=("asinh",), parity="odd"),
+    _entry("arccosh", "1./sqrt(x.^2-1)", "np.arccosh({x})", "inverse hyperbolic cosine", aliases=("acosh",), domain=(1, INFINITY)),
+    _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd"),
+    _entry("log1p", "1./(1+x)", "np.log1p({x})", "log(1 + x), accurate near 0", domain=(-1, INFINITY), exact="log(1+x)"),
+    _entry("expm1", "exp(x)", "np.expm1({x})", "exp(x) - 1, accurate near 0", exact="exp(x)-1"),
+    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))"),
+    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))"),
+    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)"),
+    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2"),
+    _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)"),
+    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd"),
+    _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True),
+    # ---- structural: an entry of the result is a product of entries --------------------------------------------------
+    Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant"),
+    Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant"),
+    Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}"),
+    Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True),
+    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes"),
+    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}"),
+    # ---- matrix functions, by their differential ---------------------------------------------------------------------
+    # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
+    Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes"),
+    # Jacobi's formula, in the form that needs no adjugate
+    Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant"),
+    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", complex_safe="np.log(np.linalg.det({x})**2)/2", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))"),
+    # Golub & Pereyra 1973, eq. 4.12: at constant rank
+    Row(
+        "pinv", "Moore-Penrose inverse, at constant rank", "ij->ji",
+        rule="- y[j,p] y[q,i] dx[p,q] + (y*y')[j,q] (eye-x*y)[p,i] dx[p,q] + (eye-y*x)[j,q] (y'*y)[p,i] dx[p,q]",
+        numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes",
+    ),
+    Row("expm", "matrix exponential", "ij->ji", numpy="expm({x})", square=True, transpose="commutes"),
+    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))"),
+    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))"),
+    # ---- softmax and its relatives ------------------------------------------------------------------------------------
+    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))"),
+    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="x-log(sum(exp(x)))"),
+    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))"),
+    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)"),
+    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))"),
+)  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A function that is only an abbreviation: its meaning in matcalc's own language."""
+
+    parameters: tuple[str, ...]
+    meaning: str
+    doc: str
+
+
+MACROS: dict[str, Macro] = {
+    "sqrt": Macro(("x",), "x.^(1/2)", "square root, entry by entry"),
+    "square": Macro(("x",), "x.^2", "square, entry by entry"),
+    "norm2sq": Macro(("x",), "norm2(x)^2", "squared norm"),
+}
+
+BY_NAME: dict[str, Row] = {name: row for row in ROWS for name in (row.name, *row.aliases)}
+
+
+def visible() -> Iterator[Row]:
+    """The rows that a user may call."""
+    return (row for row in ROWS if not row.hidden)

@@ -1,0 +1,232 @@
+"""Expressions as text in matcalc's own language: what is printed parses back to an equal expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..expr import Expr, postorder, split
+from ..functions import BY_NAME
+from ..sizes import UNIT, show
+
+SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # precedence, loose to tight
+INLINE_LIMIT = 3000  # a larger expression is written with definitions for its shared parts
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The text of a node and how tightly it binds."""
+
+    text: str
+    level: int
+
+    def at(self, level: int) -> str:
+        return self.text if self.level >= level else f"({self.text})"
+
+
+def text(e: Expr, names: Mapping[Expr, str] | None = None) -> str:
+    """The expression; parts listed in ``names`` are written by their name."""
+    if e.count > INLINE_LIMIT and not names:
+        shared = _shared(e)
+        definitions = [f"{name} = {body}" for name, body in shared.values()]
+        return "; ".join([*definitions, pieces(e, {part: name for part, (name, _) in shared.items()})[e].text])
+    return pieces(e, names or {})[e].text
+
+
+def number(q: Fraction) -> str:
+    """A rational number: a decimal where that is short and exact, else a fraction.
+
+    >>> number(Fraction(1, 2)), number(Fraction(1, 3)), number(Fraction(-7))
+    ('0.5', '1/3', '-7')
+    """
+    if q.denominator == 1:
+        return str(q.numerator)
+    shown = format(float(q), ".12f").rstrip("0")
+    return shown if len(shown) <= 14 and Fraction(shown) == q else f"{q.numerator}/{q.denominator}"
+
+
+def pieces(root: Expr, names: Mapping[Expr, str]) -> dict[Expr, Piece]:
+    """The text of every node under the root, names first, arguments before users."""
+    done: dict[Expr, Piece] = {}
+    for e in _visible_postorder(root, names):
+        done[e] = Piece(names[e], ATOM) if e in names and e is not root else _piece(e, done)
+    return done
+
+
+def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
+    """Postorder that does not look below named parts; hidden cores of terms are included."""
+    done: dict[Expr, None] = {}
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        e, ready = stack.pop()
+        if e in done:
+            continue
+        below = () if e in names and e is not root else _parts(e)
+        if ready or not below:
+            done[e] = None
+        else:
+            stack.append((e, True))
+            stack += ((a, False) for a in below)
+    return done
+
+
+def _parts(e: Expr) -> tuple[Expr, ...]:
+    if e.head == "add":
+        return tuple(split(a)[1] for a in e.args)
+    if e.head == "times":
+        return tuple(base for a in e.args if a.head != "num" for base in (a.args if a.head == "pow" else (a,)))
+    return e.args
+
+
+def _piece(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    write = _WRITERS.get(e.head)
+    if write is not None:
+        return write(e, done)
+    return Piece(f"{BY_NAME[e.head].name if e.head != 'diagonal' else 'diag'}({', '.join(done[a].text for a in e.args)})", ATOM)
+
+
+def _number(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
+    shown = number(e.value)
+    return Piece(shown, SIGN if shown[0] == "-" else PRODUCT if "/" in shown else ATOM)
+
+
+def _constant(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
+    rows, cols = e.shape_
+    if e.head == "eye":
+        return Piece(f"eye({show(rows)})", ATOM)
+    if rows == UNIT:
+        return Piece(f"{e.head}({show(cols)})'", ATOM)
+    return Piece(f"{e.head}({', '.join(show(s) for s in (rows, cols) if s)})", ATOM)
+
+
+def _sum(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    positive_first = sorted(e.args, key=lambda a: split(a)[0] < 0)
+    out = ""
+    for a in positive_first:
+        coefficient, core = split(a)
+        body = _with_coefficient(abs(coefficient), core, done)
+        sign = ("-" if coefficient < 0 else "") if not out else " - " if coefficient < 0 else " + "
+        out += sign + body.at(PRODUCT)
+    return Piece(out, SUM)
+
+
+def _with_coefficient(k: Fraction, core: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    if core.head == "num":
+        return Piece(number(k * core.value), PRODUCT if "/" in number(k * core.value) else ATOM)
+    if k == 1:
+        return done[core]
+    if core.head == "times":
+        return _product(k, core.args, done)
+    return _product(k, (core,), done)
+
+
+def _times(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    k, core = split(e)
+    return _product(k, core.args if core.head == "times" else (core,), done)
+
+
+def _product(k: Fraction, factors: Iterable[Expr], done: Mapping[Expr, Piece]) -> Piece:
+    """Coefficient, scalars, arrays; negative powers below a division."""
+    above: list[tuple[Expr, Expr | None]] = []
+    below: list[tuple[Expr, Expr | None]] = []
+    for f in factors:
+        base, exponent = f.args if f.head == "pow" else (f, None)
+        if exponent is not None and exponent.head == "num" and exponent.value < 0:
+            below.append((f, exponent))
+        else:
+            above.append((f, None))
+    scalars = [f for f, _ in above if f.is_scalar]
+    arrays = [f for f, _ in above if not f.is_scalar]
+    under_scalars = [f for f, _ in below if f.is_scalar]
+    under_arrays = [f for f, _ in below if not f.is_scalar]
+    lone = len(scalars) + len(arrays) == 1 and not under_arrays
+    head: list[str] = []
+    if abs(k) != 1 or not (scalars or arrays):
+        head.append(number(abs(k)))
+    for s in scalars:
+        head.append(done[s].at(PRODUCT if lone else SIGN) if s in done else _power_piece(s, done).at(SIGN))
+    body = ""
+    for i, a in enumerate(arrays):
+        piece = done[a] if a in done else _power_piece(a, done)
+        alone = len(arrays) == 1 and not under_arrays
+        body += (".*" if i else "") + piece.at(PRODUCT if alone else SIGN)
+    out = "*".join([*head, body] if body else head)
+    for a in under_arrays:
+        out += "./" + _reciprocal(a, done).at(SIGN)
+    if len(under_scalars) == 1:
+        out += "/" + _reciprocal(under_scalars[0], done).at(SIGN)
+    elif under_scalars:
+        out += "/(" + "*".join(_reciprocal(s, done).at(SIGN) for s in under_scalars) + ")"
+    return Piece(("-" if k < 0 else "") + out, SIGN if k < 0 and False else (PRODUCT if k > 0 else SUM))
+
+
+def _reciprocal(f: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    """The text of 1/f for a negative power f."""
+    base, exponent = f.args
+    return _raised(base, -exponent.value, done, f.is_scalar)
+
+
+def _power_piece(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    base, exponent = e.args
+    if exponent.head == "num":
+        if exponent.value < 0:
+            return _product(Fraction(1), (e,), done)
+        return _raised(base, exponent.value, done, e.is_scalar)
+    shown = done[exponent].at(ATOM)
+    return Piece(f"{done[base].at(ATOM)}{'^' if e.is_scalar else '.^'}{shown}", POWER)
+
+
+def _raised(base: Expr, k: Fraction, done: Mapping[Expr, Piece], scalar: bool) -> Piece:
+    if k == 1:
+        return done[base]
+    if k == Fraction(1, 2):
+        return Piece(f"sqrt({done[base].text})", ATOM)
+    shown = number(k)
+    return Piece(f"{done[base].at(ATOM)}{'^' if scalar else '.^'}{shown if shown.isdigit() else f'({shown})'}", POWER)
+
+
+def _matmul(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    out: list[str] = []
+    i = 0
+    while i < len(e.args):
+        factor, run = e.args[i], 1
+        while i + run < len(e.args) and e.args[i + run] is factor:
+            run += 1
+        flipped = factor.head == "T"
+        if run > 1 and UNIT not in factor.shape_:
+            base = done[factor.args[0] if flipped else factor].at(ATOM)
+            out.append(f"({base}^{run})'" if flipped else f"{base}^{run}")
+        else:
+            out += [done[factor].at(SIGN)] * run
+        i += run
+    return Piece("*".join(out), PRODUCT)
+
+
+def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    return Piece(done[e.args[0]].at(ATOM) + "'", ATOM)
+
+
+_WRITERS = {
+    "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
+    "pow": _power_piece, "matmul": _matmul, "T": _transpose,
+    "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
+}  # fmt: skip
+
+
+def _shared(root: Expr) -> dict[Expr, tuple[str, str]]:
+    """Names and bodies for the parts of a large expression that are used more than once, innermost first."""
+    uses: dict[Expr, int] = {}
+    for e in postorder(root):
+        for a in e.args:
+            uses[a] = uses.get(a, 0) + 1
+    taken = {e.name for e in uses if e.head == "var"}
+    out: dict[Expr, tuple[str, str]] = {}
+    names: dict[Expr, str] = {}
+    for e in postorder(root):
+        if e is not root and e.args and e.count > 3 and uses[e] > 1:
+            name = next(c for i in range(len(out) + 1, len(out) + 1000) if (c := f"t{i}") not in taken)
+            body = pieces(e, names)[e].text
+            names[e] = name
+            out[e] = (name, body)
+    return out

@@ -1,0 +1,448 @@
+"""Syntax tree to typed expression: what every name is, and which sizes fit.
+
+A name is a scalar (a-g, Greek letters), a vector (h-z) or a matrix (A-Z) unless it is declared, or used in a way that only
+a vector allows. Sizes that nobody declared are unknowns, unified by the operations and named at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from lark import Token
+
+from . import expr as ex
+from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem, SyntaxProblem
+from .expr import Expr
+from .functions import BY_NAME, MACROS, visible
+from .parse import Syntax, nearest, span, syntax
+from .sizes import SCALAR, UNIT, Atom, Shape, Size, Unknown, fresh_names, resolve, show_shape, unify
+
+PROPERTIES = {
+    "symmetric": "symmetric", "sym": "symmetric", "spd": "spd", "diagonal": "diagonal", "diag": "diagonal",
+    "positive": "positive", "pos": "positive", "spos": "positive", "unit": "unit", "simplex": "simplex", "pm1": "pm1",
+    "onehot": "onehot", "mask": "mask", "orthogonal": "orthogonal", "lower": "lower", "upper": "upper",
+}  # fmt: skip
+SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
+CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
+SPELLED_GREEK = frozenset("alpha beta gamma delta epsilon zeta eta iota kappa lambda lam mu nu xi pi rho sigma tau phi chi psi omega".split())
+MAX_NUMBER_DIGITS = 400
+Declaration = str | tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a declaration says about one name."""
+
+    shape: Shape
+    properties: tuple[str, ...] = ()
+
+
+@dataclass
+class Program:
+    """A typed program: the expression, its definitions by name, and what was assumed."""
+
+    expr: Expr
+    definitions: dict[str, Expr] = field(default_factory=dict)
+    variables: dict[str, Expr] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def declarations(self) -> dict[str, Declared]:
+        return {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
+
+
+# ---- declarations -----------------------------------------------------------------------------------------------------
+
+
+def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> dict[str, Declared]:
+    """Read declarations: ``"X: m×n; S: n×n spd"``, or a mapping from names to such strings or tuples of sizes.
+
+    >>> declarations({"S": "n×n spd"})["S"].properties
+    ('spd',)
+    """
+    if shapes is None:
+        return {}
+    if isinstance(shapes, str):
+        pairs: dict[str, Declaration | Declared] = {}
+        for part in re.split(r"[;\n]|,(?=[^,:;]*:)", shapes):
+            if not part.strip():
+                continue
+            name, colon, shape = part.partition(":")
+            if not colon:
+                raise SyntaxProblem(f"the declaration '{part.strip()[:60]}' has no ':'", "write X: m×n")
+            pairs[name.strip()] = shape.strip()
+        shapes = pairs
+    return {_checked_name(n): d if isinstance(d, Declared) else _declared(n, d) for n, d in shapes.items()}
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-zΑ-Ωα-ω][A-Za-z0-9_Α-Ωα-ω]*", name):
+        raise NameProblem(f"'{name[:40]}' is not a name", "names are letters, digits and _, and begin with a letter")
+    if name in BY_NAME or name in MACROS or name in CONSTANTS:
+        raise NameProblem(f"'{name}' is a function and cannot be declared")
+    return name
+
+
+def _declared(name: str, text: Declaration) -> Declared:
+    if not isinstance(text, str):
+        return Declared(_shape_of([_size(name, str(s)) for s in text]))
+    kinds: list[str] = []
+    properties: list[str] = []
+    sizes = ""
+    for word in re.split(r"\s+", re.sub(r"\s*×\s*|\s+x\s+", "×", text.strip().strip("()"))):
+        if word in PROPERTIES:
+            properties.append(PROPERTIES[word])
+        elif word in ("scalar", "vector", "matrix", "row"):
+            kinds.append(word)
+        elif word and not sizes:
+            sizes = word
+        elif word:
+            hint = nearest(word, PROPERTIES) or "properties are " + ", ".join(sorted(set(PROPERTIES.values())))
+            raise SyntaxProblem(f"'{word[:40]}' in the declaration of {name} is neither a size nor a property", hint)
+    if sizes and not re.search(r"[×,]", sizes) and re.fullmatch(r"\d+x\w+|[A-Za-z]x[A-Za-z]", sizes):
+        sizes = sizes.replace("x", "×")
+    parts = [p for p in re.split(r"[×,]", sizes) if p]
+    if not parts and not kinds and not properties:
+        raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
+    shape = _shape_of([_size(name, p) for p in parts]) if parts or "scalar" in kinds else _kind_shape(kinds[0] if kinds else _default_kind(name))
+    if SQUARE_PROPERTIES.intersection(properties) and not unify(*shape):
+        raise ShapeProblem(f"{name} is declared {properties[0]} but has shape {show_shape(shape)}", "it must be square")
+    return Declared(shape, tuple(properties))
+
+
+def _shape_of(sizes: list[Size]) -> Shape:
+    if len(sizes) > 2:
+        raise ShapeProblem("more than two axes", "matcalc knows scalars, vectors and matrices")
+    rows, cols = [*sizes, UNIT, UNIT][:2]
+    return rows, cols
+
+
+def _size(name: str, text: str) -> Size:
+    if re.fullmatch(r"\d{1,9}", text):
+        if int(text) == 0:
+            raise ShapeProblem(f"the size 0 of {name}", "sizes are positive integers or names")
+        return () if int(text) == 1 else (int(text),)
+    if "*" in text:
+        return tuple(a for part in text.split("*") for a in _size(name, part))
+    if re.fullmatch(r"[A-Za-zΑ-Ωα-ω][A-Za-z0-9_Α-Ωα-ω]*", text) and text not in ("nan", "inf"):
+        return (text,)
+    raise ShapeProblem(f"'{text[:40]}' is not a size of {name}", "sizes are positive integers or names")
+
+
+def _kind_shape(kind: str) -> Shape:
+    rows: Size = (Unknown(),) if kind in ("vector", "matrix") else UNIT
+    cols: Size = (Unknown(),) if kind in ("matrix", "row") else UNIT
+    return rows, cols
+
+
+def _default_kind(name: str) -> str:
+    first = name[0]
+    if name in SPELLED_GREEK or "α" <= first <= "ω" or "a" <= first <= "g":
+        return "scalar"
+    return "vector" if first.islower() else "matrix"
+
+
+# ---- typing -----------------------------------------------------------------------------------------------------------
+
+
+def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program:
+    """The typed expression that a text stands for; the errors carry the place."""
+    tree = syntax(text)
+    declared = declarations(shapes)
+    try:
+        return _Builder(text, tree, declared, _kinds(tree, declared)).program()
+    except ShapeProblem as first:
+        for program in _other_readings(text, tree, declared):
+            return program
+        raise first from None
+
+
+def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program]:
+    """If reading exactly one scalar-by-default name as a vector makes the shapes fit, that is what was meant."""
+    kinds = _kinds(tree, declared)
+    found: list[Program] = []
+    for name in [n for n, kind in kinds.items() if kind == "scalar"][:8]:
+        try:
+            found.append(_Builder(text, tree, declared, kinds | {name: "vector"}).program())
+        except MatcalcError:
+            continue
+    if len(found) == 1:
+        yield found[0]
+
+
+def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
+    """The kind of every undeclared name: by its first letter, unless it is transposed or is the argument of a vector function."""
+    kinds: dict[str, str] = {}
+    for node in tree.iter_subtrees_topdown():
+        if node.data == "name":
+            name = str(node.children[0])
+            if name not in declared and name not in CONSTANTS:
+                kinds.setdefault(name, _default_kind(name))
+    for node in tree.iter_subtrees():
+        inner = node.children[-1] if node.data in ("call", "norm") and len(node.children) > 1 else node.children[0] if node.data == "transpose" else None
+        inner = node.children[1] if node.data == "norm" else inner
+        if isinstance(inner, Token) or inner is None or inner.data != "name":
+            continue
+        name = str(inner.children[0])
+        vector_like = node.data in ("transpose", "norm") or str(node.children[0]) in ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax")
+        if kinds.get(name) == "scalar" and vector_like and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
+            kinds[name] = "vector"
+    return kinds
+
+
+class _Builder:
+    """Builds expressions bottom up from a syntax tree, with an explicit stack."""
+
+    def __init__(self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str]) -> None:
+        self.text, self.tree = text, tree
+        self.names: dict[str, Expr] = {}
+        self.definitions: dict[str, Expr] = {}
+        self.sizes = {a for d in declared.values() for size in d.shape for a in size if isinstance(a, str)} | _written_sizes(tree)
+        self.assumed: list[str] = []
+        for name, d in declared.items():
+            self.names[name] = ex.var(name, d.shape, d.properties)
+            if any(isinstance(a, Unknown) for size in d.shape for a in size):
+                self.assumed.append(name)
+        for name, kind in kinds.items():
+            if name not in self.sizes:
+                self.names[name] = ex.var(name, _kind_shape(kind))
+                self.assumed.append(name)
+
+    def program(self) -> Program:
+        *statements, body = [n for n in self.tree.children if not isinstance(n, Token)]
+        for statement in statements:
+            token, value = statement.children
+            name = str(token)
+            if name in BY_NAME or name in MACROS or name in CONSTANTS or name in self.definitions:
+                raise NameProblem(f"'{name}' already has a meaning", "choose another name").at(self.text, span(statement))
+            assert not isinstance(value, Token)
+            self.names[name] = self.definitions[name] = self.build(value)
+            if name in self.assumed:
+                self.assumed.remove(name)
+        return self._named(self.build(body))
+
+    def _named(self, expr: Expr) -> Program:
+        """Give names to the sizes that are still unknown."""
+        roots = [expr, *self.definitions.values()]
+        used = ex.variables(*roots)
+        taken = {v.name for v in used} | set(self.definitions) | self.sizes | set(self.names)
+        names = fresh_names(taken)
+        for v in sorted(used, key=lambda v: (v.shape_[1] == UNIT, v.name)):
+            for size in v.shape_:
+                _name_unknowns(size, names)
+        for node in ex.postorder(*roots):
+            for size in node.shape_:
+                _name_unknowns(size, names)
+        settled = {root: settle(root) for root in roots}
+        found = {v.name: v for v in ex.variables(*settled.values())}
+        definitions = {n: settled[e] for n, e in self.definitions.items()}
+        assumed = tuple(n for n in self.assumed if n in found)
+        return Program(settled[expr], definitions, found, assumed, self.text)
+
+    def build(self, root: Syntax) -> Expr:
+        done: dict[int, Expr] = {}
+        stack: list[tuple[Syntax, bool]] = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            children = [c for c in node.children if not isinstance(c, Token)]
+            if not ready and children and not self._takes_sizes(node):
+                stack.append((node, True))
+                stack += ((c, False) for c in reversed(children))
+                continue
+            try:
+                done[id(node)] = _NODES[node.data](self, node, [done[id(c)] for c in children if id(c) in done])
+            except MatcalcError as problem:
+                raise problem.at(self.text, span(node)) from None
+        return done[id(root)]
+
+    def _takes_sizes(self, node: Syntax) -> bool:
+        return node.data == "call" and str(node.children[0]) in CONSTANTS
+
+    # one method per kind of syntax node
+
+    def number(self, node: Syntax, _: list[Expr]) -> Expr:
+        text = str(node.children[0])
+        mantissa, _e, exponent = text.lower().partition("e")
+        if len(exponent) > 4 or (exponent and abs(int(exponent)) > MAX_NUMBER_DIGITS):
+            raise LimitProblem(f"the number {text[:40]} is out of range", f"exponents stay below {MAX_NUMBER_DIGITS}")
+        return ex.num(Fraction(mantissa) * Fraction(10) ** int(exponent or 0))
+
+    def named(self, node: Syntax, _: list[Expr]) -> Expr:
+        name = str(node.children[0])
+        if name in self.names:
+            return self.names[name]
+        if name in self.sizes:
+            return ex.size_number((name,))
+        if name == "eye":
+            return ex.eye((Unknown(),))
+        known = [*self.names, *self.sizes]
+        raise NameProblem(f"'{name}' is a function" if name in BY_NAME else f"unknown name '{name[:40]}'", nearest(name, known))
+
+    def call(self, node: Syntax, args: list[Expr]) -> Expr:
+        name = str(node.children[0])
+        if name in CONSTANTS:
+            return self._constant(name, [c for c in node.children[1:] if not isinstance(c, Token)])
+        if name in self.names:
+            raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
+        if name in MACROS:
+            return self._macro(name, args)
+        if name not in BY_NAME or BY_NAME[name].hidden:
+            known = [n for row in visible() for n in (row.name, *row.aliases)]
+            raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
+        return ex.call(name, *args)
+
+    def _macro(self, name: str, args: list[Expr]) -> Expr:
+        macro = MACROS[name]
+        if len(args) != len(macro.parameters):
+            raise NameProblem(f"{name} takes {len(macro.parameters)} argument{'s' * (len(macro.parameters) > 1)}, not {len(args)}")
+        return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)))
+
+    def _constant(self, name: str, args: list[Syntax]) -> Expr:
+        if name in ("vector", "matrix"):
+            if len(args) != 1:
+                raise NameProblem(f"{name} takes one number", f"{name}(1) is all ones")
+            return ex.times(self.build(args[0]), ex.ones(_kind_shape(name)))
+        sizes = [self._size_argument(a) for a in args]
+        if not sizes or len(sizes) > (1 if name == "eye" else 2):
+            raise NameProblem(f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}", f"write {name}(n)")
+        if name == "eye":
+            return ex.eye(sizes[0])
+        return (ex.ones if name == "ones" else ex.zeros)(_shape_of(sizes))
+
+    def _size_argument(self, node: Syntax) -> Size:
+        if node.data == "number" and re.fullmatch(r"[1-9]\d{0,8}", str(node.children[0])):
+            return () if str(node.children[0]) == "1" else (int(str(node.children[0])),)
+        if node.data == "name":
+            return (str(node.children[0]),)
+        if node.data == "product" and all(str(op) == "*" for op in node.children[1::2]):
+            return tuple(a for part in node.children[::2] if not isinstance(part, Token) for a in self._size_argument(part))
+        raise ShapeProblem("this is not a size", "sizes are positive integers, names, or products of them").at(self.text, span(node))
+
+    def transposed(self, _: Syntax, args: list[Expr]) -> Expr:
+        return ex.transpose(args[0])
+
+    def superscript(self, node: Syntax, args: list[Expr]) -> Expr:
+        return ex.power(args[0], ex.num(2 if str(node.children[1]) == "²" else 3))
+
+    def signed(self, node: Syntax, args: list[Expr]) -> Expr:
+        return args[0] if str(node.children[0]) == "+" else ex.neg(args[0])
+
+    def power(self, node: Syntax, args: list[Expr]) -> Expr:
+        base, exponent = args
+        operator = str(node.children[1])
+        if operator == ".^":
+            return ex.pow_(base, exponent)
+        if exponent.head == "var" and exponent.name == "T":
+            raise ShapeProblem("the exponent is the matrix T", "the transpose is ' or .T")
+        return ex.power(base, exponent)
+
+    def norm(self, _: Syntax, args: list[Expr]) -> Expr:
+        return ex.call("norm2", args[0])
+
+    def sum(self, node: Syntax, args: list[Expr]) -> Expr:
+        signs = [str(t) for t in node.children if isinstance(t, Token)]
+        terms = [args[0], *(ex.neg(a) if s != "+" else a for s, a in zip(signs, args[1:], strict=True))]
+        shape = terms[0].shape_
+        for i, term in enumerate(terms[1:], 1):
+            try:
+                shape = ex.broadcast((shape, term.shape_))
+            except MatcalcError as problem:
+                raise problem.at(self.text, span(node.children[2 * i])) from None
+        return ex.add(*terms)
+
+    def product(self, node: Syntax, args: list[Expr]) -> Expr:
+        """A product left to right; runs of matrix products are joined at once."""
+        total, run = args[0], [args[0]]
+        for i, factor in enumerate(args[1:], 1):
+            operator = str(node.children[2 * i - 1])
+            try:
+                if operator in ("*", "@", "·") and not (run[0].is_scalar or factor.is_scalar or _closed(run)):
+                    ex.check_product(run[-1], factor)
+                    run.append(factor)
+                    continue
+                total = _PRODUCTS[operator](ex.matmul(*run) if len(run) > 1 else run[0], factor)
+                run = [total]
+            except MatcalcError as problem:
+                before, here = span(node.children[2 * i - 2]), span(node.children[2 * i])
+                raise problem.at(self.text, (before[0], here[1]) if before and here else None) from None
+        return ex.matmul(*run) if len(run) > 1 else run[0]
+
+
+def _closed(run: list[Expr]) -> bool:
+    """A run of factors that is already a number."""
+    return resolve(run[0].shape_[0]) == UNIT == resolve(run[-1].shape_[1])
+
+
+def _elementwise_division(a: Expr, b: Expr) -> Expr:
+    return ex.times(a, ex.pow_(b, ex.MINUS_ONE))
+
+
+_PRODUCTS: dict[str, Callable[[Expr, Expr], Expr]] = {
+    "*": ex.product, "@": ex.product, "·": ex.product, "/": ex.divide, ".*": ex.times, "⊙": ex.times, "∘": ex.times,
+    "./": _elementwise_division, "⊗": lambda a, b: ex.call("kron", a, b),
+}  # fmt: skip
+_NODES: dict[str, Callable[[_Builder, Syntax, list[Expr]], Expr]] = {
+    "number": _Builder.number, "name": _Builder.named, "call": _Builder.call, "transpose": _Builder.transposed,
+    "superscript": _Builder.superscript, "signed": _Builder.signed, "power": _Builder.power, "norm": _Builder.norm,
+    "sum": _Builder.sum, "product": _Builder.product,
+}  # fmt: skip
+
+
+def _written_sizes(tree: Syntax) -> set[str]:
+    """The names that stand as sizes in ones(n), zeros(m,n) and eye(n)."""
+    found: set[str] = set()
+    for node in tree.find_data("call"):
+        if str(node.children[0]) in ("ones", "zeros", "eye"):
+            for arg in node.children[1:]:
+                if not isinstance(arg, Token):
+                    found |= {str(n.children[0]) for n in arg.find_data("name")}
+    return found
+
+
+def _name_unknowns(size: Size, names: Iterator[str]) -> None:
+    for atom in resolve(size):
+        if isinstance(atom, Unknown):
+            atom.value = (next(names),)
+
+
+def settle(e: Expr) -> Expr:
+    """Rebuild an expression with every unknown size replaced by what unification found."""
+    if not any(isinstance(a, Unknown) for node in ex.postorder(e) for size in node.shape_ for a in size):
+        return e
+
+    def leaf(node: Expr) -> Expr:
+        shape = (resolve(node.shape_[0]), resolve(node.shape_[1]))
+        if node.head == "var":
+            return ex.var(node.name, shape, node.properties)
+        return {"ones": ex.ones, "zeros": ex.zeros}[node.head](shape) if node.head in ("ones", "zeros") else ex.eye(shape[0]) if node.head == "eye" else ex.size_number(resolve((_atom(node),))) if node.head == "size" else node
+
+    return ex.substitute(e, leaf)
+
+
+def _atom(node: Expr) -> Atom:
+    assert isinstance(node.data, (str, int, Unknown))
+    return node.data
+
+
+# ---- templates --------------------------------------------------------------------------------------------------------
+
+_templates: dict[str, Syntax] = {}
+
+
+def template(text: str, names: Mapping[str, Expr]) -> Expr:
+    """An expression of the table, or of a rewrite rule, with expressions put in for its names."""
+    if text not in _templates:
+        _templates[text] = syntax(text)
+    tree = _templates[text]
+    builder = _Builder(text, tree, {}, {})
+    builder.names = dict(names)
+    body = tree.children[-1]
+    assert not isinstance(body, Token)
+    return settle(builder.build(body))
+
+
+__all__ = ["SCALAR", "Declared", "Program", "declarations", "settle", "template", "typed"]

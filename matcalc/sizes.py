@@ -1,0 +1,96 @@
+"""Sizes of axes: their unification, and the names given to the unknown ones.
+
+A size is a tuple of atoms: ``()`` is length 1, ``("n",)`` a named size, ``(3,)`` a number, and ``("n", "m")`` the product
+n·m that ``vec`` and ``kron`` make. Atoms are names, integers or (while parsing) unknowns that unification binds.
+Sizes check and report; they never drive the algebra, which labels do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Unknown:
+    """A size that the text has not decided yet."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: Size | None = None
+
+
+Atom = str | int | Unknown
+Size = tuple[Atom, ...]
+Shape = tuple[Size, Size]
+
+UNIT: Size = ()
+SCALAR: Shape = (UNIT, UNIT)
+NAMES = ("m", "n", "p", "q", "r", "k", "l", "h")
+
+
+def resolve(size: Size) -> Size:
+    """Replace the unknowns that are bound by what they are bound to."""
+    if all(not isinstance(a, Unknown) or a.value is None for a in size):
+        return size
+    out: list[Atom] = []
+    for atom in size:
+        out += resolve(atom.value) if isinstance(atom, Unknown) and atom.value is not None else (atom,)
+    return tuple(out)
+
+
+def unify(a: Size, b: Size) -> bool:
+    """Make two sizes equal if that is possible; say whether it was."""
+    a, b = resolve(a), resolve(b)
+    if a == b:
+        return True
+    for this, other in ((a, b), (b, a)):
+        if len(this) == 1 and isinstance(this[0], Unknown):
+            if other == UNIT or this[0] in other:
+                return False
+            this[0].value = other
+            return True
+    return len(a) == len(b) and len(a) > 1 and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
+
+
+def same(a: Size, b: Size) -> bool:
+    """Equal already, without binding anything."""
+    return resolve(a) == resolve(b)
+
+
+def show(size: Size) -> str:
+    """The size as a reader writes it.
+
+    >>> show(("m", "n")), show((3,)), show(())
+    ('m*n', '3', '1')
+    """
+    return "*".join("?" if isinstance(a, Unknown) else str(a) for a in resolve(size)) or "1"
+
+
+def show_shape(shape: Shape) -> str:
+    """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``."""
+    rows, cols = resolve(shape[0]), resolve(shape[1])
+    if not cols:
+        return show(rows) if rows else "scalar"
+    return f"{show(rows)}×{show(cols)}"
+
+
+def public(shape: Shape) -> tuple[str | int, ...]:
+    """The shape as users see it: ``()``, ``("n",)``, ``("m", "n")``; numbers stay numbers."""
+
+    def one(size: Size) -> str | int:
+        size = resolve(size)
+        return size[0] if len(size) == 1 and isinstance(size[0], int) else 1 if not size else show(size)
+
+    rows, cols = shape
+    return (one(rows), one(cols)) if resolve(cols) else (one(rows),) if resolve(rows) else ()
+
+
+def fresh_names(taken: Iterable[str]) -> Iterator[str]:
+    """Names for unknown sizes, avoiding those in use: m, n, p, …, then m1, n1, …"""
+    used, round_ = set(taken), 0
+    while True:
+        for name in NAMES:
+            candidate = f"{name}{round_ or ''}"
+            if candidate not in used:
+                yield candidate
+        round_ += 1
