@@ -15,7 +15,7 @@ the order below is chosen to read well. Nothing is simplified here except powers
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from . import expr as ex
@@ -36,12 +36,46 @@ def arrange(bag: Bag, shape: Shape, note: Note = _silent) -> Expr:
 
     Raises NoMatrixForm if there is none. ``note`` hears of every reduction.
     """
-    if any(len(size) > 1 for size in shape) or len(bag.out) > 2:
-        raise NoMatrixForm(f"the derivative has {len(bag.out)} axes and no matrix form")
     if not bag.terms:
         return ex.zeros(shape)
+    if any(len(size) > 1 for size in shape):
+        return ex.add(*(_composite(t, bag.out, shape, note) for t in bag.terms))
+    if len(bag.out) > 2:
+        raise NoMatrixForm(f"the derivative has {len(bag.out)} axes and no matrix form")
     column = ex.add(*(_Graph(t, bag.out, note).read() for t in bag.terms))
     return ex.transpose(column) if shape[0] == UNIT != shape[1] else column
+
+
+def _composite(t: Term, out: Labels, shape: Shape, note: Note) -> Expr:
+    """A matrix whose axes are products of axes: vec of a matrix, or a Kronecker product of two."""
+    rows, cols = out[: len(shape[0])], out[len(shape[0]) :]
+    if len(rows) == 2 and not cols:
+        inner = Bag((rows[1], rows[0]), (t,))
+        return ex.call("vec", arrange(inner, _shape_of(inner.out), note))
+    if len(rows) != 2 or len(cols) != 2:
+        raise NoMatrixForm(f"the derivative has {len(out)} axes and no matrix form")
+    sides = [(rows[0], cols[0]), (rows[1], cols[1])]
+    flat = opened(t.factors)
+    groups = _components(flat.factors, sides)
+    first, second = (arrange(Bag(side, (Term(Fraction(1), group),)), _shape_of(side), note) for side, group in zip(sides, groups, strict=True))
+    return ex.times(ex.num(t.coefficient * flat.coefficient), ex.call("kron", first, second))
+
+
+def _components(factors: Iterable[Factor], sides: list[tuple[Label, Label]]) -> list[tuple[Factor, ...]]:
+    """The factors that hang on each side; those that hang on neither go with the first."""
+    left = list(factors)
+    groups: list[list[Factor]] = []
+    for side in reversed(sides):
+        reached, group = set(side), list[Factor]()
+        while near := [f for f in left if reached.intersection(f.labels)]:
+            reached |= {i for f in near for i in f.labels}
+            group += near
+            left = [f for f in left if f not in near]
+        groups.insert(0, group)
+    first, second = groups
+    if any(i in sides[0] for f in second for i in f.labels):
+        raise NoMatrixForm("the two sides of the Kronecker product hang together")
+    return [tuple(first + left), tuple(second)]
 
 
 class _Edge:

@@ -13,7 +13,9 @@ from fractions import Fraction
 
 from .errors import NotDifferentiable
 from .expr import Expr, postorder
+from .functions import BY_NAME
 from .labels import Bag, Factor, Label, Labels, Link, Term, fresh, links, one, rename, term, wire
+from .shapes import template
 
 MANY_TERMS = 4  # a structural node with more terms than this in its adjoint is folded into one factor
 LONG_BAG = 12  # so is a term with more factors than this
@@ -61,6 +63,12 @@ def chain(root: Expr, wrt: Iterable[Expr], fold: Fold) -> Chain:
         folded = fold(bag) if _should_fold(node, bag) else None
         result.steps.append(Step(node, bag, folded))
         terms = bag.terms if folded is None else _as_factor(folded, bag)
+        if (adjoint := adjoint_of(node)) is not None:
+            argument = node.args[0]
+            inner = axes.setdefault(argument, fresh(argument.shape_))
+            value = _linear(node, adjoint, folded if folded is not None else fold(bag), free)
+            adjoints.setdefault(argument, []).append(term(Fraction(1), [Factor(value, inner)]))
+            continue
         for link in _links(node, axes[node]):
             if link.argument in reached:
                 inner = axes.setdefault(link.argument, fresh(link.argument.shape_))
@@ -95,6 +103,18 @@ def _as_factor(folded: Expr, bag: Bag) -> tuple[Term, ...]:
     if folded.head == "zeros" or (folded.head == "num" and folded.value == 0):
         return ()
     return (term(Fraction(1), [Factor(folded, bag.out)]),)
+
+
+def adjoint_of(node: Expr) -> str | None:
+    """The adjoint text of a function that has no rule in labels."""
+    row = BY_NAME.get(node.head)
+    return row.adjoint if row is not None and row.adjoint else None
+
+
+def _linear(node: Expr, adjoint: str, g: Expr | None, free: Labels) -> Expr:
+    if g is None or free:
+        raise NotDifferentiable(f"{node.head} has a derivative in the table for gradients of scalars only")
+    return template(adjoint, {"x": node.args[0], "y": node, "g": g})
 
 
 def _links(node: Expr, labels: Labels) -> Iterable[Link]:

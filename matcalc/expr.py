@@ -346,6 +346,8 @@ def times(*args: Expr) -> Expr:
             shape = e.shape_
         if e.head == "times":
             queue += reversed(e.args)
+        elif len(args) > 1 and _all_negative(e):
+            queue += (_flipped(e), MINUS_ONE)
         elif e.head == "zeros":
             coefficient = Fraction(0)
         elif e.head != "ones":
@@ -372,7 +374,7 @@ def _times_node(coefficient: Fraction, parts: list[Expr], shape: Shape) -> Expr:
     parts.sort(key=_times_order)
     if coefficient != 1 or not parts:
         if len(parts) == 1 and parts[0].head == "add" and coefficient == -1:
-            return add(*(neg(a) for a in parts[0].args))
+            return _flipped(parts[0])
         parts.insert(0, num(coefficient))
     return parts[0] if len(parts) == 1 else _node("times", tuple(parts), None, shape)
 
@@ -442,7 +444,9 @@ def matmul(*args: Expr) -> Expr:
             scalars += (a for a in e.args if a.is_scalar)
             stack.append(times(*(a for a in e.args if not a.is_scalar)))
         else:
-            chain.append(e)
+            negative = _all_negative(e)
+            scalars += [MINUS_ONE] * negative
+            chain.append(_flipped(e) if negative else e)
     if not chain:
         return times(*scalars)
     for a, b in zip(chain, chain[1:], strict=False):
@@ -464,6 +468,15 @@ def matmul(*args: Expr) -> Expr:
     joined = _outer_of_ones(pieces)
     body = joined[0] if len(joined) == 1 else _node("matmul", tuple(joined), None, (joined[0].shape_[0], joined[-1].shape_[1]))
     return times(*scalars, body) if scalars else body
+
+
+def _all_negative(e: Expr) -> bool:
+    return e.head == "add" and all(split(a)[0] < 0 for a in e.args)
+
+
+def _flipped(e: Expr) -> Expr:
+    """A sum with every sign changed."""
+    return add(*(neg(a) for a in e.args))
 
 
 def check_product(a: Expr, b: Expr) -> None:
@@ -648,7 +661,21 @@ def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
         if flipped is not x and (x.head == "T" or flipped.transposes < x.transposes):
             plain = call(row.name, flipped)
             return plain if row.transpose == "invariant" else transpose(plain)
+    if row.name == "tr" and x.head == "matmul":
+        return _cycle(x)
     return _node(row.name, args, None, result_shape(row, args))
+
+
+def _cycle(product: Expr) -> Expr:
+    """The trace of a product, which may begin anywhere and run backwards: the way with the fewest transposes."""
+    chain = product.args
+    for i, e in enumerate(chain):
+        if e.shape_[0] == UNIT:
+            return matmul(*chain[i:], *chain[:i])
+    turns = [chain[i:] + chain[:i] for i in range(len(chain))]
+    turns += [tuple(transpose(e) for e in reversed(turn)) for turn in turns]
+    best = min(turns, key=lambda turn: (sum(e.transposes for e in turn), [e.order for e in turn]))
+    return _node("tr", (_node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR)
 
 
 def _known_value(row: Row, x: Expr) -> Expr | None:
@@ -659,6 +686,8 @@ def _known_value(row: Row, x: Expr) -> Expr | None:
         return pow_(x, MINUS_ONE)
     if row.name == "sum" and x.head == "ones":
         return times(size_number(x.shape_[0]), size_number(x.shape_[1]))
+    if row.name == "sum" and x.head == "matmul" and "ones" in (x.args[0].head, x.args[-1].head):
+        return call("sum", matmul(*(x.args[1:] if x.args[0].head == "ones" else x.args[:-1])))
     if row.name == "tr" and x.head == "eye":
         return size_number(x.shape_[0])
     if row.name == "diagonal" and x.head == "diag":

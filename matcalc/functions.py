@@ -2,18 +2,20 @@
 
 Parser, shapes, chain, printers, code generators, help and tests all read this table; nothing else names a function.
 
-A row has one of three kinds of meaning:
+A row has one kind of meaning:
 
 * ``derivative`` — an elementwise function; the scalar derivative in matcalc's own language, with elementwise operators so
   that the same text serves scalars, vectors and matrices;
 * ``define`` — a structural function: what an entry of the result *is*, as a product of entries of the arguments, in labels
   (``tr``: ``x[i,i]``). Its derivative is the cut: strike the argument out, its labels become outputs;
+* ``adjoint`` — a function whose differential is no sum of products: the adjoint of its argument ``x`` as an expression in
+  ``x``, the result ``y`` and the adjoint ``g`` of the result; good for gradients of scalars only;
 * ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the arguments, ``y`` the result,
   ``1[i]`` ones, ``I[i,j]`` the identity, and any other factor is an expression in matcalc's language followed by its labels.
 
 ``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1`` is an axis of length one,
 ``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
-A row without any of the three may be evaluated but not differentiated: it is refused by name.
+A row without any of them may be evaluated but not differentiated: it is refused by name.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ class Row:
     derivative: str = ""
     define: str = ""
     rule: str = ""
+    adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
     numpy: str = ""
     complex_safe: str | None = ""  # code whose complex step is right; "" means the numpy column, None means there is none
     latex: str = ""
@@ -106,7 +109,9 @@ ROWS: tuple[Row, ...] = (
         rule="- y[j,p] y[q,i] dx[p,q] + (y*y')[j,q] (eye-x*y)[p,i] dx[p,q] + (eye-y*x)[j,q] (y'*y)[p,i] dx[p,q]",
         numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes",
     ),
-    Row("expm", "matrix exponential", "ij->ji", numpy="expm({x})", square=True, transpose="commutes"),
+    # Al-Mohy & Higham 2009, section 6: the adjoint of the Fréchet derivative at X is the Fréchet derivative at X'
+    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes"),
+    Row("expm_frechet", "Fréchet derivative of expm at the first argument, in the direction of the second", "ij,ij->ij", numpy="expm_frechet({x}, {w})"),
     Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))"),
     Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------

@@ -1,0 +1,209 @@
+"""Rewrite rules, as strings in matcalc's own language, and the matcher that applies them.
+
+``left -> right`` with the shapes and properties of its letters; a letter stands for any expression of that kind: a scalar,
+a column (``n``), or any array (``m×n``; square where both sizes are equal). Sums and entry-by-entry products match any of
+their parts, matrix products any run of their factors. A test proves every row by evaluating both sides on random matrices.
+A rule that is not applied is a missed beauty, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from . import expr as ex
+from .expr import Expr
+from .shapes import template, typed
+from .sizes import UNIT
+
+Bindings = Mapping[str, Expr]
+
+# left, right, shapes of the letters. Kinks: a rule holds at the conventional value of the function there, too.
+ROWS: tuple[tuple[str, str, str], ...] = (
+    # inverses and determinants
+    ("inv(inv(A))", "A", "A: n×n"),
+    ("inv(eye(n))", "eye(n)", ""),
+    ("inv(diag(x))", "diag(1./x)", "x: n"),
+    ("inv(a*A)", "inv(A)/a", "A: n×n; a: scalar"),
+    ("Q'*Q", "eye(n)", "Q: n×n orthogonal"),
+    ("Q*Q'", "eye(n)", "Q: n×n orthogonal"),
+    ("inv(Q)", "Q'", "Q: n×n orthogonal"),
+    ("inv(X'*X)*X'", "pinv(X)", "X: m×n"),
+    ("X*inv(X'*X)", "pinv(X)'", "X: m×n"),
+    ("X'*inv(X*X')", "pinv(X)", "X: m×n"),
+    ("inv(X*X')*X", "pinv(X)'", "X: m×n"),
+    ("det(inv(A))", "1/det(A)", "A: n×n"),
+    ("log(det(A))", "logdet(A)", "A: n×n"),
+    ("logdet(inv(A))", "-logdet(A)", "A: n×n"),
+    ("det(eye(n))", "1", ""),
+    ("logdet(eye(n))", "0", ""),
+    ("expm_frechet(A,eye(n))", "expm(A)", "A: n×n"),
+    # logarithms, exponentials and their quotients
+    ("log(exp(X))", "X", "X: m×n"),
+    ("log(exp(a))", "a", "a: scalar"),
+    ("exp(log(X))", "X", "X: m×n positive"),
+    ("exp(log(a))", "a", "a: scalar positive"),
+    ("exp(X)./(1+exp(X))", "sigmoid(X)", "X: m×n"),
+    ("exp(a)/(1+exp(a))", "sigmoid(a)", "a: scalar"),
+    ("1./(1+exp(-X))", "sigmoid(X)", "X: m×n"),
+    ("1/(1+exp(-a))", "sigmoid(a)", "a: scalar"),
+    ("exp(-X).*sigmoid(X)", "sigmoid(-X)", "X: m×n"),
+    ("exp(-a)*sigmoid(a)", "sigmoid(-a)", "a: scalar"),
+    ("log(1+exp(X))", "softplus(X)", "X: m×n"),
+    ("log(1+exp(a))", "softplus(a)", "a: scalar"),
+    ("exp(x)/sum(exp(x))", "softmax(x)", "x: n"),
+    ("log(sum(exp(x)))", "logsumexp(x)", "x: n"),
+    ("log(softmax(x))", "logsoftmax(x)", "x: n"),
+    ("sum(softmax(x))", "1", "x: n"),
+    # kinks
+    ("relu(X).*step(X)", "relu(X)", "X: m×n"),
+    ("relu(a)*step(a)", "relu(a)", "a: scalar"),
+    ("step(X).^2", "step(X)", "X: m×n"),
+    ("abs(X).*sign(X)", "X", "X: m×n"),
+    ("abs(a)*sign(a)", "a", "a: scalar"),
+    ("abs(X).^2", "X.^2", "X: m×n"),
+    ("abs(a)^2", "a^2", "a: scalar"),
+    # norms
+    ("sum(X.^2)", "norm2(X)^2", "X: m×n"),
+    ("norm2(X')", "norm2(X)", "X: m×n"),
+    # declared structure
+    ("sum(y)", "1", "y: n simplex"),
+    ("Y*ones(n)", "ones(m)", "Y: m×n onehot"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One compiled row."""
+
+    left_text: str
+    right_text: str
+    shapes: str
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The functions that an expression must contain for the rule to apply."""
+        return frozenset(re.findall(r"([a-z]\w*)\(", self.left_text)) - {"eye", "ones"}
+
+    @cached_property
+    def left(self) -> Expr:
+        return typed(self.left_text, self.shapes).expr
+
+    def rewrite(self, e: Expr) -> Expr | None:
+        """The expression with the rule applied at its root, or None."""
+        for bound, rebuild in _roots(self.left, e):
+            return rebuild(bound, self)
+        return None
+
+    def right(self, bound: Bindings, like: Expr) -> Expr:
+        """The right side, filled out to the shape of what it replaces."""
+        sizes = {"n": like.shape_[0], "m": like.shape_[0]}
+        if self.right_text == "eye(n)":
+            return ex.eye(sizes["n"])
+        if self.right_text == "ones(m)":
+            return ex.ones((sizes["m"], UNIT))
+        return template(self.right_text, bound)
+
+
+RULES = tuple(Rule(*row) for row in ROWS)
+
+
+@cache
+def rules_for(functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
+    """The rules that can apply to an expression with these heads, by the head of their left side."""
+    out: dict[str, list[Rule]] = {}
+    for rule in RULES:
+        if rule.needs <= functions:
+            out.setdefault(rule.left.head, []).append(rule)
+    return {head: tuple(rules) for head, rules in out.items()}
+
+
+def _roots(p: Expr, e: Expr) -> Iterator[tuple[Bindings, _Rebuild]]:
+    """Ways in which the pattern is the whole of ``e``, or a part of its n-ary root."""
+    if p.head in ("add", "times"):
+        for bound, rest in _subset(p.args, e.args, {}):
+            yield bound, _Rebuild(e, tuple(rest), ())
+    elif p.head == "matmul":
+        width = len(p.args)
+        for i in range(len(e.args) - width + 1):
+            for bound in _sequence(p.args, e.args[i : i + width], {}):
+                yield bound, _Rebuild(e, e.args[:i], e.args[i + width :])
+    elif p.head == "pow" and e.head == "times":
+        for i, arg in enumerate(e.args):
+            for bound in match(p, arg, {}):
+                yield bound, _Rebuild(e, e.args[:i] + e.args[i + 1 :], ())
+    else:
+        for bound in match(p, e, {}):
+            yield bound, _Rebuild(e, (), ())
+
+
+@dataclass(frozen=True)
+class _Rebuild:
+    """Puts the right side of a rule back among the parts that the left side did not take."""
+
+    whole: Expr
+    before: tuple[Expr, ...]
+    after: tuple[Expr, ...]
+
+    def __call__(self, bound: Bindings, rule: Rule) -> Expr:
+        if self.whole.head == "matmul":
+            taken = self.whole.args[len(self.before) : len(self.whole.args) - len(self.after)]
+            return ex.matmul(*self.before, rule.right(bound, taken[0]), *self.after)
+        new = rule.right(bound, self.whole)
+        if self.whole.head == "add":
+            return ex.add(*self.before, new)
+        return ex.times(*self.before, new) if self.before else ex.spread(new, self.whole.shape_)
+
+
+def match(p: Expr, e: Expr, bound: Bindings) -> Iterator[Bindings]:
+    """Every way to read ``e`` as the pattern ``p``."""
+    if p.head == "var":
+        if p.name in bound:
+            if bound[p.name] is e:
+                yield bound
+        elif _fits(p, e):
+            yield {**bound, p.name: e}
+    elif p.head == "times" and len(p.args) == 2 and p.args[0].head == "num" and p.args[1].head == "var":
+        yield from match(p.args[1], ex.scaled(1 / p.args[0].value, e), bound)
+    elif p.head != e.head:
+        return
+    elif not p.args:
+        if p is e or (p.head == "eye"):
+            yield bound
+        elif p.head in ("ones", "zeros") and [s == UNIT for s in p.shape_] == [s == UNIT for s in e.shape_]:
+            yield bound
+    elif len(p.args) != len(e.args):
+        return
+    elif p.head in ("add", "times"):
+        yield from (found for found, _rest in _subset(p.args, e.args, bound))
+    else:
+        yield from _sequence(p.args, e.args, bound)
+
+
+def _fits(p: Expr, e: Expr) -> bool:
+    """Whether a letter of a pattern may stand for an expression: kind, squareness, properties."""
+    if p.is_scalar != e.is_scalar or (p.shape_[1] == UNIT and e.shape_[1] != UNIT):
+        return False
+    if p.shape_[0] == p.shape_[1] and e.shape_[0] != e.shape_[1]:
+        return False
+    return all(q == "positive" or q in e.properties for q in p.properties)
+
+
+def _sequence(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iterator[Bindings]:
+    if not ps:
+        yield bound
+    else:
+        for b in match(ps[0], es[0], bound):
+            yield from _sequence(ps[1:], es[1:], b)
+
+
+def _subset(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iterator[tuple[Bindings, list[Expr]]]:
+    """Match each pattern with a different expression; the rest is left over."""
+    if not ps:
+        yield bound, list(es)
+        return
+    for i, e in enumerate(es):
+        for b in match(ps[0], e, bound):
+            yield from _subset(ps[1:], es[:i] + es[i + 1 :], b)
