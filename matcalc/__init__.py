@@ -1,0 +1,48 @@
+"""matcalc: the gradient of a matrix expression, derived, explained and verified.
+
+>>> import matcalc as mc
+>>> d = mc.derive("norm2(X*w - y)^2", "w")
+>>> print(d.gradient)
+2*X'*(X*w - y)
+>>> d.verification.ok
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .derivation import Derivation, Derivations, check, derive, parse
+    from .errors import MatcalcError
+    from .expr import Expr
+    from .verify import Verification
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
+    "Expr": "expr", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build",
+    "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
+    "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
+}  # fmt: skip
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names of the table below load on first use
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or a function of the table (``mc.norm2``), when it is first used."""
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if not name.startswith("_"):
+        function = import_module(".build", __name__).function(name)
+        if function is not None:
+            return function
+    raise AttributeError(f"module 'matcalc' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    from .functions import BY_NAME, MACROS
+
+    return sorted([*__all__, *BY_NAME, *MACROS])

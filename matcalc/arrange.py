@@ -168,9 +168,10 @@ class _Graph:
         """Powers of one base on identical labels merge: s^-1 .* s is 1."""
         groups: dict[frozenset[Label], list[_Edge]] = {}
         for edge in self.edges:
-            groups.setdefault(frozenset(edge.labels), []).append(edge)
-        for labels, group in groups.items():
-            if len(group) < 2 or len(labels) != len(group[0].labels):
+            if len(set(edge.labels)) == len(edge.labels):
+                groups.setdefault(frozenset(edge.labels), []).append(edge)
+        for group in groups.values():
+            if len(group) < 2:
                 continue
             first = group[0].labels[0]
             product = ex.times(*(e.seen_from(first) for e in group))

@@ -151,7 +151,7 @@ def _node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
             break
         marks += a.order[1]
     if head == "T":
-        marks += ("'",)
+        marks += ("~",)  # after every letter: A before A', A*x before A'*x
     digest = blake2b(repr((head, data, shape)).encode(), digest_size=8)
     for a in args:
         digest.update(a.order[2])
@@ -301,7 +301,7 @@ def add(*args: Expr) -> Expr:
 
 def _sum_order(term: Expr) -> tuple[object, ...]:
     coefficient, core = split(term)
-    return (core is ONE, -core.order[0], core.order[1], core.order[2], coefficient)
+    return (core is ONE, core.transposes - core.count, core.order[1], core.order[2], coefficient)
 
 
 def spread(e: Expr, shape: Shape) -> Expr:
@@ -313,13 +313,18 @@ def spread(e: Expr, shape: Shape) -> Expr:
 
 def _balanced(e: Expr) -> Expr:
     """A sum or entry-by-entry product whose parts are mostly transposed is the transpose of the plain one."""
-    if e.transposes == 0 or e.count > TRANSPOSE_LIMIT or UNIT in e.shape_:
+    if e.transposes == 0 or e.count > TRANSPOSE_LIMIT or UNIT in e.shape_ or _repeats_rows(e):
         return e
     inside = [transpose(a) for a in e.args]
     if sum(a.transposes for a in inside) + 1 < e.transposes:
         flipped = sorted(inside, key=_sum_order if e.head == "add" else _times_order)
         return _node("T", (_node(e.head, tuple(flipped), None, e.shape_[::-1]),), None, e.shape_)
     return e
+
+
+def _repeats_rows(e: Expr) -> bool:
+    """A sum in which a row is added to every row: its transpose cannot be written part by part."""
+    return any(a.shape_ not in (e.shape_, SCALAR) for a in e.args)
 
 
 # ---- commutative products ---------------------------------------------------------------------------------------------
@@ -567,7 +572,7 @@ def transpose(e: Expr) -> Expr:
         return _node("matmul", tuple(map(transpose, reversed(e.args))), None, flipped)
     if e.head == "times" and e.args[0].is_scalar:
         return times(*(a if a.is_scalar else _bare(e) for a in (*[a for a in e.args if a.is_scalar],)), transpose(_bare(e)))
-    if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_:
+    if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_ and not _repeats_rows(e):
         return _transposed_parts(e)
     if _commutes(e) and e.args[0].count <= TRANSPOSE_LIMIT and transpose(e.args[0]) is e.args[0]:
         return e
@@ -678,6 +683,18 @@ def _cycle(product: Expr) -> Expr:
     return _node("tr", (_node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR)
 
 
+def _sum_of_product(chain: tuple[Expr, ...]) -> Expr | None:
+    """sum(1'*A) and sum(A*1) are sum(A); sum(u*v') is sum(u)*sum(v)."""
+    for i in range(1, len(chain)):
+        if chain[i].shape_[0] == UNIT:
+            return times(call("sum", matmul(*chain[:i])), call("sum", matmul(*chain[i:])))
+    if chain[0].head == "ones":
+        return times(size_number(chain[0].shape_[0]), call("sum", matmul(*chain[1:])))
+    if chain[-1].head == "ones":
+        return times(size_number(chain[-1].shape_[1]), call("sum", matmul(*chain[:-1])))
+    return None
+
+
 def _known_value(row: Row, x: Expr) -> Expr | None:
     """Values that need no function: a function of a 1×1 matrix or of ones, the diagonal of a diagonal matrix."""
     if x.is_scalar and row.name in ("tr", "sum", "det", "diag", "diagonal", "vec"):
@@ -686,8 +703,8 @@ def _known_value(row: Row, x: Expr) -> Expr | None:
         return pow_(x, MINUS_ONE)
     if row.name == "sum" and x.head == "ones":
         return times(size_number(x.shape_[0]), size_number(x.shape_[1]))
-    if row.name == "sum" and x.head == "matmul" and "ones" in (x.args[0].head, x.args[-1].head):
-        return call("sum", matmul(*(x.args[1:] if x.args[0].head == "ones" else x.args[:-1])))
+    if row.name == "sum" and x.head == "matmul":
+        return _sum_of_product(x.args)
     if row.name == "tr" and x.head == "eye":
         return size_number(x.shape_[0])
     if row.name == "diagonal" and x.head == "diag":

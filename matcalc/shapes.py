@@ -17,7 +17,7 @@ from . import expr as ex
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem, SyntaxProblem
 from .expr import Expr
 from .functions import BY_NAME, MACROS, visible
-from .parse import Syntax, nearest, span, syntax
+from .syntax import Syntax, nearest, span, syntax
 from .sizes import SCALAR, UNIT, Atom, Shape, Size, Unknown, fresh_names, resolve, show_shape, unify
 
 PROPERTIES = {
@@ -232,7 +232,7 @@ class _Builder:
         taken = {v.name for v in used} | set(self.definitions) | self.sizes | set(self.names)
         names = fresh_names(taken)
         for v in sorted(used, key=lambda v: (v.shape_[1] == UNIT, v.name)):
-            for size in v.shape_:
+            for size in reversed(v.shape_):  # the columns first: X is m×n, a lone vector n
                 _name_unknowns(size, names)
         for node in ex.postorder(*roots):
             for size in node.shape_:

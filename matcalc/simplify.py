@@ -131,15 +131,20 @@ def expand(e: Expr) -> Expr:
         return ex.times(*(a if a.is_scalar else expand(a) for a in e.args))
     if e.head == "T":
         inner = expand(e.args[0])
-        return ex.add(*map(ex.transpose, inner.args)) if inner.head == "add" else ex.transpose(inner)
+        return ex.add(*map(ex.transpose, _parts(inner))) if inner.head == "add" else ex.transpose(inner)
     if e.head != "matmul":
         return e
     for i, a in enumerate(e.args):
         inner = a.args[0] if a.head == "T" else a
-        if inner.head == "add" and all(p.shape_ == inner.shape_ for p in inner.args):
-            parts = [ex.transpose(p) if a.head == "T" else p for p in inner.args]
+        if inner.head == "add":
+            parts = [ex.transpose(p) if a.head == "T" else p for p in (ex.spread(p, inner.shape_) for p in inner.args)]
             return ex.add(*(expand(_cancelled(ex.matmul(*e.args[:i], p, *e.args[i + 1 :]))) for p in parts))
     return _cancelled(e)
+
+
+def _parts(e: Expr) -> list[Expr]:
+    """The terms of a sum; those that repeat are written out, but for scalars."""
+    return [p if p.is_scalar else ex.spread(p, e.shape_) for p in e.args]
 
 
 def _cancelled(e: Expr) -> Expr:
@@ -174,7 +179,7 @@ def _distribute(e: Expr) -> Expr | None:
     for i, a in enumerate(e.args):
         if a.head == "add":
             others = e.args[:i] + e.args[i + 1 :]
-            better = ex.add(*(ex.times(*others, p) for p in a.args))
+            better = ex.add(*(ex.times(*others, p) for p in _parts(a)))
             if better.count < e.count:
                 return ex.spread(better, e.shape_)
     return None
@@ -211,7 +216,7 @@ def _products_of_sums(e: Expr) -> list[Expr]:
         return [e]
     parts: list[list[Expr]] = [[]]
     for f in core.args:
-        options = f.args if f.head == "add" and all(p.shape_ in (f.shape_, ex.SCALAR) for p in f.args) else (f,)
+        options = _parts(f) if f.head == "add" else [f]
         parts = [[*done, option] for done in parts for option in options]
         if len(parts) > 64:
             return [e]

@@ -25,7 +25,7 @@ Shape = tuple[Size, Size]
 
 UNIT: Size = ()
 SCALAR: Shape = (UNIT, UNIT)
-NAMES = ("m", "n", "p", "q", "r", "k", "l", "h")
+NAMES = ("n", "m", "p", "q", "r", "k", "l", "h")
 
 
 def resolve(size: Size) -> Size:
@@ -67,8 +67,10 @@ def show(size: Size) -> str:
 
 
 def show_shape(shape: Shape) -> str:
-    """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``."""
+    """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``; sizes that nothing says yet leave only the kind."""
     rows, cols = resolve(shape[0]), resolve(shape[1])
+    if any(isinstance(a, Unknown) for a in rows + cols):
+        return "a matrix" if rows and cols else "a vector" if rows else "a row"
     if not cols:
         return show(rows) if rows else "scalar"
     return f"{show(rows)}×{show(cols)}"
@@ -86,7 +88,7 @@ def public(shape: Shape) -> tuple[str | int, ...]:
 
 
 def fresh_names(taken: Iterable[str]) -> Iterator[str]:
-    """Names for unknown sizes, avoiding those in use: m, n, p, …, then m1, n1, …"""
+    """Names for unknown sizes, avoiding those in use: n, m, p, …, then n1, m1, …"""
     used, round_ = set(taken), 0
     while True:
         for name in NAMES:

@@ -62,7 +62,7 @@ def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
         e, ready = stack.pop()
         if e in done:
             continue
-        below = () if e in names and e is not root else _parts(e)
+        below = () if e in names and e is not root else _parts(e, names)
         if ready or not below:
             done[e] = None
         else:
@@ -71,10 +71,12 @@ def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
     return done
 
 
-def _parts(e: Expr) -> tuple[Expr, ...]:
+def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
     if e.head == "add":
         return tuple(split(a)[1] for a in e.args)
     if e.head == "times":
+        if e.args[0].head == "num" and split(e)[1] in names:
+            return (split(e)[1],)
         return tuple(base for a in e.args if a.head != "num" for base in (a.args if a.head == "pow" else (a,)))
     return e.args
 
@@ -116,14 +118,18 @@ def _with_coefficient(k: Fraction, core: Expr, done: Mapping[Expr, Piece]) -> Pi
         return Piece(number(k * core.value), PRODUCT if "/" in number(k * core.value) else ATOM)
     if k == 1:
         return done[core]
-    if core.head == "times":
-        return _product(k, core.args, done)
-    return _product(k, (core,), done)
+    return _product(k, _written_factors(core, done), done)
 
 
 def _times(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     k, core = split(e)
-    return _product(k, core.args if core.head == "times" else (core,), done)
+    return _product(k, _written_factors(core, done), done)
+
+
+def _written_factors(core: Expr, done: Mapping[Expr, Piece]) -> tuple[Expr, ...]:
+    """The factors of a product, unless it is written by a name."""
+    by_name = core in done and done[core].level == ATOM
+    return core.args if core.head == "times" and not by_name else (core,)
 
 
 def _product(k: Fraction, factors: Iterable[Expr], done: Mapping[Expr, Piece]) -> Piece:
@@ -158,7 +164,7 @@ def _product(k: Fraction, factors: Iterable[Expr], done: Mapping[Expr, Piece]) -
         out += "/" + _reciprocal(under_scalars[0], done).at(SIGN)
     elif under_scalars:
         out += "/(" + "*".join(_reciprocal(s, done).at(SIGN) for s in under_scalars) + ")"
-    return Piece(("-" if k < 0 else "") + out, SIGN if k < 0 and False else (PRODUCT if k > 0 else SUM))
+    return Piece(("-" if k < 0 else "") + out, PRODUCT if k > 0 else SUM)
 
 
 def _reciprocal(f: Expr, done: Mapping[Expr, Piece]) -> Piece:

@@ -1,0 +1,204 @@
+"""The command: a typed expression in, its verified gradient on stdout; what was assumed and checked on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .errors import MatcalcError
+
+if TYPE_CHECKING:
+    from .derivation import Derivation
+    from .shapes import Program
+
+VERIFIED, UNVERIFIED, USAGE = 0, 1, 2
+FORMATS = ("text", "latex", "json", "numpy")
+
+EXAMPLES = """examples:
+  matcalc "norm2(X*w - y)^2" w                        the gradient by w
+  matcalc "norm2(X*w - y)^2"                          by each variable
+  matcalc "x'*A*x" x -s "A: n×n symmetric" --explain  how the answer is found
+  matcalc "logdet(X'*X)" X --to numpy                 as code; also latex, json
+  matcalc "x'*A*x" x --order 2                        the Hessian
+  matcalc "r = X*w - y; r'*r" w                       with a definition
+  matcalc check "norm2(X*w - y)^2" w "2*X'*(X*w - y)" is my own gradient right?
+  echo "x'*A*x" | matcalc - x                         a line each
+
+language: + -  * (matrix product)  .* ./ .^ (entry by entry)  ' or .T (transpose)  ^ (power)  ones(n) eye(n)
+  a-g and Greek letters are scalars, h-z vectors, A-Z matrices, unless declared with -s "a: n; X: m×n; S: n×n spd"
+  exp, log, … work entry by entry; expm is the matrix exponential
+exit status: 0 verified, 1 derived but not verified (or, for check, not equal), 2 an error"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status and never lets a traceback out."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except MatcalcError as problem:
+        return _complain(problem)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return VERIFIED
+    except KeyboardInterrupt:
+        return 130
+    except Exception as defect:
+        return _complain(MatcalcError(f"internal error ({type(defect).__name__})", "please report this input as a defect of matcalc"))
+
+
+def _run(argv: list[str]) -> int:
+    if argv[:1] == ["check"]:
+        return _check(_checker().parse_args(_shielded(argv[1:])))
+    options = _parser().parse_args(_shielded(argv))
+    if options.expression == "-":
+        return max((_line(line, options) for line in sys.stdin if line.strip()), default=VERIFIED)
+    return _derive(options.expression, options)
+
+
+def _shielded(argv: list[str]) -> list[str]:
+    """An expression may begin with a minus: keep argparse from reading it as an option."""
+    return [f" {a}" if a.startswith("-") and not a.startswith("--") and a not in ("-", "-s", "-h") else a for a in argv]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="matcalc", usage="matcalc EXPRESSION [VARIABLE ...] [options]", description=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument("expression", help="the expression, or - to read one from each line of the input")
+    parser.add_argument("variables", nargs="*", metavar="VARIABLE", help="what to differentiate by; default: every variable")
+    _add_shapes(parser)
+    parser.add_argument("--to", choices=FORMATS, default="text", help="what to print (default: text)")
+    parser.add_argument("--order", type=int, default=1, choices=(1, 2), help="2 for the Hessian")
+    parser.add_argument("--layout", choices=("denominator", "numerator"), default="denominator", help="numerator: the gradient as a row")
+    parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
+    parser.add_argument("--version", action="version", version=_version())
+    return parser
+
+
+def _checker() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="matcalc check", description="Is a gradient right? Compares it exactly and with finite differences.", allow_abbrev=False)
+    parser.add_argument("expression")
+    parser.add_argument("variable")
+    parser.add_argument("candidate", help="the gradient to check")
+    _add_shapes(parser)
+    return parser
+
+
+def _add_shapes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-s", "--shapes", action="append", default=[], metavar="SHAPES", help='declarations, such as "X: m×n; S: n×n spd; b: scalar"')
+
+
+def _version() -> str:
+    from . import __version__
+
+    return f"matcalc {__version__}"
+
+
+# ---- deriving ---------------------------------------------------------------------------------------------------------------
+
+
+def _line(line: str, options: argparse.Namespace) -> int:
+    """One line of piped input; an error is said and the next line goes on."""
+    try:
+        return _derive(line.rstrip("\n"), options)
+    except MatcalcError as problem:
+        return _complain(problem)
+
+
+def _derive(source: str, options: argparse.Namespace) -> int:
+    from .derivation import derive
+
+    wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
+    found = derive(source.strip(), wanted or None, "; ".join(options.shapes) or None, order=options.order, layout=options.layout)
+    derivations = list(found.values())
+    if options.explain:
+        print("\n\n".join(d.explain() for d in derivations))
+    elif options.to == "text":
+        print(str(derivations[0]) if len(wanted) == 1 else str(found))
+    else:
+        _print_as(options.to, derivations)
+    _report(derivations)
+    return VERIFIED if all(d.verification for d in derivations) else UNVERIFIED
+
+
+def _print_as(target: str, derivations: list[Derivation]) -> None:
+    if target == "json":
+        import json
+
+        rows = [_record(d) for d in derivations]
+        print(json.dumps(rows[0] if len(rows) == 1 else rows, ensure_ascii=False, indent=2))
+        return
+    for d in derivations:
+        print(d.latex() if target == "latex" else d.compile(target).source, end="" if target != "latex" else "\n")
+
+
+def _record(d: Derivation) -> dict[str, Any]:
+    """The answer as data."""
+    v = d.verification
+    assert v is not None
+    return {
+        "expression": d.program.text,
+        "variable": d.wrt.name,
+        "order": d.order,
+        "derivative": str(d.result),
+        "shape": list(d.result.shape),
+        "latex": d.latex(),
+        "shapes": {n: list(e.shape) for n, e in d.program.variables.items()},
+        "assumed": list(d.program.assumed),
+        "verified": v.ok,
+        "exact": v.exact,
+        "numeric": v.numeric,
+        "max_error": v.max_error if v.max_error == v.max_error else None,
+    }
+
+
+def _report(derivations: list[Derivation]) -> None:
+    """What was assumed and what was checked, on stderr."""
+    _say(_shapes_line(derivations[0].program))
+    for d in derivations:
+        from .sizes import show_shape
+
+        _say(f"∂/∂{d.wrt.name}: {show_shape(d.result.shape_)}, {d.verification}")
+
+
+def _shapes_line(program: Program) -> str:
+    from .sizes import show_shape
+
+    def listed(names: list[str]) -> str:
+        return ", ".join(f"{n}: {' '.join([show_shape(program.variables[n].shape_), *program.variables[n].properties])}" for n in names)
+
+    assumed = [n for n in program.variables if n in program.assumed]
+    declared = [n for n in program.variables if n not in program.assumed]
+    parts = ([f"assumed {listed(assumed)}"] if assumed else []) + ([f"declared {listed(declared)}"] if declared else [])
+    return "; ".join(parts)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .derivation import check
+
+    found = check(options.expression.strip(), options.variable.strip(), options.candidate.strip(), "; ".join(options.shapes) or None)
+    print("equal" if found.ok else "not equal" if found.wrong else "not decided")
+    _say(str(found))
+    return VERIFIED if found.ok else UNVERIFIED
+
+
+# ---- saying -----------------------------------------------------------------------------------------------------------------
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    """A note on stderr, dimmed on a terminal that has not refused colour."""
+    stream = stream or sys.stderr
+    dim = stream.isatty() and "NO_COLOR" not in os.environ
+    print(f"\x1b[2m{line}\x1b[0m" if dim else line, file=stream)
+
+
+def _complain(problem: MatcalcError) -> int:
+    """One line that says what is wrong, then the place."""
+    message = " ".join(str(problem).split())
+    print(f"matcalc: {''.join(c if c.isprintable() else '�' for c in message)}", file=sys.stderr)
+    if caret := problem.caret():
+        print("\n".join(f"  {line}" for line in caret.split("\n")), file=sys.stderr)
+    return USAGE

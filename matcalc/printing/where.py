@@ -1,0 +1,121 @@
+"""Answers with names for what they repeat: the typed definitions, and large parts that occur more than once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ..expr import Expr, postorder, split
+from ..functions import BY_NAME
+from ..sizes import UNIT
+from .text import text
+
+SMALLEST = 5  # nodes of a part that deserves a name
+SAVING = 12  # characters that a name must save
+
+
+@dataclass(frozen=True)
+class Named:
+    """Texts of several expressions, and the names that they use with their texts, outermost first."""
+
+    texts: Mapping[str, str]
+    where: tuple[tuple[str, str], ...]
+
+    def show(self, only: str | None = None) -> str:
+        """The answer (or a line ∂/∂x = … for each), then a line for each name."""
+        lines = [self.texts[only]] if only is not None else [f"∂/∂{n} = {t}" for n, t in self.texts.items()]
+        return "\n".join([*lines, *(f"{'where' if i == 0 else '     '} {n} = {t}" for i, (n, t) in enumerate(self.where))])
+
+
+def named(roots: Mapping[str, Expr], definitions: Mapping[str, Expr]) -> Named:
+    """Write expressions with the given definitions and with names for their shared parts."""
+    defined = {e: n for n, e in definitions.items() if e.args}
+    names: dict[Expr, str] = dict(defined)
+    taken = {e.name for e in postorder(*roots.values()) if e.head == "var"} | set(definitions) | set(_sizes(roots))
+    several = len(roots) > 1
+    for part, uses in _repeated(roots, names):
+        length = len(text(part, _below(names, part)))
+        if (uses - 1) * length - 2 * uses - 8 >= SAVING:
+            names[part] = _name(part, several and _in_many(part, roots), taken)
+            taken.add(names[part])
+    used = _used(roots, names)
+    return Named({n: _shown(e, names) for n, e in roots.items()}, tuple((names[p], _body(p, names)) for p in used))
+
+
+def _shown(e: Expr, names: Mapping[Expr, str]) -> str:
+    return names[e] if e in names else text(e, names)
+
+
+def _body(part: Expr, names: Mapping[Expr, str]) -> str:
+    return text(part, {p: n for p, n in names.items() if p is not part})
+
+
+def _below(names: Mapping[Expr, str], part: Expr) -> Mapping[Expr, str]:
+    return {p: n for p, n in names.items() if p is not part}
+
+
+def _sizes(roots: Mapping[str, Expr]) -> Iterator[str]:
+    for e in postorder(*roots.values()):
+        for size in e.shape_:
+            yield from (a for a in size if isinstance(a, str))
+
+
+def _children(e: Expr) -> tuple[Expr, ...]:
+    """Arguments, looking through numeric coefficients: 2*δ uses δ."""
+    core = split(e)[1]
+    return (core,) if core is not e and core.args else e.args
+
+
+def _repeated(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[tuple[Expr, int]]:
+    """Parts that are used more than once, the largest first."""
+    uses: dict[Expr, int] = {}
+    seen: set[Expr] = set()
+    stack = [split(e)[1] for e in roots.values()]
+    for e in stack:
+        uses[e] = uses.get(e, 0) + 1
+    while stack:
+        e = stack.pop()
+        if e in seen or e in names:
+            continue
+        seen.add(e)
+        for a in _children(e):
+            uses[a] = uses.get(a, 0) + 1
+            stack.append(a)
+    many = [(e, k) for e, k in uses.items() if k > 1 and e.count >= SMALLEST and e not in names and e.head not in ("T", "pow")]
+    return sorted(many, key=lambda found: (-found[0].count, found[0].order))
+
+
+def _in_many(part: Expr, roots: Mapping[str, Expr]) -> bool:
+    return sum(part in set(postorder(e)) or part is split(e)[1] for e in roots.values()) > 1
+
+
+def _name(part: Expr, shared: bool, taken: set[str]) -> str:
+    """The initial of a function, r for a sum, δ for another part that several answers share, else t; capital for matrices."""
+    plain = "r" if part.head == "add" else "δ" if shared else "t"
+    wish = BY_NAME[part.head].name[0] if part.head in BY_NAME else plain
+    wish = wish.upper() if UNIT not in part.shape_ and wish != "δ" else wish
+    options = [wish, *(f"{wish}{i}" for i in range(1, 1000))]
+    return next(o for o in options if o not in taken)
+
+
+def _used(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[Expr]:
+    """The named parts that the shown texts mention, in the order in which a reader meets them."""
+    found: dict[Expr, None] = {}
+    queue = list(roots.values())
+    while queue:
+        e = queue.pop(0)
+        stack = [e]
+        visited: set[Expr] = set()
+        while stack:
+            node = stack.pop()
+            if node in visited:
+                continue
+            visited.add(node)
+            if node in names and (node is not e or node in roots.values()):
+                if node not in found:
+                    found[node] = None
+                    queue.append(node)
+                if node is not e:
+                    continue
+            stack += [*reversed(_children(node))]
+    return list(found)

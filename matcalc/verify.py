@@ -1,0 +1,358 @@
+"""Never show an answer unchecked: the two independent checks, and their combination.
+
+*Exactly*: dual numbers modulo 2^61 - 1 (:mod:`matcalc.exact`); no tolerance, no kinks. *Numerically*: central finite
+differences with extrapolation, and the complex step where every function allows it, at random points inside the domain and
+away from kinks, with pairwise different sizes. What neither decides is *not verified*, never right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import exact
+from .codegen.compiled import load
+from .codegen.numpy import emit
+from .errors import MatcalcError, NotDifferentiable
+from .expr import Expr, postorder, variables
+from .functions import BY_NAME
+from .sizes import Atom, Size
+
+Array = Any
+TRIES = 40
+CONDITION = 300.0  # of the matrices that are inverted at a point
+MARGIN = 0.02  # distance from the edge of a domain
+KINK = 1e-2  # distance from a kink
+STEP = 2e-3
+KEPT = 6  # numbers up to this keep their value as sizes of a point
+TOLERANCE_COMPLEX = 1e-9
+TOLERANCE_DIFFERENCES = 1e-6
+DIRECTIONS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome of the checks.
+
+    ``ok`` is True only if something decided that the derivative is right and nothing that it is wrong. ``exact`` and
+    ``numeric`` are each True, False or None (not decided); ``max_error`` is the largest relative difference seen.
+    """
+
+    ok: bool
+    exact: bool | None
+    numeric: bool | None
+    max_error: float
+    method: str = ""
+    note: str = ""
+    worst: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        """Decided, and not right."""
+        return not self.ok and False in (self.exact, self.numeric)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        said = {True: "agrees", False: "DISAGREES", None: "not decided"}
+        verdict = "verified" if self.ok else "wrong" if self.wrong else "not verified"
+        text = f"{verdict}: modulo 2^61-1 {said[self.exact]}; {self.method or 'finite differences'} {said[self.numeric]}"
+        text += f" (relative error {self.max_error:.0e})" if self.numeric is not None else ""
+        return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
+
+
+def verify(e: Expr, wrt: Expr, derivative: Expr, seed: int = 0) -> Verification:
+    """Check a claimed derivative in both ways.
+
+    ``derivative`` has the axes of ``e`` followed by those of ``wrt``. Both must disagree, or one with the other undecided,
+    for a verdict of wrong: an identity between functions that only the numbers see is accepted, and said.
+    """
+    verdict = exact.check(e, wrt, derivative, seed=seed)
+    found = _numerically(e, wrt, derivative, seed)
+    if verdict.equal is False and found.numeric:
+        more = [_numerically(e, wrt, derivative, seed + k) for k in (1, 2, 3)]
+        if all(m.numeric for m in more):
+            note = "equal at every point tried, by an identity that the exact check does not know"
+            return Verification(True, None, True, max(m.max_error for m in (found, *more)), found.method, note)
+    ok = found.numeric is not False and verdict.equal is not False and (found.numeric or verdict.equal) is True
+    note = "; ".join(n for n in (verdict.reason if verdict.equal is None else "", found.note) if n)
+    return Verification(ok, verdict.equal, found.numeric, found.max_error, found.method, note, found.worst)
+
+
+# ---- numerically ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    numeric: bool | None
+    max_error: float = float("nan")
+    method: str = ""
+    note: str = ""
+    worst: str = ""
+
+
+def _numerically(e: Expr, wrt: Expr, derivative: Expr, seed: int) -> _Found:
+    """Compare with numbers at one point of different sizes and, where sizes are declared equal, one of equal sizes."""
+    try:
+        functions = _Functions(e, wrt, derivative)
+    except NotDifferentiable as problem:
+        return _Found(None, note=str(problem))
+    outcomes = []
+    for equal in (False, True) if any(r == c != () for r, c in (v.shape_ for v in functions.variables)) else (False,):
+        outcomes.append(_at_some_point(functions, np.random.default_rng([seed, equal]), equal))
+        if outcomes[-1].numeric is not True:
+            return outcomes[-1]
+    return max(outcomes, key=lambda o: o.max_error)
+
+
+class _Functions:
+    """The compiled expression, its claimed derivative, and the arguments that must stay inside domains."""
+
+    def __init__(self, e: Expr, wrt: Expr, derivative: Expr) -> None:
+        self.e, self.wrt, self.derivative = e, wrt, derivative
+        self.variables = sorted({*variables(e, derivative), wrt}, key=lambda v: v.name)
+        self.guards = _guards(e, derivative)
+        self.value = _compiled((e,), self.variables, False)
+        assert self.value is not None
+        self.complex_value = None if any(r.complex_safe is None for r in _rows(e)) else _compiled((e,), self.variables, True)
+        self.claim = _compiled((derivative, *(g.argument for g in self.guards)), self.variables, False)
+
+
+def _rows(e: Expr) -> Iterator[Any]:
+    return (BY_NAME[n.head] for n in postorder(e) if n.head in BY_NAME)
+
+
+def _compiled(roots: tuple[Expr, ...], known: list[Expr], complex_safe: bool) -> Callable[..., Any]:
+    source = emit(roots, complex_safe=complex_safe, known=known)
+    function = load(source)
+    names, sizes = [v.name for v in known], source.sizes
+    return lambda point: function(*(point[n] for n in (*names, *sizes)))
+
+
+def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool) -> _Found:
+    for attempt in range(TRIES):
+        point = sample(functions, rng, attempt, equal)
+        with np.errstate(all="ignore"):
+            try:
+                claim, *arguments = functions.claim(point)
+                if not all(g.admits(np.asarray(a)) for g, a in zip(functions.guards, arguments, strict=True)):
+                    continue
+                found = _compare(functions, point, claim, rng)
+            except np.linalg.LinAlgError:
+                continue
+        if found.numeric is not None:
+            return found
+    return _Found(None, note=f"no admissible point in {TRIES} tries")
+
+
+# ---- points -----------------------------------------------------------------------------------------------------------------
+
+
+def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array]:
+    """Random values of every variable, and of the sizes that no variable shows."""
+    nodes = postorder(functions.e, functions.derivative)
+    lengths = choose_lengths([s for n in nodes for s in n.shape_] + [(n.data,) for n in nodes if n.head == "size"], equal, rng, attempt)  # type: ignore[list-item]
+    point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
+    for v in functions.variables:
+        shape = tuple(int(np.prod([lengths[a] for a in size])) for size in v.shape_ if size)
+        point[v.name] = _value(v, shape, rng, attempt)
+    return point
+
+
+def choose_lengths(sizes: list[Size], equal: bool, rng: np.random.Generator, attempt: int) -> dict[Atom, int]:
+    """Different small lengths for different sizes (or 3 for all); small numbers keep theirs; never 1.
+
+    Which size is the larger one changes between attempts: X'*X has an inverse only for a tall X.
+    """
+    atoms = list(dict.fromkeys(a for size in sizes for a in size))
+    lengths: dict[Atom, int] = {a: a for a in atoms if isinstance(a, int) and a <= KEPT}
+    unknown = [a for a in atoms if a not in lengths]
+    free = [k for k in range(2, len(atoms) + KEPT + 2) if k not in lengths.values()][: len(unknown)]
+    order = rng.permutation(len(unknown)) if attempt else range(len(unknown))
+    return lengths | {a: 3 if equal else free[k] for a, k in zip(unknown, order, strict=True)}
+
+
+def _value(v: Expr, shape: tuple[int, ...], rng: np.random.Generator, attempt: int) -> Array:
+    for name in ("simplex", "onehot", "pm1", "mask", "unit", "spd", "symmetric", "diagonal", "orthogonal", "lower", "upper", "positive"):
+        if name in v.properties:
+            return _SPECIAL[name](shape, rng)
+    spread = (0.7, 0.7, 0.3, 1.5)[attempt % 4]
+    x = rng.uniform(-spread, spread, shape)
+    if attempt % 4 == 1:
+        x = np.abs(x) + 0.3
+    if len(shape) == 2 and shape[0] == shape[1]:
+        x = x + (0.9 + attempt % 4) * np.eye(shape[0])
+    return x
+
+
+def _spd(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    a = rng.uniform(-0.7, 0.7, shape)
+    return a @ a.T + 0.8 * np.eye(shape[0])
+
+
+def _symmetric(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    a = rng.uniform(-0.7, 0.7, shape) + 0.9 * np.eye(shape[0])
+    return (a + a.T) / 2
+
+
+def _simplex(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    a = rng.uniform(0.2, 1.0, shape)
+    return a / a.sum()
+
+
+_SPECIAL: Mapping[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
+    "simplex": _simplex,
+    "spd": _spd,
+    "symmetric": _symmetric,
+    "onehot": lambda shape, rng: np.eye(shape[-1])[rng.integers(0, shape[-1], shape[0])],
+    "pm1": lambda shape, rng: rng.choice([-1.0, 1.0], shape),
+    "mask": lambda shape, rng: rng.choice([0.0, 1.0], shape),
+    "unit": lambda shape, rng: rng.uniform(0.15, 0.85, shape),
+    "positive": lambda shape, rng: rng.uniform(0.4, 1.6, shape),
+    "diagonal": lambda shape, rng: np.diag(rng.uniform(0.4, 1.6, shape[0])),
+    "orthogonal": lambda shape, rng: np.linalg.qr(rng.normal(size=shape))[0],
+    "lower": lambda shape, rng: np.tril(rng.uniform(-0.7, 0.7, shape)) + 0.9 * np.eye(shape[0]),
+    "upper": lambda shape, rng: np.triu(rng.uniform(-0.7, 0.7, shape)) + 0.9 * np.eye(shape[0]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """An argument that a point must keep inside a domain, off a kink or well conditioned."""
+
+    argument: Expr
+    low: float = -np.inf
+    high: float = np.inf
+    kinks: tuple[float, ...] = ()
+    inverted: bool = False
+
+    def admits(self, a: Array) -> bool:
+        if not np.isfinite(a).all():
+            return False
+        if self.inverted:
+            return bool(np.linalg.cond(a) < CONDITION if a.ndim == 2 else np.abs(a).min() > MARGIN)
+        inside = bool((a > self.low + MARGIN).all() and (a < self.high - MARGIN).all())
+        return inside and all(bool((np.abs(a - k) > KINK).all()) for k in self.kinks)
+
+
+def _guards(*roots: Expr) -> list[_Guard]:
+    found: dict[_Guard, None] = {}
+    for n in postorder(*roots):
+        row = BY_NAME.get(n.head)
+        if row is not None and n.head in ("inv", "det", "logdet", "pinv", "norm2"):
+            found[_Guard(n if n.head == "norm2" else n.args[0], inverted=True)] = None
+        elif row is not None and (row.kinks or row.domain != (-np.inf, np.inf)):
+            found[_Guard(n.args[0], *row.domain, row.kinks)] = None
+        elif n.head == "pow":
+            exponent = n.args[1]
+            whole = exponent.head == "num" and exponent.value.denominator == 1
+            if not whole:
+                found[_Guard(n.args[0], low=0.0)] = None
+            elif exponent.value < 0:
+                found[_Guard(n.args[0], kinks=(0.0,))] = None
+    return list(found)
+
+
+# ---- comparison -------------------------------------------------------------------------------------------------------------
+
+
+def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: np.random.Generator) -> _Found:
+    """Directional derivatives along a basis, by differences and by the complex step, against the claim."""
+    wrt, x = functions.wrt, point[functions.wrt.name]
+    claim = np.asarray(claim, dtype=float)
+    pattern = _pattern_error(wrt, claim)
+    if pattern:
+        return _Found(False, 1.0, "structure", worst=pattern)
+    value = np.asarray(functions.value(point)[0], dtype=float)
+    worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + 1e-12, ""
+    method = "complex step and finite differences" if functions.complex_value else "finite differences"
+    for direction in _directions(wrt, x, rng):
+        claimed = _contract(claim, direction, value.ndim)
+        differences, error = _central(functions, point, x, direction)
+        if error > 1e-4 * scale or not np.isfinite(differences).all():
+            return _Found(None, note="finite differences do not settle")
+        gap = np.abs(claimed - differences)
+        if functions.complex_value is not None:
+            exactly = _complex_step(functions.complex_value, point, wrt, direction)
+            gap = np.maximum(np.abs(claimed - exactly), np.where(gap > 10 * error + TOLERANCE_DIFFERENCES * scale, gap, 0.0))
+        if gap.max(initial=0.0) > worst:
+            worst, where = float(gap.max()), _describe(wrt, direction, claimed, differences)
+    allowed = TOLERANCE_COMPLEX if functions.complex_value is not None else TOLERANCE_DIFFERENCES
+    good = worst <= allowed * scale
+    return _Found(good, worst / scale, method, worst="" if good else where)
+
+
+def _describe(wrt: Expr, direction: Array, claimed: Array, measured: Array) -> str:
+    place = np.argwhere(direction != 0)
+    index = f"[{','.join(str(i + 1) for i in place[0])}]" if len(place) == 1 and direction.ndim else ""
+    a, b = np.atleast_1d(claimed).ravel(), np.atleast_1d(measured).ravel()
+    k = int(np.abs(a - b).argmax())
+    return f"at {wrt.name}{index} the candidate says {a[k]:.6g}, the numbers say {b[k]:.6g}"
+
+
+def _pattern_error(wrt: Expr, g: Array) -> str:
+    """The derivative by a structured variable has the structure of the variable."""
+    if g.ndim != 2:
+        return ""
+    for name, pattern in (("symmetric", g.T), ("spd", g.T), ("diagonal", np.diag(np.diag(g))), ("lower", np.tril(g)), ("upper", np.triu(g))):
+        if name in wrt.properties and not np.allclose(g, pattern, rtol=1e-9, atol=1e-9):
+            return f"{wrt.name} is {name} and the derivative is not"
+    return ""
+
+
+def _directions(wrt: Expr, x: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """A basis of the directions in which the variable may move; random ones when there are very many."""
+    if np.ndim(x) == 0:
+        yield np.array(1.0)
+        return
+    indices = [i for i in np.ndindex(*x.shape) if _may_move(wrt, i)]
+    if len(indices) > DIRECTIONS:
+        indices = [indices[k] for k in rng.choice(len(indices), DIRECTIONS, replace=False)]
+    for index in indices:
+        direction = np.zeros(x.shape)
+        direction[index] = 1.0
+        if {"symmetric", "spd"}.intersection(wrt.properties):
+            direction[index[::-1]] = 1.0
+        yield direction
+
+
+def _may_move(wrt: Expr, index: tuple[int, ...]) -> bool:
+    i, j = index if len(index) == 2 else (0, 0)
+    rules = {"symmetric": i <= j, "spd": i <= j, "diagonal": i == j, "lower": i >= j, "upper": i <= j}
+    return all(rules.get(p, True) for p in wrt.properties)
+
+
+def _contract(claim: Array, direction: Array, value_axes: int) -> Array:
+    """The change of the value along a direction, by the claimed derivative."""
+    if direction.ndim == 0:
+        return claim * direction
+    if value_axes == 0:
+        return (claim * direction).sum()
+    return np.tensordot(claim, direction, axes=direction.ndim)
+
+
+def _central(functions: _Functions, point: dict[str, Array], x: Array, direction: Array) -> tuple[Array, float]:
+    """Central differences at two steps, extrapolated (Richardson), and an estimate of their error."""
+
+    def slope(h: float) -> Array:
+        up = functions.value(point | {functions.wrt.name: x + h * direction})[0]
+        down = functions.value(point | {functions.wrt.name: x - h * direction})[0]
+        return (np.asarray(up, dtype=float) - np.asarray(down, dtype=float)) / (2 * h)
+
+    coarse, fine = slope(STEP), slope(STEP / 2)
+    better = (4 * fine - coarse) / 3
+    return better, float(np.abs(better - fine).max(initial=0.0)) / 4 + 1e-10
+
+
+def _complex_step(function: Callable[..., Any], point: dict[str, Array], wrt: Expr, direction: Array) -> Array:
+    """The imaginary part of f(x + ih)/h: no subtraction, so no cancellation (Squire & Trapp 1998)."""
+    h = 1e-30
+    moved = point | {wrt.name: point[wrt.name] + 1j * h * direction}
+    return np.imag(np.asarray(function(moved)[0])) / h
+
+
+__all__ = ["MatcalcError", "Verification", "verify"]

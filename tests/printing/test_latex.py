@@ -1,0 +1,177 @@
+"""LaTeX: what a mathematician would typeset, for every row of the table and of the identities."""
+
+import csv
+import re
+from functools import reduce
+from pathlib import Path
+
+import pytest
+
+from matcalc import expr as ex
+from matcalc.errors import MatcalcError
+from matcalc.functions import ROWS
+from matcalc.printing.latex import latex, symbol
+from matcalc.shapes import typed
+from matcalc.sizes import UNIT
+
+TYPESET = (
+    # products, transposes, inverses, powers
+    ("2*X'*(X*w - y)", "", r"2X^{\top}\left(Xw - y\right)"),
+    ("(A+B)'*(A-B)", "", r"\left(A + B\right)^{\top}\left(A - B\right)"),
+    ("x*x'", "", r"xx^{\top}"),
+    ("(x'*y)*z", "", r"\left(x^{\top}y\right)z"),
+    ("x'*y*(z'*w)", "", r"\left(w^{\top}z\right)x^{\top}y"),
+    ("inv(X)", "X: n×n", "X^{-1}"),
+    ("inv(X)'*A*inv(X)'", "X: n×n", r"X^{-\top}AX^{-\top}"),
+    ("inv(X)*inv(X)*A", "X: n×n", "X^{-2}A"),
+    ("inv(A*B)'", "A: n×n; B: n×n", r"\left(AB\right)^{-\top}"),
+    ("X^3*A", "X: n×n", "X^{3}A"),
+    ("inv(X^2)", "X: n×n", r"\left(X^{2}\right)^{-1}"),
+    ("(X')^2*A", "X: n×n", r"\left(X^{\top}\right)^{2}A"),
+    ("alpha*x", "", r"\alpha x"),
+    ("a*2^b", "", r"a \cdot 2^{b}"),
+    # entry by entry
+    ("x.*y", "", r"x \odot y"),
+    ("(A*B).*C", "", r"C \odot \left(AB\right)"),
+    ("(X.*Y)*z", "", r"\left(X \odot Y\right)z"),
+    ("x./y", "", r"x \oslash y"),
+    ("x.*y./(z.*w)", "", r"x \odot y \oslash \left(w \odot z\right)"),
+    ("x.^2", "", r"x^{\odot 2}"),
+    ("X.^a", "", r"X^{\odot a}"),
+    ("1./x", "", r"x^{\odot -1}"),
+    ("sqrt(x)", "", r"\sqrt{x}"),
+    ("sqrt(X)", "", r"X^{\odot 1/2}"),
+    ("exp(X)", "", r"\exp\left(X\right)"),
+    ("tanh(x).^2", "", r"\tanh\left(x\right)^{\odot 2}"),
+    # scalars and their quotients
+    ("sqrt(a)", "", r"\sqrt{a}"),
+    ("1/a", "", r"\frac{1}{a}"),
+    ("(a+b)/(c+d)", "", r"\frac{a + b}{c + d}"),
+    ("X/norm2(X)", "", r"\frac{X}{\lVert X\rVert_F}"),
+    ("3*(x-y)/(2*norm2(x-y)^3)", "", r"\frac{3\left(x - y\right)}{2\lVert x - y\rVert_2^{3}}"),
+    ("x/2", "", r"\tfrac{1}{2}x"),
+    ("-A/3 + 0.25*B - 0.01*C", "", r"\tfrac{1}{4}B - \tfrac{1}{3}A - 0.01C"),
+    ("exp(-c*norm2(x-y)^2)", "", r"e^{-c\lVert x - y\rVert_2^{2}}"),
+    ("(-2)^b", "", r"\left(-2\right)^{b}"),
+    ("abs(x'*y)", "", r"\left|x^{\top}y\right|"),
+    ("abs(x)", "", r"\operatorname{abs}\left(x\right)"),
+    # functions and constants
+    ("norm2(X*w - y)^2", "", r"\lVert Xw - y\rVert_2^{2}"),
+    ("norm2(X)", "", r"\lVert X\rVert_F"),
+    ("norm1(x)", "", r"\lVert x\rVert_1"),
+    ("tr(A*X)", "", r"\operatorname{tr}\left(AX\right)"),
+    ("logdet(X)", "", r"\log\det\left(X\right)"),
+    ("diag(x)*A + diag(diag(A))*A", "", r"\operatorname{diag}\left(\operatorname{diag}\left(A\right)\right)A + \operatorname{diag}\left(x\right)A"),
+    ("softmax_rows(X)", "", r"\operatorname{softmax\_rows}\left(X\right)"),
+    ("kron(A,B)*C", "", r"\left(A \otimes B\right)C"),
+    ("kron(A*C,B)", "", r"\left(AC\right) \otimes B"),
+    ("ones(n)", "", r"\mathbf{1}_{n}"),
+    ("ones(n)'", "", r"\mathbf{1}_{n}^{\top}"),
+    ("ones(m,n)", "", r"\mathbf{1}_{m \times n}"),
+    ("zeros(2,n1)", "", r"\mathbf{0}_{2 \times n_{1}}"),
+    ("eye(n)", "", "I_{n}"),
+    ("ones(m*n)", "", r"\mathbf{1}_{mn}"),
+    # sums never broadcast silently
+    ("X - 2", "X: m×n", r"X - 2\mathbf{1}_{m \times n}"),
+    ("1 - tanh(x)", "x: n", r"\mathbf{1}_{n} - \tanh\left(x\right)"),
+    ("X + w'", "X: m×n; w: n", r"\mathbf{1}_{m}w^{\top} + X"),
+    ("a - 1", "", "a - 1"),
+    ("-x - y", "", "-x - y"),
+    # names
+    ("W1*x_train", "W1: m×n; x_train: n", r"W_{1}x_{\mathrm{train}}"),
+    ("λ*lambda*Loss*X", "", r"\lambda\lambda\,\mathit{Loss}\,X"),
+)
+
+SYMBOLS = {
+    "W1": "W_{1}", "W_1": "W_{1}", "W1_2": "W_{1,2}", "x_i": "x_{i}", "x_": r"x_{\_}", "x__a": r"x_{\_,a}", "theta": r"\theta", "lam": r"\lambda",
+    "x_mu": r"x_{\mu}", "μ2": r"\mu_{2}", "Σ": r"\Sigma", "Α": r"\mathrm{A}", "Δx": r"\mathit{\Delta x}", "W1a": r"\mathit{W1a}", "varsigma": r"\varsigma",
+}  # fmt: skip
+
+
+def identities() -> list[dict[str, str]]:
+    path = Path(__file__).parents[1] / "identities.tsv"
+    lines = (line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def typeset(text: str, shapes: str) -> str | None:
+    """The LaTeX, or None for text that is not matcalc's: the commutation matrix K is a notation of the table alone."""
+    try:
+        return latex(typed(text, shapes).expr)
+    except MatcalcError:
+        assert "K(" in text
+        return None
+
+
+def call(row) -> ex.Expr:
+    rows, cols = ("n",), ("n",) if row.square else () if row.vector or row.signature.startswith("i1") else ("m",)
+    return ex.call(row.name, *(ex.var(name, (rows, cols)) for name in "XY"[: row.arity]))
+
+
+def everything() -> list[str]:
+    texts = [typeset(row[column], row["vars"]) for row in identities() for column in ("expr", "gradient")]
+    return [t for t in texts if t is not None] + [latex(call(row)) for row in ROWS] + [tex for _, _, tex in TYPESET]
+
+
+@pytest.mark.parametrize(("text", "shapes", "tex"), TYPESET)
+def test_typeset(text: str, shapes: str, tex: str) -> None:
+    assert latex(typed(text, shapes).expr) == tex
+
+
+@pytest.mark.parametrize(("name", "tex"), SYMBOLS.items())
+def test_symbol(name: str, tex: str) -> None:
+    assert symbol(name) == tex
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_function_is_written_by_its_column(row) -> None:
+    words = re.findall(r"[A-Za-z]+", row.latex.replace(r"\cdot", "")) if row.latex else [] if row.name == "inv" else row.name.split("_")
+    assert all(word in latex(call(row)) for word in words)
+
+
+def test_brackets_are_balanced() -> None:
+    for tex in everything():
+        assert tex.count(r"\left") == tex.count(r"\right") and tex.count(r"\lVert") == tex.count(r"\rVert"), tex
+        depths = [0]
+        for c in re.sub(r"\\[{}]", "", tex):
+            depths.append(depths[-1] + (c == "{") - (c == "}"))
+        assert min(depths) == 0 == depths[-1], tex
+        assert not re.search(r"(?<!\\)_(?![{12F])", tex), tex
+
+
+def test_no_double_scripts() -> None:
+    for tex in everything():
+        bare = tex
+        while (inner := re.sub(r"\{[^{}]*\}", "@", bare)) != bare:
+            bare = inner
+        assert not re.search(r"\^@\^|_@_|\^@_", bare), tex
+
+
+def test_mathtext_accepts_everything() -> None:
+    parser = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
+    for tex in everything():
+        known = tex.replace(r"\tfrac", r"\frac").replace(r"\lVert", r"\Vert").replace(r"\rVert", r"\Vert")  # not in mathtext, but in amsmath
+        parser.parse(f"${known}$")
+
+
+def test_named_parts_are_written_by_name() -> None:
+    e = typed("2*X'*(X*w - y) + w").expr
+    residual, gradient = typed("X*w - y").expr, e.args[0]
+    assert latex(e, {residual: "delta"}) == r"2X^{\top}\delta + w"
+    assert latex(e, {gradient: "delta1", residual: "r"}) == r"\delta_{1} + w"
+    assert latex(residual, {residual: "delta"}) == "Xw - y", "the root is what the name stands for"
+
+
+def test_depth_and_length_have_no_limit() -> None:
+    x, w = ex.var("x", (("n",), UNIT)), ex.var("W", (("n",), ("n",)))
+    deep = reduce(lambda e, _: ex.call("tanh", ex.matmul(w, e)), range(2000), x)
+    assert latex(deep, {x: "x"}).count(r"\tanh") == 2000
+    long = ex.add(*(ex.times(ex.var(f"a{i}"), x) for i in range(3000)))
+    assert latex(long).count("x") == 3000
+
+
+def test_a_large_expression_defines_its_shared_parts() -> None:
+    a, b = ex.var("a"), ex.var("b")
+    e = reduce(lambda e, _: ex.add(ex.call("sin", e), ex.times(ex.call("cos", e), b)), range(40), a)
+    tex = latex(e)
+    assert len(tex) < 5000 and r"t_{1} &= " in tex and tex.startswith(r"\begin{aligned}")

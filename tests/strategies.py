@@ -1,0 +1,128 @@
+"""Random matrix expressions as text: every operation of the language, weighted to what goes wrong.
+
+:class:`Generator` takes its choices from any source: a seeded ``random.Random`` for long runs, hypothesis for shrinking.
+Half of the expressions have all sizes equal, where a wrong arrangement would still be legal; broadcasts under sums are
+frequent, because lost ones are the mistake that the eye does not see; variables repeat.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+T = TypeVar("T")
+ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan")
+SIZES = ("m", "n", "p")
+
+
+class Generator:
+    """Type-directed: ``scalar``, ``vector(size)`` and ``matrix(rows, columns)`` return texts of that shape."""
+
+    def __init__(self, choose: Callable[[Sequence[T]], T], equal: bool) -> None:
+        self.choose = choose
+        self.sizes = ("n",) if equal else SIZES
+        self.declared: dict[str, str] = {}
+
+    @property
+    def shapes(self) -> dict[str, str]:
+        return dict(self.declared)
+
+    def size(self) -> str:
+        return self.choose(self.sizes)
+
+    def variable(self, prefix: str, shape: str, count: int = 2) -> str:
+        suffix = shape.replace("×", "")
+        name = f"{prefix}{suffix}{self.choose(range(count))}"
+        self.declared[name] = shape
+        return name
+
+    def pick(self, *options: tuple[int, Callable[[], str]]) -> str:
+        return self.choose([option for weight, option in options for _ in range(weight)])()
+
+    def scalar(self, depth: int) -> str:
+        if depth <= 0:
+            return self.pick((1, lambda: self.variable("s", "scalar")))
+        m, n, d = self.size(), self.size(), depth - 1
+        return self.pick(
+            (4, lambda: f"tr({self.matrix(m, m, d)})"),
+            (4, lambda: f"({self.vector(m, d)})'*({self.vector(m, d)})"),
+            (3, lambda: f"norm2({self.matrix(m, n, d)})"),
+            (3, lambda: f"norm2({self.vector(m, d)})^2"),
+            (6, lambda: f"sum({self.matrix(m, n, d)})"),
+            (4, lambda: f"sum({self.vector(m, d)} + {self.scalar(d)})"),
+            (3, lambda: f"sum({self.matrix(m, n, d)} + ({self.vector(n, d)})')"),
+            (2, lambda: f"logdet({self.dominant(m, d)})"),
+            (1, lambda: f"det({self.dominant(m, d)})"),
+            (3, lambda: f"({self.scalar(d)} + {self.scalar(d)})"),
+            (2, lambda: f"({self.scalar(d)})*({self.scalar(d)})"),
+            (1, lambda: f"({self.scalar(d)})/(1 + ({self.scalar(d)})^2)"),
+            (2, lambda: f"{self.choose(ELEMENTWISE)}({self.scalar(d)})"),
+            (1, lambda: f"logsumexp({self.vector(m, d)})"),
+            (1, lambda: f"norm1({self.vector(m, d)})"),
+        )
+
+    def vector(self, n: str, depth: int) -> str:
+        if depth <= 0:
+            return self.variable("x", n)
+        m, d = self.size(), depth - 1
+        return self.pick(
+            (6, lambda: f"{self.matrix(n, m, d)}*({self.vector(m, d)})"),
+            (3, lambda: f"({self.vector(n, d)} + {self.vector(n, d)})"),
+            (2, lambda: f"({self.vector(n, d)} - {self.scalar(d)})"),
+            (3, lambda: f"{self.choose(ELEMENTWISE)}({self.vector(n, d)})"),
+            (2, lambda: f"(({self.vector(n, d)}).*({self.vector(n, d)}))"),
+            (1, lambda: f"(({self.vector(n, d)})./(2 + ({self.vector(n, d)}).^2))"),
+            (2, lambda: f"{self.matrix(n, m, d)}*ones({m})"),
+            (1, lambda: f"{self.matrix(m, n, d)}'*ones({m})"),
+            (2, lambda: f"diag({self.matrix(n, n, d)})"),
+            (1, lambda: f"softmax({self.vector(n, d)})"),
+            (1, lambda: f"logsumexp_rows({self.matrix(n, m, d)})"),
+            (1, lambda: f"relu({self.vector(n, d)})"),
+            (2, lambda: f"({self.scalar(d)})*({self.vector(n, d)})"),
+        )
+
+    def dominant(self, n: str, depth: int) -> str:
+        """A matrix that can be inverted at some point of the domain, whatever is in it."""
+        inner = self.matrix(n, n, depth)
+        return self.choose([f"(2*eye({n}) + {inner})", f"({inner})", f"(eye({n}) + ({inner})*({inner})')"])
+
+    def matrix(self, m: str, n: str, depth: int) -> str:
+        if depth <= 0:
+            name = self.variable("M", f"{m}×{n}")
+            if m == n and self.choose((True, False, False)):
+                return f"{name}'"
+            return name
+        k, d = self.size(), depth - 1
+        square = 2 if m == n else 0
+        return self.pick(
+            (6, lambda: f"({self.matrix(m, k, d)}*{self.matrix(k, n, d)})"),
+            (3, lambda: f"({self.matrix(m, n, d)} + {self.matrix(m, n, d)})"),
+            (3, lambda: f"({self.matrix(n, m, d)})'"),
+            (3, lambda: f"(({self.matrix(m, n, d)}).*({self.matrix(m, n, d)}))"),
+            (3, lambda: f"{self.choose(ELEMENTWISE)}({self.matrix(m, n, d)})"),
+            (2, lambda: f"({self.vector(m, d)})*({self.vector(n, d)})'"),
+            (2, lambda: f"({self.matrix(m, n, d)} + ({self.vector(n, d)})')"),
+            (2, lambda: f"({self.matrix(m, n, d)} - {self.scalar(d)})"),
+            (2, lambda: f"({self.scalar(d)})*({self.matrix(m, n, d)})"),
+            (1, lambda: f"softmax_rows({self.matrix(m, n, d)})"),
+            (square, lambda: f"inv({self.dominant(n, d)})"),
+            (square, lambda: f"diag({self.vector(n, d)})"),
+            (square // 2, lambda: f"({self.matrix(n, n, d)})^2"),
+        )
+
+
+def expression(seed: int, depth: int = 3) -> tuple[str, dict[str, str]]:
+    """A reproducible scalar expression with its declarations; every second seed has all sizes equal."""
+    rng = random.Random(seed)
+    generator = Generator(rng.choice, equal=seed % 2 == 0)
+    return generator.scalar(depth), generator.shapes
+
+
+@st.composite
+def scalars(draw: st.DrawFn, depth: int = 2) -> tuple[str, dict[str, str]]:
+    """Scalar expressions with their declarations, for hypothesis."""
+    generator = Generator(lambda options: draw(st.sampled_from(list(options))), equal=draw(st.booleans()))
+    return generator.scalar(depth), generator.shapes
