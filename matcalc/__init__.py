@@ -35,10 +35,9 @@ def __getattr__(name: str) -> Any:
     """Load a public name, or a function of the table (``mc.norm2``), when it is first used."""
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    if not name.startswith("_"):
-        function = import_module(".build", __name__).function(name)
-        if function is not None:
-            return function
+    functions = import_module(".functions", __name__)
+    if name in functions.BY_NAME or name in functions.MACROS:
+        return import_module(".build", __name__).function(name)
     raise AttributeError(f"module 'matcalc' has no attribute '{name}'")
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from . import expr as ex
 from .expr import Expr
-from .functions import BY_NAME, MACROS
+from .functions import MACROS
 from .shapes import declarations, template
 
 
@@ -44,11 +44,9 @@ def hadamard(*factors: Expr) -> Expr:
     return ex.times(*map(ex.as_expr, factors))
 
 
-def function(name: str) -> Callable[..., Expr] | None:
-    """The function of the table with this name, on expressions and numbers; None if there is none."""
-    if name in MACROS:
-        return partial(_abbreviation, name)
-    return partial(_called, name) if name in BY_NAME and not BY_NAME[name].hidden else None
+def function(name: str) -> Callable[..., Expr]:
+    """The function of the table with this name, on expressions and numbers."""
+    return partial(_abbreviation if name in MACROS else _called, name)
 
 
 def _called(name: str, *args: object) -> Expr:

@@ -34,7 +34,7 @@ class Expr:
     ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language).
     """
 
-    __slots__ = ("__weakref__", "args", "count", "data", "head", "order", "shape_", "size_key", "transposes")
+    __slots__ = ("__weakref__", "args", "count", "data", "functions", "head", "order", "shape_", "unsettled", "transposes")
 
     head: str
     args: tuple[Expr, ...]
@@ -42,6 +42,8 @@ class Expr:
     shape_: Shape
     count: int  # nodes of the expression as a tree
     transposes: int  # how many of them are transposes
+    functions: frozenset[str]  # the functions of the table that occur in it
+    unsettled: bool  # a size in it is still unknown
     order: tuple[int, tuple[str, ...], bytes]  # a total order that depends on structure alone
 
     @property
@@ -133,6 +135,7 @@ class Expr:
         return latex(self)
 
 
+_NO_FUNCTIONS: frozenset[str] = frozenset()
 _nodes: weakref.WeakValueDictionary[tuple[object, ...], Expr] = weakref.WeakValueDictionary()
 
 
@@ -144,6 +147,8 @@ def _node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
     self = object.__new__(Expr)
     self.head, self.args, self.data, self.shape_ = head, args, data, shape
     self.count = _count(head, args)
+    self.unsettled = any(a.unsettled for a in args) or any(isinstance(a, Unknown) for size in shape for a in size) or isinstance(data, Unknown)
+    self.functions = _functions(head, args)
     self.transposes = sum(a.transposes for a in args) + (head == "T")
     marks: tuple[str, ...] = () if head in ("matmul", "times", "T") else (str(data[0] if isinstance(data, tuple) else head if data is None else data),)
     for a in args:
@@ -157,6 +162,15 @@ def _node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
         digest.update(a.order[2])
     self.order = (self.count, marks[:SIGNATURE_LENGTH], digest.digest())
     return _nodes.setdefault(key, self)
+
+
+def _functions(head: str, args: tuple[Expr, ...]) -> frozenset[str]:
+    """The functions of the arguments and the head; one set serves many nodes."""
+    found = max((a.functions for a in args), key=len, default=_NO_FUNCTIONS)
+    for a in args:
+        if not a.functions <= found:
+            found = found | a.functions
+    return found | {head} if head in BY_NAME and head not in found else found
 
 
 def _count(head: str, args: tuple[Expr, ...]) -> int:
@@ -661,7 +675,7 @@ def call(name: str, *args: Expr) -> Expr:
 
 def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
     x = args[0]
-    if row.transpose and not x.is_scalar and x.count <= TRANSPOSE_LIMIT:
+    if row.transpose and x.shape_[1] != UNIT and x.count <= TRANSPOSE_LIMIT:
         flipped = transpose(x)
         if flipped is not x and (x.head == "T" or flipped.transposes < x.transposes):
             plain = call(row.name, flipped)
@@ -756,19 +770,22 @@ def result_shape(row: Row, args: tuple[Expr, ...]) -> Shape:
 # ---- walking ------------------------------------------------------------------------------------------------------------
 
 
-def postorder(*roots: Expr) -> list[Expr]:
-    """Every node once, arguments before the nodes that use them; no recursion, whatever the depth."""
+def postorder(*roots: Expr, skip: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """Every node once, arguments before the nodes that use them; no recursion, whatever the depth.
+
+    Nodes for which ``skip`` holds are left out, and so is what only they use.
+    """
     done: dict[Expr, None] = {}
     stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
     while stack:
         e, ready = stack.pop()
-        if e in done:
+        if e in done or (skip is not None and skip(e)):
             continue
         if ready or not e.args:
             done[e] = None
         else:
             stack.append((e, True))
-            stack += ((a, False) for a in reversed(e.args) if a not in done)
+            stack += [(a, False) for a in reversed(e.args) if a not in done]
     return list(done)
 
 
@@ -781,22 +798,18 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     """The same operation on other arguments, in normal form."""
     if e.head == "add":
         out = add(*args)
-        return spread(out, e.shape_) if e.shape_ != out.shape_ and not _unknown(e.shape_) else out
+        return spread(out, e.shape_) if e.shape_ != out.shape_ and not e.unsettled else out
     if e.head in _BUILD:
         return _BUILD[e.head](*args)
     return call(e.head, *args) if e.head in BY_NAME else e
 
 
-def _unknown(shape: Shape) -> bool:
-    return any(isinstance(a, Unknown) for size in shape for a in size)
-
-
 _BUILD: dict[str, Callable[..., Expr]] = {"times": times, "matmul": matmul, "T": transpose, "pow": pow_}
 
 
-def substitute(e: Expr, leaf: Callable[[Expr], Expr]) -> Expr:
-    """Replace every leaf and rebuild what stands above it."""
+def substitute(e: Expr, leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None) -> Expr:
+    """Replace every leaf and rebuild what stands above it; nodes for which ``skip`` holds stay as they are."""
     new: dict[Expr, Expr] = {}
-    for node in postorder(e):
-        new[node] = leaf(node) if not node.args else rebuild(node, tuple(new[a] for a in node.args))
-    return new[e]
+    for node in postorder(e, skip=skip):
+        new[node] = leaf(node) if not node.args else rebuild(node, tuple(new.get(a, a) for a in node.args))
+    return new.get(e, e)

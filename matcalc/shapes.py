@@ -18,7 +18,7 @@ from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem, Synta
 from .expr import Expr
 from .functions import BY_NAME, MACROS, visible
 from .syntax import Syntax, nearest, span, syntax
-from .sizes import SCALAR, UNIT, Atom, Shape, Size, Unknown, fresh_names, resolve, show_shape, unify
+from .sizes import SCALAR, UNIT, Shape, Size, Unknown, fresh_names, resolve, show_shape, unify
 
 PROPERTIES = {
     "symmetric": "symmetric", "sym": "symmetric", "spd": "spd", "diagonal": "diagonal", "diag": "diagonal",
@@ -199,6 +199,7 @@ class _Builder:
 
     def __init__(self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str]) -> None:
         self.text, self.tree = text, tree
+        self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
         self.definitions: dict[str, Expr] = {}
         self.sizes = {a for d in declared.values() for size in d.shape for a in size if isinstance(a, str)} | _written_sizes(tree)
@@ -290,7 +291,7 @@ class _Builder:
             raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
         if name in MACROS:
             return self._macro(name, args)
-        if name not in BY_NAME or BY_NAME[name].hidden:
+        if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
             known = [n for row in visible() for n in (row.name, *row.aliases)]
             raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
         return ex.call(name, *args)
@@ -411,21 +412,16 @@ def _name_unknowns(size: Size, names: Iterator[str]) -> None:
 
 def settle(e: Expr) -> Expr:
     """Rebuild an expression with every unknown size replaced by what unification found."""
-    if not any(isinstance(a, Unknown) for node in ex.postorder(e) for size in node.shape_ for a in size):
-        return e
-
-    def leaf(node: Expr) -> Expr:
-        shape = (resolve(node.shape_[0]), resolve(node.shape_[1]))
-        if node.head == "var":
-            return ex.var(node.name, shape, node.properties)
-        return {"ones": ex.ones, "zeros": ex.zeros}[node.head](shape) if node.head in ("ones", "zeros") else ex.eye(shape[0]) if node.head == "eye" else ex.size_number(resolve((_atom(node),))) if node.head == "size" else node
-
-    return ex.substitute(e, leaf)
+    return ex.substitute(e, _settled_leaf, skip=lambda node: not node.unsettled)
 
 
-def _atom(node: Expr) -> Atom:
-    assert isinstance(node.data, (str, int, Unknown))
-    return node.data
+def _settled_leaf(node: Expr) -> Expr:
+    shape = (resolve(node.shape_[0]), resolve(node.shape_[1]))
+    if node.head == "var":
+        return ex.var(node.name, shape, node.properties)
+    if node.head == "size":
+        return ex.size_number(resolve((node.data,)))  # type: ignore[arg-type] - the data of a size is an atom
+    return {"ones": ex.ones(shape), "zeros": ex.zeros(shape)}.get(node.head) or ex.eye(shape[0])
 
 
 # ---- templates --------------------------------------------------------------------------------------------------------
@@ -439,7 +435,7 @@ def template(text: str, names: Mapping[str, Expr]) -> Expr:
         _templates[text] = syntax(text)
     tree = _templates[text]
     builder = _Builder(text, tree, {}, {})
-    builder.names = dict(names)
+    builder.names, builder.trusted = dict(names), True
     body = tree.children[-1]
     assert not isinstance(body, Token)
     return settle(builder.build(body))

@@ -21,7 +21,7 @@ EXPAND_LIMIT = 160  # nodes above which products are not multiplied out
 FACTOR_LIMIT = 40  # terms above which no common factor is sought
 
 _memo: dict[Expr, Expr] = {}
-_MEMO_LIMIT = 20_000
+_MEMO_LIMIT = 200_000
 
 
 def simplify(e: Expr) -> Expr:
@@ -33,7 +33,7 @@ def simplify(e: Expr) -> Expr:
     """
     if len(_memo) > _MEMO_LIMIT:
         _memo.clear()
-    for node in postorder(e):
+    for node in postorder(e, skip=_memo.__contains__):
         if node not in _memo:
             settled = ex.rebuild(node, tuple(_memo.get(a, a) for a in node.args)) if node.args else node
             _memo[node] = settled if settled is not node and settled in _memo else _improve(settled)
@@ -58,7 +58,7 @@ def _inside(e: Expr) -> Expr:
 
 
 def _by_rule(e: Expr) -> Expr | None:
-    table = rules_for(frozenset(n.head for n in _near(e)) & _FUNCTION_NAMES)
+    table = rules_for(e.functions)
     rules: Iterable[Rule] = table.get(e.head, ())
     if e.head == "times":
         rules = (*rules, *table.get("pow", ()))
@@ -67,17 +67,6 @@ def _by_rule(e: Expr) -> Expr | None:
         if better is not None and better is not e and better.count <= e.count:
             return better
     return None
-
-
-def _near(e: Expr, depth: int = 4) -> Iterator[Expr]:
-    """The nodes that a pattern can reach."""
-    yield e
-    if depth:
-        for a in e.args:
-            yield from _near(a, depth - 1)
-
-
-_FUNCTION_NAMES = frozenset(ex.BY_NAME)
 
 
 def _by_shape(e: Expr) -> Expr | None:

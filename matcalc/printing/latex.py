@@ -250,7 +250,8 @@ def _entrywise(arrays: list[Piece]) -> Piece:
     below = [p.below for p in arrays if p.below is not None]
     if not above or not below:
         return _odot(arrays)
-    return Piece(rf"{_odot(above).at(PRODUCT)} \oslash {_odot(below).at(FACTOR)}", PRODUCT)
+    over = _odot(above).at(PRODUCT if len(above) > 1 else FACTOR)
+    return Piece(rf"{over} \oslash {_odot(below).at(FACTOR)}", PRODUCT)
 
 
 def _odot(pieces: list[Piece]) -> Piece:
@@ -260,7 +261,7 @@ def _odot(pieces: list[Piece]) -> Piece:
 def _power(e: Expr, done: Pieces) -> Piece:
     base, exponent = e.args
     if exponent.head != "num":
-        return Piece(_raised(done[base].at(ATOM), _odot_before(e, done[exponent].tex)), FACTOR)
+        return Piece(_raised(done[base].at(ATOM), _odot_before(e, done[exponent].at(SUM if e.is_scalar else FACTOR))), FACTOR)
     k = exponent.value
     if k > 0:
         return _number_power(e, done[base], k)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from ..expr import Expr, postorder, split
 from ..functions import BY_NAME
@@ -12,6 +13,8 @@ from .text import text
 
 SMALLEST = 5  # nodes of a part that deserves a name
 SAVING = 12  # characters that a name must save
+WIDTH = 2  # characters that a node takes, about
+LONG = 1000
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,10 @@ def named(roots: Mapping[str, Expr], definitions: Mapping[str, Expr]) -> Named:
     defined = {e: n for n, e in definitions.items() if e.args}
     names: dict[Expr, str] = dict(defined)
     taken = {e.name for e in postorder(*roots.values()) if e.head == "var"} | set(definitions) | set(_sizes(roots))
-    several = len(roots) > 1
+    shared = _in_many(roots)
     for part, uses in _repeated(roots, names):
-        length = len(text(part, _below(names, part)))
-        if (uses - 1) * length - 2 * uses - 8 >= SAVING:
-            names[part] = _name(part, several and _in_many(part, roots), taken)
+        if (uses - 1) * WIDTH * min(part.count, LONG) - 2 * uses - 8 >= SAVING:
+            names[part] = _name(part, part in shared, taken)
             taken.add(names[part])
     used = _used(roots, names)
     return Named({n: _shown(e, names) for n, e in roots.items()}, tuple((names[p], _body(p, names)) for p in used))
@@ -48,10 +50,6 @@ def _shown(e: Expr, names: Mapping[Expr, str]) -> str:
 
 def _body(part: Expr, names: Mapping[Expr, str]) -> str:
     return text(part, {p: n for p, n in names.items() if p is not part})
-
-
-def _below(names: Mapping[Expr, str], part: Expr) -> Mapping[Expr, str]:
-    return {p: n for p, n in names.items() if p is not part}
 
 
 def _sizes(roots: Mapping[str, Expr]) -> Iterator[str]:
@@ -85,8 +83,15 @@ def _repeated(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[tupl
     return sorted(many, key=lambda found: (-found[0].count, found[0].order))
 
 
-def _in_many(part: Expr, roots: Mapping[str, Expr]) -> bool:
-    return sum(part in set(postorder(e)) or part is split(e)[1] for e in roots.values()) > 1
+def _in_many(roots: Mapping[str, Expr]) -> set[Expr]:
+    """The parts that occur in more than one answer."""
+    once: set[Expr] = set()
+    more: set[Expr] = set()
+    for e in roots.values():
+        here = {*postorder(e), split(e)[1]}
+        more |= once & here
+        once |= here
+    return more
 
 
 def _name(part: Expr, shared: bool, taken: set[str]) -> str:
@@ -94,8 +99,7 @@ def _name(part: Expr, shared: bool, taken: set[str]) -> str:
     plain = "r" if part.head == "add" else "δ" if shared else "t"
     wish = BY_NAME[part.head].name[0] if part.head in BY_NAME else plain
     wish = wish.upper() if UNIT not in part.shape_ and wish != "δ" else wish
-    options = [wish, *(f"{wish}{i}" for i in range(1, 1000))]
-    return next(o for o in options if o not in taken)
+    return next(o for i in count() if (o := f"{wish}{i or ''}") not in taken)
 
 
 def _used(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[Expr]:

@@ -36,6 +36,8 @@ TYPESET = (
     ("(X.*Y)*z", "", r"\left(X \odot Y\right)z"),
     ("x./y", "", r"x \oslash y"),
     ("x.*y./(z.*w)", "", r"x \odot y \oslash \left(w \odot z\right)"),
+    ("(A*x)./(B*y)", "", r"\left(Ax\right) \oslash \left(By\right)"),
+    ("x.^(a-1)", "", r"x^{\odot \left(a - 1\right)}"),
     ("x.^2", "", r"x^{\odot 2}"),
     ("X.^a", "", r"X^{\odot a}"),
     ("1./x", "", r"x^{\odot -1}"),
@@ -74,7 +76,7 @@ TYPESET = (
     # sums never broadcast silently
     ("X - 2", "X: m×n", r"X - 2\mathbf{1}_{m \times n}"),
     ("1 - tanh(x)", "x: n", r"\mathbf{1}_{n} - \tanh\left(x\right)"),
-    ("X + w'", "X: m×n; w: n", r"\mathbf{1}_{m}w^{\top} + X"),
+    ("X + w'", "X: m×n; w: n", r"X + \mathbf{1}_{m}w^{\top}"),
     ("a - 1", "", "a - 1"),
     ("-x - y", "", "-x - y"),
     # names
