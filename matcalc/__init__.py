@@ -28,7 +28,7 @@ _HOMES = {
     "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
 }  # fmt: skip
 
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names of the table below load on first use
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

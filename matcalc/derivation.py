@@ -13,12 +13,12 @@ from .chain import Chain, chain
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .labels import Bag
-from .syntax import nearest
 from .printing.text import text
 from .printing.where import Named, named
 from .shapes import Declaration, Declared, Program, declarations, typed
 from .simplify import simplify
 from .sizes import UNIT, Shape, show_shape
+from .syntax import nearest
 
 if TYPE_CHECKING:
     from .codegen import Compiled
@@ -279,13 +279,11 @@ def unverified(program: Program, targets: Iterable[Expr], order: int = 1, layout
     first = chain(program.expr, targets, fold)
     out = []
     for wrt in targets:
-        result, chains = _arranged(program.expr, wrt, first), (first,)
+        result, chains = _arranged(program.expr, wrt, first), [first]
         for _ in range(order - 1):
-            shape = derivative_shape(result, wrt)
-            del shape
-            second = chain(result, [wrt], fold)
-            result, chains = _arranged(result, wrt, second), (*chains, second)
-        out.append(Derivation(program, wrt, order, _laid_out(result, program.expr, layout, order), chains, layout))
+            chains.append(chain(result, [wrt], fold))
+            result = _arranged(result, wrt, chains[-1])
+        out.append(Derivation(program, wrt, order, _laid_out(result, program.expr, layout, order), tuple(chains), layout))
     return out
 
 

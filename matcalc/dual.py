@@ -63,6 +63,7 @@ _PROPERTIES: dict[str, Callable[[Matrix], Matrix]] = {
     **PATTERNS,
     "spd": lambda a: mod.dot(a, mod.flip(a)),
 }
+_FINITE = {"pm1", "mask", "onehot"}
 
 
 def shaped(changes: Mapping[str, Callable[[Matrix], Matrix]], node: Expr, a: Matrix) -> Matrix:
@@ -80,7 +81,7 @@ class Point:
         self.sizes, self.key = sizes, key
         self.random = Random(key)
         self.node = ex.ONE  # the node that is being evaluated
-        self.two_valued: set[Expr] = set()  # the nodes that took a sign or a root
+        self.two_valued: set[Expr] = set()  # the nodes that took a sign, a root or one of few values
         self.exps, self.logs = {0: 1}, {1: 0}
 
     def evaluate(self, order: Iterable[Expr], values: Values, main: bool = True) -> Dual:
@@ -124,6 +125,8 @@ class Point:
         return [[self.random.getrandbits(61) % P for _ in range(cols)] for _ in range(rows)]
 
     def variable(self, node: Expr) -> Matrix:
+        if _FINITE.intersection(node.properties):
+            self.two_valued.add(node)
         return shaped(_PROPERTIES, node, self.noise(node.shape_))
 
     def direction(self, node: Expr) -> Matrix:
@@ -184,10 +187,10 @@ class Point:
 
     def power(self, k: Fraction, x: Dual) -> Dual:
         """A constant power, integer or half."""
-        d, (value, change) = k.denominator, x
-        base = mod.each(self.root, value) if d == 2 else value
-        slope = change and mod.each(lambda a: mod.residue(k) * mod.power(a, int((k - 1) * d)), base)
-        return mod.each(lambda a: mod.power(a, int(k * d)), base), slope and change and mod.times(slope, change)
+        d, factor, (value, change) = k.denominator, mod.residue(k), x
+        base, top, below = mod.each(self.root, value) if d == 2 else value, int(k * d), int(k * d) - d
+        slope = change and mod.each(lambda a: factor * mod.power(a, below), base)
+        return mod.each(lambda a: mod.power(a, top), base), slope and change and mod.times(slope, change)
 
     def pow(self, node: Expr, args: list[Dual]) -> Dual:
         """Any power: a^(b+k) = exp(b·log(a))·a^k with k an integer, so that a^b and a^(b-1) are rational multiples."""
@@ -274,7 +277,7 @@ def _compiled(text: str, shape: Shape) -> tuple[Expr, list[Expr]]:
     return x, ex.postorder(template(text, {"x": x}))
 
 
-@lru_cache(1024)
+@lru_cache(64)
 def _plan(name: str, dims: tuple[tuple[int, int], ...]) -> Callable[..., Matrix]:
     """A structural row for arguments of certain sizes: which entries of the arguments make which entry of the result."""
     row = BY_NAME[name]

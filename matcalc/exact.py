@@ -10,7 +10,6 @@ everywhere, is undecided.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, islice
@@ -18,7 +17,7 @@ from operator import mul
 from random import Random
 
 from . import modular as mod
-from .dual import PATTERNS, Dual, NoRoot, Point, Undecided, Values
+from .dual import PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
 from .modular import Matrix, P, Singular
 from .sizes import Atom, resolve
@@ -73,7 +72,7 @@ class _Claim:
 
     def verdict(self, points: int) -> Verdict:
         k = 0
-        while k < points or (k < SIGNED_POINTS and self.two_valued - self.proven):
+        while k < max(points, 1) or (k < SIGNED_POINTS and self.two_valued - self.proven):
             if difference := self.difference(k):
                 return self.unequal(difference)
             k += 1
@@ -101,7 +100,7 @@ class _Claim:
         direction = point.direction(self.wrt)
         values: Values = {self.wrt: (point.variable(self.wrt), direction)}
         value, tangent = point.evaluate(self.order, values)
-        constants = ChainMap[Expr, Dual]({}, {node: (at, None) for node, (at, _) in values.items()})
+        constants: Values = {node: (at, None) for node, (at, _) in values.items()}
         derivative, _ = point.evaluate(self.order_of_derivative, constants)
         if self.e.is_scalar and self.numerator:
             derivative = mod.flip(derivative)

@@ -34,7 +34,7 @@ class Expr:
     ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language).
     """
 
-    __slots__ = ("__weakref__", "args", "count", "data", "functions", "head", "order", "shape_", "unsettled", "transposes")
+    __slots__ = ("__weakref__", "args", "count", "data", "functions", "head", "order", "shape_", "transposes", "unsettled")
 
     head: str
     args: tuple[Expr, ...]
@@ -72,6 +72,12 @@ class Expr:
     def value(self) -> Fraction:
         """The value of a number."""
         assert self.head == "num" and isinstance(self.data, Fraction)
+        return self.data
+
+    @property
+    def atom(self) -> Atom:
+        """The size that a size node stands for."""
+        assert self.head == "size" and isinstance(self.data, (str, int, Unknown))
         return self.data
 
     @property

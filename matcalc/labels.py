@@ -157,8 +157,8 @@ def opened(factors: Iterable[Factor], limit: int = 60) -> Term:
     queue = list(reversed(list(factors)))
     while queue:
         f = queue.pop()
-        shut = f.expr.head == "add" or (f.expr.count > limit and f.expr.head != "T") or is_one(f) and len(f.labels) == 1
-        terms = None if shut or is_wire(f) and len(f.labels) == 2 else meaning(f.expr, f.labels)
+        shut = f.expr.head == "add" or (f.expr.count > limit and f.expr.head != "T") or (is_one(f) and len(f.labels) == 1)
+        terms = None if shut or (is_wire(f) and len(f.labels) == 2) else meaning(f.expr, f.labels)
         if terms is None:
             out.append(f)
         elif not terms:

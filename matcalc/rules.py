@@ -170,9 +170,7 @@ def match(p: Expr, e: Expr, bound: Bindings) -> Iterator[Bindings]:
     elif p.head != e.head:
         return
     elif not p.args:
-        if p is e or (p.head == "eye"):
-            yield bound
-        elif p.head in ("ones", "zeros") and [s == UNIT for s in p.shape_] == [s == UNIT for s in e.shape_]:
+        if p is e or (p.head == "eye") or (p.head in ("ones", "zeros") and [s == UNIT for s in p.shape_] == [s == UNIT for s in e.shape_]):
             yield bound
     elif len(p.args) != len(e.args):
         return

@@ -17,8 +17,8 @@ from . import expr as ex
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem, SyntaxProblem
 from .expr import Expr
 from .functions import BY_NAME, MACROS, visible
-from .syntax import Syntax, nearest, span, syntax
 from .sizes import SCALAR, UNIT, Shape, Size, Unknown, fresh_names, resolve, show_shape, unify
+from .syntax import Syntax, nearest, span, syntax
 
 PROPERTIES = {
     "symmetric": "symmetric", "sym": "symmetric", "spd": "spd", "diagonal": "diagonal", "diag": "diagonal",
@@ -27,7 +27,7 @@ PROPERTIES = {
 }  # fmt: skip
 SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
-SPELLED_GREEK = frozenset("alpha beta gamma delta epsilon zeta eta iota kappa lambda lam mu nu xi pi rho sigma tau phi chi psi omega".split())
+SPELLED_GREEK = frozenset(["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "iota", "kappa", "lambda", "lam", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"])
 MAX_NUMBER_DIGITS = 400
 Declaration = str | tuple[str | int, ...]
 
@@ -177,11 +177,10 @@ def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -
 def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
     """The kind of every undeclared name: by its first letter, unless it is transposed or is the argument of a vector function."""
     kinds: dict[str, str] = {}
-    for node in tree.iter_subtrees_topdown():
-        if node.data == "name":
-            name = str(node.children[0])
-            if name not in declared and name not in CONSTANTS:
-                kinds.setdefault(name, _default_kind(name))
+    for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
+        name = str(node.children[0])
+        if name not in declared and name not in CONSTANTS:
+            kinds.setdefault(name, _default_kind(name))
     for node in tree.iter_subtrees():
         inner = node.children[-1] if node.data in ("call", "norm") and len(node.children) > 1 else node.children[0] if node.data == "transpose" else None
         inner = node.children[1] if node.data == "norm" else inner
@@ -420,7 +419,7 @@ def _settled_leaf(node: Expr) -> Expr:
     if node.head == "var":
         return ex.var(node.name, shape, node.properties)
     if node.head == "size":
-        return ex.size_number(resolve((node.data,)))  # type: ignore[arg-type] - the data of a size is an atom
+        return ex.size_number(resolve((node.atom,)))
     return {"ones": ex.ones(shape), "zeros": ex.zeros(shape)}.get(node.head) or ex.eye(shape[0])
 
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from . import expr as ex
 from .expr import Expr, postorder
 from .rules import Rule, rules_for
-from .sizes import UNIT
+from .sizes import SCALAR, UNIT
 
 ROUNDS = 12
 EXPAND_LIMIT = 160  # nodes above which products are not multiplied out
@@ -330,7 +330,7 @@ def _sum_of_equal_shapes(rests: Iterable[Expr]) -> Expr | None:
 
 def _join_times(factor: Expr, rests: Iterable[Expr]) -> Expr | None:
     parts = list(rests)
-    shapes = {p.shape_ for p in parts} - {ex.SCALAR, factor.shape_}
+    shapes = {p.shape_ for p in parts} - {SCALAR, factor.shape_}
     if len(shapes) > 1 or (factor.is_scalar and len({p.shape_ for p in parts}) > 1):
         return None
     return ex.times(factor, ex.add(*parts))

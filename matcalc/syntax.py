@@ -76,11 +76,11 @@ def _check_limits(text: str) -> None:
 
 def _explain(text: str, problem: UnexpectedInput) -> MatcalcError:
     if isinstance(problem, UnexpectedCharacters):
-        place = problem.pos_in_stream or 0
-        c = text[place]
+        at = problem.pos_in_stream or 0
+        c = text[at]
         code = "" if c.isascii() and c.isprintable() else f" (U+{ord(c):04X} {unicodedata.name(c, 'control character')})"
         shown = c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        return SyntaxProblem(f"unexpected character '{shown}'{code}", _character_hint(c)).at(text, (place, place + 1))
+        return SyntaxProblem(f"unexpected character '{shown}'{code}", _character_hint(c)).at(text, (at, at + 1))
     assert isinstance(problem, UnexpectedToken)
     token, accepted = problem.token, set(problem.accepts or problem.expected)
     unclosed = _unclosed(text[: token.start_pos if token.type != "$END" else len(text)])
@@ -109,7 +109,7 @@ def _character_hint(c: str) -> str:
         return "names begin with a letter"
     if c in "[]{}":
         return "use round brackets"
-    if c in "\"`´’‘":  # noqa: RUF001 - the look-alikes are the point
+    if c in "\"`´’‘":
         return "the transpose is '"
     if c in "&|<>!?:#$%\\~":
         return ""

@@ -155,7 +155,7 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool)
 def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array]:
     """Random values of every variable, and of the sizes that no variable shows."""
     nodes = postorder(functions.e, functions.derivative)
-    lengths = choose_lengths([s for n in nodes for s in n.shape_] + [(n.data,) for n in nodes if n.head == "size"], equal, rng, attempt)  # type: ignore[list-item]
+    lengths = choose_lengths([s for n in nodes for s in n.shape_] + [(n.atom,) for n in nodes if n.head == "size"], equal, rng, attempt)
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
         shape = tuple(int(np.prod([lengths[a] for a in size])) for size in v.shape_ if size)

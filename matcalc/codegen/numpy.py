@@ -142,7 +142,7 @@ def _mentioned(order: Iterable[Expr]) -> list[str]:
     found: dict[str, None] = {}
     for node in order:
         if node.head in ("ones", "zeros", "eye", "size"):
-            for size in node.shape_ if node.head != "size" else ((node.data,),):
+            for size in node.shape_ if node.head != "size" else ((node.atom,),):
                 found |= {a: None for a in size if isinstance(a, str)}
     return list(found)
 
@@ -320,6 +320,6 @@ def _call(e: Expr, w: _Writer) -> Code:
 
 _IS_CALL = re.compile(r"[\w.{}]+\([^()]*\)(\[\d\])?")
 _WRITERS = {
-    "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.names[e.data] if isinstance(e.data, str) else str(e.data), ATOM),
+    "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
     "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
 }  # fmt: skip

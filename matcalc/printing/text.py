@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -82,9 +82,8 @@ def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
 
 
 def _piece(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
-    write = _WRITERS.get(e.head)
-    if write is not None:
-        return write(e, done)
+    if e.head in _WRITERS:
+        return _WRITERS[e.head](e, done)
     return Piece(f"{BY_NAME[e.head].name if e.head != 'diagonal' else 'diag'}({', '.join(done[a].text for a in e.args)})", ATOM)
 
 
@@ -213,7 +212,7 @@ def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     return Piece(done[e.args[0]].at(ATOM) + "'", ATOM)
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Expr, Mapping[Expr, Piece]], Piece]] = {
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
     "pow": _power_piece, "matmul": _matmul, "T": _transpose,
     "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),

@@ -13,7 +13,7 @@ from .text import text
 
 SMALLEST = 5  # nodes of a part that deserves a name
 SAVING = 12  # characters that a name must save
-WIDTH = 2  # characters that a node takes, about
+WIDTH = 3  # characters that a node takes, about
 LONG = 1000
 
 
