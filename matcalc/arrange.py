@@ -21,7 +21,7 @@ from fractions import Fraction
 from . import expr as ex
 from .errors import NoMatrixForm
 from .expr import Expr
-from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, opened
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, one, opened
 from .sizes import UNIT, Shape
 
 Note = Callable[[str, Expr], None]
@@ -44,6 +44,22 @@ def arrange(bag: Bag, shape: Shape, note: Note = _silent) -> Expr:
         raise NoMatrixForm(f"the derivative has {len(bag.out)} axes and no matrix form")
     column = ex.add(*(_Graph(t, bag.out, note).read() for t in bag.terms))
     return ex.transpose(column) if shape[0] == UNIT != shape[1] else column
+
+
+def derivative_shape(e: Expr, wrt: Expr) -> Shape | None:
+    """The shape of a derivative with at most two axes, or None if it has more."""
+    if e.is_scalar:
+        return wrt.shape_
+    if wrt.is_scalar:
+        return e.shape_
+    if UNIT in e.shape_ and UNIT in wrt.shape_:
+        return (e.shape_[0] or e.shape_[1], wrt.shape_[0] or wrt.shape_[1])
+    return None
+
+
+def reduced(bag: Bag) -> Bag:
+    """The bag with every product, trace and sum inside it carried out, as far as matrix notation reaches."""
+    return Bag(bag.out, tuple(t for t in (_Graph(t, bag.out, _silent).remainder() for t in bag.terms) if t.coefficient))
 
 
 def _composite(t: Term, out: Labels, shape: Shape, note: Note) -> Expr:
@@ -104,13 +120,14 @@ class _Graph:
         self.joined = False  # the two outputs are one label: the answer is a diagonal matrix
         self.scalars: list[Expr] = []
         self.edges: list[_Edge] = []
+        self.kept: list[Factor] = []  # factors with more than two axes, which nothing reduces
         self.out = out
         factors = self._joined(list(flat.factors))
         self._sort_in(factors)
         self._merge_powers()
 
     def _joined(self, factors: list[Factor]) -> list[Factor]:
-        """Wires make their two labels one."""
+        """Wires make their two labels one; between two of many outputs they stay."""
         name: dict[Label, Label] = {}
 
         def root(i: Label) -> Label:
@@ -126,11 +143,15 @@ class _Graph:
                 name[a] = b
             elif b not in self.out:
                 name[b] = a
-            else:
+            elif len(self.out) == 2:
                 name[b] = a
                 self.joined = True
+            else:
+                self.edges.append(_Edge(ex.eye((a.size,)), (a, b)))
         if self.joined:
             self.out = (root(self.out[0]),)
+        for edge in self.edges:
+            edge.labels = tuple(map(root, edge.labels))
         return [Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f) or root(f.labels[0]) not in self.out]
 
     def _sort_in(self, factors: list[Factor]) -> None:
@@ -145,7 +166,7 @@ class _Graph:
             elif not f.labels:
                 self.scalars.append(f.expr)
             elif len(f.labels) > 2 or any(len(size) > 1 for size in f.expr.shape_):
-                raise NoMatrixForm(f"{f.expr.head} has {len(f.labels)} axes")
+                self.kept.append(f)
             else:
                 self._put(f.expr, f.labels)
 
@@ -194,7 +215,11 @@ class _Graph:
         return sum(e.labels.count(label) for e in self.edges)
 
     def _inner(self, label: Label, ends: int) -> bool:
-        return label not in self.out and self._ends(label) == ends
+        return not self._needed(label) and self._ends(label) == ends
+
+    def _needed(self, label: Label) -> bool:
+        """Whether a label is an output, or belongs to a factor that nothing reduces."""
+        return label in self.out or any(label in f.labels for f in self.kept)
 
     def _replace(self, old: list[_Edge], e: Expr, labels: Labels, why: str) -> bool:
         for edge in old:
@@ -203,10 +228,21 @@ class _Graph:
         self._put(e, labels)
         return True
 
-    def read(self) -> Expr:
-        """Reduce as far as it goes, then write down what is left."""
+    def reduce(self) -> None:
+        """Reduce as far as it goes."""
         while self.coefficient and any(step() for step in (self._loop, self._parallel, self._pendant, self._series, self._scale)):
             pass
+
+    def remainder(self) -> Term:
+        """What is left as a term: scalars, matrices between outputs, and what could not be reduced."""
+        self.reduce()
+        factors = [*(Factor(s, ()) for s in self.scalars), *(Factor(e.expr, e.labels) for e in self.edges), *self.kept]
+        held = {i for f in factors for i in f.labels}
+        return Term(self.coefficient, (*factors, *(one(i) for i in self.out if i not in held)))
+
+    def read(self) -> Expr:
+        """Reduce as far as it goes, then write down what is left."""
+        self.reduce()
         if not self.coefficient:
             return ex.zeros(_shape_of(self.out if not self.joined else self.out * 2))
         return self._written()
@@ -287,7 +323,7 @@ class _Graph:
         """A vector on a summed label that two or more matrices need scales the rows of one of them."""
         for vector in self.edges:
             label = vector.labels[0]
-            if len(vector.labels) == 1 and label not in self.out:
+            if len(vector.labels) == 1 and not self._needed(label):
                 matrices = [e for e in self.edges if len(e.labels) == 2 and label in e.labels]
                 if matrices:
                     m = min(matrices, key=lambda e: e.expr.order)
@@ -300,7 +336,7 @@ class _Graph:
     def _written(self) -> Expr:
         matrices = [e for e in self.edges if len(e.labels) == 2]
         vectors = {e.labels[0]: e.expr for e in self.edges if len(e.labels) == 1}
-        if len(matrices) > 1 or any(i not in self.out for e in self.edges for i in e.labels):
+        if self.kept or len(matrices) > 1 or any(i not in self.out for e in self.edges for i in e.labels):
             raise NoMatrixForm("no arrangement in matrix notation fits: the factors' axes form a graph of treewidth above two")
         factor = ex.times(ex.num(self.coefficient), *self.scalars)
         if self.joined:

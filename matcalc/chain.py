@@ -36,6 +36,7 @@ class Step:
 class Chain:
     """The derivative of an expression by several variables, before arrangement."""
 
+    root: Expr
     free: Labels
     bags: dict[Expr, Bag] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -52,7 +53,7 @@ def chain(root: Expr, wrt: Iterable[Expr], fold: Fold) -> Chain:
     free, top = fresh(root.shape_), fresh(root.shape_)
     axes = {root: top}
     adjoints: dict[Expr, list[Term]] = {root: [Term(Fraction(1), tuple(map(wire, free, top)))]}
-    result = Chain(free)
+    result = Chain(root, free)
     for node in reversed(order):
         if node not in reached or node not in adjoints:
             continue

@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("variables", nargs="*", metavar="VARIABLE", help="what to differentiate by; default: every variable")
     _add_shapes(parser)
     parser.add_argument("--to", choices=FORMATS, default="text", help="what to print (default: text)")
-    parser.add_argument("--order", type=int, default=1, choices=(1, 2), help="2 for the Hessian")
+    parser.add_argument("--order", type=int, default=1, choices=range(1, 7), metavar="N", help="2 for the Hessian; 3 and above as index forms")
+    parser.add_argument("--along", metavar="V", help="contract the last derivative with a direction V: Jacobian- or Hessian-vector product")
     parser.add_argument("--layout", choices=("denominator", "numerator"), default="denominator", help="numerator: the gradient as a row")
     parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
     parser.add_argument("--version", action="version", version=_version())
@@ -112,7 +113,8 @@ def _derive(source: str, options: argparse.Namespace) -> int:
     from .derivation import derive
 
     wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
-    found = derive(source.strip(), wanted or None, "; ".join(options.shapes) or None, order=options.order, layout=options.layout)
+    shapes = "; ".join(options.shapes) or None
+    found = derive(source.strip(), wanted or None, shapes, order=options.order, layout=options.layout, along=options.along)
     derivations = list(found.values())
     if options.explain:
         print("\n\n".join(d.explain() for d in derivations))
@@ -159,9 +161,7 @@ def _report(derivations: list[Derivation]) -> None:
     """What was assumed and what was checked, on stderr."""
     _say(_shapes_line(derivations[0].program))
     for d in derivations:
-        from .sizes import show_shape
-
-        _say(f"∂/∂{d.wrt.name}: {show_shape(d.result.shape_)}, {d.verification}")
+        _say(f"∂/∂{d.wrt.name}: {d.shape_text}, {d.verification}")
 
 
 def _shapes_line(program: Program) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from . import expr as ex
-from .arrange import arrange
+from .arrange import arrange, derivative_shape
 from .chain import Chain, chain
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
-from .labels import Bag
+from .index import IndexForm, index_form
+from .labels import Bag, Factor, Term, fresh, rename
 from .printing.text import text
 from .printing.where import Named, named
-from .shapes import Declaration, Declared, Program, declarations, typed
+from .shapes import Declaration, Declared, Program, declarations, declared_name, typed
 from .simplify import simplify
-from .sizes import UNIT, Shape, show_shape
+from .sizes import UNIT, Shape, Size, show, show_shape
 from .syntax import nearest
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .verify import Verification
 
 Shapes = str | Mapping[str, Declaration | Declared] | None
+MAX_ORDER = 6
 LAYOUTS = ("denominator", "numerator")
 
 
@@ -32,17 +34,19 @@ LAYOUTS = ("denominator", "numerator")
 class Derivation:
     """The derivative of one expression by one variable, verified.
 
-    ``result`` (also ``gradient``, ``jacobian``, ``hessian``) is the answer whatever its order, an :class:`Expr`. Its axes are
-    the expression's axes followed by the variable's: the gradient of a scalar has the shape of the variable, the Jacobian of
-    a vector f by a vector x is J[i,j] = ∂f_i/∂x_j.
+    ``result`` (also ``gradient``, ``jacobian``, ``hessian``) is the answer whatever its order. Its axes are the expression's
+    axes followed by the variable's: the gradient of a scalar has the shape of the variable, the Jacobian of a vector f by a
+    vector x is J[i,j] = ∂f_i/∂x_j. It is an :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no
+    matrix form. With a direction (``along``) it is the derivative contracted with that direction, of one axis less.
     """
 
     program: Program
     wrt: Expr
     order: int
-    result: Expr
+    result: Expr | IndexForm
     chains: tuple[Chain, ...] = field(repr=False)
     layout: str = "denominator"
+    along: Expr | None = None
     verification: Verification | None = field(default=None, repr=False)
 
     @property
@@ -51,15 +55,42 @@ class Derivation:
         return self.program.expr
 
     @property
-    def gradient(self) -> Expr:
+    def gradient(self) -> Expr | IndexForm:
         return self.result
 
     jacobian = hessian = gradient
+
+    @property
+    def shape_text(self) -> str:
+        """The shape of the answer as a reader writes it: ``m×n``, ``n``, ``m×n×p``."""
+        return show_shape(self.result.shape_) if isinstance(self.result, Expr) else "×".join(map(show, self.result.axes))
 
     @cached_property
     def named(self) -> Named:
         """The answer with the typed definitions, and large repeated parts, by name."""
         return named({self.wrt.name: self.result}, self.program.definitions)
+
+    def kronecker(self) -> Expr:
+        """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec); the Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
+
+        Raises NoMatrixForm where there are not four axes, or where Kronecker products do not reach.
+
+        >>> print(derive("A*X*B", "X").kronecker())
+        kron(B', A)
+        """
+        if isinstance(self.result, Expr):
+            raise NoMatrixForm("the derivative is a matrix already")
+        return self.result.kronecker()
+
+    def differential(self) -> Expr:
+        """The change of the expression for a change dX of the variable, as ``A*dX*B``.
+
+        >>> print(derive("A*inv(X)*B", "X").differential())
+        -A*inv(X)*dX*inv(X)*B
+        """
+        found = _unverified_one(self.program, self.wrt, 1, "denominator", f"d{self.wrt.name}").result
+        assert isinstance(found, Expr)
+        return found
 
     def __str__(self) -> str:
         """The answer, with a line for each name that it uses."""
@@ -92,9 +123,11 @@ class Derivation:
         return compile_expr((self.expr, self.result) if value else self.result, target, "value_and_gradient" if value else "gradient")
 
     def to_sympy(self) -> Any:
-        """The answer as a SymPy matrix expression."""
+        """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
         from .interop import to_sympy
 
+        if not isinstance(self.result, Expr):
+            raise NoMatrixForm("an index form has no SymPy matrix expression")
         return to_sympy(self.result)
 
 
@@ -145,31 +178,42 @@ def parse(source: str, shapes: Shapes = None) -> Expr:
 
 
 @overload
-def derive(expr: Any, wrt: str | Expr, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator") -> Derivation: ...
+def derive(
+    expr: Any, wrt: str | Expr, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator", along: str | None = None
+) -> Derivation: ...
 @overload
-def derive(expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator") -> Derivations: ...
+def derive(
+    expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator", along: str | None = None
+) -> Derivations: ...
 
 
-def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator") -> Derivation | Derivations:
+def derive(
+    expr: Any, wrt: Any = None, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator", along: str | None = None
+) -> Derivation | Derivations:
     """The verified derivative of an expression (a text, an Expr or a SymPy expression) by a variable, or by several.
 
     ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not declared is inferred. ``order=2``
-    gives the Hessian. ``layout="numerator"`` transposes a gradient. Without ``wrt``, or with a list, the result is a mapping.
-    Raises a MatcalcError for input that does not fit, NotDifferentiable for a function without a proven rule, NoMatrixForm
-    where matrix notation does not reach, and WrongAnswer if verification contradicts the derivation.
+    gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the
+    variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
+    a gradient. Without ``wrt``, or with a list, the result is a mapping. Raises a MatcalcError for input that does not fit,
+    NotDifferentiable for a function without a proven rule, and WrongAnswer if verification contradicts the derivation.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
     "2*X'*(X*w - y)"
     >>> derivations = derive("norm2(X*w - y)^2", ["X", "w"])
     >>> str(derivations["X"].gradient)
     "2*(X*w - y)*w'"
+    >>> print(derive("norm2(X*w - y)^2", "w", order=2, along="v"))
+    2*X'*X*v
+    >>> print(derive("X*X'", "X"))
+    X[j,l]*I[i,k] + X[i,l]*I[j,k]
     """
     program = _program(expr, shapes)
     single = isinstance(wrt, (str, Expr)) or (wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset)))
     targets = [_target(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
     if not targets:
         raise NameProblem("there is nothing to differentiate by", "the expression has no variables")
-    found = [_checked(d) for d in unverified(program, targets, order, layout)]
+    found = [_checked(d) for d in unverified(program, targets, order, layout, along)]
     return found[0] if single else Derivations({d.wrt.name: d for d in found})
 
 
@@ -177,7 +221,7 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
     """Whether a claimed derivative is right; if not, where and by how much.
 
     ``candidate`` is a text or an Expr in the names of ``expr``; it may have the shape of the derivative or, for a gradient,
-    its transpose. Raises ShapeProblem for any other shape.
+    its transpose; for a matrix by a matrix it is the Kronecker form ∂vec(F)/∂vec(X)'. Raises ShapeProblem for any other shape.
 
     >>> check("norm2(X*w - y)^2", "w", "2*X'*(X*w - y)").ok
     True
@@ -189,8 +233,8 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
     program = _program(expr, shapes)
     target = _target(program, wrt)
     claim = candidate if isinstance(candidate, Expr) else _in_names_of(program, candidate)
-    wanted = derivative_shape(program.expr, target)
-    if claim.shape_ != wanted and claim.shape_ == wanted[::-1]:
+    wanted = derivative_shape(program.expr, target) or kronecker_shape(program.expr, target)
+    if claim.shape_ != wanted and claim.shape_ == wanted[::-1] and program.expr.is_scalar:
         claim = ex.transpose(claim)
     if claim.shape_ != wanted:
         if not claim.is_scalar:
@@ -243,19 +287,9 @@ def _target(program: Program, wrt: Any) -> Expr:
 # ---- the two passes --------------------------------------------------------------------------------------------------------
 
 
-def derivative_shape(e: Expr, wrt: Expr) -> Shape:
-    """The shape of a derivative that fits in matrix notation; raises NoMatrixForm if it has more than two axes."""
-    if e.is_scalar:
-        return wrt.shape_
-    if wrt.is_scalar:
-        return e.shape_
-    if UNIT in e.shape_ and UNIT in wrt.shape_:
-        return (e.shape_[0] or e.shape_[1], wrt.shape_[0] or wrt.shape_[1])
-    axes = sum(bool(size) for size in (*e.shape_, *wrt.shape_))
-    raise NoMatrixForm(
-        f"the derivative of {show_shape(e.shape_)} by {wrt.name}: {show_shape(wrt.shape_)} has {axes} axes",
-        "matrix notation holds two; differentiate a scalar of it, such as tr(A'*(…))",
-    )
+def kronecker_shape(e: Expr, wrt: Expr) -> Shape:
+    """The shape of ∂vec(F)/∂vec(X)'."""
+    return e.shape_[1] + e.shape_[0], wrt.shape_[1] + wrt.shape_[0]
 
 
 def fold(bag: Bag) -> Expr | None:
@@ -269,61 +303,133 @@ def fold(bag: Bag) -> Expr | None:
         return None
 
 
-def unverified(program: Program, targets: Iterable[Expr], order: int = 1, layout: str = "denominator") -> list[Derivation]:
+def unverified(program: Program, targets: Iterable[Expr], order: int = 1, layout: str = "denominator", along: str | None = None) -> list[Derivation]:
     """The derivations before verification; for measuring, and for those who verify otherwise."""
     if layout not in LAYOUTS:
         raise NameProblem(f"unknown layout '{layout}'", f"layouts are {' and '.join(LAYOUTS)}")
-    if not isinstance(order, int) or not 1 <= order <= 2:
-        raise NameProblem(f"order {order!r}", "orders are 1 and 2")
+    if not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
+        raise NameProblem(f"order {order!r}", f"orders are 1 to {MAX_ORDER}")
     targets = list(targets)
     first = chain(program.expr, targets, fold)
-    out = []
-    for wrt in targets:
-        result, chains = _arranged(program.expr, wrt, first), [first]
-        for _ in range(order - 1):
-            chains.append(chain(result, [wrt], fold))
-            result = _arranged(result, wrt, chains[-1])
-        out.append(Derivation(program, wrt, order, _laid_out(result, program.expr, layout, order), tuple(chains), layout))
-    return out
+    return [_unverified_one(program, wrt, order, layout, along, first) for wrt in targets]
 
 
-def _arranged(e: Expr, wrt: Expr, derivative: Chain) -> Expr:
-    shape = derivative_shape(e, wrt)
-    return _structured(simplify(arrange(derivative.bags[wrt], shape)), e, wrt)
+def _unverified_one(program: Program, wrt: Expr, order: int, layout: str, along: str | None, first: Chain | None = None) -> Derivation:
+    direction = None if along is None else _direction(program, wrt, along)
+    chains = [first if first is not None else chain(program.expr, [wrt], fold)]
+    bag = chains[0].bags[wrt]
+    for k in range(2, order + 1):
+        below = _answer(bag, program.expr, wrt, k - 1)
+        if isinstance(below, Expr):
+            chains.append(chain(below, [wrt], fold))
+            bag = chains[-1].bags[wrt]
+        else:
+            bag = _next(below, wrt)
+    if direction is not None:
+        result = _contracted(bag, program.expr, wrt, direction, order)
+    else:
+        result = _answer(bag, program.expr, wrt, order)
+        if isinstance(result, Expr) and layout == "numerator" and program.expr.is_scalar and order == 1:
+            result = ex.transpose(result)
+    return Derivation(program, wrt, order, result, tuple(chains), layout, direction)
 
 
-def _structured(g: Expr, e: Expr, wrt: Expr) -> Expr:
-    """The gradient in the space of the symmetric or diagonal matrices, where the variable lives."""
-    if not e.is_scalar:
+def _direction(program: Program, wrt: Expr, name: str) -> Expr:
+    if name in program.variables or name in program.definitions:
+        raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
+    return ex.var(declared_name(name), wrt.shape_, wrt.properties)
+
+
+def _axes(e: Expr, wrt: Expr, order: int) -> tuple[Size, ...]:
+    return tuple(size for shape in (e.shape_, *[wrt.shape_] * order) for size in shape if size)
+
+
+def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Expr | IndexForm:
+    """A bag in matrix notation where that reaches, else in index form."""
+    axes = _axes(e, wrt, order)
+    shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(axes)
+    if shape is not None:
+        try:
+            return _structured(simplify(arrange(bag, shape)), e, wrt, order)
+        except NoMatrixForm:
+            pass
+    return index_form(bag, axes)
+
+
+def _matrix_shape(axes: tuple[Size, ...]) -> Shape | None:
+    if len(axes) > 2:
+        return None
+    rows, cols = [*axes, UNIT, UNIT][:2]
+    return rows, cols
+
+
+def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Expr | IndexForm:
+    """The derivative along a direction: one more factor, on the variable's labels."""
+    cut = len(bag.out) - sum(len(size) for size in wrt.shape_)
+    extra = Factor(direction, bag.out[cut:])
+    along = Bag(bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in bag.terms))
+    axes = _axes(e, wrt, order - 1)
+    shape = e.shape_ if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(axes)
+    if shape is not None:
+        try:
+            return simplify(arrange(along, shape))
+        except NoMatrixForm:
+            pass
+    return index_form(along, axes)
+
+
+def _next(form: IndexForm, wrt: Expr) -> Bag:
+    """The derivative of an index form: the product rule over its factors, each by its own chain."""
+    inner = fresh(wrt.shape_)
+    terms: list[Term] = []
+    for t in form.bag.terms:
+        for k, f in enumerate(t.factors):
+            found = chain(f.expr, [wrt], fold)
+            bag = found.bags[wrt]
+            names = dict(zip(bag.out, f.labels + inner, strict=True))
+            rest = t.factors[:k] + t.factors[k + 1 :]
+            terms += (Term(t.coefficient * d.coefficient, (*rest, *rename(d.factors, names))) for d in bag.terms)
+    return Bag(form.bag.out + inner, tuple(terms))
+
+
+def _structured(g: Expr, e: Expr, wrt: Expr, order: int) -> Expr:
+    """The gradient in the space of the symmetric, diagonal or triangular matrices, where the variable lives."""
+    if not e.is_scalar or order != 1:
         return g
     if {"symmetric", "spd"}.intersection(wrt.properties) and ex.transpose(g) is not g:
         return simplify(ex.times(ex.num(1) / 2, ex.add(g, ex.transpose(g))))
     if "diagonal" in wrt.properties:
         return simplify(ex.call("diag", ex.call("diagonal", g)))
+    for name, part in (("lower", "tril"), ("upper", "triu")):
+        if name in wrt.properties:
+            return simplify(ex.call(part, g))
     return g
-
-
-def _laid_out(result: Expr, e: Expr, layout: str, order: int) -> Expr:
-    return ex.transpose(result) if layout == "numerator" and e.is_scalar and order == 1 else result
 
 
 # ---- verification ---------------------------------------------------------------------------------------------------------
 
 
 def _verified(d: Derivation, seed: int) -> Verification:
+    """Each order is checked against the one below it, the first against the expression."""
     from .verify import verify
 
-    if d.order == 2:
-        gradient = unverified(d.program, [d.wrt])[0].result
-        first, second = verify(d.expr, d.wrt, gradient, seed), verify(gradient, d.wrt, d.result, seed)
-        return first if not first.ok else second
-    claim = ex.transpose(d.result) if d.layout == "numerator" and d.expr.is_scalar else d.result
-    return verify(d.expr, d.wrt, claim, seed)
+    e: Expr | IndexForm = d.expr
+    for order in range(1, d.order):
+        below = _unverified_one(d.program, d.wrt, order, "denominator", None).result
+        found = verify(e, d.wrt, below, seed)
+        if not found.ok:
+            return found
+        e = below
+    numerator = d.layout == "numerator" and d.expr.is_scalar and d.order == 1 and d.along is None
+    claim = ex.transpose(d.result) if numerator and isinstance(d.result, Expr) else d.result
+    return verify(e, d.wrt, claim, seed, along=d.along)
 
 
 def _checked(d: Derivation) -> Derivation:
     verification = _verified(d, 0)
     if verification.wrong:
-        source = d.program.text or str(d.expr)
-        raise WrongAnswer(f"the derivative of {source[:200]} by {d.wrt.name} failed its own verification", "please report this expression as a defect of matcalc")
-    return Derivation(d.program, d.wrt, d.order, d.result, d.chains, d.layout, verification)
+        source = " ".join((d.program.text or str(d.expr)).split())
+        shown = source if len(source) <= 200 else source[:199] + "…"
+        message = f"the derivative of {shown} by {d.wrt.name} failed its own verification"
+        raise WrongAnswer(message, "please report this expression as a defect of matcalc")
+    return replace(d, verification=verification)

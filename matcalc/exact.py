@@ -67,6 +67,7 @@ class _Claim:
     derivative: Expr
     numerator: bool
     seed: str
+    first: dict[Atom, int] = field(default_factory=dict)  # the sizes at the first point
     two_valued: set[Expr] = field(default_factory=set)  # nodes with signs, or roots of what may always be a square
     proven: set[Expr] = field(default_factory=set)  # nodes with a root of what is not always a square, since once it had no root
 
@@ -84,13 +85,16 @@ class _Claim:
         for attempt in range(TRIES):
             point = Point(self.sizes(k + singular + attempt // SAME_SIZES), f"{self.seed}/{k}/{attempt}")
             try:
-                return self.compare(point)
+                difference = self.compare(point)
             except Singular as problem:
                 singular += 1
                 if singular == SINGULAR_TRIES:
                     raise Undecided(f"{_brief(point.node)} {problem} for every input") from None
             except NoRoot:
                 self.proven.add(point.node)
+            else:
+                self.first.update(() if self.first else point.sizes)
+                return difference
             finally:
                 self.two_valued.update(point.two_valued)
         raise Undecided(f"{_brief(point.node)} needs too many square roots at once")
@@ -150,18 +154,21 @@ class _Claim:
         return any(node.head == "size" for node in self.nodes)
 
     def sizes(self, layout: int) -> dict[Atom, int]:
-        """Pairwise different sizes: ascending, descending, then in random orders."""
+        """Pairwise different sizes, none the same as at the first point: ascending, descending, then in random orders."""
         fixed: dict[Atom, int] = {a: self.replaced.get(a, a) for a in self.atoms if isinstance(a, int)}
         names = [a for a in self.atoms if a not in fixed]
-        free = (n for n in count(2) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
-        values = list(islice(free, len(names) + len(names) % 2))  # one more, so that the middle of an odd number moves too
-        if layout == 1:
-            values.reverse()
-        elif layout:
-            Random(layout).shuffle(values)
-        else:
-            values = values[: len(names)]
-        return fixed | dict(zip(names, values, strict=False))
+        for start in count():
+            free = (n for n in count(2) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
+            chosen = dict(zip(names, _arranged(list(islice(free, start, start + len(names) + 2)), len(names), layout), strict=True))
+            if not chosen.items() & self.first.items():
+                break
+        return fixed | chosen
+
+
+def _arranged(values: list[int], number: int, layout: int) -> list[int]:
+    if layout > 1:
+        return Random(layout).sample(values, number)
+    return values[:number] if layout == 0 else values[:number][::-1]
 
 
 def _brief(node: Expr) -> str:

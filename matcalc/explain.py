@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from typing import TYPE_CHECKING
 
-from .arrange import arrange
+from .arrange import arrange, derivative_shape
 from .errors import NoMatrixForm
 from .expr import Expr
 from .labels import Bag, Factor, Label, Term, is_one, is_wire, opened
@@ -24,36 +24,22 @@ LETTERS = "ijklpqrstuvabcdefgh"
 def explain(d: Derivation) -> str:
     """The whole explanation as plain text."""
     parts = []
-    target = d.expr
     for order, chain in enumerate(d.chains, 1):
-        title = "" if len(d.chains) == 1 else f"{'First' if order == 1 else 'Second'} derivative, of {text(target)}\n\n"
-        bag = chain.bags[d.wrt]
-        shape = _result_shape(target, d.wrt, bag)
-        parts.append(title + "\n\n".join([_step_one(target, d.wrt, chain), _step_two(bag, d.wrt, shape)]))
-        target = d.result if order == len(d.chains) else _gradient_of(d)
-    answer = f"Answer   {d}\n         shape: {show_shape(d.result.shape_)}"
+        title = "" if len(d.chains) == 1 else f"Derivative {order}, of {text(chain.root)}\n\n"
+        parts.append(title + "\n\n".join([_step_one(d.wrt, chain), _step_two(chain, d.wrt)]))
+    if d.along is not None:
+        parts.append(f"         along {d.along.name}: one more factor, on the axes of {d.wrt.name}")
+    answer = f"Answer   {d}\n         shape: {d.shape_text}"
     check = f"Check    {d.verification}" if d.verification is not None else "Check    not run"
     return "\n\n".join([*parts, answer, check])
-
-
-def _gradient_of(d: Derivation) -> Expr:
-    from .derivation import unverified
-
-    return unverified(d.program, [d.wrt])[0].result
-
-
-def _result_shape(e: Expr, wrt: Expr, bag: Bag) -> Shape:
-    from .derivation import derivative_shape
-
-    return derivative_shape(e, wrt) if len(bag.out) <= 2 else (UNIT, UNIT)
 
 
 # ---- step 1 ----------------------------------------------------------------------------------------------------------------
 
 
-def _step_one(e: Expr, wrt: Expr, chain: Chain) -> str:
+def _step_one(wrt: Expr, chain: Chain) -> str:
     """The chain rule link by link: what multiplies the change of each part."""
-    lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {_brief(e)}"]
+    lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {_brief(chain.root)}"]
     shown = chain.steps[1:] if len(chain.steps) > 1 else chain.steps
     for step in shown[:MAX_STEPS]:
         lines.append(f"         ∂f/∂({_brief(step.node)}) = {_as_numbers(step)}")
@@ -91,7 +77,9 @@ def _bare(e: Expr) -> str:
 # ---- step 2 ----------------------------------------------------------------------------------------------------------------
 
 
-def _step_two(bag: Bag, wrt: Expr, shape: Shape) -> str:
+def _step_two(chain: Chain, wrt: Expr) -> str:
+    bag = chain.bags[wrt]
+    shape = derivative_shape(chain.root, wrt) or (UNIT, UNIT)
     lines = [f"Step 2   reorder and transpose until the dimensions agree; wanted: {_wanted(bag, wrt)}"]
     for t in bag.terms[:6]:
         lines += _one_term(t, bag, shape)
@@ -164,5 +152,5 @@ def _orientations(order: tuple[int, ...], kinds: list[tuple[bool, bool]]) -> lis
 
 
 def _fits(way: tuple[tuple[int, bool, bool, bool], ...], wanted: tuple[bool, bool]) -> bool:
-    chained = all(a[3] == b[2] for a, b in zip(way, way[1:], strict=False))
+    chained = all(a[3] == b[2] for a, b in pairwise(way))
     return chained and (way[0][2], way[-1][3]) == wanted

@@ -185,7 +185,7 @@ def _count(head: str, args: tuple[Expr, ...]) -> int:
         return inside + len(args) - 1 - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
     if head == "pow":
         return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
-    return inside + (2 if head in ("ones", "eye", "zeros") else 1)
+    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3}.get(head, 1)
 
 
 # ---- leaves -----------------------------------------------------------------------------------------------------------
@@ -219,6 +219,11 @@ def zeros(shape: Shape) -> Expr:
 def eye(size: Size) -> Expr:
     """The identity matrix."""
     return _node("eye", (), None, (size, size)) if size else ONE
+
+
+def commutation(rows: Size, cols: Size) -> Expr:
+    """The matrix K(m,n) for which K(m,n)*vec(X) = vec(X'), for X m×n."""
+    return _node("commutation", (), None, (rows + cols, cols + rows))
 
 
 ONE, ZERO, MINUS_ONE, TWO = num(1), num(0), num(-1), num(2)
@@ -586,6 +591,10 @@ def transpose(e: Expr) -> Expr:
     flipped = e.shape_[::-1]
     if e.head == "ones":
         return ones(flipped)
+    if e.head == "commutation":
+        return commutation((e.shape_[1][0],), (e.shape_[1][1],)) if len(e.shape_[0]) == 2 else _node("T", (e,), None, flipped)
+    if e.head == "kron":
+        return call("kron", *map(transpose, e.args))
     if e.head == "zeros":
         return zeros(flipped)
     if e.head == "matmul":
@@ -675,7 +684,7 @@ def call(name: str, *args: Expr) -> Expr:
         raise ShapeProblem(f"{row.name}({_brief(x)}) of {show_shape(x.shape_)}", f"{row.name} needs a square matrix")
     if row.vector and UNIT not in x.shape_:
         raise ShapeProblem(f"{row.name}({_brief(x)}) of {show_shape(x.shape_)} is ambiguous", f"write {row.name}_rows({_brief(x)}) for each row")
-    known = _known_value(row, x)
+    known = _known_value(row, args)
     return known if known is not None else _function_node(row, args)
 
 
@@ -715,8 +724,9 @@ def _sum_of_product(chain: tuple[Expr, ...]) -> Expr | None:
     return None
 
 
-def _known_value(row: Row, x: Expr) -> Expr | None:
+def _known_value(row: Row, args: tuple[Expr, ...]) -> Expr | None:
     """Values that need no function: a function of a 1×1 matrix or of ones, the diagonal of a diagonal matrix."""
+    x = args[0]
     if x.is_scalar and row.name in ("tr", "sum", "det", "diag", "diagonal", "vec"):
         return x
     if x.is_scalar and row.name == "inv":
@@ -731,6 +741,8 @@ def _known_value(row: Row, x: Expr) -> Expr | None:
         return x.args[0]
     if row.name == "diagonal" and x.head == "eye":
         return ones((x.shape_[0], UNIT))
+    if row.name == "kron" and x.head == "eye" == args[1].head:
+        return eye(x.shape_[0] + args[1].shape_[0])
     if row.name == "vec" and x.shape_[1] == UNIT:
         return x
     if row.name == "diag" and x.head == "ones":

@@ -52,7 +52,7 @@ class Row:
 
     @property
     def elementwise(self) -> bool:
-        return self.signature == "ij->ij" and not self.rule and not self.define
+        return self.signature == "ij->ij" and not (self.rule or self.define or self.adjoint)
 
     @property
     def arity(self) -> int:
@@ -97,6 +97,8 @@ ROWS: tuple[Row, ...] = (
     Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True),
     Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes"),
     Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}"),
+    Row("tril", "lower triangle of a matrix, the rest 0", adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}"),
+    Row("triu", "upper triangle of a matrix, the rest 0", adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}"),
     # ---- matrix functions, by their differential ---------------------------------------------------------------------
     # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
     Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes"),

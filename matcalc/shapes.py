@@ -76,10 +76,11 @@ def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> d
                 raise SyntaxProblem(f"the declaration '{part.strip()[:60]}' has no ':'", "write X: m×n")
             pairs[name.strip()] = shape.strip()
         shapes = pairs
-    return {_checked_name(n): d if isinstance(d, Declared) else _declared(n, d) for n, d in shapes.items()}
+    return {declared_name(n): d if isinstance(d, Declared) else _declared(n, d) for n, d in shapes.items()}
 
 
-def _checked_name(name: str) -> str:
+def declared_name(name: str) -> str:
+    """The name, if it may be declared; raises NameProblem."""
     if not re.fullmatch(r"[A-Za-zΑ-Ωα-ω][A-Za-z0-9_Α-Ωα-ω]*", name):
         raise NameProblem(f"'{name[:40]}' is not a name", "names are letters, digits and _, and begin with a letter")
     if name in BY_NAME or name in MACROS or name in CONSTANTS:
@@ -260,7 +261,8 @@ class _Builder:
         return done[id(root)]
 
     def _takes_sizes(self, node: Syntax) -> bool:
-        return node.data == "call" and str(node.children[0]) in CONSTANTS
+        name = str(node.children[0])
+        return node.data == "call" and (name in CONSTANTS or (name == "K" and name not in self.names))
 
     # one method per kind of syntax node
 
@@ -288,6 +290,8 @@ class _Builder:
             return self._constant(name, [c for c in node.children[1:] if not isinstance(c, Token)])
         if name in self.names:
             raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
+        if name == "K":
+            return self._commutation([c for c in node.children[1:] if not isinstance(c, Token)])
         if name in MACROS:
             return self._macro(name, args)
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
@@ -312,6 +316,11 @@ class _Builder:
         if name == "eye":
             return ex.eye(sizes[0])
         return (ex.ones if name == "ones" else ex.zeros)(_shape_of(sizes))
+
+    def _commutation(self, args: list[Syntax]) -> Expr:
+        if len(args) != 2:
+            raise NameProblem(f"K takes two sizes, not {len(args)}", "K(m,n)*vec(X) is vec(X') for X m×n")
+        return ex.commutation(*map(self._size_argument, args))
 
     def _size_argument(self, node: Syntax) -> Size:
         if node.data == "number" and re.fullmatch(r"[1-9]\d{0,8}", str(node.children[0])):
@@ -396,7 +405,7 @@ def _written_sizes(tree: Syntax) -> set[str]:
     """The names that stand as sizes in ones(n), zeros(m,n) and eye(n)."""
     found: set[str] = set()
     for node in tree.find_data("call"):
-        if str(node.children[0]) in ("ones", "zeros", "eye"):
+        if str(node.children[0]) in ("ones", "zeros", "eye", "K"):
             for arg in node.children[1:]:
                 if not isinstance(arg, Token):
                     found |= {str(n.children[0]) for n in arg.find_data("name")}

@@ -76,15 +76,18 @@ def show_shape(shape: Shape) -> str:
     return f"{show(rows)}×{show(cols)}"
 
 
+def public_size(size: Size) -> str | int:
+    """One length as users see it: a name, a product of names, or a number."""
+    size = resolve(size)
+    return size[0] if len(size) == 1 and isinstance(size[0], int) else 1 if not size else show(size)
+
+
 def public(shape: Shape) -> tuple[str | int, ...]:
     """The shape as users see it: ``()``, ``("n",)``, ``("m", "n")``; numbers stay numbers."""
-
-    def one(size: Size) -> str | int:
-        size = resolve(size)
-        return size[0] if len(size) == 1 and isinstance(size[0], int) else 1 if not size else show(size)
-
     rows, cols = shape
-    return (one(rows), one(cols)) if resolve(cols) else (one(rows),) if resolve(rows) else ()
+    if resolve(cols):
+        return public_size(rows), public_size(cols)
+    return (public_size(rows),) if resolve(rows) else ()
 
 
 def fresh_names(taken: Iterable[str]) -> Iterator[str]:

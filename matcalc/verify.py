@@ -16,9 +16,10 @@ import numpy as np
 from . import exact
 from .codegen.compiled import load
 from .codegen.numpy import emit
-from .errors import MatcalcError, NotDifferentiable
+from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
 from .functions import BY_NAME
+from .index import IndexForm
 from .sizes import Atom, Size
 
 Array = Any
@@ -65,16 +66,23 @@ class Verification:
         return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
 
 
-def verify(e: Expr, wrt: Expr, derivative: Expr, seed: int = 0) -> Verification:
+Root = Expr | IndexForm
+
+
+def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None) -> Verification:
     """Check a claimed derivative in both ways.
 
-    ``derivative`` has the axes of ``e`` followed by those of ``wrt``. Both must disagree, or one with the other undecided,
+    ``derivative`` has the axes of ``e`` followed by those of ``wrt``; or it is the Kronecker form of a matrix by a matrix; or,
+    with a direction ``along``, it is the derivative contracted with that variable. Both must disagree, or one with the other undecided,
     for a verdict of wrong: an identity between functions that only the numbers see is accepted, and said.
     """
-    verdict = exact.check(e, wrt, derivative, seed=seed)
-    found = _numerically(e, wrt, derivative, seed)
+    if isinstance(e, IndexForm) or isinstance(derivative, IndexForm) or along is not None:
+        verdict = exact.Verdict(None, "index forms have no exact model")
+    else:
+        verdict = exact.check(e, wrt, derivative, seed=seed)
+    found = _numerically(e, wrt, derivative, seed, along)
     if verdict.equal is False and found.numeric:
-        more = [_numerically(e, wrt, derivative, seed + k) for k in (1, 2, 3)]
+        more = [_numerically(e, wrt, derivative, seed + k, along) for k in (1, 2, 3)]
         if all(m.numeric for m in more):
             note = "equal at every point tried, by an identity that the exact check does not know"
             return Verification(True, None, True, max(m.max_error for m in (found, *more)), found.method, note)
@@ -95,10 +103,10 @@ class _Found:
     worst: str = ""
 
 
-def _numerically(e: Expr, wrt: Expr, derivative: Expr, seed: int) -> _Found:
+def _numerically(e: Root, wrt: Expr, derivative: Root, seed: int, along: Expr | None) -> _Found:
     """Compare with numbers at one point of different sizes and, where sizes are declared equal, one of equal sizes."""
     try:
-        functions = _Functions(e, wrt, derivative)
+        functions = _Functions(e, wrt, derivative, along)
     except NotDifferentiable as problem:
         return _Found(None, note=str(problem))
     outcomes = []
@@ -112,21 +120,26 @@ def _numerically(e: Expr, wrt: Expr, derivative: Expr, seed: int) -> _Found:
 class _Functions:
     """The compiled expression, its claimed derivative, and the arguments that must stay inside domains."""
 
-    def __init__(self, e: Expr, wrt: Expr, derivative: Expr) -> None:
-        self.e, self.wrt, self.derivative = e, wrt, derivative
-        self.variables = sorted({*variables(e, derivative), wrt}, key=lambda v: v.name)
-        self.guards = _guards(e, derivative)
+    def __init__(self, e: Root, wrt: Expr, derivative: Root, along: Expr | None) -> None:
+        self.e, self.wrt, self.derivative, self.along = e, wrt, derivative, along
+        self.parts = (*_parts(e), *_parts(derivative))
+        self.variables = sorted({*variables(*self.parts), wrt} | ({along} if along is not None else set()), key=lambda v: v.name)
+        self.guards = _guards(*self.parts)
         self.value = _compiled((e,), self.variables, False)
         assert self.value is not None
-        self.complex_value = None if any(r.complex_safe is None for r in _rows(e)) else _compiled((e,), self.variables, True)
+        self.complex_value = None if any(r.complex_safe is None for r in _rows(*_parts(e))) else _compiled((e,), self.variables, True)
         self.claim = _compiled((derivative, *(g.argument for g in self.guards)), self.variables, False)
 
 
-def _rows(e: Expr) -> Iterator[Any]:
-    return (BY_NAME[n.head] for n in postorder(e) if n.head in BY_NAME)
+def _parts(root: Root) -> tuple[Expr, ...]:
+    return (root,) if isinstance(root, Expr) else root.factors
 
 
-def _compiled(roots: tuple[Expr, ...], known: list[Expr], complex_safe: bool) -> Callable[..., Any]:
+def _rows(*roots: Expr) -> Iterator[Any]:
+    return (BY_NAME[n.head] for n in postorder(*roots) if n.head in BY_NAME)
+
+
+def _compiled(roots: tuple[Root, ...], known: list[Expr], complex_safe: bool) -> Callable[..., Any]:
     source = emit(roots, complex_safe=complex_safe, known=known)
     function = load(source)
     names, sizes = [v.name for v in known], source.sizes
@@ -154,7 +167,7 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool)
 
 def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array]:
     """Random values of every variable, and of the sizes that no variable shows."""
-    nodes = postorder(functions.e, functions.derivative)
+    nodes = [*postorder(*functions.parts), *functions.variables]
     lengths = choose_lengths([s for n in nodes for s in n.shape_] + [(n.atom,) for n in nodes if n.head == "size"], equal, rng, attempt)
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
@@ -264,14 +277,15 @@ def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: 
     """Directional derivatives along a basis, by differences and by the complex step, against the claim."""
     wrt, x = functions.wrt, point[functions.wrt.name]
     claim = np.asarray(claim, dtype=float)
-    pattern = _pattern_error(wrt, claim)
+    value = np.asarray(functions.value(point)[0], dtype=float)
+    pattern = _pattern_error(wrt, claim) if value.ndim == 0 and functions.along is None else ""
     if pattern:
         return _Found(False, 1.0, "structure", worst=pattern)
-    value = np.asarray(functions.value(point)[0], dtype=float)
+    claim = _unfolded(claim, value, x)
     worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + 1e-12, ""
     method = "complex step and finite differences" if functions.complex_value else "finite differences"
-    for direction in _directions(wrt, x, rng):
-        claimed = _contract(claim, direction, value.ndim)
+    for direction in _directions(wrt, x, rng) if functions.along is None else [np.asarray(point[functions.along.name])]:
+        claimed = _contract(claim, direction, value.ndim) if functions.along is None else claim
         differences, error = _central(functions, point, x, direction)
         if error > 1e-4 * scale or not np.isfinite(differences).all():
             return _Found(None, note="finite differences do not settle")
@@ -284,6 +298,14 @@ def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: 
     allowed = TOLERANCE_COMPLEX if functions.complex_value is not None else TOLERANCE_DIFFERENCES
     good = worst <= allowed * scale
     return _Found(good, worst / scale, method, worst="" if good else where)
+
+
+def _unfolded(claim: Array, value: Array, x: Array) -> Array:
+    """The Kronecker form of a matrix by a matrix as an array with four axes."""
+    if claim.ndim != 2 or value.ndim != 2 or np.ndim(x) != 2 or claim.size != value.size * x.size:
+        return claim
+    (a, b), (i, j) = value.shape, x.shape
+    return claim.reshape(b, a, j, i).transpose(1, 0, 3, 2)
 
 
 def _describe(wrt: Expr, direction: Array, claimed: Array, measured: Array) -> str:
@@ -353,6 +375,3 @@ def _complex_step(function: Callable[..., Any], point: dict[str, Array], wrt: Ex
     h = 1e-30
     moved = point | {wrt.name: point[wrt.name] + 1j * h * direction}
     return np.imag(np.asarray(function(moved)[0])) / h
-
-
-__all__ = ["MatcalcError", "Verification", "verify"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ..errors import NameProblem
 from ..expr import Expr
+from ..index import IndexForm
 from .compiled import Compiled
 
 TARGETS = ("numpy",)
 
 
-def compile_expr(e: Expr | tuple[Expr, ...], target: str = "numpy", name: str = "f") -> Compiled:
+def compile_expr(e: Expr | IndexForm | tuple[Expr | IndexForm, ...], target: str = "numpy", name: str = "f") -> Compiled:
     """Compile an expression, or several into a function that returns a tuple; raises NameProblem for a target that does not exist."""
     if target not in TARGETS:
         raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")

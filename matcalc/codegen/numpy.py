@@ -15,6 +15,8 @@ from fractions import Fraction
 from ..errors import NotDifferentiable
 from ..expr import Expr, postorder, split, variables
 from ..functions import BY_NAME
+from ..index import IndexForm, subscripts
+from ..labels import Factor, Term
 from ..sizes import UNIT, Size
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
@@ -22,6 +24,10 @@ DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
 
 HELPERS = {
+    "commutation": (
+        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return np.eye(m*n)[np.arange(m*n).reshape(n, m).T.ravel()]"
+    ),
     "sigmoid": "def sigmoid(x):\n    return np.exp(-np.logaddexp(0, -x))",
     "softmax": "def softmax(x):\n    e = np.exp(x - x.max())\n    return e/e.sum()",
     "softmax_rows": "def softmax_rows(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    return e/e.sum(-1, keepdims=True)",
@@ -61,7 +67,7 @@ class Source:
     text: str
     name: str
     parameters: Mapping[str, str]  # name in the source -> name of the variable or size
-    roots: tuple[Expr, ...]
+    roots: tuple[Expr | IndexForm, ...]
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
 
@@ -86,7 +92,10 @@ class _Writer:
         return "*".join(str(a) if isinstance(a, int) else self.names[a] for a in size) or "1"
 
 
-def emit(roots: Expr | tuple[Expr, ...], name: str = "f", complex_safe: bool = False, known: Iterable[Expr] = ()) -> Source:
+Root = Expr | IndexForm
+
+
+def emit(roots: Root | tuple[Root, ...], name: str = "f", complex_safe: bool = False, known: Iterable[Expr] = ()) -> Source:
     """The source of a function of the variables of ``roots`` (and of ``known``), in alphabetical order.
 
     Several roots give a function that returns a tuple, with the parts they share computed once. Raises NotDifferentiable
@@ -95,22 +104,24 @@ def emit(roots: Expr | tuple[Expr, ...], name: str = "f", complex_safe: bool = F
     several = isinstance(roots, tuple)
     roots = roots if isinstance(roots, tuple) else (roots,)
     w = _Writer(complex_safe=complex_safe)
-    used = sorted({*variables(*roots), *known}, key=lambda v: v.name)
+    parts = [p for r in roots for p in ((r,) if isinstance(r, Expr) else r.factors)]
+    used = sorted({*variables(*parts), *known}, key=lambda v: v.name)
     for v in used:
         w.names[v] = w.fresh(v.name)
-    order = postorder(*roots)
+    order = postorder(*parts)
     shown = _size_sources(used, w)
-    hidden = _bind_sizes(order, shown, w)
-    uses = _use_counts(order, roots)
+    mentioned = _mentioned(order, roots)
+    hidden = _bind_sizes(mentioned, shown, w)
+    uses = _use_counts(order, parts)
     for node in order:
         w.codes[node] = _line(node, _code(node, w), uses[node], w)
-    result = ", ".join(w.codes[e].text for e in roots) + "," * (several and len(roots) == 1)
+    result = ", ".join(w.codes[r].text if isinstance(r, Expr) else _einsum(r, w) for r in roots) + "," * (several and len(roots) == 1)
     parameters = {w.names[v]: v.name for v in used} | {w.names[a]: a for a in hidden}
     head = [f"def {name}({', '.join(parameters)}):"]
     if w.uses_dtype:
         arrays = [w.names[v] for v in used] or ["1.0"]
         w.lines.insert(0, f"dtype = np.result_type({', '.join([*arrays, 'np.float16'])})")
-    body = [f"    {line}" for line in [*_size_lines(order, shown, w), *w.lines, f"return {result}"]]
+    body = [f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]]
     helpers = _helpers_used("\n".join(body))
     text = "\n".join(["import numpy as np", "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
     return Source(text, name, parameters, roots, tuple(used), tuple(hidden))
@@ -128,27 +139,70 @@ def _size_sources(used: Iterable[Expr], w: _Writer) -> dict[str, str]:
     return shown
 
 
-def _bind_sizes(order: Iterable[Expr], shown: Mapping[str, str], w: _Writer) -> list[str]:
+def _bind_sizes(mentioned: Iterable[str], shown: Mapping[str, str], w: _Writer) -> list[str]:
     """Name the sizes that the code mentions; the ones that no argument shows become parameters."""
     hidden: list[str] = []
-    for atom in _mentioned(order):
+    for atom in mentioned:
         w.names[atom] = w.fresh(atom)
         if atom not in shown:
             hidden.append(atom)
     return hidden
 
 
-def _mentioned(order: Iterable[Expr]) -> list[str]:
-    found: dict[str, None] = {}
+def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
+    """The named sizes that the code needs."""
+    sizes: list[Size] = []
     for node in order:
-        if node.head in ("ones", "zeros", "eye", "size"):
-            for size in node.shape_ if node.head != "size" else ((node.atom,),):
-                found |= {a: None for a in size if isinstance(a, str)}
-    return list(found)
+        if node.head in ("ones", "zeros", "eye", "commutation"):
+            sizes += node.shape_
+        elif node.head == "size":
+            sizes.append((node.atom,))
+    for r in roots:
+        if not isinstance(r, Expr) and _needs_reshape(r):
+            sizes += [(i.size,) for t in r.bag.terms for f in t.factors for i in f.labels]
+            sizes += r.axes
+        elif not isinstance(r, Expr) and not r.bag.terms:
+            sizes += r.axes
+    return list(dict.fromkeys(a for size in sizes for a in size if isinstance(a, str)))
 
 
-def _size_lines(order: Iterable[Expr], shown: Mapping[str, str], w: _Writer) -> list[str]:
-    return [f"{w.names[a]} = {shown[a]}" for a in _mentioned(order) if a in shown]
+def _needs_reshape(form: IndexForm) -> bool:
+    """Whether an axis is a product of axes, in the result or in a factor."""
+    return any(len(size) > 1 for size in form.axes) or any(len(size) > 1 for e in form.factors for size in e.shape_)
+
+
+def _size_lines(mentioned: Iterable[str], shown: Mapping[str, str], w: _Writer) -> list[str]:
+    return [f"{w.names[a]} = {shown[a]}" for a in mentioned if a in shown]
+
+
+def _einsum(form: IndexForm, w: _Writer) -> str:
+    """An index form as a sum of einsums."""
+    if not form.bag.terms:
+        w.uses_dtype = True
+        return f"np.zeros(({_lengths(form, w)},), dtype=dtype)"
+    total = " + ".join(_einsum_term(form, t, w) for t in form.bag.terms).replace("+ -", "- ")
+    return f"({total}).reshape({_lengths(form, w)})" if any(len(size) > 1 for size in form.axes) else total
+
+
+def _lengths(form: IndexForm, w: _Writer) -> str:
+    return ", ".join(w.size(size) for size in form.axes)
+
+
+def _einsum_term(form: IndexForm, t: Term, w: _Writer) -> str:
+    scalars = [w.codes[f.expr].at(SIGN) for f in t.factors if not f.labels]
+    arrays = [_array(f, w) for f in t.factors if f.labels]
+    number = [] if abs(t.coefficient) == 1 else [_number(abs(t.coefficient))]
+    sign = "-" if t.coefficient < 0 else ""
+    optimize = ", optimize=True" if len(arrays) > 2 else ""
+    return sign + "*".join([*number, *scalars, f"np.einsum('{subscripts(form, t)}', {', '.join(arrays)}{optimize})"])
+
+
+def _array(f: Factor, w: _Writer) -> str:
+    """A factor with one axis for each label."""
+    text = w.codes[f.expr].text
+    if any(len(size) > 1 for size in f.expr.shape_):
+        return f"np.reshape({text}, ({', '.join(w.size((i.size,)) for i in f.labels)}))"
+    return text
 
 
 def _use_counts(order: list[Expr], roots: Iterable[Expr]) -> dict[Expr, int]:
@@ -319,7 +373,11 @@ def _call(e: Expr, w: _Writer) -> Code:
 
 
 _IS_CALL = re.compile(r"[\w.{}]+\([^()]*\)(\[\d\])?")
+def _commutation(e: Expr, w: _Writer) -> Code:
+    return Code(f"commutation({', '.join(w.size((a,)) for a in e.shape_[0])})", ATOM)
+
+
 _WRITERS = {
     "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
-    "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
+    "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul, "commutation": _commutation,
 }  # fmt: skip

@@ -14,8 +14,7 @@ from fractions import Fraction
 from ..expr import Expr, split, spread
 from ..functions import BY_NAME, Row
 from ..sizes import UNIT, Size
-from .text import INLINE_LIMIT, number
-from .text import _shared as shared_parts
+from .text import INLINE_LIMIT, number, shared_parts
 
 SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)  # precedence, loose to tight; a NAME hides what it stands for
 SMALL = 9  # a larger denominator is written as a decimal where that is exact

@@ -28,7 +28,7 @@ class Piece:
 def text(e: Expr, names: Mapping[Expr, str] | None = None) -> str:
     """The expression; parts listed in ``names`` are written by their name."""
     if e.count > INLINE_LIMIT and not names:
-        shared = _shared(e)
+        shared = shared_parts(e)
         definitions = [f"{name} = {body}" for name, body in shared.values()]
         return "; ".join([*definitions, pieces(e, {part: name for part, (name, _) in shared.items()})[e].text])
     return pieces(e, names or {})[e].text
@@ -99,6 +99,10 @@ def _constant(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
     if rows == UNIT:
         return Piece(f"{e.head}({show(cols)})'", ATOM)
     return Piece(f"{e.head}({', '.join(show(s) for s in (rows, cols) if s)})", ATOM)
+
+
+def _commutation(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
+    return Piece(f"K({','.join(show((a,)) for a in e.shape_[0])})", ATOM)
 
 
 def _sum(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
@@ -214,12 +218,12 @@ def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
 
 _WRITERS: dict[str, Callable[[Expr, Mapping[Expr, Piece]], Piece]] = {
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
-    "pow": _power_piece, "matmul": _matmul, "T": _transpose,
+    "pow": _power_piece, "matmul": _matmul, "T": _transpose, "commutation": _commutation,
     "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
 }  # fmt: skip
 
 
-def _shared(root: Expr) -> dict[Expr, tuple[str, str]]:
+def shared_parts(root: Expr) -> dict[Expr, tuple[str, str]]:
     """Names and bodies for the parts of a large expression that are used more than once, innermost first."""
     uses: dict[Expr, int] = {}
     for e in postorder(root):

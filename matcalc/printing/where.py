@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from itertools import count
 
 from ..expr import Expr, postorder, split
@@ -30,8 +31,10 @@ class Named:
         return "\n".join([*lines, *(f"{'where' if i == 0 else '     '} {n} = {t}" for i, (n, t) in enumerate(self.where))])
 
 
-def named(roots: Mapping[str, Expr], definitions: Mapping[str, Expr]) -> Named:
-    """Write expressions with the given definitions and with names for their shared parts."""
+def named(roots: Mapping[str, Any], definitions: Mapping[str, Expr]) -> Named:
+    """Write expressions with the given definitions and with names for their shared parts; an index form stands as it is."""
+    if not all(isinstance(e, Expr) for e in roots.values()):
+        return Named({n: str(e) for n, e in roots.items()}, ())
     defined = {e: n for n, e in definitions.items() if e.args}
     names: dict[Expr, str] = dict(defined)
     taken = {e.name for e in postorder(*roots.values()) if e.head == "var"} | set(definitions) | set(_sizes(roots))

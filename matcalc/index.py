@@ -1,0 +1,215 @@
+"""What has more than two axes: the derivative in index form and, for a matrix by a matrix, in Kronecker form.
+
+An index form is a bag that is shown as it is: ``A[i,k]*B[l,j]``, with the axes of the expression first (i, j), those of the
+variable after (k, l), and every other letter summed. The Kronecker form is the matrix ∂vec(F)/∂vec(X)' for the
+column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X) = vec(X') for X m×n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from . import expr as ex
+from .arrange import reduced
+from .errors import LimitProblem, NoMatrixForm
+from .expr import Expr
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, wire
+from .simplify import simplify
+from .sizes import UNIT, Shape, Size, public_size
+
+if TYPE_CHECKING:
+    from .codegen import Compiled
+
+LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class IndexForm:
+    """A derivative with any number of axes, as a sum of labelled bags."""
+
+    bag: Bag
+    axes: tuple[Size, ...]
+
+    @property
+    def shape(self) -> tuple[str | int, ...]:
+        """The lengths of the axes, names or integers."""
+        return tuple(map(public_size, self.axes))
+
+    @cached_property
+    def factors(self) -> tuple[Expr, ...]:
+        """The expressions that the terms are made of."""
+        return tuple(dict.fromkeys(f.expr for t in self.bag.terms for f in t.factors))
+
+    @property
+    def count(self) -> int:
+        """Nodes, with one for each subscript list."""
+        return sum(sum(f.expr.count + 1 for f in t.factors) + len(t.factors) for t in self.bag.terms)
+
+    def __str__(self) -> str:
+        from .printing.indices import index_text
+
+        return index_text(self)
+
+    def latex(self) -> str:
+        """The index form in LaTeX."""
+        from .printing.indices import index_latex
+
+        return index_latex(self)
+
+    def compile(self, target: str = "numpy") -> Compiled:
+        """A function of the variables, by keyword, that returns the array with all axes."""
+        from .codegen import compile_expr
+
+        return compile_expr(self, target)
+
+    def letters(self, t: Term) -> dict[Label, str]:
+        """A letter for each label of a term: outputs first, the same in every term."""
+        labels = dict.fromkeys((*self.bag.out, *(i for f in t.factors for i in f.labels)))
+        if len(labels) > len(LETTERS):
+            raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(LETTERS)}")
+        return dict(zip(labels, LETTERS, strict=False))
+
+    def along(self, direction: Expr, axes: int) -> Bag:
+        """The last ``axes`` labels contracted with a variable: the derivative in one direction."""
+        cut = len(self.bag.out) - axes
+        extra = Factor(direction, self.bag.out[cut:])
+        return Bag(self.bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in self.bag.terms))
+
+    def kronecker(self) -> Expr:
+        """The matrix ∂vec(F)/∂vec(X)', for four axes; raises NoMatrixForm where Kronecker products do not reach."""
+        if len(self.bag.out) != 4 or len(self.axes) != 4:
+            raise NoMatrixForm(f"a Kronecker form needs four axes, not {len(self.axes)}")
+        a, b, i, j = self.bag.out
+        if not self.bag.terms:
+            return ex.zeros(((b.size, a.size), (j.size, i.size)))
+        return simplify(ex.add(*(_kronecker_term(t, a, b, i, j) for t in self.bag.terms)))
+
+
+def index_form(bag: Bag, axes: tuple[Size, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
+    """The index form of a bag, its terms reduced, simplified and collected."""
+    total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
+    for t in reduced(bag).terms:
+        coefficient, factors = _polished(t, settle)
+        factors = _ordered(_rewired(factors, bag.out), bag.out)
+        key = _key(factors, bag.out)
+        total[key] = (total.get(key, (Fraction(0), ()))[0] + coefficient, factors)
+    return IndexForm(Bag(bag.out, tuple(Term(k, fs) for k, fs in total.values() if k)), axes)
+
+
+def _polished(t: Term, settle: Callable[[Expr], Expr]) -> tuple[Fraction, tuple[Factor, ...]]:
+    """Simplify each factor, and the scalars together."""
+    coefficient, scalar = ex.split(settle(ex.times(*(f.expr for f in t.factors if not f.labels))))
+    factors: list[Factor] = [] if scalar is ex.ONE else [Factor(scalar, ())]
+    coefficient *= t.coefficient
+    for f in t.factors:
+        if f.labels:
+            k, core = ex.split(settle(f.expr))
+            coefficient *= k
+            factors.append(Factor(core.args[0], f.labels[::-1]) if core.head == "T" and len(f.labels) == 2 else Factor(core, f.labels))
+    return coefficient, tuple(factors)
+
+
+def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
+    """Identities between outputs all start at the first output that they join, and the other factors use that one."""
+    first: dict[Label, Label] = {}
+
+    def root(i: Label) -> Label:
+        while i in first:
+            i = first[i]
+        return i
+
+    for f in factors:
+        if is_wire(f):
+            a, b = sorted(map(root, f.labels), key=out.index)
+            if a is not b:
+                first[b] = a
+    wires = [wire(root(i), i) for i in out if root(i) is not i]
+    return (*(Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f)), *wires)
+
+
+def _ordered(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
+    """Scalars first; equal expressions in the order of their outputs."""
+    place = {i: k for k, i in enumerate(out)}
+    return tuple(sorted(factors, key=lambda f: (bool(f.labels), f.expr.order, [place.get(i, len(out)) for i in f.labels])))
+
+
+def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
+    """Equal for terms that differ only in the names of their summed labels."""
+    number: dict[Label, int] = {i: k for k, i in enumerate(out)}
+    return tuple((f.expr, tuple(number.setdefault(i, len(number)) for i in f.labels)) for f in factors)
+
+
+# ---- Kronecker form -------------------------------------------------------------------------------------------------------
+
+
+def _kronecker_term(t: Term, a: Label, b: Label, i: Label, j: Label) -> Expr:
+    """One term of ∂F[a,b]/∂X[i,j] as a matrix with rows (b,a) and columns (j,i)."""
+    scalars = [f.expr for f in t.factors if not f.labels]
+    edges = [f for f in t.factors if f.labels and not is_one(f)]
+    if any(len(f.labels) > 2 or set(f.labels) - {a, b, i, j} for f in edges):
+        raise NoMatrixForm("the factors hang together in a way that Kronecker products cannot write")
+    left, edges = _taken(edges, a, b)
+    right, edges = _taken(edges, i, j)
+    body = _crossed(edges, a, b, i, j)
+    if left is not None and right is not None and not edges:
+        body = ex.matmul(_vec(left), ex.transpose(_vec(right)))
+    else:
+        body = ex.matmul(*([ex.call("diag", _vec(left))] if left is not None else []), body, *([ex.call("diag", _vec(right))] if right is not None else []))
+    return ex.times(ex.num(t.coefficient), *scalars, body)
+
+
+def _vec(m: Expr) -> Expr:
+    return ex.call("vec", m)
+
+
+def _taken(edges: list[Factor], row: Label, col: Label) -> tuple[Expr | None, list[Factor]]:
+    """The product of the factors that lie on both labels, or None, and the other factors."""
+    here = [f for f in edges if set(f.labels) == {row, col}]
+    rest = [f for f in edges if f not in here]
+    return (ex.times(*(_oriented(f, row) for f in here)), rest) if here else (None, rest)
+
+
+def _oriented(f: Factor, row: Label) -> Expr:
+    return f.expr if f.labels[0] is row else ex.transpose(f.expr)
+
+
+def _crossed(edges: list[Factor], a: Label, b: Label, i: Label, j: Label) -> Expr:
+    """Factors from the axes of F to the axes of X: kron, with the commutation matrix where they cross."""
+    straight = all(set(f.labels) <= {a, i} or set(f.labels) <= {b, j} for f in edges)
+    crossed = all(set(f.labels) <= {a, j} or set(f.labels) <= {b, i} for f in edges)
+    if straight:
+        return ex.call("kron", _between(edges, b, j), _between(edges, a, i))
+    if crossed:
+        swap = ex.commutation((i.size,), (j.size,))
+        return ex.matmul(ex.call("kron", _between(edges, b, i), _between(edges, a, j)), swap)
+    raise NoMatrixForm("the factors hang together in a way that Kronecker products cannot write")
+
+
+def _between(edges: list[Factor], row: Label, col: Label) -> Expr:
+    """The matrix that the factors on two labels make."""
+    matrices = [_oriented(f, row) for f in edges if set(f.labels) == {row, col}]
+    u = [f.expr for f in edges if f.labels == (row,)]
+    v = [f.expr for f in edges if f.labels == (col,)]
+    shape: Shape = ((row.size,), (col.size,))
+    left = ex.times(*u) if u else None
+    right = ex.times(*v) if v else None
+    if not matrices:
+        ones = (ex.ones((shape[0], UNIT)), ex.ones((shape[1], UNIT)))
+        return ex.matmul(left if left is not None else ones[0], ex.transpose(right if right is not None else ones[1]))
+    m = ex.times(*matrices)
+    return ex.matmul(*([ex.call("diag", left)] if left is not None else []), m, *([ex.call("diag", right)] if right is not None else []))
+
+
+# ---- evaluation -------------------------------------------------------------------------------------------------------------
+
+
+def subscripts(form: IndexForm, t: Term) -> str:
+    """The einsum text of a term: factors with axes, then the outputs."""
+    letters = form.letters(t)
+    inputs = ",".join("".join(letters[i] for i in f.labels) for f in t.factors if f.labels)
+    return f"{inputs}->{''.join(letters[i] for i in form.bag.out)}"
+

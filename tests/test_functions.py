@@ -1,0 +1,281 @@
+"""The table of functions: every row is proven, by a loop, against definitions that are not the table's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import points
+import pytest
+import sympy
+
+import matcalc as mc
+from matcalc import expr as ex
+from matcalc import shapes
+from matcalc.codegen.compiled import load
+from matcalc.codegen.numpy import emit
+from matcalc.functions import BY_NAME, MACROS, ROWS, Row, visible
+from matcalc.sizes import UNIT
+
+ELEMENTWISE = [row for row in ROWS if row.derivative]
+PROVEN = [row for row in ROWS if row.rule or row.define or row.adjoint]
+REFUSED = [row for row in ROWS if not (row.derivative or row.rule or row.define or row.adjoint)]
+T = sympy.Symbol("t", real=True)
+SYMPY: dict[str, Callable[[Any], Any]] = {
+    "abs": sympy.Abs, "log1p": lambda t: sympy.log(1 + t), "expm1": lambda t: sympy.exp(t) - 1, "sigmoid": lambda t: 1 / (1 + sympy.exp(-t)),
+    "softplus": lambda t: sympy.log(1 + sympy.exp(t)), "relu": lambda t: sympy.Max(t, 0), "step": lambda t: sympy.Heaviside(t, 0),
+    "tanhalf": lambda t: sympy.tan(t / 2),
+}  # fmt: skip
+MPMATH: dict[str, Callable[[Any], Any]] = {"abs": mpmath.fabs}
+
+
+def named(row: Row) -> str:
+    return row.name
+
+
+# ---- one dimension ------------------------------------------------------------------------------------------------------
+
+
+def numbers(row: Row) -> list[Fraction]:
+    """Rational numbers inside the domain, none of them at a kink."""
+    low = Fraction(row.domain[0]).limit_denominator(100) if row.domain[0] > -10 else Fraction(-2)
+    high = Fraction(row.domain[1]).limit_denominator(100) if row.domain[1] < 10 else max(low, Fraction(0)) + 2
+    return [low + (high - low) * k / 7 for k in range(1, 7)]
+
+
+def looked_up(module: Any, own: dict[str, Callable[[Any], Any]], name: str) -> Callable[[Any], Any] | None:
+    return own.get(name) or getattr(module, name.replace("arc", "a"), None)
+
+
+def evaluated(text: str, x: Any, module: Any, own: dict[str, Callable[[Any], Any]], number: Callable[[Fraction], Any]) -> Any:
+    """A text of the table in ``x``, read by matcalc and evaluated by another library."""
+    t = ex.var("x")
+    at: dict[ex.Expr, Any] = {t: x}
+    for node in ex.postorder(shapes.template(text, {"x": t})):
+        if node not in at:
+            at[node] = _evaluated(node, [at[a] for a in node.args], module, own, number)
+    return at[shapes.template(text, {"x": t})]
+
+
+def _evaluated(node: ex.Expr, args: list[Any], module: Any, own: dict[str, Callable[[Any], Any]], number: Callable[[Fraction], Any]) -> Any:
+    if node.head == "num":
+        return number(node.value)
+    if node.head in ("add", "times"):
+        total = args[0]
+        for a in args[1:]:
+            total = total + a if node.head == "add" else total * a
+        return total
+    if node.head == "pow":
+        return args[0] ** args[1]
+    function = looked_up(module, own, node.head)
+    assert function is not None, f"{node.head} is not known to {module.__name__}"
+    return function(*args)
+
+
+@pytest.mark.parametrize("row", [r for r in ELEMENTWISE if looked_up(sympy, SYMPY, r.name)], ids=named)
+def test_derivative_is_sympys(row: Row) -> None:
+    claim = evaluated(row.derivative, T, sympy, SYMPY, lambda q: sympy.Rational(q.numerator, q.denominator))
+    difference = sympy.diff(looked_up(sympy, SYMPY, row.name)(T), T) - claim
+    for q in numbers(row):
+        assert abs(sympy.N(difference.subs(T, sympy.Rational(q.numerator, q.denominator)), 50, maxn=400)) < 1e-45
+
+
+@pytest.mark.parametrize("row", [r for r in ELEMENTWISE if looked_up(mpmath, MPMATH, r.name)], ids=named)
+def test_derivative_to_fifty_digits(row: Row) -> None:
+    with mpmath.workdps(50):
+        for q in numbers(row):
+            x = mpmath.mpf(q.numerator) / q.denominator
+            claim = evaluated(row.derivative, x, mpmath, MPMATH, lambda q: mpmath.mpf(q.numerator) / q.denominator)
+            assert abs(mpmath.diff(looked_up(mpmath, MPMATH, row.name), x) - claim) < mpmath.mpf(10) ** -35
+
+
+def code(e: ex.Expr, complex_safe: bool = False) -> Callable[..., Any]:
+    return load(emit(e, complex_safe=complex_safe))
+
+
+def ridders(f: Callable[[Any], Any], x: float, h: float = 0.02) -> float:
+    """Central differences with smaller and smaller steps, extrapolated to none (Ridders 1982)."""
+    table = [[(f(x + h) - f(x - h)) / (2 * h)]]
+    for _ in range(6):
+        h /= 2
+        line = [(f(x + h) - f(x - h)) / (2 * h)]
+        for k, above in enumerate(table[-1]):
+            line.append(line[k] + (line[k] - above) / (4 ** (k + 1) - 1))
+        table.append(line)
+    return min((abs(a[-1] - b[-1]), a[-1]) for a, b in zip(table[1:], table, strict=False))[1]
+
+
+@pytest.mark.parametrize("row", ELEMENTWISE, ids=named)
+def test_derivative_of_the_code(row: Row) -> None:
+    x = ex.var("x")
+    f, slope = code(ex.call(row.name, x)), code(shapes.template(row.derivative, {"x": x}))
+    for q in map(np.float64, numbers(row)):
+        assert slope(q) == pytest.approx(ridders(f, q), rel=1e-8, abs=1e-8)
+        if row.complex_safe is not None:
+            assert slope(q) == pytest.approx(code(ex.call(row.name, x), True)(q + 1e-30j).imag / 1e-30, rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("row", [r for r in ELEMENTWISE if r.exact], ids=named)
+def test_exact_definition_is_the_function(row: Row) -> None:
+    x = ex.var("x")
+    f, g = code(ex.call(row.name, x)), code(shapes.template(row.exact, {"x": x}))
+    assert all(f(q) == pytest.approx(g(q), rel=1e-12) for q in map(np.float64, numbers(row)))
+
+
+PARITIES: dict[str, Callable[[Any, Any], Any]] = {
+    "odd": lambda f, x: f(-x) + f(x),
+    "even": lambda f, x: f(-x) - f(x),
+    "reciprocal": lambda f, x: f(-x) * f(x) - 1,
+    "logarithm": lambda f, x: f(1 / x) + f(x),
+}
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.parity], ids=named)
+def test_parity(row: Row) -> None:
+    f = code(ex.call(row.name, ex.var("x")))
+    assert all(abs(PARITIES[row.parity](f, x)) < 1e-12 for x in map(np.float64, numbers(row)))
+
+
+@pytest.mark.parametrize("row", [r for r in ELEMENTWISE if r.kinks], ids=named)
+def test_derivative_at_a_kink_is_the_stated_one(row: Row) -> None:
+    slope = code(shapes.template(row.derivative, {"x": ex.var("x")}))
+    assert all(slope(np.float64(k)) == 0 for k in row.kinks)
+
+
+# ---- the other rows ---------------------------------------------------------------------------------------------------
+
+
+def arguments(row: Row, names: str = "XW") -> list[ex.Expr]:
+    """Variables of the shapes that the signature wants, as general as the row allows."""
+    inputs, _ = ex.signature_axes(row)
+    letters = [[axis if axis == "1" else inputs[k][0] if row.square else axis for axis in axes] for k, axes in enumerate(inputs)]
+    shaped = [tuple(UNIT if axis == "1" or (row.vector and axis == "j") else (axis,) for axis in axes) for axes in letters]
+    return [ex.var(name, shape) for name, shape in zip(names, shaped, strict=False)]
+
+
+def weighted(row: Row, args: list[ex.Expr]) -> ex.Expr:
+    """A generic scalar of the function: each entry of the result with a weight of its own."""
+    result = ex.call(row.name, *args)
+    if result.is_scalar:
+        return ex.times(ex.var("c"), result)
+    made_of_two = any(len(size) > 1 for size in result.shape_)
+    weights = ex.call(row.name, *arguments(row, "CD")) if made_of_two else ex.var("C", result.shape_)
+    return ex.call("sum", ex.times(weights, result))
+
+
+def cases() -> Iterator[Any]:
+    for row in [*ELEMENTWISE, *PROVEN]:
+        for k in range(row.arity):
+            yield pytest.param(row, k, id=f"{row.name}-{k + 1}")
+
+
+@pytest.mark.parametrize(("row", "k"), list(cases()))
+def test_generic_scalar_is_derived(row: Row, k: int) -> None:
+    args = arguments(row)
+    e = weighted(row, args)
+    d = mc.derive(e, args[k])
+    assert d.verification.ok, d.verification
+    if row.domain[0] <= -1 and row.domain[1] >= 1:
+        off = points.differs_from_slope(e, args[k], d.result, np.random.default_rng(1))
+        assert off is not None and off < 1e-6, f"{d.result} is off by {off}"
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.complex_safe], ids=named)
+def test_complex_safe_code_is_the_function(row: Row) -> None:
+    e = ex.call(row.name, *arguments(row))
+    point, (value,) = next(points.settled((e,), np.random.default_rng(2)))
+    source = emit(e, complex_safe=True)
+    safe = load(source)(*(point[n] for n in source.parameters))
+    assert points.gap(value, safe) < 1e-12
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.transpose], ids=named)
+def test_transpose_column(row: Row) -> None:
+    (x,) = arguments(row)
+    flipped = ex.var(x.name, x.shape_[::-1])
+    point, (value,) = next(points.settled((ex.call(row.name, x),), np.random.default_rng(3)))
+    turned = load(emit(ex.call(row.name, flipped)))(point[x.name].T)
+    assert points.gap(value if row.transpose == "invariant" else value.T, turned) < 1e-9
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=named)
+def test_function_without_a_rule_is_refused_by_name(row: Row) -> None:
+    args = arguments(row)
+    with pytest.raises(mc.NotDifferentiable, match=rf"\b{row.name}\b"):
+        mc.derive(weighted(row, args), args[0])
+
+
+def test_adjoint_serves_gradients_of_scalars_only() -> None:
+    with pytest.raises(mc.NotDifferentiable, match=r"\bexpm\b"):
+        mc.derive("expm(t*A)*x", "t", "t: scalar; A: n×n; x: n")
+
+
+# ---- the columns ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", ROWS, ids=named)
+def test_row_is_complete(row: Row) -> None:
+    assert row.doc and row.numpy and row.latex
+    assert "{x}" in row.numpy and ("{w}" in row.numpy) == (row.arity == 2)
+    assert sum(map(bool, (row.derivative, row.define, row.rule, row.adjoint))) <= 1
+    assert row.domain[0] < row.domain[1] and row.parity in ("", *PARITIES) and row.transpose in ("", "commutes", "invariant")
+
+
+def test_names_do_not_collide() -> None:
+    names = [name for row in ROWS for name in (row.name, *row.aliases)] + [*MACROS, *shapes.CONSTANTS]
+    assert len(names) == len(set(names))
+    assert all(BY_NAME[name] is row for row in ROWS for name in (row.name, *row.aliases))
+
+
+def test_hidden_functions_cannot_be_called() -> None:
+    hidden = [row for row in ROWS if row not in list(visible())]
+    assert hidden
+    for row in hidden:
+        with pytest.raises(mc.NameProblem):
+            mc.parse(f"{row.name}(x)")
+
+
+@pytest.mark.parametrize("name", list(MACROS))
+def test_macro_is_its_meaning(name: str) -> None:
+    e, meaning = mc.parse(f"{name}(x)", {"x": "n positive"}), mc.parse(MACROS[name].meaning, {"x": "n positive"})
+    assert e is meaning
+    d = mc.derive(ex.call("sum", e), "x")
+    off = points.differs_from_slope(d.expr, d.wrt, d.result, np.random.default_rng(4))
+    assert d.verification.ok and off is not None and off < 1e-6
+
+
+# ---- every function at every shape --------------------------------------------------------------------------------------
+
+SHAPES = ("scalar", "n", "1×n", "m×n", "n×n")
+
+
+def fits(row: Row, shape: str) -> bool:
+    """Square functions refuse what is not square, vector functions what is a matrix."""
+    return not (row.square and shape in ("n", "1×n", "m×n")) and not (row.vector and shape in ("m×n", "n×n"))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("row", [r for r in visible() if r.arity == 1], ids=named)
+def test_function_of_any_shape_is_right_or_refused(row: Row, shape: str) -> None:
+    declared = {"x": f"{shape} positive" if row.domain[0] == 0 else shape}
+    if not fits(row, shape):
+        with pytest.raises(mc.ShapeProblem, match=row.name):
+            mc.parse(f"{row.name}(x)", declared)
+        return
+    e = mc.parse(f"{row.name}({'1+' * (row.domain[0] == 1)}x)", declared | {"x": f"{shape} positive"} if row.domain[0] >= 0 else declared)
+    ((point, (value,)), *_) = points.settled((e,), np.random.default_rng(5))
+    assert value.shape == tuple(int(np.prod([n if isinstance(n, int) else point[n] for n in size])) for size in e.shape_ if size)
+    d = mc.derive(ex.call("sum", e), "x")
+    assert d.verification.ok, d.verification
+    assert d.result.shape_ == d.wrt.shape_
+
+
+@pytest.mark.parametrize("second", SHAPES)
+@pytest.mark.parametrize("first", SHAPES)
+def test_kron_of_any_shapes(first: str, second: str) -> None:
+    e = mc.parse("sum(kron(x,y))", {"x": first, "y": second.replace("m", "p").replace("n", "q")})
+    d = mc.derive(e, "x")
+    assert d.verification.ok and points.equal_everywhere(e, mc.parse("sum(x)*sum(y)", {v.name: shapes.Declared(v.shape_) for v in ex.variables(e)}), np.random.default_rng(6))
