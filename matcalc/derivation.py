@@ -18,7 +18,7 @@ from .printing.text import text
 from .printing.where import Named, named
 from .shapes import Declaration, Declared, Program, declarations, declared_name, typed
 from .simplify import simplify
-from .sizes import UNIT, Shape, Size, show, show_shape
+from .sizes import UNIT, Shape, show, show_shape
 from .syntax import nearest
 
 if TYPE_CHECKING:
@@ -340,23 +340,20 @@ def _direction(program: Program, wrt: Expr, name: str) -> Expr:
     return ex.var(declared_name(name), wrt.shape_, wrt.properties)
 
 
-def _axes(e: Expr, wrt: Expr, order: int) -> tuple[Size, ...]:
-    return tuple(size for shape in (e.shape_, *[wrt.shape_] * order) for size in shape if size)
-
-
 def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Expr | IndexForm:
     """A bag in matrix notation where that reaches, else in index form."""
-    axes = _axes(e, wrt, order)
-    shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(axes)
+    shapes = (e.shape_, *[wrt.shape_] * order)
+    shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(shapes)
     if shape is not None:
         try:
             return _structured(simplify(arrange(bag, shape)), e, wrt, order)
         except NoMatrixForm:
             pass
-    return index_form(bag, axes)
+    return index_form(bag, shapes)
 
 
-def _matrix_shape(axes: tuple[Size, ...]) -> Shape | None:
+def _matrix_shape(shapes: tuple[Shape, ...]) -> Shape | None:
+    axes = [size for shape in shapes for size in shape if size]
     if len(axes) > 2:
         return None
     rows, cols = [*axes, UNIT, UNIT][:2]
@@ -368,14 +365,14 @@ def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Ex
     cut = len(bag.out) - sum(len(size) for size in wrt.shape_)
     extra = Factor(direction, bag.out[cut:])
     along = Bag(bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in bag.terms))
-    axes = _axes(e, wrt, order - 1)
-    shape = e.shape_ if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(axes)
+    shapes = (e.shape_, *[wrt.shape_] * (order - 1))
+    shape = e.shape_ if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(shapes)
     if shape is not None:
         try:
             return simplify(arrange(along, shape))
         except NoMatrixForm:
             pass
-    return index_form(along, axes)
+    return index_form(along, shapes)
 
 
 def _next(form: IndexForm, wrt: Expr) -> Bag:

@@ -23,9 +23,9 @@ from .modular import Matrix, P, Singular
 from .sizes import Atom, resolve
 
 SMALL = 8  # integer sizes up to this are kept, larger ones are replaced by the next integers, in their order
-TRIES = 1000  # points without the square roots that are needed
+TRIES = 2000  # points without the square roots that are needed
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
-SAME_SIZES = 50  # points before the sizes are changed for want of a square root
+OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may have no square root
 BRIEF = 40  # nodes of an expression that a reason quotes
 SIGNED_POINTS = 20  # where a sign or a root is taken, a wrong claim may pass a point with probability 1/2
 
@@ -83,7 +83,8 @@ class _Claim:
         """What differs at the k-th point, which is drawn again until it is regular."""
         singular = 0
         for attempt in range(TRIES):
-            point = Point(self.sizes(k + singular + attempt // SAME_SIZES), f"{self.seed}/{k}/{attempt}")
+            other = attempt if attempt % OTHER_SIZES == OTHER_SIZES - 1 else 0
+            point = Point(self.sizes(k + singular + other), f"{self.seed}/{k}/{attempt}")
             try:
                 difference = self.compare(point)
             except Singular as problem:

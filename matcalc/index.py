@@ -19,7 +19,7 @@ from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, wire
 from .simplify import simplify
-from .sizes import UNIT, Shape, Size, public_size
+from .sizes import SCALAR, UNIT, Shape, Size, public_size
 
 if TYPE_CHECKING:
     from .codegen import Compiled
@@ -32,7 +32,12 @@ class IndexForm:
     """A derivative with any number of axes, as a sum of labelled bags."""
 
     bag: Bag
-    axes: tuple[Size, ...]
+    shapes: tuple[Shape, ...]  # of the expression, then of the variable for each order
+
+    @property
+    def axes(self) -> tuple[Size, ...]:
+        """The sizes of the axes, those of length one left out."""
+        return tuple(size for shape in self.shapes for size in shape if size)
 
     @property
     def shape(self) -> tuple[str | int, ...]:
@@ -73,23 +78,19 @@ class IndexForm:
             raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(LETTERS)}")
         return dict(zip(labels, LETTERS, strict=False))
 
-    def along(self, direction: Expr, axes: int) -> Bag:
-        """The last ``axes`` labels contracted with a variable: the derivative in one direction."""
-        cut = len(self.bag.out) - axes
-        extra = Factor(direction, self.bag.out[cut:])
-        return Bag(self.bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in self.bag.terms))
-
     def kronecker(self) -> Expr:
-        """The matrix ∂vec(F)/∂vec(X)', for four axes; raises NoMatrixForm where Kronecker products do not reach."""
-        if len(self.bag.out) != 4 or len(self.axes) != 4:
-            raise NoMatrixForm(f"a Kronecker form needs four axes, not {len(self.axes)}")
-        a, b, i, j = self.bag.out
-        if not self.bag.terms:
-            return ex.zeros(((b.size, a.size), (j.size, i.size)))
-        return simplify(ex.add(*(_kronecker_term(t, a, b, i, j) for t in self.bag.terms)))
+        """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""
+        shapes = [shape for shape in self.shapes if shape != SCALAR]
+        if len(shapes) != 2 or any(len(size) > 1 for size in self.axes):
+            raise NoMatrixForm("a Kronecker form is for the derivative of one matrix by another")
+        left = iter(self.bag.out)
+        a, b, i, j = (next(left) if size else None for shape in shapes for size in shape)
+        rows, cols = (shape[1] + shape[0] for shape in shapes)
+        terms = (_kronecker_term(t, a, b, i, j) for t in self.bag.terms)
+        return simplify(ex.add(*terms)) if self.bag.terms else ex.zeros((rows, cols))
 
 
-def index_form(bag: Bag, axes: tuple[Size, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
+def index_form(bag: Bag, shapes: tuple[Shape, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
     for t in reduced(bag).terms:
@@ -97,7 +98,7 @@ def index_form(bag: Bag, axes: tuple[Size, ...], settle: Callable[[Expr], Expr] 
         factors = _ordered(_rewired(factors, bag.out), bag.out)
         key = _key(factors, bag.out)
         total[key] = (total.get(key, (Fraction(0), ()))[0] + coefficient, factors)
-    return IndexForm(Bag(bag.out, tuple(Term(k, fs) for k, fs in total.values() if k)), axes)
+    return IndexForm(Bag(bag.out, tuple(Term(k, fs) for k, fs in total.values() if k)), shapes)
 
 
 def _polished(t: Term, settle: Callable[[Expr], Expr]) -> tuple[Fraction, tuple[Factor, ...]]:
@@ -146,7 +147,10 @@ def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
 # ---- Kronecker form -------------------------------------------------------------------------------------------------------
 
 
-def _kronecker_term(t: Term, a: Label, b: Label, i: Label, j: Label) -> Expr:
+End = Label | None  # None is an axis of length one
+
+
+def _kronecker_term(t: Term, a: End, b: End, i: End, j: End) -> Expr:
     """One term of ∂F[a,b]/∂X[i,j] as a matrix with rows (b,a) and columns (j,i)."""
     scalars = [f.expr for f in t.factors if not f.labels]
     edges = [f for f in t.factors if f.labels and not is_one(f)]
@@ -154,11 +158,10 @@ def _kronecker_term(t: Term, a: Label, b: Label, i: Label, j: Label) -> Expr:
         raise NoMatrixForm("the factors hang together in a way that Kronecker products cannot write")
     left, edges = _taken(edges, a, b)
     right, edges = _taken(edges, i, j)
-    body = _crossed(edges, a, b, i, j)
     if left is not None and right is not None and not edges:
         body = ex.matmul(_vec(left), ex.transpose(_vec(right)))
     else:
-        body = ex.matmul(*([ex.call("diag", _vec(left))] if left is not None else []), body, *([ex.call("diag", _vec(right))] if right is not None else []))
+        body = ex.matmul(*_scaling(left), _crossed(edges, a, b, i, j), *_scaling(right))
     return ex.times(ex.num(t.coefficient), *scalars, body)
 
 
@@ -166,42 +169,45 @@ def _vec(m: Expr) -> Expr:
     return ex.call("vec", m)
 
 
-def _taken(edges: list[Factor], row: Label, col: Label) -> tuple[Expr | None, list[Factor]]:
+def _scaling(m: Expr | None) -> list[Expr]:
+    return [] if m is None else [ex.call("diag", _vec(m))]
+
+
+def _taken(edges: list[Factor], row: End, col: End) -> tuple[Expr | None, list[Factor]]:
     """The product of the factors that lie on both labels, or None, and the other factors."""
     here = [f for f in edges if set(f.labels) == {row, col}]
     rest = [f for f in edges if f not in here]
     return (ex.times(*(_oriented(f, row) for f in here)), rest) if here else (None, rest)
 
 
-def _oriented(f: Factor, row: Label) -> Expr:
+def _oriented(f: Factor, row: End) -> Expr:
     return f.expr if f.labels[0] is row else ex.transpose(f.expr)
 
 
-def _crossed(edges: list[Factor], a: Label, b: Label, i: Label, j: Label) -> Expr:
+def _size(end: End) -> Size:
+    return () if end is None else (end.size,)
+
+
+def _crossed(edges: list[Factor], a: End, b: End, i: End, j: End) -> Expr:
     """Factors from the axes of F to the axes of X: kron, with the commutation matrix where they cross."""
-    straight = all(set(f.labels) <= {a, i} or set(f.labels) <= {b, j} for f in edges)
-    crossed = all(set(f.labels) <= {a, j} or set(f.labels) <= {b, i} for f in edges)
-    if straight:
+    if all(set(f.labels) <= {a, i} or set(f.labels) <= {b, j} for f in edges):
         return ex.call("kron", _between(edges, b, j), _between(edges, a, i))
-    if crossed:
-        swap = ex.commutation((i.size,), (j.size,))
-        return ex.matmul(ex.call("kron", _between(edges, b, i), _between(edges, a, j)), swap)
+    if all(set(f.labels) <= {a, j} or set(f.labels) <= {b, i} for f in edges):
+        swap = ex.commutation(_size(i), _size(j)) if i is not None and j is not None else None
+        crossed = ex.call("kron", _between(edges, b, i), _between(edges, a, j))
+        return crossed if swap is None else ex.matmul(crossed, swap)
     raise NoMatrixForm("the factors hang together in a way that Kronecker products cannot write")
 
 
-def _between(edges: list[Factor], row: Label, col: Label) -> Expr:
+def _between(edges: list[Factor], row: End, col: End) -> Expr:
     """The matrix that the factors on two labels make."""
     matrices = [_oriented(f, row) for f in edges if set(f.labels) == {row, col}]
-    u = [f.expr for f in edges if f.labels == (row,)]
-    v = [f.expr for f in edges if f.labels == (col,)]
-    shape: Shape = ((row.size,), (col.size,))
-    left = ex.times(*u) if u else None
-    right = ex.times(*v) if v else None
+    left = ex.times(*(f.expr for f in edges if f.labels == (row,)), ex.ones((_size(row), UNIT)))
+    right = ex.times(*(f.expr for f in edges if f.labels == (col,)), ex.ones((_size(col), UNIT)))
     if not matrices:
-        ones = (ex.ones((shape[0], UNIT)), ex.ones((shape[1], UNIT)))
-        return ex.matmul(left if left is not None else ones[0], ex.transpose(right if right is not None else ones[1]))
-    m = ex.times(*matrices)
-    return ex.matmul(*([ex.call("diag", left)] if left is not None else []), m, *([ex.call("diag", right)] if right is not None else []))
+        return ex.product(left, ex.transpose(right))
+    scales = [[] if v.head == "ones" else [ex.call("diag", v)] for v in (left, right)]
+    return ex.matmul(*scales[0], ex.times(*matrices), *scales[1])
 
 
 # ---- evaluation -------------------------------------------------------------------------------------------------------------

@@ -301,11 +301,12 @@ def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: 
 
 
 def _unfolded(claim: Array, value: Array, x: Array) -> Array:
-    """The Kronecker form of a matrix by a matrix as an array with four axes."""
-    if claim.ndim != 2 or value.ndim != 2 or np.ndim(x) != 2 or claim.size != value.size * x.size:
+    """The Kronecker form ∂vec(F)/∂vec(X)' as an array with the axes of F, then those of X."""
+    axes = value.ndim + np.ndim(x)
+    if axes < 3 or claim.shape != (value.size, x.size):
         return claim
-    (a, b), (i, j) = value.shape, x.shape
-    return claim.reshape(b, a, j, i).transpose(1, 0, 3, 2)
+    order = [*reversed(range(value.ndim)), *reversed(range(value.ndim, axes))]
+    return claim.reshape(*value.shape[::-1], *x.shape[::-1]).transpose(order)
 
 
 def _describe(wrt: Expr, direction: Array, claimed: Array, measured: Array) -> str:

@@ -11,14 +11,24 @@ import pytest
 import matcalc
 
 PACKAGE = Path(matcalc.__file__).parent
-ORDER = ["errors", "sizes", "functions", "expr", "syntax", "shapes", "labels", "chain", "arrange", "rules", "simplify", "printing", "printing.text", "printing.where", "printing.latex", "codegen.compiled", "codegen.numpy", "codegen", "modular", "exact", "verify", "derivation", "explain", "interop", "build", "__init__", "cli", "__main__"]
+ORDER = """
+errors sizes functions expr syntax shapes labels chain arrange rules simplify index
+printing printing.text printing.where printing.latex printing.indices
+codegen.compiled codegen.numpy codegen modular dual exact verify derivation explain interop build __init__ cli __main__
+""".split()
 HEAVY = {
     "numpy": {"modular", "exact", "verify", "codegen.compiled", "codegen.numpy"},
     "sympy": {"interop"},
     "lark": {"syntax", "shapes"},
 }
 # methods of an expression that reach up to a later stage, when they are called
-CONVENIENCES = {("expr", "printing.text"), ("expr", "printing.latex"), ("expr", "codegen")}
+CONVENIENCES = {
+    ("expr", "printing.text"),
+    ("expr", "printing.latex"),
+    ("expr", "codegen"),
+    ("index", "printing.indices"),
+    ("index", "codegen"),
+}
 
 
 def modules() -> dict[str, Path]:
