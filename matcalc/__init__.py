@@ -14,21 +14,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .build import hadamard, matrix, scalar, vector
     from .derivation import Derivation, Derivations, check, derive, parse
-    from .errors import MatcalcError
+    from .errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, NotDifferentiable, ShapeProblem, SyntaxProblem, WrongAnswer
     from .expr import Expr
+    from .index import IndexForm
     from .verify import Verification
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
-    "Expr": "expr", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build",
+    "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build",
     "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
     "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
 }  # fmt: skip
 
-__all__ = [*_HOMES, "__version__"]
+__all__ = [
+    "Derivation",
+    "Derivations",
+    "Expr",
+    "IndexForm",
+    "LimitProblem",
+    "MatcalcError",
+    "NameProblem",
+    "NoMatrixForm",
+    "NotDifferentiable",
+    "ShapeProblem",
+    "SyntaxProblem",
+    "Verification",
+    "WrongAnswer",
+    "__version__",
+    "check",
+    "derive",
+    "hadamard",
+    "matrix",
+    "parse",
+    "scalar",
+    "vector",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,6 +42,7 @@ def from_sympy(expression: Any) -> Expr:
     """
     if not isinstance(expression, (_sympy().Basic, _sympy().MatrixBase)):
         raise TypeError(f"a text, a matcalc expression or a SymPy expression is needed, not {type(expression).__name__}")
+    _kind(expression)  # what cannot be read at all need not be walked
     try:
         return _Reader(expression).read(expression)
     except RecursionError:

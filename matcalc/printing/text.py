@@ -140,7 +140,7 @@ def _product(k: Fraction, factors: Iterable[Expr], done: Mapping[Expr, Piece]) -
     above: list[tuple[Expr, Expr | None]] = []
     below: list[tuple[Expr, Expr | None]] = []
     for f in factors:
-        base, exponent = f.args if f.head == "pow" else (f, None)
+        exponent = f.args[1] if f.head == "pow" else None
         if exponent is not None and exponent.head == "num" and exponent.value < 0:
             below.append((f, exponent))
         else:

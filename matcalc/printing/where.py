@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from itertools import count
+from typing import Any
 
 from ..expr import Expr, postorder, split
 from ..functions import BY_NAME

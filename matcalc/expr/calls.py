@@ -1,0 +1,203 @@
+"""Operators of the language, and calls of the functions of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import LimitProblem, NameProblem, ShapeProblem
+from ..functions import BY_NAME, Row
+from ..sizes import SCALAR, UNIT, Shape, Size, resolve, show_shape, unify
+from .algebra import add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
+from .hints import brief
+from .nodes import MINUS_ONE, Expr, eye, node, ones, postorder, zeros
+
+MAX_EXPONENT = 64
+MAX_FACTORS = 2000
+
+
+def product(a: Expr, b: Expr) -> Expr:
+    """``*``: the matrix product, or a scalar times anything."""
+    return times(a, b) if a.is_scalar or b.is_scalar else matmul(a, b)
+
+
+def divide(a: Expr, b: Expr) -> Expr:
+    """``/``: division by a scalar."""
+    if not b.is_scalar:
+        raise ShapeProblem(f"division by {brief(b)}: {show_shape(b.shape_)}", "use ./ for entries or inv() for matrices")
+    return times(a, pow_(b, MINUS_ONE))
+
+
+def power(base: Expr, exponent: Expr) -> Expr:
+    """``^``: a power of a scalar, or an integer power of a square matrix."""
+    if base.is_scalar and exponent.is_scalar:
+        return pow_(base, exponent)
+    if not exponent.is_scalar:
+        raise ShapeProblem(f"the exponent {brief(exponent)} is not a scalar", "A' is the transpose, .^ the entry-by-entry power")
+    if base.shape_[1] == UNIT or base.shape_[0] == UNIT:
+        raise ShapeProblem(f"{brief(base)} is a vector and has no power", "use .^ for the power of each entry")
+    if exponent.head != "num" or exponent.value.denominator != 1:
+        raise ShapeProblem("a matrix power needs an integer exponent", "use .^ for the power of each entry")
+    k = int(exponent.value)
+    if not unify(*base.shape_):
+        raise ShapeProblem(f"power of {brief(base)}: {show_shape(base.shape_)}", "only a square matrix has powers")
+    if abs(k) > MAX_EXPONENT or abs(k) * base.count > MAX_FACTORS:
+        raise LimitProblem(f"the power ^{k} would write out {abs(k) * base.count} nodes", f"the limit is {MAX_FACTORS}, and ^{MAX_EXPONENT}")
+    if k == 0:
+        return eye(base.shape_[0])
+    return matmul(*[base if k > 0 else call("inv", base)] * abs(k))
+
+
+# ---- calls of functions -----------------------------------------------------------------------------------------------
+
+
+def call(name: str, *args: Expr) -> Expr:
+    """A function of the table applied to arguments.
+
+    Raises NameProblem for a name or a number of arguments that the table does not have, ShapeProblem for a wrong shape.
+    """
+    row = BY_NAME.get(name)
+    if row is None:
+        raise NameProblem(f"unknown function '{name}'")
+    if len(args) != row.arity:
+        raise NameProblem(f"{row.name} takes {row.arity} argument{'s' * (row.arity > 1)}, not {len(args)}")
+    if row.name == "diag":
+        return _diag(args[0])
+    _check(row, args[0])
+    known = _KNOWN[row.name](*args) if row.name in _KNOWN else None
+    if known is not None:
+        return known
+    if row.define and row.arity == 1 and args[0].head == "zeros":
+        return zeros(result_shape(row, args))
+    return _function_node(row, args)
+
+
+def _check(row: Row, x: Expr) -> None:
+    """The shape that a function asks for."""
+    if row.square and not unify(*x.shape_):
+        raise ShapeProblem(f"{row.name}({brief(x)}) of {show_shape(x.shape_)}", f"{row.name} needs a square matrix")
+    if row.vector and UNIT not in x.shape_:
+        raise ShapeProblem(f"{row.name}({brief(x)}) of {show_shape(x.shape_)} is ambiguous", f"write {row.name}_rows({brief(x)}) for each row")
+
+
+def _diag(x: Expr) -> Expr:
+    """The diagonal matrix of a vector, or the diagonal of a matrix."""
+    column = transpose(x) if x.shape_[0] == UNIT else x
+    return diagonal_matrix(column) if column.shape_[1] == UNIT else call("diagonal", x)
+
+
+def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
+    plain = plainer(args[0]) if row.transpose else args[0]
+    if plain is not args[0]:
+        value = call(row.name, plain)
+        return value if row.transpose == "invariant" else transpose(value)
+    return node(row.name, args, None, result_shape(row, args))
+
+
+# ---- values that need no function -----------------------------------------------------------------------------------------
+
+
+def _trace(x: Expr) -> Expr | None:
+    if x.is_scalar:
+        return x
+    if x.head == "eye":
+        return size_number(x.shape_[0])
+    return _cycle(x) if x.head == "matmul" else _without_scalars("tr", x)
+
+
+def _diagonal(x: Expr) -> Expr | None:
+    if x.is_scalar:
+        return x
+    if x.head == "diag":
+        return x.args[0]
+    return ones((x.shape_[0], UNIT)) if x.head == "eye" else _without_scalars("diagonal", x)
+
+
+def _without_scalars(name: str, x: Expr) -> Expr | None:
+    """A linear function of a multiple."""
+    if x.head != "times" or not x.args[0].is_scalar:
+        return None
+    scalars = [a for a in x.args if a.is_scalar]
+    return times(*scalars, call(name, times(*(a for a in x.args if not a.is_scalar))))
+
+
+def _cycle(product: Expr) -> Expr:
+    """The trace of a product, which may begin anywhere and run backwards: the way with the fewest transposes."""
+    chain = product.args
+    for i, e in enumerate(chain):
+        if e.shape_[0] == UNIT:
+            return matmul(*chain[i:], *chain[:i])
+    turns = [chain[i:] + chain[:i] for i in range(len(chain))]
+    turns += [tuple(transpose(e) for e in reversed(turn)) for turn in turns]
+    best = min(turns, key=lambda turn: (sum(e.transposes for e in turn), [e.order for e in turn]))
+    return node("tr", (node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR)
+
+
+_KNOWN: dict[str, Callable[..., Expr | None]] = {
+    "tr": _trace,
+    "diagonal": _diagonal,
+    "sum": total,
+    "det": lambda x: x if x.is_scalar else None,
+    "inv": lambda x: pow_(x, MINUS_ONE) if x.is_scalar else None,
+    "vec": lambda x: x if x.shape_[1] == UNIT else None,
+    "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
+}
+
+
+# ---- signatures -----------------------------------------------------------------------------------------------------------
+
+
+def signature_axes(row: Row) -> tuple[list[list[str]], list[str]]:
+    """The letters of each axis: ``ij,kl->(ik)(jl)`` gives [["i", "j"], ["k", "l"]] and ["ik", "jl"]."""
+    inputs, output = row.signature.split("->")
+
+    def axes(side: str) -> list[str]:
+        out: list[str] = []
+        while side:
+            stop = side.index(")") if side[0] == "(" else 0
+            out.append(side[1:stop] if stop else side[0])
+            side = side[stop + 1 :]
+        return out
+
+    return [axes(side) for side in inputs.split(",")], axes(output)
+
+
+def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
+    """The size that each letter of the signature has in a call; letters that meet twice are unified."""
+    sizes: dict[str, Size] = {"1": UNIT}
+    for letters, arg in zip(signature_axes(row)[0], args, strict=True):
+        for letter, size in zip(letters, arg.shape_, strict=True):
+            if letter in sizes and not unify(sizes[letter], size):
+                raise ShapeProblem(f"{row.name}({brief(arg)}) of {show_shape(arg.shape_)}")
+            sizes[letter] = resolve(size)
+    return sizes
+
+
+def result_shape(row: Row, args: tuple[Expr, ...]) -> Shape:
+    """The shape of a call, from the signature."""
+    sizes = letter_sizes(row, args)
+    rows, cols = (tuple(a for letter in axis for a in sizes[letter]) for axis in signature_axes(row)[1])
+    return rows, cols
+
+
+# ---- rebuilding ---------------------------------------------------------------------------------------------------------
+
+
+def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The same operation on other arguments, in normal form."""
+    if e.head == "add":
+        out = add(*args)
+        return spread(out, e.shape_) if e.shape_ != out.shape_ and not e.unsettled else out
+    if e.head in _BUILD:
+        return _BUILD[e.head](*args)
+    return call(e.head, *args) if e.head in BY_NAME else e
+
+
+_BUILD: dict[str, Callable[..., Expr]] = {"times": times, "matmul": matmul, "T": transpose, "pow": pow_}
+
+
+def substitute(e: Expr, leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None) -> Expr:
+    """Replace every leaf and rebuild what stands above it; nodes for which ``skip`` holds stay as they are."""
+    new: dict[Expr, Expr] = {}
+    for part in postorder(e, skip=skip):
+        new[part] = leaf(part) if not part.args else rebuild(part, tuple(new.get(a, a) for a in part.args))
+    return new.get(e, e)

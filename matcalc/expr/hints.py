@@ -1,0 +1,39 @@
+"""What to say when shapes do not fit: the facts of an error, and what would be right."""
+
+from __future__ import annotations
+
+from ..errors import ShapeProblem
+from ..sizes import UNIT, Shape, same, show_shape, unify
+from .nodes import Expr
+
+
+def check_product(a: Expr, b: Expr) -> None:
+    """Raise ShapeProblem unless the columns of a are the rows of b."""
+    if not unify(a.shape_[1], b.shape_[0]):
+        raise ShapeProblem(f"{brief(a)}: {show_shape(a.shape_)} times {brief(b)}: {show_shape(b.shape_)}", _product_hint(a, b))
+
+
+def brief(e: Expr) -> str:
+    return str(e) if e.count < 12 else f"a {e.head} expression"
+
+
+def _product_hint(a: Expr, b: Expr) -> str:
+    (r, c), (p, q) = a.shape_, b.shape_
+    x, y = (f"({s})" if e.head in ("add", "times", "matmul") else s for e, s in ((a, brief(a)), (b, brief(b))))
+    if c == UNIT == q and same(r, p):
+        return f"did you mean {x}'*{y}, {x}*{y}' or {x}.*{y}?"
+    if same(r, p):
+        return f"did you mean {x}'*{y}?"
+    if same(c, q):
+        return f"did you mean {x}*{y}'?"
+    if same(r, q):
+        return f"did you mean {y}*{x}?"
+    return "the inner sizes must agree"
+
+
+def add_hint(a: Shape, b: Shape) -> str:
+    if same(a[0], b[1]) and same(a[1], b[0]):
+        return "did you mean to transpose one of them?"
+    if UNIT in (a[1], b[1]) and same(a[0], b[0]):
+        return "a column is added to every column by writing v*ones(n)'"
+    return ""

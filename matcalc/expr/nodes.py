@@ -1,0 +1,292 @@
+"""The nodes of matrix expressions: frozen, interned, compared by identity.
+
+There are few heads. ``var``, ``num``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye`` and ``commutation`` are leaves.
+``add`` is a sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the matrix product;
+``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the name of a row of the table of functions.
+
+Nodes are made by the constructors of :mod:`matcalc.expr.algebra` and :mod:`matcalc.expr.calls`, which keep them in normal
+form; equal expressions are then the same object.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from hashlib import blake2b
+
+from ..functions import BY_NAME
+from ..sizes import SCALAR, Atom, Shape, Size, Unknown, show_shape
+
+Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
+SIGNATURE_LENGTH = 12
+
+
+class Expr:
+    """A matrix expression; vectors are columns, a scalar has no axes.
+
+    Build one with :func:`matcalc.parse`, or with :func:`matcalc.matrix` and its sisters and the operators
+    ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language).
+    """
+
+    __slots__ = ("__weakref__", "args", "count", "data", "functions", "head", "order", "shape_", "transposes", "unsettled")
+
+    head: str
+    args: tuple[Expr, ...]
+    data: Data
+    shape_: Shape
+    count: int  # nodes of the expression as a tree
+    transposes: int  # how many of them are transposes
+    functions: frozenset[str]  # the functions of the table that occur in it
+    unsettled: bool  # a size in it is still unknown
+    order: tuple[int, tuple[str, ...], bytes]  # a total order that depends on structure alone
+
+    @property
+    def shape(self) -> tuple[str | int, ...]:
+        """``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise; names or integers."""
+        from ..sizes import public
+
+        return public(self.shape_)
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.shape_ == SCALAR
+
+    @property
+    def name(self) -> str:
+        """The name of a variable."""
+        assert isinstance(self.data, tuple)
+        return self.data[0]
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The declared properties of a variable."""
+        return self.data[1] if self.head == "var" and isinstance(self.data, tuple) else ()
+
+    @property
+    def value(self) -> Fraction:
+        """The value of a number."""
+        assert isinstance(self.data, Fraction)
+        return self.data
+
+    @property
+    def atom(self) -> Atom:
+        """The size that a size node stands for."""
+        assert isinstance(self.data, (str, int, Unknown))
+        return self.data
+
+    @property
+    def T(self) -> Expr:
+        from .algebra import transpose
+
+        return transpose(self)
+
+    def __str__(self) -> str:
+        from ..printing.text import text
+
+        return text(self)
+
+    def __repr__(self) -> str:
+        return f"<{self} : {show_shape(self.shape_)}>"
+
+    def __add__(self, other: object) -> Expr:
+        from .algebra import add
+
+        return add(self, as_expr(other))
+
+    def __radd__(self, other: object) -> Expr:
+        from .algebra import add
+
+        return add(as_expr(other), self)
+
+    def __sub__(self, other: object) -> Expr:
+        from .algebra import add, neg
+
+        return add(self, neg(as_expr(other)))
+
+    def __rsub__(self, other: object) -> Expr:
+        from .algebra import add, neg
+
+        return add(as_expr(other), neg(self))
+
+    def __neg__(self) -> Expr:
+        from .algebra import neg
+
+        return neg(self)
+
+    def __matmul__(self, other: object) -> Expr:
+        from .calls import product
+
+        return product(self, as_expr(other))
+
+    def __rmatmul__(self, other: object) -> Expr:
+        from .calls import product
+
+        return product(as_expr(other), self)
+
+    def __mul__(self, other: object) -> Expr:
+        from .calls import product
+
+        return product(self, as_expr(other))
+
+    def __rmul__(self, other: object) -> Expr:
+        from .calls import product
+
+        return product(as_expr(other), self)
+
+    def __truediv__(self, other: object) -> Expr:
+        from .calls import divide
+
+        return divide(self, as_expr(other))
+
+    def __rtruediv__(self, other: object) -> Expr:
+        from .calls import divide
+
+        return divide(as_expr(other), self)
+
+    def __pow__(self, exponent: object) -> Expr:
+        from .calls import power
+
+        return power(self, as_expr(exponent))
+
+    def compile(self, target: str = "numpy") -> Callable[..., object]:
+        """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code."""
+        from ..codegen import compile_expr
+
+        return compile_expr(self, target)
+
+    def latex(self) -> str:
+        """The expression in LaTeX."""
+        from ..printing.latex import latex
+
+        return latex(self)
+
+
+_NO_FUNCTIONS: frozenset[str] = frozenset()
+_nodes: weakref.WeakValueDictionary[tuple[object, ...], Expr] = weakref.WeakValueDictionary()
+
+
+def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
+    key = (head, args, data, shape)
+    found = _nodes.get(key)
+    if found is not None:
+        return found
+    self = object.__new__(Expr)
+    self.head, self.args, self.data, self.shape_ = head, args, data, shape
+    self.count = _count(head, args)
+    self.unsettled = any(a.unsettled for a in args) or any(isinstance(a, Unknown) for size in shape for a in size) or isinstance(data, Unknown)
+    self.functions = _functions(head, args)
+    self.transposes = sum(a.transposes for a in args) + (head == "T")
+    marks: tuple[str, ...] = () if head in ("matmul", "times", "T") else (str(data[0] if isinstance(data, tuple) else head if data is None else data),)
+    for a in args:
+        if len(marks) >= SIGNATURE_LENGTH:
+            break
+        marks += a.order[1]
+    if head == "T":
+        marks += ("~",)  # after every letter: A before A', A*x before A'*x
+    digest = blake2b(repr((head, data, shape)).encode(), digest_size=8)
+    for a in args:
+        digest.update(a.order[2])
+    self.order = (self.count, marks[:SIGNATURE_LENGTH], digest.digest())
+    return _nodes.setdefault(key, self)
+
+
+def _functions(head: str, args: tuple[Expr, ...]) -> frozenset[str]:
+    """The functions of the arguments and the head; one set serves many nodes."""
+    found = max((a.functions for a in args), key=len, default=_NO_FUNCTIONS)
+    for a in args:
+        if not a.functions <= found:
+            found = found | a.functions
+    return found | {head} if head in BY_NAME and head not in found else found
+
+
+def _count(head: str, args: tuple[Expr, ...]) -> int:
+    inside = sum(a.count for a in args)
+    if head in ("add", "times", "matmul"):
+        return inside + len(args) - 1 - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
+    if head == "pow":
+        return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
+    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3}.get(head, 1)
+
+
+# ---- leaves -----------------------------------------------------------------------------------------------------------
+
+
+def var(name: str, shape: Shape = SCALAR, properties: Iterable[str] = ()) -> Expr:
+    """A variable; its properties are kept sorted."""
+    return node("var", (), (name, tuple(sorted(properties))), shape)
+
+
+def num(value: int | Fraction) -> Expr:
+    """A rational number."""
+    return node("num", (), Fraction(value), SCALAR)
+
+
+def ones(shape: Shape) -> Expr:
+    """All ones; the number 1 when there are no axes."""
+    return ONE if shape == SCALAR else node("ones", (), None, shape)
+
+
+def zeros(shape: Shape) -> Expr:
+    """All zeros; the number 0 when there are no axes."""
+    return ZERO if shape == SCALAR else node("zeros", (), None, shape)
+
+
+def eye(size: Size) -> Expr:
+    """The identity matrix."""
+    return node("eye", (), None, (size, size)) if size else ONE
+
+
+def commutation(rows: Size, cols: Size) -> Expr:
+    """The matrix K(m,n) for which K(m,n)*vec(X) = vec(X'), for X m×n."""
+    return node("commutation", (), None, (rows + cols, cols + rows))
+
+
+ONE, ZERO, MINUS_ONE = num(1), num(0), num(-1)
+
+
+def as_expr(value: object) -> Expr:
+    """A Python number or an expression as an expression."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, (int, Fraction)) and not isinstance(value, bool):
+        return num(value)
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        return num(Fraction(repr(value)))
+    raise TypeError(f"a matcalc expression or a finite number is needed, not {value!r}")
+
+
+# ---- taking apart -------------------------------------------------------------------------------------------------------
+
+
+def split(e: Expr) -> tuple[Fraction, Expr]:
+    """The numeric coefficient of a term, and the rest."""
+    if e.head == "num":
+        return e.value, ONE
+    if e.head == "times" and e.args[0].head == "num":
+        return e.args[0].value, e.args[1] if len(e.args) == 2 else node("times", e.args[1:], None, e.shape_)
+    return Fraction(1), e
+
+
+def postorder(*roots: Expr, skip: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """Every node once, arguments before the nodes that use them; no recursion, whatever the depth.
+
+    Nodes for which ``skip`` holds are left out, and so is what only they use.
+    """
+    done: dict[Expr, None] = {}
+    stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
+    while stack:
+        e, ready = stack.pop()
+        if e in done or (skip is not None and skip(e)):
+            continue
+        if ready or not e.args:
+            done[e] = None
+        else:
+            stack.append((e, True))
+            stack += [(a, False) for a in reversed(e.args) if a not in done]
+    return list(done)
+
+
+def variables(*roots: Expr) -> list[Expr]:
+    """The variables, in the order in which they are first met."""
+    return [e for e in postorder(*roots) if e.head == "var"]

@@ -1,0 +1,584 @@
+"""SymPy in and out: what is written has the same numbers, what is read is the same expression, the rest is refused by name.
+
+SymPy is no oracle for gradients: matcalc verifies each derivative itself, and the answers of SymPy's own tests are compared
+with it as numbers.
+"""
+
+import csv
+import subprocess
+import sys
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+from sympy import (
+    Determinant,
+    DiagMatrix,
+    HadamardPower,
+    HadamardProduct,
+    Identity,
+    Inverse,
+    KroneckerProduct,
+    MatrixSymbol,
+    OneMatrix,
+    S,
+    Trace,
+    ZeroMatrix,
+    cos,
+    exp,
+    log,
+    sin,
+    sqrt,
+    tan,
+)
+from sympy.matrices.expressions.diagonal import DiagonalMatrix, DiagonalOf
+from sympy.matrices.expressions.dotproduct import DotProduct
+
+import matcalc as mc
+from matcalc import expr as ex
+from matcalc.errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, ShapeProblem
+from matcalc.functions import BY_NAME, visible
+from matcalc.interop import from_sympy, to_sympy
+from matcalc.shapes import typed
+
+# ---- numbers: an expression, and what SymPy makes of its SymPy form ------------------------------------------------------
+
+
+def point(*roots, low=0.2, high=0.7):
+    """Sizes, and values of the variables, that respect what is declared; square matrices can be inverted."""
+    rng = np.random.default_rng(5)
+    nodes = ex.postorder(*roots)
+    sizes = [*(size for e in nodes for size in e.shape_), *((e.data,) for e in nodes if e.head == "size")]
+    names = sorted({atom for size in sizes for atom in size if isinstance(atom, str)})
+    sizes = dict(zip(names, cycle((2, 4, 3)), strict=False)) | {n: k for n, k in {"m": 4, "n": 3, "p": 2, "q": 2}.items() if n in names}
+    return sizes, {v.name: _value(v, sizes, rng.uniform(low, high, _lengths(v, sizes))) for v in ex.variables(*roots)}
+
+
+def _lengths(v, sizes):
+    return [int(np.prod([sizes.get(a, a) for a in size])) for size in v.shape_ if size]
+
+
+def _value(v, sizes, x):
+    if x.ndim == 2 and x.shape[0] == x.shape[1]:
+        x = x + 2 * np.eye(len(x))
+        x = (x + x.T) / 2 if {"symmetric", "spd"}.intersection(v.properties) else x
+        return np.diag(np.diag(x)) if "diagonal" in v.properties else x
+    return x + 2 * ("positive" in v.properties)
+
+
+def by_sympy(node, sizes, values):
+    """The value of a SymPy expression as SymPy computes it, node by node."""
+    if isinstance(node, (sp.Symbol, MatrixSymbol)):
+        return sp.Integer(sizes[node.name]) if node.name in sizes else _explicit(values[node.name])
+    if isinstance(node, sp.matrices.expressions.applyfunc.ElementwiseApplyFunction):
+        return by_sympy(node.expr, sizes, values).applyfunc(node.function)
+    if not node.args:
+        return node
+    args = [by_sympy(a, sizes, values) for a in node.args]
+    if isinstance(node, DiagonalOf):  # of an explicit matrix, SymPy's own fails
+        return sp.ImmutableMatrix(args[0].diagonal().T)
+    made = node.func(*args)
+    return made.doit().as_explicit().as_immutable() if isinstance(made, sp.MatrixExpr) else made.doit()
+
+
+def _explicit(x):
+    x = np.asarray(x)
+    return sp.Float(float(x)) if x.ndim == 0 else sp.ImmutableMatrix(x if x.ndim == 2 else x[:, None])
+
+
+def numbers(e, sizes, values):
+    return np.asarray(e.compile()(**sizes, **values), dtype=float)
+
+
+def assert_same_numbers(e, sizes, values):
+    want = numbers(e, sizes, values)
+    found = by_sympy(to_sympy(e), sizes, values)
+    got = np.array(found.tolist() if found.is_Matrix else found, dtype=float).reshape(want.shape)
+    assert np.isfinite(want).all()
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+
+# ---- out ------------------------------------------------------------------------------------------------------------------
+
+WRITTEN = (
+    ("2*X'*(X*w - y)", "X: m×n"),
+    ("X + 1", "X: m×n"),
+    ("X + w' - a", "X: m×n; w: n; a: scalar"),
+    ("w' + a*v'", "w: n; v: n"),
+    ("1 - x'", "x: n"),
+    ("a*b*X.*Y./exp(Z)", "X: m×n; Y: m×n; Z: m×n"),
+    ("x.^a", "x: n"),
+    ("x.^y", "x: n; y: n"),
+    ("a.^x", "x: n; a: scalar"),
+    ("a^b + 2^a + sqrt(a)", ""),
+    ("x'*A*y*(y'*x)*x", "A: n×n"),
+    ("x*y' + 3*ones(m,n) - zeros(m,n)", "x: m; y: n"),
+    ("A^3 + eye(n) - inv(A)*A'", "A: n×n"),
+    ("n*x + m*y", "A: n×m; x: p; y: p"),
+    ("tr(A)*det(A) + logdet(A*A)", "A: n×n"),
+    ("diag(x)*A + diag(diag(A))", "A: n×n; x: n"),
+    ("kron(A,B)*kron(x,y)", "A: m×n; B: p×q; x: n; y: q"),
+    ("sum(X) + sum(x) + sum(x')", "X: m×n; x: n"),
+    ("norm2(X) + norm2(x) + norm2(a) + norm1(X - 0.3)", "X: m×n; x: n"),
+    ("(A - B)'*(A - B)'", "A: n×n; B: n×n"),
+    ("exp(A.*B')'.*B", "A: n×m; B: m×n"),
+    ("1/3*x", "X: m×3; x: 3"),
+)
+
+
+@pytest.mark.parametrize(("text", "shapes"), WRITTEN)
+def test_written_expression_has_the_same_numbers(text, shapes):
+    e = typed(text, shapes).expr
+    assert_same_numbers(e, *point(e))
+
+
+@pytest.mark.parametrize(("text", "shapes"), WRITTEN)
+def test_what_is_written_reads_back_with_the_same_numbers(text, shapes):
+    e = typed(text, shapes).expr
+    back = from_sympy(to_sympy(e))
+    assert back.shape == e.shape
+    np.testing.assert_allclose(numbers(back, *point(e)), numbers(e, *point(e)), rtol=1e-12)
+
+
+NO_FORM = {"vec", "pinv", "expm", "expm_frechet", "tril", "triu"}
+
+
+@pytest.mark.parametrize("row", list(visible()), ids=lambda row: row.name)
+def test_every_function_is_written_or_refused_by_name(row):
+    """A row added to the table must be writable, or be listed here."""
+    argument = ex.var("x", (("n",), ())) if row.vector else ex.var("X", (("n",), ("n",)))
+    e = ex.call(row.name, *[argument] * row.arity)
+    if row.name in NO_FORM:
+        with pytest.raises(NameProblem, match=f"{row.name} has no SymPy form"):
+            to_sympy(e)
+        return
+    sizes, values = point(e)
+    if row.elementwise:
+        values = {"X": np.random.default_rng(3).uniform(*_inside(row.domain), (2, 2))}
+    assert_same_numbers(e, sizes, values)
+
+
+def _inside(domain):
+    low = max(domain[0] + 0.1, -0.9)
+    return low, max(low, 0) + 0.9
+
+
+@pytest.mark.parametrize("row", [row for row in visible() if row.elementwise and row.domain[0] < 1], ids=lambda row: row.name)
+def test_functions_of_scalars_are_written_as_scalars(row):
+    e = ex.call(row.name, ex.var("t"))
+    assert not to_sympy(e).is_Matrix
+    assert_same_numbers(e, {}, {"t": 0.37})
+
+
+def test_kinks_have_matcalcs_values():
+    """Heaviside(0) is 1/2 in SymPy unless it is told; step(0) is 0."""
+    e = typed("step(x) + 2*sign(x) + 4*relu(x)", "x: n").expr
+    assert_same_numbers(e, {"n": 3}, {"x": np.array([0.0, -1.0, 2.0])})
+
+
+def identities():
+    lines = [line for line in (Path(__file__).parent / "identities.tsv").read_text().splitlines() if not line.startswith("#")]
+    return [row for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if row["kind"] == "grad"]
+
+
+@pytest.mark.parametrize("row", identities(), ids=lambda row: row["id"])
+def test_identities_and_their_gradients_are_written_and_read(row):
+    d = mc.derive(row["expr"], row["wrt"], row["vars"])
+    at = point(d.expr, d.result)
+    for e in (d.expr, d.result):
+        if NO_FORM & e.functions:
+            with pytest.raises(NameProblem, match="has no SymPy form"):
+                to_sympy(e)
+            continue
+        assert_same_numbers(e, *at)
+        np.testing.assert_allclose(numbers(from_sympy(to_sympy(e)), *at), numbers(e, *at), rtol=1e-9, atol=1e-12)
+
+
+def test_most_identities_are_expressible():
+    """The loop above compares numbers, it does not only refuse."""
+    written = [row for row in identities() if not NO_FORM & typed(row["expr"], row["vars"]).expr.functions]
+    assert len(written) >= len(identities()) - 4
+
+
+k, m, n, p, q, i, t = sp.symbols("k m n p q i t")
+A, B, C, D, X = (MatrixSymbol(name, k, k) for name in "ABCDX")
+a, b, c, d, x, y = (MatrixSymbol(name, k, 1) for name in "abcdxy")
+M, N = MatrixSymbol("M", m, n), MatrixSymbol("N", m, n)
+w, v = MatrixSymbol("w", n, 1), MatrixSymbol("v", m, 1)
+s = MatrixSymbol("s", 1, 1)
+r = MatrixSymbol("r", 1, n)
+
+
+def test_a_gradient_is_written_as_sympy_writes_it():
+    answer = mc.derive("norm2(M*w - v)^2", "w", "M: m×n; w: n; v: m").to_sympy()
+    assert answer == 2 * M.T * (M * w - v)
+
+
+def test_given_symbols_are_kept():
+    real, size = sp.Symbol("t", real=True), sp.Symbol("n", integer=True)
+    vector = MatrixSymbol("x", size, 1)
+    gradient = mc.derive(sin(real) * Trace(vector.T * vector), vector).result
+    assert to_sympy(gradient, [real, size, vector]) == 2 * sin(real) * vector
+    assert to_sympy(gradient) == 2 * sin(t) * MatrixSymbol("x", n, 1)
+
+
+def test_a_positive_symbol_stays_positive():
+    positive = sp.Symbol("u", positive=True)
+    assert from_sympy(positive).properties == ("positive",)
+    assert to_sympy(from_sympy(log(positive))) == log(positive)
+
+
+# ---- in -------------------------------------------------------------------------------------------------------------------
+
+u = sp.Dummy("u")
+READ = (
+    (Trace(X.T * X), "tr(X'*X)", "X: k×k"),
+    (M * w - v, "M*w - v", "M: m×n; w: n; v: m"),
+    (2 * M.T * (M * w - v), "2*M'*(M*w - v)", "M: m×n; w: n; v: m"),
+    (r * w, "r*w", "r: 1×n; w: n"),
+    (M + OneMatrix(m, 1) * r, "M + ones(m)*r", "M: m×n; r: 1×n"),
+    (s * x, "s*x", "s: scalar; x: k"),
+    (s[0, 0] + 1, "s + 1", "s: scalar"),
+    ((x.T * y) ** S.Half, "sqrt(x'*y)", "x: k; y: k"),
+    (x * y.T * x, "x*(y'*x)", "x: k; y: k"),
+    (DotProduct(x, y), "x'*y", "x: k; y: k"),
+    (DotProduct(x.T, y.T), "x'*y", "x: k; y: k"),
+    (sp.Mul(A, X, evaluate=False), "A*X", "X: k×k; A: k×k"),
+    (Inverse(X) * A, "inv(X)*A", "X: k×k; A: k×k"),
+    (X**-2, "inv(X)*inv(X)", "X: k×k"),
+    (X**3 * x, "X*X*X*x", "X: k×k; x: k"),
+    (X**0, "eye(k)", "X: k×k"),
+    (log(sp.Abs(Determinant(X))), "logdet(X)", "X: k×k"),
+    (log(Determinant(X)), "log(det(X))", "X: k×k"),
+    (log(sp.Abs(t)), "log(abs(t))", "t: scalar"),
+    (HadamardProduct(M, N, M), "M.*N.*M", "M: m×n; N: m×n"),
+    (HadamardPower(M, 3), "M.^3", "M: m×n"),
+    (HadamardPower(x, t), "x.^t", "x: k; t: scalar"),
+    (HadamardPower(t, x), "t.^x", "x: k; t: scalar"),
+    (HadamardPower(x, y), "x.^y", "x: k; y: k"),
+    (KroneckerProduct(M, A, B), "kron(kron(M,A),B)", "M: m×n; A: k×k; B: k×k"),
+    (KroneckerProduct(s, A), "s*A", "s: scalar; A: k×k"),
+    (DiagMatrix(x) * A, "diag(x)*A", "A: k×k; x: k"),
+    (DiagMatrix(x.T), "diag(x)", "x: k"),
+    (DiagonalMatrix(A), "diag(diag(A))", "A: k×k"),
+    (DiagonalOf(A), "diag(A)", "A: k×k"),
+    (Identity(k) + X, "eye(k) + X", "X: k×k"),
+    (OneMatrix(k, 1) * x.T, "ones(k)*x'", "x: k"),
+    (X + ZeroMatrix(k, k), "X", "X: k×k"),
+    (k * x, "k*x", "x: k"),
+    (M.applyfunc(exp), "exp(M)", "M: m×n"),
+    (M.applyfunc(sp.Lambda(u, t * u**2 + 1)), "t*M.^2 + 1", "M: m×n; t: scalar"),
+    (M.applyfunc(sp.Lambda(u, 3)), "3*ones(m,n)", "M: m×n"),
+    (M.applyfunc(sp.Lambda(u, 1 / (1 + exp(-u)))), "1./(1 + exp(-M))", "M: m×n"),
+    (x.applyfunc(sp.Lambda(u, sp.Max(u, 0))), "relu(x)", "x: k"),
+    (x.applyfunc(sp.Lambda(u, sp.Heaviside(u, 0))), "step(x)", "x: k"),
+    (x.applyfunc(sp.Lambda(u, 2**u + u**t)), "2.^x + x.^t", "x: k; t: scalar"),
+    ((x.T * y).applyfunc(sin), "sin(x'*y)", "x: k; y: k"),
+    (x.applyfunc(sin).applyfunc(cos), "cos(sin(x))", "x: k"),
+    (sp.Max(t, i), "i + relu(t - i)", "t: scalar; i: scalar"),
+    (sp.Min(t, 0), "-relu(-t)", "t: scalar"),
+    (exp(t) + log(t) + sp.Abs(t) * sp.sign(t), "exp(t) + log(t) + abs(t)*sign(t)", "t: scalar"),
+    (sp.tan(t) + sp.asin(t) - sp.acos(t) * sp.atan(t), "tan(t) + arcsin(t) - arccos(t)*arctan(t)", "t: scalar"),
+    (sp.sinh(t) + sp.cosh(t) - sp.tanh(t), "sinh(t) + cosh(t) - tanh(t)", "t: scalar"),
+    (sp.asinh(t) + sp.acosh(t) - sp.atanh(t), "arcsinh(t) + arccosh(t) - arctanh(t)", "t: scalar"),
+    (sp.sec(t) + sp.csc(t) * sp.cot(t), "1/cos(t) + 1/sin(t)/tan(t)", "t: scalar"),
+    (sp.sech(t) + sp.csch(t) * sp.coth(t), "1/cosh(t) + 1/sinh(t)/tanh(t)", "t: scalar"),
+    (sqrt(t) / 3 + 0.1 * t, "sqrt(t)/3 + 0.1*t", "t: scalar"),
+    (sp.E + sp.pi * t, "exp(1) + 4*arctan(1)*t", "t: scalar"),
+    (MatrixSymbol("Y", 3, 4) * MatrixSymbol("z", 4, 1), "Y*z", "Y: 3×4; z: 4"),
+)
+
+
+@pytest.mark.parametrize(("given", "text", "shapes"), READ, ids=lambda value: str(value)[:50])
+def test_sympy_is_read_as(given, text, shapes):
+    assert from_sympy(given) is typed(text, shapes).expr
+
+
+def test_a_kronecker_product_orders_the_dimensions_of_what_it_meets():
+    product = KroneckerProduct(MatrixSymbol("F", p, n), MatrixSymbol("G", q, m)) * MatrixSymbol("z", m * n, 1)
+    assert from_sympy(product).shape == ("p*q",)
+    assert mc.derive(Trace(product.T * product), "z").verification.ok
+
+
+def test_products_of_dimensions_are_composite_sizes():
+    assert from_sympy(MatrixSymbol("Z", 2 * m * n**2, 1)).shape_ == ((2, "m", "n", "n"), ())
+
+
+FREE = sp.Function("exp")  # shares a name with a function of the table, but not its meaning
+REFUSED = (
+    (sp.Sum(i, (i, 0, 3)), NameProblem, "Sum"),
+    (Trace(X).rewrite(sp.Sum), NameProblem, "Sum"),
+    (X[0, 1], NameProblem, "MatrixElement"),
+    (X[i, 0], NameProblem, "MatrixElement"),
+    (X[0:1, :], NameProblem, "MatrixSlice"),
+    (sp.Integral(t, t), NameProblem, "Integral"),
+    (sp.Derivative(FREE(t), t), NameProblem, "Derivative"),
+    (FREE(t), NameProblem, "exp"),
+    (sp.erf(t), NameProblem, "erf"),
+    (sp.Piecewise((t, t > 0), (0, True)), NameProblem, "Piecewise"),
+    (sp.conjugate(t), NameProblem, "conjugate"),
+    (sp.I * t, NameProblem, "ImaginaryUnit"),
+    (sp.oo, NameProblem, "Infinity"),
+    (sp.nan, NameProblem, "NaN"),
+    (sp.zoo, NameProblem, "ComplexInfinity"),
+    (t > 0, NameProblem, "StrictGreaterThan"),
+    (X.adjoint(), NameProblem, "Adjoint"),
+    (sp.BlockMatrix([[X, A]]), NameProblem, "BlockMatrix"),
+    (sp.FunctionMatrix(3, 3, sp.Lambda((i, t), i + t)), NameProblem, "FunctionMatrix"),
+    (sp.Matrix([[1, 2]]), NameProblem, "MutableDenseMatrix"),
+    (sp.ImmutableMatrix([[1], [2]]).T * MatrixSymbol("z", 2, 1), NameProblem, "ImmutableDenseMatrix"),
+    (sp.MatMul(), NameProblem, "GenericIdentity"),
+    (A.diff(A), NameProblem, "PermuteDims"),
+    (exp(X), NameProblem, "exp of the k×k matrix X"),
+    (sp.Add(X, 1, evaluate=False), NameProblem, "Add of the k×k matrix"),
+    (x.applyfunc(sp.Lambda(u, Trace(u * A))), NameProblem, "no function of one entry"),
+    (X**k, ShapeProblem, "integer exponent"),
+    (X**S.Half, ShapeProblem, "integer exponent"),
+    (DiagonalOf(M), ShapeProblem, "square"),
+    (MatrixSymbol("Z", n + 1, n), ShapeProblem, r"dimension n \+ 1"),
+    (MatrixSymbol("Z", n / 2, n), ShapeProblem, "dimension n/2"),
+    (MatrixSymbol("Z", n**100, n), ShapeProblem, r"dimension n\*\*100"),
+    (MatrixSymbol("Z", 0, n), ShapeProblem, "dimension 0"),
+    (sp.Symbol("__import__('os')"), NameProblem, "not a name"),
+    (MatrixSymbol("x; import os", k, 1), NameProblem, "not a name"),
+    (MatrixSymbol("Z", sp.Symbol("k)"), 1), NameProblem, "not a name"),
+    (sp.Symbol("tr"), NameProblem, "is a function"),
+    (sp.Symbol("t", real=True) + t, NameProblem, "two different symbols"),
+    (sp.Symbol("X") * X, NameProblem, "two different symbols"),
+    (MatrixSymbol("k", k, 1), NameProblem, "two different symbols"),
+)
+
+
+@pytest.mark.parametrize(("given", "error", "said"), REFUSED, ids=lambda value: str(value)[:50])
+def test_the_rest_is_refused_by_name(given, error, said):
+    with pytest.raises(error, match=said):
+        from_sympy(given)
+
+
+@pytest.mark.parametrize("given", [3, None, 1.5, [X], np.eye(2)], ids=repr)
+def test_what_is_not_sympys_is_refused(given):
+    with pytest.raises(TypeError, match="SymPy expression is needed"):
+        from_sympy(given)
+
+
+def test_shared_parts_are_read_once():
+    """As a tree this has 2^40 leaves."""
+    part = Trace(X)
+    for _ in range(40):
+        part = sin(part) * cos(part)
+    assert len(ex.postorder(from_sympy(part))) < 200
+
+
+def test_depth_ends_in_an_answer_or_in_a_limit():
+    e = ex.var("t")
+    for _ in range(20_000):
+        e = ex.call("sin", e)
+    with pytest.raises(LimitProblem, match="too deep"):
+        from_sympy(to_sympy(e))
+
+
+# ---- gradients of SymPy expressions -----------------------------------------------------------------------------------------
+
+
+def test_the_variable_may_be_a_symbol_of_sympy_or_a_name():
+    expression = sin(t) * (x.T * A * x)
+    by_matrix_symbol, by_name = mc.derive(expression, x), mc.derive(expression, "x")
+    assert str(by_matrix_symbol.result) == str(by_name.result) == "sin(t)*(A + A')*x"
+    assert str(mc.derive(expression, t).result) == "cos(t)*(x'*A*x)"
+    assert set(mc.derive(expression, [x, t])) == {"x", "t"}
+    assert set(mc.derive(expression)) == {"x", "t", "A"}
+
+
+def test_declarations_add_properties_to_sympys_symbols():
+    assert str(mc.derive(x.T * A * x, x, "A: k×k symmetric").result) == "2*A*x"
+
+
+# ---- SymPy's own cases: sympy/matrices/expressions/tests/test_derivatives.py ------------------------------------------------
+
+COMPLICATED = a.T * (
+    A*X*(X.T*B + X*A)
+    + B.T*X.T*(a*b.T*(X*D*X.T + X*(X.T*B + A*X)*D*B - X.T*C.T*A)*B + B*(X*D.T + B*A*X*A.T - 3*X*D))*B
+    + 42*X*B*X.T*A.T*(X + X.T)
+) * b  # fmt: skip
+COMPLICATED_BY_X = (
+    (B*(B*A*X*A.T - 3*X*D + X*D.T) + a*b.T*(X*(A*X + X.T*B)*D*B + X*D*X.T - X.T*C.T*A)*B)*B*b*a.T*B.T
+    + B**2*b*a.T*B.T*X.T*a*b.T*X*D + 42*A*X*B.T*X.T*a*b.T + B*D*B**3*b*a.T*B.T*X.T*a*b.T*X + B*b*a.T*A*X
+    + a*b.T*(42*X + 42*X.T)*A*X*B.T + b*a.T*X*B*a*b.T*B.T**2*X*D.T + b*a.T*X*B*a*b.T*B.T**3*D.T*(B.T*X + X.T*A.T)
+    + 42*b*a.T*X*B*X.T*A.T + A.T*(42*X + 42*X.T)*b*a.T*X*B + A.T*B.T**2*X*B*a*b.T*B.T*A + A.T*a*b.T*(A.T*X.T + B.T*X)
+    + A.T*X.T*b*a.T*X*B*a*b.T*B.T**3*D.T + B.T*X*B*a*b.T*B.T*D - 3*B.T*X*B*a*b.T*B.T*D.T - C.T*A*B**2*b*a.T*B.T*X.T*a*b.T
+    + X.T*A.T*a*b.T*A.T
+)  # fmt: skip
+COOKBOOK_127 = (
+    B*X*Inverse(A + X.T*C*X) - C*X*Inverse(A + X.T*C*X)*X.T*B*X*Inverse(A + X.T*C*X)
+    - C.T*X*Inverse(A.T + (C*X).T*X)*X.T*B.T*X*Inverse(A.T + (C*X).T*X) + B.T*X*Inverse(A.T + (C*X).T*X)
+)  # fmt: skip
+EYE = Identity(k)
+mu = sp.Symbol("mu")
+
+# expression, variable, and the derivative that SymPy's test asserts: None where it asserts none, or one for symmetric B and C
+CASES = (
+    # by a scalar
+    (HadamardPower(x, i), i, HadamardProduct(x.applyfunc(log), HadamardPower(x, i))),
+    (HadamardProduct(i * OneMatrix(k, 1), x, y), i, HadamardProduct(x, y)),
+    (i * x, i, x),
+    (sin(i) * A * B * x, i, cos(i) * A * B * x),
+    (Trace(i**2 * X), i, 2 * i * Trace(X)),
+    (2 * mu * x, x, 2 * mu * EYE),
+    (sp.MatMul(x.T, OneMatrix(k, 1)), x, OneMatrix(k, 1)),
+    # inverses: Matrix Cookbook 61 to 64
+    (a.T * Inverse(X) * b, X, -Inverse(X).T * a * b.T * Inverse(X).T),
+    (Determinant(Inverse(X)), X, -Determinant(X.inv()) * X.inv().T),
+    (Trace(A * Inverse(X) * B), X, -((X**-1 * B * A * X**-1).T)),
+    (Trace(Inverse(X + A)), X, -(Inverse(X + A).T ** 2)),
+    # vectors and scalars: 69 to 83
+    (x, x, EYE),
+    (x.T, x, EYE),
+    (x.T * a, x, a),
+    (a.T * x, x, a),
+    (a.T * X * b, X, a * b.T),
+    (a.T * X.T * b, X, b * a.T),
+    (a.T * X * a, X, a * a.T),
+    (a.T * X.T * a, X, a * a.T),
+    (b.T * X.T * X * c, X, X * b * c.T + X * c * b.T),
+    ((B * x + b).T * C * (D * x + d), x, B.T * C * (D * x + d) + D.T * C.T * (B * x + b)),
+    (x.T * B * x, x, B * x + B.T * x),
+    (b.T * X.T * D * X * c, X, D.T * X * b * c.T + D * X * c * b.T),
+    ((X * b + c).T * D * (X * b + c), X, D * (X * b + c) * b.T + D.T * (X * b + c) * b.T),
+    (x * x.T * x, x, KroneckerProduct(EYE, x.T * x) + 2 * x * x.T),
+    # traces of the first and second order: 99 to 119
+    (Trace(X), X, EYE),
+    (Trace(X * A), X, A.T),
+    (Trace(A * X * B), X, A.T * B.T),
+    (Trace(A * X.T * B), X, B * A),
+    (Trace(X.T * A), X, A),
+    (Trace(A * X.T), X, A),
+    (Trace(KroneckerProduct(A, X)), X, Trace(A) * EYE),
+    (Trace(X**2), X, 2 * X.T),
+    (Trace(X**2 * B), X, (X * B + B * X).T),
+    (Trace(sp.MatMul(X, X, B)), X, (X * B + B * X).T),
+    (Trace(X.T * B * X), X, B * X + B.T * X),
+    (Trace(B * X * X.T), X, B * X + B.T * X),
+    (Trace(X * X.T * B), X, B * X + B.T * X),
+    (Trace(X * B * X.T), X, X * B.T + X * B),
+    (Trace(B * X.T * X), X, X * B.T + X * B),
+    (Trace(X.T * X * B), X, X * B.T + X * B),
+    (Trace(A * X * B * X), X, A.T * X.T * B.T + B.T * X.T * A.T),
+    (Trace(X.T * X), X, 2 * X),
+    (Trace(X * X.T), X, 2 * X),
+    (Trace(B.T * X.T * C * X * B), X, C.T * X * B * B.T + C * X * B * B.T),
+    (Trace(X.T * B * X * C), X, B * X * C + B.T * X * C.T),
+    (Trace(A * X * B * X.T * C), X, A.T * C.T * X * B.T + C * A * X * B),
+    (Trace((A * X * B + C) * (A * X * B + C).T), X, 2 * A.T * (A * X * B + C) * B.T),
+    (Trace(KroneckerProduct(X, X)), X, 2 * Trace(X) * EYE),
+    (Trace(X) * Trace(X), X, 2 * Trace(X) * EYE),
+    # higher orders, and inverses: 121 to 127
+    (Trace(X**5), X, 5 * (X**4).T),
+    (Trace(A * X**3), X, (A * X**2 + X * A * X + X**2 * A).T),
+    (
+        Trace(B.T * X.T * C * X * X.T * C * X * B), X,
+        C*X*X.T*C*X*B*B.T + C.T*X*B*B.T*X.T*C.T*X + C*X*B*B.T*X.T*C*X + C.T*X*X.T*C.T*X*B*B.T,
+    ),
+    (Trace(A * X**-1 * B), X, -Inverse(X).T * A.T * B.T * Inverse(X).T),
+    (
+        Trace(Inverse(X.T * C * X) * A), X,
+        -X.inv().T*A.T*X.inv()*C.inv().T*X.inv().T - X.inv().T*A*X.inv()*C.inv()*X.inv().T,
+    ),
+    (Trace((X.T * C * X).inv() * (X.T * B * X)), X, None),
+    (Trace((A + X.T * C * X).inv() * (X.T * B * X)), X, COOKBOOK_127),
+    (COMPLICATED, X, COMPLICATED_BY_X),
+    # mixed
+    (3 * Trace(A), A, 3 * EYE),
+    (Trace(A) ** 2, A, 2 * Trace(A) * EYE),
+    (Trace(Trace(A) * A), A, 2 * Trace(A) * EYE),
+    (Trace(Trace(Trace(A) * A) * A), A, 3 * Trace(A) ** 2 * EYE),
+    # norms
+    (x.T * y, x, y),
+    ((x.T * y) ** S.Half, x, y / (2 * sqrt(Trace(x.T * y)))),
+    ((x.T * x) ** S.Half, x, x / sqrt(Trace(x.T * x))),
+    ((c.T * a * x.T * b) ** S.Half, x, b * a.T * c / sqrt(Trace(c.T * a * x.T * b)) / 2),
+    ((c.T * a * x.T * b) ** sp.Rational(1, 3), x, b * a.T * c * Trace(c.T * a * x.T * b) ** sp.Rational(-2, 3) / 3),
+    ((a.T * X * b) ** S.Half, X, a / (2 * sqrt(Trace(a.T * X * b))) * b.T),
+    (d.T * x * (a.T * X * b) ** S.Half * y.T * c, X, a / (2 * sqrt(Trace(a.T * X * b))) * x.T * d * y.T * c * b.T),
+    # entry by entry
+    (x.applyfunc(tan), x, DiagMatrix(x.applyfunc(lambda z: tan(z) ** 2 + 1))),
+    ((i**2 * x).applyfunc(sin), i, HadamardProduct((2 * i) * x, (i**2 * x).applyfunc(cos))),
+    ((log(i) * A * B).applyfunc(sin), i, HadamardProduct(A * B / i, (log(i) * A * B).applyfunc(cos))),
+    (A * x.applyfunc(exp), x, A * DiagMatrix(x.applyfunc(exp))),
+    (x.T * A * x + k * y.applyfunc(sin).T * x, x, A.T * x + A * x + k * y.applyfunc(sin)),
+    (x.applyfunc(sin).T * y, x, DiagMatrix(x.applyfunc(cos)) * y),
+    ((a.T * X * b).applyfunc(sin), X, a * (a.T * X * b).applyfunc(cos) * b.T),
+    (a.T * X.applyfunc(sin) * b, X, DiagMatrix(a) * X.applyfunc(cos) * DiagMatrix(b)),
+    (a.T * (A * X * B).applyfunc(sin) * b, X, A.T * DiagMatrix(a) * (A * X * B).applyfunc(cos) * DiagMatrix(b) * B.T),
+    (a.T * A * X.applyfunc(sin) * B * b, X, HadamardProduct(A.T * a * b.T * B.T, X.applyfunc(cos))),
+    (a.T * (A * X.applyfunc(sin) * B).applyfunc(log) * b, X, None),
+    (a.T * X.applyfunc(sin).applyfunc(log) * b, X, None),
+    # Hadamard products and powers
+    (HadamardProduct(a, x, b), x, DiagMatrix(HadamardProduct(b, a))),
+    (a.T * HadamardProduct(A, X, B) * b, X, HadamardProduct(a * b.T, A, B)),
+    (HadamardPower(x, 2), x, 2 * DiagMatrix(x)),
+    (HadamardPower(x.T, 2), x, 2 * DiagMatrix(x)),
+    (HadamardPower(x, S.Half), x, S.Half * DiagMatrix(HadamardPower(x, -S.Half))),
+    (HadamardPower(a.T * X * b, 2), X, 2 * a * a.T * X * b * b.T),
+    (HadamardPower(a.T * X * b, S.Half), X, a / (2 * sqrt(Trace(a.T * X * b))) * b.T),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "wrt", "asserted"), CASES, ids=lambda value: str(value)[:60])
+def test_sympys_own_derivatives(expression, wrt, asserted):
+    derivation = mc.derive(expression, wrt)
+    assert derivation.verification.ok
+    at = point(derivation.expr, derivation.result)
+    assert_same_numbers(derivation.result, *at)
+    if asserted is not None:
+        np.testing.assert_allclose(numbers(derivation.result, *at), numbers(from_sympy(asserted), *at), rtol=1e-9)
+
+
+MORE_THAN_TWO_AXES = (
+    (A, A),
+    (A.T, A),
+    (2 * A, A),
+    (sp.MatAdd(A, A), A),
+    (A + B, A),
+    (Trace(A) * A, A),
+    (a.T * (A * X * b).applyfunc(sin) * b.T, X),
+)
+
+
+@pytest.mark.parametrize(("expression", "wrt"), MORE_THAN_TWO_AXES, ids=str)
+def test_derivatives_of_more_than_two_axes_have_no_matrix_form(expression, wrt):
+    derivation = mc.derive(expression, wrt)
+    assert derivation.verification.ok
+    assert len(derivation.result.shape) > 2
+    with pytest.raises(NoMatrixForm, match="index form"):
+        derivation.to_sympy()
+
+
+ABSENT = (
+    (A, i), (A * (X + B) * c, i), (x, i), (x.T * y, i), (x * x.T, i), (x + y, i), (HadamardPower(x, 2), i), (HadamardProduct(x, y), i),
+    (x.applyfunc(sin), i), (X, A), (k, A), (x.T * x, k),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "wrt"), ABSENT, ids=str)
+def test_a_variable_that_does_not_occur_is_refused(expression, wrt):
+    """SymPy answers 0; a dimension is no variable either."""
+    with pytest.raises(MatcalcError, match=f"'{wrt.name}' is not in the expression"):
+        mc.derive(expression, wrt)
+
+
+# ---- imports ----------------------------------------------------------------------------------------------------------------
+
+
+def test_sympy_is_imported_on_use():
+    code = "import sys, matcalc.interop as i, matcalc; matcalc.derive('x.*x', 'x'); print('sympy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_tables_name_functions_that_exist():
+    from matcalc.interop import _FUNCTIONS, _SCALAR_FUNCTIONS, _WRITERS
+
+    heads = {"var", "num", "size", "ones", "zeros", "eye", "add", "times", "matmul", "T", "pow"}
+    assert set(_SCALAR_FUNCTIONS) | set(_WRITERS) <= set(BY_NAME) | heads
+    assert all(hasattr(sp, name) for name in _FUNCTIONS)
