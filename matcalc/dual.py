@@ -82,6 +82,7 @@ class Point:
         self.random = Random(key)
         self.node = ex.ONE  # the node that is being evaluated
         self.two_valued: set[Expr] = set()  # the nodes that took a sign, a root or one of few values
+        self.chosen: dict[tuple[str, int], int] = {}
         self.exps, self.logs = {0: 1}, {1: 0}
 
     def evaluate(self, order: Iterable[Expr], values: Values, main: bool = True) -> Dual:
@@ -173,15 +174,17 @@ class Point:
             self.exps[a], self.logs[b] = b, a
 
     def sign(self, x: int) -> int:
-        self.two_valued.add(self.node)
-        return mod.legendre(x) % P
+        return self.choice("sign", mod.legendre, x) % P
 
     def root(self, x: int) -> int:
-        self.two_valued.add(self.node)
-        found = mod.root(x)
-        if found is None:
-            raise NoRoot
-        return found
+        return self.choice("root", _root, x)
+
+    def choice(self, name: str, f: Callable[[int], int], x: int) -> int:
+        """A function with a choice of two values, which is noted where it is first made."""
+        if (name, x) not in self.chosen:
+            self.two_valued.add(self.node)
+            self.chosen[name, x] = f(x)
+        return self.chosen[name, x]
 
     # powers and matrix functions
 
@@ -222,6 +225,13 @@ class Point:
         dxt, yt = mod.flip(dx), mod.flip(y)
         outer = mod.plus(_chain(y, yt, dxt, beside), _chain(below, dxt, yt, y))
         return y, mod.minus(outer, _chain(y, dx, y))
+
+
+def _root(x: int) -> int:
+    found = mod.root(x)
+    if found is None:
+        raise NoRoot
+    return found
 
 
 def _chain(*factors: Matrix) -> Matrix:

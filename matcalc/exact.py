@@ -10,6 +10,7 @@ everywhere, is undecided.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, islice
@@ -84,7 +85,7 @@ class _Claim:
         singular = 0
         for attempt in range(TRIES):
             other = attempt if attempt % OTHER_SIZES == OTHER_SIZES - 1 else 0
-            point = Point(self.sizes(k + singular + other), f"{self.seed}/{k}/{attempt}")
+            point = Point(self.sizes(k % 2 + singular + other, self.first if k % 2 else {}), f"{self.seed}/{k}/{attempt}")
             try:
                 difference = self.compare(point)
             except Singular as problem:
@@ -154,14 +155,14 @@ class _Claim:
         """Whether a size may stand under a root."""
         return any(node.head == "size" for node in self.nodes)
 
-    def sizes(self, layout: int) -> dict[Atom, int]:
-        """Pairwise different sizes, none the same as at the first point: ascending, descending, then in random orders."""
+    def sizes(self, layout: int, others: Mapping[Atom, int]) -> dict[Atom, int]:
+        """Pairwise different sizes, also different from others: ascending, descending, then in random orders."""
         fixed: dict[Atom, int] = {a: self.replaced.get(a, a) for a in self.atoms if isinstance(a, int)}
         names = [a for a in self.atoms if a not in fixed]
         for start in count():
             free = (n for n in count(2) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
             chosen = dict(zip(names, _arranged(list(islice(free, start, start + len(names) + 2)), len(names), layout), strict=True))
-            if not chosen.items() & self.first.items():
+            if not chosen.items() & others.items():
                 break
         return fixed | chosen
 

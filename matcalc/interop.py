@@ -1,8 +1,8 @@
 """SymPy in and out: SymPy's matrix expressions as expressions of matcalc, and back.
 
 Nothing passes through text: a SymPy class is looked up in a table, a name becomes a symbol. What one side cannot say is
-refused by name, never approximated. The two sides differ in one point: a 1×1 matrix of SymPy is a scalar of matcalc, and
-comes back as a scalar, the trace of the 1×1 matrix where it is a product.
+refused by name, never approximated. The two sides differ in two points: a 1×1 matrix of SymPy is a scalar of matcalc, and
+comes back as a scalar, the trace of the 1×1 matrix where it is a product; and ``step(0)`` is 0 whatever Heaviside says of 0.
 
 Reading, entry by entry and matrix operations are kept apart: SymPy's ``exp(X)`` of a matrix is no ``X.applyfunc(exp)``.
 """
@@ -24,6 +24,8 @@ from .shapes import Declared, declarations, template
 from .sizes import SCALAR, UNIT, Shape, Size, show_shape
 
 MAX_ATOMS = 16  # of the product that one dimension may be
+MAX_BITS = 4096
+TINY = 1e-300
 
 Read = Callable[["_Reader", Any, list[Expr]], Expr]
 Write = Callable[["_Writer", Expr, list[Any]], Any]
@@ -134,6 +136,8 @@ class _Reader:
 
     def symbol(self, node: Any, _: list[Expr]) -> Expr:
         name = self.name(node)
+        if not node.is_commutative or node.is_real is False:
+            raise NameProblem(f"the symbol '{name}' is not a real number", "matcalc is real; a matrix is a MatrixSymbol")
         return ex.size_number((name,)) if node in self.dimensions else ex.var(name, SCALAR, ("positive",) * bool(node.is_positive))
 
     def matrix_symbol(self, node: Any, _: list[Expr]) -> Expr:
@@ -184,8 +188,19 @@ def _is_array_of(variable: Any, part: Any) -> bool:
     return bool(getattr(part, "is_Matrix", False) and variable in part.free_symbols)
 
 
+def _rational(node: Any) -> Expr:
+    value = Fraction(int(node.p), int(node.q))
+    if max(abs(value.numerator), value.denominator) >> MAX_BITS:
+        raise LimitProblem("a number is too large", f"numbers stay below 2^{MAX_BITS}")
+    return ex.num(value)
+
+
 def _float(node: Any) -> Expr:
-    return ex.num(Fraction(repr(float(node))))
+    """The shortest decimal that is this number in double precision."""
+    value = float(node)
+    if not node.is_zero and not TINY < abs(value) < 1 / TINY:
+        raise LimitProblem(f"the number {node} is out of range", f"numbers stay between {TINY} and {1 / TINY}")
+    return ex.num(Fraction(repr(value)))
 
 
 def _maximum(*args: Expr) -> Expr:
@@ -229,7 +244,7 @@ _OPERANDS = {
 _MATRIX: dict[str, Read] = {
     "Symbol": _Reader.symbol, "MatrixSymbol": _Reader.matrix_symbol, "MatrixElement": _Reader.element,
     "ElementwiseApplyFunction": _Reader.elementwise,
-    "Rational": lambda _, node, args: ex.num(Fraction(int(node.p), int(node.q))), "Float": lambda _, node, args: _float(node),
+    "Rational": lambda _, node, args: _rational(node), "Float": lambda _, node, args: _float(node),
     "Exp1": lambda *_: ex.call("exp", ex.ONE), "Pi": lambda *_: ex.times(ex.num(4), ex.call("arctan", ex.ONE)),
     "Identity": lambda reader, node, _: ex.eye(reader.shape(node)[0]),
     "OneMatrix": lambda reader, node, _: ex.ones(reader.shape(node)), "ZeroMatrix": lambda reader, node, _: ex.zeros(reader.shape(node)),
@@ -246,7 +261,7 @@ _ENTRYWISE: dict[str, Callable[..., Expr]] = {
     "Add": ex.add, "Mul": ex.times, "Pow": ex.pow_, "Max": _maximum, "Min": _minimum, "log": _logarithm,
 }  # fmt: skip
 _FUNCTIONS = {
-    "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)",
+    "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)", "re": "x",
     "sin": "sin(x)", "cos": "cos(x)", "tan": "tan(x)", "asin": "arcsin(x)", "acos": "arccos(x)", "atan": "arctan(x)",
     "sinh": "sinh(x)", "cosh": "cosh(x)", "tanh": "tanh(x)", "asinh": "arcsinh(x)", "acosh": "arccosh(x)", "atanh": "arctanh(x)",
     "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
@@ -260,8 +275,7 @@ class _Writer:
     """Writes expressions with one symbol for every name."""
 
     def __init__(self, symbols: Iterable[Any]) -> None:
-        self.symbols = {s.name: s for s in symbols}
-        self.entry = _sympy().Dummy("d")
+        self.symbols = {s.name: s[0, 0] if s.is_Matrix and s.shape == (1, 1) else s for s in symbols}
 
     def write(self, root: Expr) -> Any:
         root, done = _in_simpler_functions(root), dict[Expr, Any]()
@@ -276,7 +290,7 @@ class _Writer:
             raise NameProblem(f"the function {e.head} has no SymPy form", "the gradient may have one by other functions")
         if e.is_scalar:
             return _applied(e.head, args[0])
-        return args[0].applyfunc(_sympy().Lambda(self.entry, _applied(e.head, self.entry)))
+        return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(e.head, _entry())))
 
     def dimension(self, size: Iterable[object]) -> Any:
         return _sympy().Mul(*(a if isinstance(a, int) else self.symbol(str(a)) for a in size))
@@ -338,6 +352,12 @@ class _Writer:
     def logdet(self, e: Expr, args: list[Any]) -> Any:
         determinant = args[0] if e.args[0].is_scalar else _sympy().Determinant(args[0])
         return _sympy().log(_sympy().Abs(determinant))
+
+
+@cache
+def _entry() -> Any:
+    """The variable of every Lambda, so that what is written twice is equal."""
+    return _sympy().Dummy("d")
 
 
 def _plain(x: Any) -> Any:

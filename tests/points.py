@@ -97,7 +97,7 @@ def values(roots: Sequence[Expr], at: Point) -> list[Array] | None:
     """The values of expressions, or None where one of them is not finite or not defined."""
     with np.errstate(all="ignore"):
         try:
-            found = [np.asarray(v) for v in compile_expr(tuple(roots))(**at)]
+            found = [np.asarray(v, dtype=float) for v in compile_expr(tuple(roots))(**at)]
         except np.linalg.LinAlgError:
             return None
     return found if all(np.isfinite(v).all() and np.abs(v).max(initial=0) < LARGE for v in found) else None

@@ -390,9 +390,8 @@ def test_points_are_deterministic_and_differ() -> None:
 def test_points_differ_in_every_size(shapes: str, first: int, second: int) -> None:
     e = typed("+".join(f"sum({part[0]})" for part in shapes.split("; ")), shapes).expr
     claim = exact._Claim(e, ex.var("t"), ex.ZERO, False, "0")
-    one = claim.sizes(first)
-    claim.first.update(one)
-    two = claim.sizes(second)
+    one = claim.sizes(first, {})
+    two = claim.sizes(second, one)
     assert all(one[name] != two[name] for name in one if isinstance(name, str))
     assert 1 not in {*one.values(), *two.values()}
     assert len(set(one.values())) == len(set(two.values())) == len(one)

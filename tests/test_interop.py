@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy as sp
+from strategies import expression as random_expression
 from sympy import (
     Determinant,
     DiagMatrix,
@@ -178,6 +179,14 @@ def test_kinks_have_matcalcs_values():
     assert_same_numbers(e, {"n": 3}, {"x": np.array([0.0, -1.0, 2.0])})
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_random_expressions_have_the_same_numbers(seed):
+    e = typed(*random_expression(seed, depth=2 + seed % 2)).expr
+    at = point(e)
+    assert_same_numbers(e, *at)
+    np.testing.assert_allclose(numbers(from_sympy(to_sympy(e)), *at), numbers(e, *at), rtol=1e-9)
+
+
 def identities():
     lines = [line for line in (Path(__file__).parent / "identities.tsv").read_text().splitlines() if not line.startswith("#")]
     return [row for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if row["kind"] == "grad"]
@@ -222,6 +231,16 @@ def test_given_symbols_are_kept():
     gradient = mc.derive(sin(real) * Trace(vector.T * vector), vector).result
     assert to_sympy(gradient, [real, size, vector]) == 2 * sin(real) * vector
     assert to_sympy(gradient) == 2 * sin(t) * MatrixSymbol("x", n, 1)
+
+
+def test_a_given_matrix_of_one_entry_is_written_as_its_entry():
+    assert to_sympy(mc.derive(x.T * x * s, x).result, [s]) == 2 * s[0, 0] * x
+
+
+def test_what_is_written_twice_is_equal():
+    e = typed("exp(M)", "M: m×n").expr
+    assert to_sympy(e) == to_sympy(e)
+    assert to_sympy(e).dummy_eq(M.applyfunc(exp))
 
 
 def test_a_positive_symbol_stays_positive():
@@ -286,6 +305,8 @@ READ = (
     (sp.sec(t) + sp.csc(t) * sp.cot(t), "1/cos(t) + 1/sin(t)/tan(t)", "t: scalar"),
     (sp.sech(t) + sp.csch(t) * sp.coth(t), "1/cosh(t) + 1/sinh(t)/tanh(t)", "t: scalar"),
     (sqrt(t) / 3 + 0.1 * t, "sqrt(t)/3 + 0.1*t", "t: scalar"),
+    (sp.Float(0) + t * 1e-3, "0.001*t", "t: scalar"),
+    (sp.Abs(exp(t)), "exp(t)", "t: scalar"),
     (sp.E + sp.pi * t, "exp(1) + 4*arctan(1)*t", "t: scalar"),
     (MatrixSymbol("Y", 3, 4) * MatrixSymbol("z", 4, 1), "Y*z", "Y: 3×4; z: 4"),
 )
@@ -316,6 +337,13 @@ REFUSED = (
     (sp.Integral(t, t), NameProblem, "Integral"),
     (sp.Derivative(FREE(t), t), NameProblem, "Derivative"),
     (FREE(t), NameProblem, "exp"),
+    (sp.Symbol("z", commutative=False), NameProblem, "'z' is not a real number"),
+    (sp.Symbol("z", imaginary=True), NameProblem, "'z' is not a real number"),
+    (sp.Integer(10) ** 2000, LimitProblem, "too large"),
+    (sp.Rational(1, 10**2000), LimitProblem, "too large"),
+    (sp.Float("1e400"), LimitProblem, "out of range"),
+    (sp.Float("1e-400"), LimitProblem, "out of range"),
+    (X**1000, LimitProblem, r"power \^1000"),
     (sp.erf(t), NameProblem, "erf"),
     (sp.Piecewise((t, t > 0), (0, True)), NameProblem, "Piecewise"),
     (sp.conjugate(t), NameProblem, "conjugate"),
