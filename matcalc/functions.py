@@ -89,6 +89,11 @@ ROWS: tuple[Row, ...] = (
     _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2"),
     _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)"),
     _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd"),
+    _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", complex_safe=None, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))"),
+    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", complex_safe=None, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))"),
+    _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), complex_safe="{x}/(1 + np.exp(-{x}))", exact="x.*exp(x)./(1+exp(x))"),
+    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", complex_safe="{x}*np.tanh(np.log(1 + np.exp({x})))", exact="x.*tanh(log(1+exp(x)))"),
+    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="(abs(x+1)-abs(x-1))/2"),
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant"),
@@ -115,6 +120,9 @@ ROWS: tuple[Row, ...] = (
     Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes"),
     Row("expm_frechet", "Fréchet derivative of expm at the first argument, in the direction of the second", "ij,ij->ij", numpy="expm_frechet({x}, {w})"),
     Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))"),
+    Row("amax", "largest entry; its gradient is 1 at every largest entry", "ij->11", rule="ismax(x)[i,j] dx[i,j]", numpy="{x}.max()", complex_safe=None, latex=r"\max", transpose="invariant"),
+    Row("amin", "smallest entry; its gradient is 1 at every smallest entry", "ij->11", rule="ismax(-x)[i,j] dx[i,j]", numpy="{x}.min()", complex_safe=None, latex=r"\min", transpose="invariant"),
+    Row("ismax", "1 where the largest entry stands, else 0", numpy="({x} == {x}.max()).astype(float)", complex_safe=None, transpose="commutes"),
     Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
     Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))"),
@@ -137,6 +145,33 @@ MACROS: dict[str, Macro] = {
     "sqrt": Macro(("x",), "x.^(1/2)", "square root, entry by entry"),
     "square": Macro(("x",), "x.^2", "square, entry by entry"),
     "norm2sq": Macro(("x",), "norm2(x)^2", "squared norm"),
+    "log2": Macro(("x",), "log(x)/log(2)", "logarithm to base 2"),
+    "log10": Macro(("x",), "log(x)/log(10)", "logarithm to base 10"),
+    # two arguments, entry by entry; a scalar goes with any shape
+    "max": Macro(("x", "w"), "w + relu(x - w)", "the larger of two; where they are equal the derivative is that of the second"),
+    "min": Macro(("x", "w"), "x - relu(x - w)", "the smaller of two; where they are equal the derivative is that of the first"),
+    "hypot": Macro(("x", "w"), "(x.^2 + w.^2).^(1/2)", "sqrt(x^2 + w^2)"),
+    "atan2": Macro(("y", "x"), "2*arctan(y./((x.^2 + y.^2).^(1/2) + x))", "angle of the point (x, y), off the negative half axis"),
+    "huber": Macro(("x", "d"), "0.5*x.^2 - 0.5*relu(abs(x) - d).^2", "x^2/2 near 0, d*abs(x) - d^2/2 beyond d"),
+    # statistics
+    "mean": Macro(("x",), "sum(x)/numel(x)", "mean of all entries"),
+    "var": Macro(("x",), "norm2(x - sum(x)/numel(x))^2/numel(x)", "variance of all entries, divided by their number"),
+    "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number"),
+    "rowsums": Macro(("X",), "X*vector(1)", "sum of each row, a column"),
+    "colsums": Macro(("X",), "vector(1)'*X", "sum of each column, a row"),
+    "norm2_rows": Macro(("X",), "((X.^2)*vector(1)).^(1/2)", "Euclidean norm of each row, a column"),
+    "norm2_cols": Macro(("X",), "(vector(1)'*(X.^2)).^(1/2)", "Euclidean norm of each column, a row"),
+    "norminf": Macro(("x",), "amax(abs(x))", "largest absolute value of the entries"),
+    "normp": Macro(("x", "p"), "sum(abs(x).^p)^(1/p)", "p-norm of the entries"),
+    "softmax_cols": Macro(("X",), "softmax_rows(X')'", "softmax of each column"),
+    "logsumexp_cols": Macro(("X",), "logsumexp_rows(X')'", "log(sum(exp(x))) of each column, a row"),
+    "cumsum": Macro(("X",), "tril(0*eye + 1)*X", "running sums down each column"),
+    # products
+    "dot": Macro(("x", "y"), "x'*y", "inner product"),
+    "outer": Macro(("x", "y"), "x*y'", "outer product"),
+    "adj": Macro(("X",), "det(X)*inv(X)", "adjugate of an invertible matrix"),
+    "solve": Macro(("A", "b"), "inv(A)*b", "the x with A*x = b; also written A\\b"),
+    "quadform": Macro(("A", "x"), "x'*A*x", "quadratic form"),
 }
 
 BY_NAME: dict[str, Row] = {name: row for row in ROWS for name in (row.name, *row.aliases)}

@@ -208,13 +208,13 @@ def links(e: Expr, out: Labels) -> Iterable[Link] | None:
 
 
 def _power_links(e: Expr, out: Labels) -> list[Link]:
+    """d a^b = b·a^(b-1) da + log(a)·a^b db; a scalar among arrays has no labels."""
     base, exponent = e.args
     slope = ex.times(exponent, ex.pow_(base, ex.add(exponent, ex.MINUS_ONE)))
     growth = ex.times(ex.call("log", base), e)
-    inner = () if exponent.is_scalar else out
     return [
-        Link(Fraction(1), (Factor(slope, () if slope.is_scalar else out),), base, out),
-        Link(Fraction(1), (Factor(growth, out),), exponent, inner),
+        Link(Fraction(1), (Factor(f, () if f.is_scalar else out),), a, () if a.is_scalar else out)
+        for f, a in ((slope, base), (growth, exponent))
     ]
 
 

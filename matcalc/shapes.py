@@ -294,6 +294,8 @@ class _Builder:
             return self._commutation([c for c in node.children[1:] if not isinstance(c, Token)])
         if name in MACROS:
             return self._macro(name, args)
+        if name == "numel" and len(args) == 1:
+            return ex.times(*map(ex.size_number, args[0].shape_))
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
             known = [n for row in visible() for n in (row.name, *row.aliases)]
             raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
@@ -392,7 +394,7 @@ def _elementwise_division(a: Expr, b: Expr) -> Expr:
 
 _PRODUCTS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "*": ex.product, "@": ex.product, "·": ex.product, "/": ex.divide, ".*": ex.times, "⊙": ex.times, "∘": ex.times,
-    "./": _elementwise_division, "⊗": lambda a, b: ex.call("kron", a, b),
+    "\\": lambda a, b: ex.matmul(ex.call("inv", a), b), "./": _elementwise_division, "⊗": lambda a, b: ex.call("kron", a, b),
 }  # fmt: skip
 _NODES: dict[str, Callable[[_Builder, Syntax, list[Expr]], Expr]] = {
     "number": _Builder.number, "name": _Builder.named, "call": _Builder.call, "transpose": _Builder.transposed,

@@ -32,13 +32,12 @@ def test_letter_defaults(name, axes):
     assert len(parse(f"2*{name}").shape) == axes
 
 
-USED_AS_VECTORS = ("b'*x", "d'*A*d", "norm2(b)", "‖b‖", "sum(c)", "softmax(b)", "diag(b)*x", "X*b - y", "A*x + b'*x*y")
+USED_AS_VECTORS = ("b'*X", "b'*A*b", "norm2(b)", "‖b‖", "sum(b)", "softmax(b)", "diag(b)*x", "X*b - y", "A*x + b'*x*y")
 
 
 @pytest.mark.parametrize("text", USED_AS_VECTORS)
 def test_an_unambiguous_use_overrides_the_default(text):
-    name = next(c for c in text if c in "abcd")
-    assert len(shapes_of(text)[name]) == 1
+    assert len(shapes_of(text)["b"]) == 1
 
 
 def test_a_declaration_overrides_the_default():
@@ -50,8 +49,8 @@ def test_a_declaration_overrides_the_default():
 # ---- declarations ---------------------------------------------------------------------------------------------------
 
 M_BY_N = (
-    "X: m×n", "X: m × n", "X: m x n", "X: mxn", "X: (m,n)", "X:m,n", "X: m, n", "X: (m, n)", "X: m×n; w: n", "X: m×n, w: n", "X: m×n\nw: n", ";X: m×n;;",
-    {"X": "m×n"}, {"X": ("m", "n")}, {"X": ["m", "n"]}, {"X": "matrix m×n"}, {"X": "m×n", "w": ("n",)}, {"X": "m×n positive"},
+    "X: m×n", "X: m × n", "X: m x n", "X: mxn", "X: (m,n)", "X:m,n", "X: m, n", "X: (m, n)", "X: m×n; w: n", "X: m×n, w: n", "X: m×n\nw: n",
+    ";X: m×n;;", {"X": "m×n"}, {"X": ("m", "n")}, {"X": ["m", "n"]}, {"X": "matrix m×n"}, {"X": "m×n", "w": ("n",)}, {"X": "m×n positive"},
 )  # fmt: skip
 THREE_BY_FOUR = ("X: 3x4", "X: 3×4", "X: 3 x 4", "X: 3,4", {"X": (3, 4)}, {"X": "3x4"})
 
@@ -79,8 +78,9 @@ def test_rows(shapes):
 
 
 PROPERTIES = {
-    "S: symmetric": "symmetric", "S: n×n sym": "symmetric", "S: sym n×n": "symmetric", "S: n×n spd": "spd", "S: diagonal n×n": "diagonal",
-    "S: diag": "diagonal", "S: positive": "positive", "S: m×n pos": "positive", "S: spos": "positive", "S: lower": "lower", "S: orthogonal": "orthogonal",
+    "S: symmetric": "symmetric", "S: n×n sym": "symmetric", "S: sym n×n": "symmetric", "S: n×n spd": "spd",
+    "S: diagonal n×n": "diagonal", "S: diag": "diagonal", "S: positive": "positive", "S: m×n pos": "positive", "S: spos": "positive",
+    "S: lower": "lower", "S: orthogonal": "orthogonal",
 }  # fmt: skip
 
 
@@ -139,11 +139,6 @@ def test_a_wrong_type_is_named(shapes):
         parse("X*w", shapes)
 
 
-@pytest.mark.parametrize("shapes", ["Q: n×n", {"x": "n"}])
-def test_a_declared_name_that_does_not_occur_does_no_harm(shapes):
-    assert parse("X*w", shapes) == parse("X*w", None) or parse("X*w", shapes).shape
-
-
 # ---- inference ------------------------------------------------------------------------------------------------------
 
 INFERRED = (
@@ -157,23 +152,19 @@ INFERRED = (
     ("diag(x)*A", "A: m×n", {"A": ("m", "n"), "x": ("m",)}),
     ("r = A*x; r'*y", "A: 3×n", {"A": (3, "n"), "x": ("n",), "y": (3,)}),
     ("ones(n)'*x", None, {"x": ("n",)}),
-    ("A + eye", "A: 3×n", {"A": (3, 3)}),
+    ("A + eye", None, {"A": ("n", "n")}),
     ("x + y + z + w", "w: 7", {"x": (7,), "y": (7,), "z": (7,), "w": (7,)}),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "shapes", "expected"), INFERRED)
 def test_inference(text, shapes, expected):
-    if shapes == "A: 3×n" and "eye" in text:
-        with pytest.raises(ShapeProblem):
-            parse(text, shapes)
-        expected, shapes = {"A": (3, 3)}, "A: 3×3"
     assert shapes_of(text, shapes) == expected
 
 
 def test_unknown_sizes_get_names_that_are_free():
-    assert shapes_of("n'*X*m") == {"n": ("p",), "X": ("p", "q"), "m": ("q",)} or set(shapes_of("n'*X*m")["X"]).isdisjoint({"n", "m"})
-    assert shapes_of("X*w", "y: n")["X"][1] not in shapes_of("X*w*n", "w: n")
+    assert {"n", "m"}.isdisjoint(shapes_of("n'*X*m")["X"])
+    assert shapes_of("X*w", "y: n")["X"][1] != "n"
 
 
 def test_what_was_assumed_is_told():
@@ -226,15 +217,15 @@ SCALARS = (
     "det(x'*y)",
 )
 BROADCAST = (
-    ("x + 1", ("n",)), ("1 - x", ("n",)), ("A + 1", ("m", "n")), ("A - a", ("m", "n")), ("A + x'", ("m", "n")), ("x' + A", ("m", "n")), ("x' + 1", (1, "n")),
-    ("x + x'*y", ("n",)), ("a.*x", ("n",)), ("A./a", ("m", "n")), ("1./x", ("n",)), ("2.^x", ("n",)), ("a*A*b", ("m", "n")),
+    ("x + 1", ("n",)), ("1 - x", ("n",)), ("A + 1", ("m", "n")), ("A - a", ("m", "n")), ("A + x'", ("m", "n")), ("x' + A", ("m", "n")),
+    ("x' + 1", (1, "n")), ("x + x'*y", ("n",)), ("a.*x", ("n",)), ("A./a", ("m", "n")), ("1./x", ("n",)), ("2.^x", ("n",)), ("a*A*b", ("m", "n")),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("text", SCALARS)
 def test_one_by_one_results_are_scalars(text):
     assert parse(text).shape == ()
-    assert parse(f"exp({text})*X*w + y").shape == ("m",)
+    assert len(parse(f"exp({text})*X*w + p").shape) == 1
 
 
 @pytest.mark.parametrize(("text", "shape"), BROADCAST)
@@ -321,6 +312,6 @@ def test_the_conflict_is_the_smallest_part_that_is_wrong():
 
 
 def test_a_hint_is_right():
-    for text, shapes, _, hint in CONFLICTS:
+    for _, shapes, _, hint in CONFLICTS:
         if hint and "*" in hint and "(" not in hint:
             assert parse(hint, shapes).shape is not None

@@ -184,7 +184,7 @@ def _hadamard(arrays: list[Expr], shape: Shape) -> list[Expr]:
 
 
 def pow_(base: Expr, exponent: Expr) -> Expr:
-    """Entry-by-entry power with a scalar exponent (or one of the same shape)."""
+    """Entry-by-entry power; the base or the exponent may be a scalar."""
     if exponent.head == "num":
         k = exponent.value
         if k == 1:
@@ -202,13 +202,10 @@ def pow_(base: Expr, exponent: Expr) -> Expr:
             return pow_(base.args[0], num(base.args[1].value * k))
         if base.head == "add" and whole and k % 2 == 0 and split(base.args[0])[0] < 0:
             return pow_(neg(base), exponent)
-    if not exponent.is_scalar and base.is_scalar:
-        base = times(base, ones(exponent.shape_))
-    if not exponent.is_scalar:
-        times(base, exponent)  # the shapes must be equal
     if base.head == "T" and exponent.is_scalar:
         return transpose(pow_(base.args[0], exponent))
-    return node("pow", (base, exponent), None, base.shape_)
+    shape = times(base, exponent).shape_ if not exponent.is_scalar else base.shape_  # the shapes must be equal
+    return node("pow", (base, exponent), None, shape)
 
 
 def _number_power(base: Fraction, k: Fraction) -> Expr:
@@ -348,7 +345,7 @@ def transpose(e: Expr) -> Expr:
         return times(*(a if a.is_scalar else _bare(e) for a in (*[a for a in e.args if a.is_scalar],)), transpose(_bare(e)))
     if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_ and not _repeats_rows(e):
         return _transposed_parts(e)
-    if _commutes(e) and e.args[0].count <= TRANSPOSE_LIMIT and transpose(e.args[0]) is e.args[0]:
+    if _commutes(e) and e.args[0].count <= TRANSPOSE_LIMIT and all(transpose(a) is a for a in e.args):
         return e
     return node("T", (e,), None, flipped)
 
