@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--order", type=int, default=1, choices=range(1, 7), metavar="N", help="2 for the Hessian; 3 and above as index forms")
     parser.add_argument("--along", metavar="V", help="contract the last derivative with a direction V: Jacobian- or Hessian-vector product")
     parser.add_argument("--layout", choices=("denominator", "numerator"), default="denominator", help="numerator: the gradient as a row")
+    parser.add_argument("--symmetric", choices=("gradient", "elements"), default="gradient", help="elements: S[i,j] and S[j,i] moved together")
     parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
     parser.add_argument("--version", action="version", version=_version())
     return parser
@@ -114,7 +115,7 @@ def _derive(source: str, options: argparse.Namespace) -> int:
 
     wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
     shapes = "; ".join(options.shapes) or None
-    found = derive(source.strip(), wanted or None, shapes, order=options.order, layout=options.layout, along=options.along)
+    found = derive(source.strip(), wanted or None, shapes, order=options.order, layout=options.layout, along=options.along, symmetric=options.symmetric)
     derivations = list(found.values())
     if options.explain:
         print("\n\n".join(d.explain() for d in derivations))

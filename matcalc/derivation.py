@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
 from .arrange import arrange, derivative_shape
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Shapes = str | Mapping[str, Declaration | Declared] | None
 MAX_ORDER = 6
 LAYOUTS = ("denominator", "numerator")
+SYMMETRIC = ("gradient", "elements")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Derivation:
     chains: tuple[Chain, ...] = field(repr=False)
     layout: str = "denominator"
     along: Expr | None = None
+    symmetric: str = "gradient"
     verification: Verification | None = field(default=None, repr=False)
 
     @property
@@ -88,7 +90,7 @@ class Derivation:
         >>> print(derive("A*inv(X)*B", "X").differential())
         -A*inv(X)*dX*inv(X)*B
         """
-        found = _unverified_one(self.program, self.wrt, 1, "denominator", f"d{self.wrt.name}").result
+        found = _one(self.program, self.wrt, {"along": f"d{self.wrt.name}"}).result
         assert isinstance(found, Expr)
         return found
 
@@ -129,6 +131,15 @@ class Derivation:
         if not isinstance(self.result, Expr):
             raise NoMatrixForm("an index form has no SymPy matrix expression")
         return to_sympy(self.result)
+
+
+class Options(TypedDict, total=False):
+    """What a derivation can be asked for, beside the expression and the variable."""
+
+    order: int
+    layout: str
+    along: str | None
+    symmetric: str
 
 
 class Derivations(Mapping[str, Derivation]):
@@ -178,24 +189,19 @@ def parse(source: str, shapes: Shapes = None) -> Expr:
 
 
 @overload
-def derive(
-    expr: Any, wrt: str | Expr, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator", along: str | None = None
-) -> Derivation: ...
+def derive(expr: Any, wrt: str | Expr, shapes: Shapes = None, **options: Unpack[Options]) -> Derivation: ...
 @overload
-def derive(
-    expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator", along: str | None = None
-) -> Derivations: ...
+def derive(expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivations: ...
 
 
-def derive(
-    expr: Any, wrt: Any = None, shapes: Shapes = None, *, order: int = 1, layout: str = "denominator", along: str | None = None
-) -> Derivation | Derivations:
+def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivation | Derivations:
     """The verified derivative of an expression (a text, an Expr or a SymPy expression) by a variable, or by several.
 
     ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not declared is inferred. ``order=2``
     gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the
     variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
-    a gradient. Without ``wrt``, or with a list, the result is a mapping. Raises a MatcalcError for input that does not fit,
+    a gradient; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
+    G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), which is not a gradient. Without ``wrt``, or with a list, the result is a mapping. Raises a MatcalcError for input that does not fit,
     NotDifferentiable for a function without a proven rule, and WrongAnswer if verification contradicts the derivation.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
@@ -213,7 +219,7 @@ def derive(
     targets = [_target(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
     if not targets:
         raise NameProblem("there is nothing to differentiate by", "the expression has no variables")
-    found = [_checked(d) for d in unverified(program, targets, order, layout, along)]
+    found = [_checked(d) for d in unverified(program, targets, **options)]
     return found[0] if single else Derivations({d.wrt.name: d for d in found})
 
 
@@ -303,18 +309,26 @@ def fold(bag: Bag) -> Expr | None:
         return None
 
 
-def unverified(program: Program, targets: Iterable[Expr], order: int = 1, layout: str = "denominator", along: str | None = None) -> list[Derivation]:
+def unverified(program: Program, targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
     """The derivations before verification; for measuring, and for those who verify otherwise."""
-    if layout not in LAYOUTS:
-        raise NameProblem(f"unknown layout '{layout}'", f"layouts are {' and '.join(LAYOUTS)}")
-    if not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
-        raise NameProblem(f"order {order!r}", f"orders are 1 to {MAX_ORDER}")
     targets = list(targets)
     first = chain(program.expr, targets, fold)
-    return [_unverified_one(program, wrt, order, layout, along, first) for wrt in targets]
+    return [_one(program, wrt, _checked_options(options), first) for wrt in targets]
 
 
-def _unverified_one(program: Program, wrt: Expr, order: int, layout: str, along: str | None, first: Chain | None = None) -> Derivation:
+def _checked_options(options: Options) -> Options:
+    order = options.get("order", 1)
+    if not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
+        raise NameProblem(f"order {order!r}", f"orders are 1 to {MAX_ORDER}")
+    for name, given, allowed in (("layout", options.get("layout"), LAYOUTS), ("convention", options.get("symmetric"), SYMMETRIC)):
+        if given is not None and given not in allowed:
+            raise NameProblem(f"unknown {name} '{given}'", f"choose {' or '.join(allowed)}")
+    return options
+
+
+def _one(program: Program, wrt: Expr, options: Options, first: Chain | None = None) -> Derivation:
+    order, along = options.get("order", 1), options.get("along")
+    layout, symmetric = options.get("layout", LAYOUTS[0]), options.get("symmetric", SYMMETRIC[0])
     direction = None if along is None else _direction(program, wrt, along)
     chains = [first if first is not None else chain(program.expr, [wrt], fold)]
     bag = chains[0].bags[wrt]
@@ -329,9 +343,26 @@ def _unverified_one(program: Program, wrt: Expr, order: int, layout: str, along:
         result = _contracted(bag, program.expr, wrt, direction, order)
     else:
         result = _answer(bag, program.expr, wrt, order)
-        if isinstance(result, Expr) and layout == "numerator" and program.expr.is_scalar and order == 1:
-            result = ex.transpose(result)
-    return Derivation(program, wrt, order, result, tuple(chains), layout, direction)
+        if isinstance(result, Expr) and program.expr.is_scalar and order == 1:
+            result = _in_convention(result, wrt, layout, symmetric)
+    return Derivation(program, wrt, order, result, tuple(chains), layout, direction, symmetric)
+
+
+def _in_convention(g: Expr, wrt: Expr, layout: str, symmetric: str) -> Expr:
+    """A gradient in the layout and the symmetric convention that was asked for."""
+    if symmetric == "elements" and ex.transpose(wrt) is wrt:
+        g = simplify(ex.add(g, ex.transpose(g), ex.neg(ex.call("diag", ex.call("diagonal", g)))))
+    return ex.transpose(g) if layout == "numerator" else g
+
+
+def _gradient_of(d: Derivation) -> Expr | IndexForm:
+    """The derivative of a claim in its own convention, as verification expects it."""
+    if not isinstance(d.result, Expr) or not d.expr.is_scalar or d.order != 1 or d.along is not None:
+        return d.result
+    g = ex.transpose(d.result) if d.layout == "numerator" else d.result
+    if d.symmetric == "elements" and ex.transpose(d.wrt) is d.wrt:
+        return ex.times(ex.num(1) / 2, ex.add(g, ex.call("diag", ex.call("diagonal", g))))
+    return g
 
 
 def _direction(program: Program, wrt: Expr, name: str) -> Expr:
@@ -412,14 +443,12 @@ def _verified(d: Derivation, seed: int) -> Verification:
 
     e: Expr | IndexForm = d.expr
     for order in range(1, d.order):
-        below = _unverified_one(d.program, d.wrt, order, "denominator", None).result
+        below = _one(d.program, d.wrt, {"order": order}).result
         found = verify(e, d.wrt, below, seed)
         if not found.ok:
             return found
         e = below
-    numerator = d.layout == "numerator" and d.expr.is_scalar and d.order == 1 and d.along is None
-    claim = ex.transpose(d.result) if numerator and isinstance(d.result, Expr) else d.result
-    return verify(e, d.wrt, claim, seed, along=d.along)
+    return verify(e, d.wrt, _gradient_of(d), seed, along=d.along)
 
 
 def _checked(d: Derivation) -> Derivation:
