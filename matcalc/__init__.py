@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .build import hadamard, matrix, scalar, vector
+    from .build import function, hadamard, matrix, remove_function, scalar, vector
     from .derivation import Derivation, Derivations, check, derive, parse
     from .errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, NotDifferentiable, ShapeProblem, SyntaxProblem, WrongAnswer
     from .expr import Expr
@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
-    "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build",
+    "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "function": "build", "remove_function": "build",
     "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
     "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
 }  # fmt: skip
@@ -47,9 +47,11 @@ __all__ = [
     "__version__",
     "check",
     "derive",
+    "function",
     "hadamard",
     "matrix",
     "parse",
+    "remove_function",
     "scalar",
     "vector",
 ]
@@ -61,7 +63,7 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     functions = import_module(".functions", __name__)
     if name in functions.BY_NAME or name in functions.MACROS:
-        return import_module(".build", __name__).function(name)
+        return import_module(".build", __name__).table_function(name)
     raise AttributeError(f"module 'matcalc' has no attribute '{name}'")
 
 

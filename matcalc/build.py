@@ -1,14 +1,18 @@
-"""Expressions from Python: variables, and the functions of the table as Python functions."""
+"""Expressions from Python: variables, the functions of the table, and functions of one's own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from . import expr as ex
+from .errors import NameProblem, WrongAnswer
 from .expr import Expr
-from .functions import MACROS
+from .extend import forget, register
+from .functions import INFINITY, MACROS, Row
 from .shapes import declarations, template
+from .simplify import simplify
 
 
 def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> Expr:
@@ -44,7 +48,7 @@ def hadamard(*factors: Expr) -> Expr:
     return ex.times(*map(ex.as_expr, factors))
 
 
-def function(name: str) -> Callable[..., Expr]:
+def table_function(name: str) -> Callable[..., Expr]:
     """The function of the table with this name, on expressions and numbers."""
     return partial(_abbreviation if name in MACROS else _called, name)
 
@@ -56,3 +60,77 @@ def _called(name: str, *args: object) -> Expr:
 def _abbreviation(name: str, *args: object) -> Expr:
     macro = MACROS[name]
     return template(macro.meaning, dict(zip(macro.parameters, map(ex.as_expr, args), strict=True)))
+
+
+# ---- functions of one's own -----------------------------------------------------------------------------------------------
+
+
+def function(
+    name: str, definition: Any = None, *, meaning: str = "", signature: str = "ij->ij", rule: str = "", domain: tuple[float, float] = (-INFINITY, INFINITY)
+) -> Callable[..., Expr]:
+    """Add a function to the language, and return it as a Python function.
+
+    Either an elementwise function by a SymPy expression in one symbol (its derivative is SymPy's), or a matrix function by
+    its ``meaning`` in matcalc's language (arguments ``x`` and ``w``), its ``signature`` and its differential, a ``rule`` in
+    the notation of the table of functions. The derivative is verified against the meaning before the function is accepted.
+    Raises NameProblem for a name that is taken and WrongAnswer for a rule that is wrong.
+
+    >>> import sympy
+    >>> t = sympy.Symbol("t")
+    >>> softsign = function("softsign", t / sympy.sqrt(1 + t**2))
+    >>> from matcalc import derive
+    >>> print(derive("sum(softsign(A*x))", "x").gradient)
+    A'*(1./sqrt((A*x).^2 + 1) - (A*x).^2./((A*x).^2 + 1).^(1.5))
+    >>> energy = function("energy", meaning="sum(x.^2)", signature="ij->11", rule="2 x[i,j] dx[i,j]")
+    >>> print(derive("energy(A*X)", "X").gradient)
+    2*A'*A*X
+    >>> remove_function("softsign"); remove_function("energy")
+    """
+    if definition is not None:
+        row = _elementwise(name, definition, domain)
+    elif meaning and rule:
+        row = Row(name, f"{meaning}, added by the user", signature, rule=rule, exact=meaning, complex_safe="")
+    else:
+        raise NameProblem(f"{name} needs a SymPy expression, or a meaning and a rule")
+    register(row)
+    try:
+        _prove(row)
+    except Exception:
+        forget(name)
+        raise
+    return partial(_called, name)
+
+
+def remove_function(name: str) -> None:
+    """Take a function that was added out of the language again; raises NameProblem if there is none."""
+    forget(name)
+
+
+def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row:
+    """A row from a SymPy expression in one symbol."""
+    symbols = sorted(definition.free_symbols, key=str)
+    if len(symbols) != 1:
+        raise NameProblem(f"the definition of {name} has {len(symbols)} symbols", "it must have exactly one")
+    value, slope = (_entrywise(e, symbols[0]) for e in (definition, definition.diff(symbols[0])))
+    return Row(name, f"{value}, added by the user", derivative=slope, exact=value, domain=domain, transpose="commutes")
+
+
+def _entrywise(definition: Any, symbol: Any) -> str:
+    """A SymPy expression in one symbol as a text of the table, in x and with entry-by-entry operators."""
+    from .interop import from_sympy
+
+    scalar_text = str(simplify(from_sympy(definition.subs(symbol, type(symbol)("x")))))
+    return scalar_text.translate({ord(c): f".{c}" for c in "*/^"})
+
+
+def _prove(row: Row) -> None:
+    """Verify the derivative of a row on a generic scalar of it."""
+    from .derivation import derive
+
+    args = [matrix(f"X{k}", f"m{k}", f"m{k}" if row.square else f"n{k}") for k in range(row.arity)]
+    value = ex.call(row.name, *args)
+    weight = ex.var("C", value.shape_)
+    for x in args:
+        verification = derive(ex.total(ex.times(weight, value)), x).verification
+        if verification is None or not verification.ok:
+            raise WrongAnswer(f"the derivative of {row.name} could not be verified", str(verification))

@@ -179,4 +179,4 @@ BY_NAME: dict[str, Row] = {name: row for row in ROWS for name in (row.name, *row
 
 def visible() -> Iterator[Row]:
     """The rows that a user may call."""
-    return (row for row in ROWS if not row.hidden)
+    return (row for row in dict.fromkeys(BY_NAME.values()) if not row.hidden)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from . import expr as ex
+from . import extend
 from .arrange import reduced
 from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
@@ -48,6 +49,11 @@ class IndexForm:
     def factors(self) -> tuple[Expr, ...]:
         """The expressions that the terms are made of."""
         return tuple(dict.fromkeys(f.expr for t in self.bag.terms for f in t.factors))
+
+    def with_factors(self, change: Callable[[Expr], Expr]) -> IndexForm:
+        """The same form with every factor changed."""
+        terms = (Term(t.coefficient, tuple(Factor(change(f.expr), f.labels) for f in t.factors)) for t in self.bag.terms)
+        return IndexForm(Bag(self.bag.out, tuple(terms)), self.shapes)
 
     @property
     def count(self) -> int:
@@ -142,6 +148,11 @@ def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
     """Equal for terms that differ only in the names of their summed labels."""
     number: dict[Label, int] = {i: k for k, i in enumerate(out)}
     return tuple((f.expr, tuple(number.setdefault(i, len(number)) for i in f.labels)) for f in factors)
+
+
+def written_out(root: Expr | IndexForm) -> Expr | IndexForm:
+    """The expression or index form with every function that a user added replaced by its meaning."""
+    return extend.written_out(root) if isinstance(root, Expr) else root.with_factors(extend.written_out)
 
 
 # ---- Kronecker form -------------------------------------------------------------------------------------------------------

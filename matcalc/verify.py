@@ -19,7 +19,7 @@ from .codegen.numpy import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
 from .functions import BY_NAME
-from .index import IndexForm
+from .index import IndexForm, written_out
 from .sizes import Atom, Size
 
 Array = Any
@@ -121,6 +121,7 @@ class _Functions:
     """The compiled expression, its claimed derivative, and the arguments that must stay inside domains."""
 
     def __init__(self, e: Root, wrt: Expr, derivative: Root, along: Expr | None) -> None:
+        e, derivative = written_out(e), written_out(derivative)
         self.e, self.wrt, self.derivative, self.along = e, wrt, derivative, along
         self.parts = (*_parts(e), *_parts(derivative))
         self.variables = sorted({*variables(*self.parts), wrt} | ({along} if along is not None else set()), key=lambda v: v.name)

@@ -12,12 +12,12 @@ PYTHON = sys.executable
 MEMORY = 4 << 30
 
 
-def matcalc(*arguments, stdin="", seconds=30.0, encoding="utf-8", **variables):
-    """Run ``python -m matcalc``; the completed process, with text. A process that takes too long fails the test."""
+def matcalc(*arguments, stdin="", seconds=60.0, processor=30, encoding="utf-8", **variables):
+    """Run ``python -m matcalc``; the completed process, with text. One that takes too much of the processor is killed by a signal."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "OPENBLAS_NUM_THREADS": "1", **variables}
     return subprocess.run(
         [PYTHON, "-m", "matcalc", *arguments], input=stdin, capture_output=True, encoding="utf-8", errors="surrogateescape",
-        timeout=seconds, env=environment, check=False, preexec_fn=_limit_memory if sys.platform == "linux" else None,
+        timeout=seconds, env=environment, check=False, preexec_fn=(lambda: _limit(processor)) if os.name == "posix" else None,
     )  # fmt: skip
 
 
@@ -27,7 +27,9 @@ def shell(command, seconds=60.0):
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=ROOT, timeout=seconds, check=False)
 
 
-def _limit_memory():
+def _limit(processor):
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (processor, processor))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

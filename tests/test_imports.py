@@ -11,7 +11,11 @@ import pytest
 import matcalc
 
 PACKAGE = Path(matcalc.__file__).parent
-ORDER = ["errors", "sizes", "functions", "expr.nodes", "expr.hints", "expr.algebra", "expr.calls", "expr", "syntax", "shapes", "labels", "chain", "arrange", "rules", "simplify", "index", "printing", "printing.text", "printing.where", "printing.latex", "printing.indices", "codegen.compiled", "codegen.numpy", "codegen", "modular", "dual", "exact", "verify", "derivation", "explain", "interop", "build", "__init__", "cli", "__main__"]
+ORDER = """
+errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax shapes extend labels chain arrange rules simplify index
+printing printing.text printing.where printing.latex printing.indices
+codegen.compiled codegen.numpy codegen modular dual exact verify derivation explain interop build __init__ cli __main__
+""".split()
 HEAVY = {
     "numpy": {"modular", "exact", "verify", "codegen.compiled", "codegen.numpy"},
     "sympy": {"interop"},

@@ -173,6 +173,21 @@ def test_functions_of_scalars_are_written_as_scalars(row):
     assert_same_numbers(e, {}, {"t": 0.37})
 
 
+@pytest.mark.parametrize("text", ["norm2(t)", "norm1(t)", "logdet(t)", "det(t)*inv(t)*tr(t)"])
+def test_functions_of_arrays_are_written_for_negative_scalars(text):
+    assert_same_numbers(typed(text, "t: scalar").expr, {}, {"t": -0.37})
+
+
+def test_logdet_takes_the_absolute_value():
+    e = typed("logdet(A)", "A: n×n").expr
+    assert_same_numbers(e, {"n": 2}, {"A": np.array([[1.0, 2.0], [3.0, 1.0]])})
+
+
+def test_sums_are_written_with_ones_where_there_is_an_axis():
+    sums = typed("sum(M)", "M: m×n").expr, typed("sum(w)", "w: n").expr
+    assert tuple(map(to_sympy, sums)) == (Trace(OneMatrix(1, m) * M * OneMatrix(n, 1)), Trace(OneMatrix(1, n) * w))
+
+
 def test_kinks_have_matcalcs_values():
     """Heaviside(0) is 1/2 in SymPy unless it is told; step(0) is 0."""
     e = typed("step(x) + 2*sign(x) + 4*relu(x)", "x: n").expr
@@ -305,7 +320,8 @@ READ = (
     (sp.sec(t) + sp.csc(t) * sp.cot(t), "1/cos(t) + 1/sin(t)/tan(t)", "t: scalar"),
     (sp.sech(t) + sp.csch(t) * sp.coth(t), "1/cosh(t) + 1/sinh(t)/tanh(t)", "t: scalar"),
     (sqrt(t) / 3 + 0.1 * t, "sqrt(t)/3 + 0.1*t", "t: scalar"),
-    (sp.Float(0) + t * 1e-3, "0.001*t", "t: scalar"),
+    (sp.Float(0), "0", ""),
+    (sp.Float("1e-3") * t, "0.001*t", "t: scalar"),
     (sp.Abs(exp(t)), "exp(t)", "t: scalar"),
     (sp.E + sp.pi * t, "exp(1) + 4*arctan(1)*t", "t: scalar"),
     (MatrixSymbol("Y", 3, 4) * MatrixSymbol("z", 4, 1), "Y*z", "Y: 3×4; z: 4"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import NameProblem
 from ..expr import Expr
-from ..index import IndexForm
+from ..index import IndexForm, written_out
 from .compiled import Compiled
 
 TARGETS = ("numpy",)
@@ -16,7 +16,7 @@ def compile_expr(e: Expr | IndexForm | tuple[Expr | IndexForm, ...], target: str
         raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
     from .numpy import emit
 
-    return Compiled(emit(e, name))
+    return Compiled(emit(tuple(map(written_out, e)) if isinstance(e, tuple) else written_out(e), name))
 
 
 __all__ = ["TARGETS", "Compiled", "compile_expr"]

@@ -1,0 +1,126 @@
+"""Fixed linear maps of images and arrays, each with its adjoint: the only derivatives that nobody derives.
+
+An image batch is an array (samples, height, width, channels). A map has ``propagate`` and ``backpropagate`` like a layer;
+:func:`adjoint_error` compares both sides of ⟨L x, y⟩ = ⟨x, L* y⟩ on integers, where floating point is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+Array = Any
+
+
+class Map(Protocol):
+    """What a layer may be built on: a map of arrays that carries cotangents back."""
+
+    def propagate(self, x: Array) -> Array: ...
+
+    def backpropagate(self, output_diff: Array) -> Array: ...
+
+
+def windows(x: Array, kernel: tuple[int, int], stride: int) -> Array:
+    """All windows of an image batch as a view (samples, rows, columns, kernel rows, kernel columns, channels); no copy."""
+    samples, height, width, channels = x.shape
+    rows, columns = (height - kernel[0]) // stride + 1, (width - kernel[1]) // stride + 1
+    s, h, w, c = x.strides
+    return as_strided(x, (samples, rows, columns, *kernel, channels), (s, h * stride, w * stride, h, w, c), writeable=False)
+
+
+def padded(x: Array, padding: int) -> Array:
+    """An image batch with a border of zeros."""
+    if not padding:
+        return x
+    samples, height, width, channels = x.shape
+    out = np.zeros((samples, height + 2 * padding, width + 2 * padding, channels), x.dtype)
+    out[:, padding:-padding, padding:-padding] = x
+    return out
+
+
+def im2col(x: Array, kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
+    """Every window of the kernel's size as one row: (samples, rows, columns, kernel rows · kernel columns · channels)."""
+    seen = windows(padded(x, padding), kernel, stride)
+    return seen.reshape(*seen.shape[:3], -1)
+
+
+def col2im(g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
+    """The adjoint of im2col: every entry of a row is added to the pixel that it was read from."""
+    samples, height, width, channels = shape
+    _, rows, columns, _ = g.shape
+    parts = g.reshape(samples, rows, columns, *kernel, channels)
+    out = np.zeros((samples, height + 2 * padding, width + 2 * padding, channels), g.dtype)
+    for i, j in np.ndindex(kernel):
+        out[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += parts[:, :, :, i, j]
+    return out[:, padding : padding + height, padding : padding + width]
+
+
+class Im2col:
+    """Windows as rows; the adjoint is col2im.
+
+    >>> x = np.arange(9.0).reshape(1, 3, 3, 1)
+    >>> Im2col(2).propagate(x)[0, 0, 0]
+    array([0., 1., 3., 4.])
+    >>> adjoint_error(Im2col(2, stride=2, padding=1), (2, 5, 4, 3))
+    0.0
+    """
+
+    def __init__(self, kernel: int | tuple[int, int], stride: int = 1, padding: int = 0) -> None:
+        self.kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
+        self.stride, self.padding = stride, padding
+        self._shape: tuple[int, ...] = ()
+
+    def propagate(self, x: Array) -> Array:
+        self._shape = x.shape
+        return im2col(x, self.kernel, self.stride, self.padding)
+
+    def backpropagate(self, output_diff: Array) -> Array:
+        return col2im(output_diff, self._shape, self.kernel, self.stride, self.padding)
+
+
+class Windows:
+    """The windows of each channel as rows: (samples, rows, columns, channels, pixels of a window); for pooling."""
+
+    def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
+        self.kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
+        self.stride = self.kernel[0] if stride is None else stride
+        self._shape: tuple[int, ...] = ()
+
+    def propagate(self, x: Array) -> Array:
+        self._shape = x.shape
+        seen = np.moveaxis(windows(x, self.kernel, self.stride), -1, 3)
+        return seen.reshape(*seen.shape[:4], -1)
+
+    def backpropagate(self, output_diff: Array) -> Array:
+        parts = np.moveaxis(output_diff, 3, -1)
+        return col2im(parts.reshape(*parts.shape[:3], -1), self._shape, self.kernel, self.stride)
+
+
+class Reshape:
+    """Each sample as one row, or in any other shape; the adjoint gives the old shape back."""
+
+    def __init__(self, *shape: int) -> None:
+        self.shape = shape or (-1,)
+        self._shape: tuple[int, ...] = ()
+
+    def propagate(self, x: Array) -> Array:
+        self._shape = x.shape
+        return x.reshape(len(x), *self.shape)
+
+    def backpropagate(self, output_diff: Array) -> Array:
+        return output_diff.reshape(self._shape)
+
+
+def adjoint_error(linear: Map, shape: tuple[int, ...], seed: int = 0) -> float:
+    """|⟨L x, y⟩ − ⟨x, L* y⟩| for random integers x and y: exactly 0 for a map and its adjoint.
+
+    >>> adjoint_error(Windows(2), (1, 4, 6, 2))
+    0.0
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-9, 10, shape).astype(float)
+    value = linear.propagate(x)
+    y = rng.integers(-9, 10, value.shape).astype(float)
+    return abs(float((value * y).sum() - (x * linear.backpropagate(y)).sum()))
