@@ -286,8 +286,8 @@ class _Writer:
     def _written(self, e: Expr, args: list[Any]) -> Any:
         if e.head in _WRITERS:
             return _WRITERS[e.head](self, e, args)
-        if e.head not in _SCALAR_FUNCTIONS:
-            raise NameProblem(f"the function {e.head} has no SymPy form", "the gradient may have one by other functions")
+        if e.head not in _SCALAR_FUNCTIONS and not _defined_by_entry(e.head):
+            raise NameProblem(f"the function {e.head} has no SymPy form", "SymPy has elementary functions, inverse, determinant and trace")
         if e.is_scalar:
             return _applied(e.head, args[0])
         return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(e.head, _entry())))
@@ -376,14 +376,22 @@ def _in_simpler_functions(e: Expr) -> Expr:
 
 
 def _definition(head: str) -> str:
-    if head in _WRITERS or head in _SCALAR_FUNCTIONS or head not in BY_NAME:
+    """The definition of a function of whole arrays."""
+    if head in _WRITERS or head not in BY_NAME or BY_NAME[head].elementwise:
         return ""
     return "sum(abs(x))" if head == "norm1" else BY_NAME[head].exact
 
 
+def _defined_by_entry(head: str) -> bool:
+    return BY_NAME[head].elementwise and bool(BY_NAME[head].exact)
+
+
 def _applied(name: str, x: Any) -> Any:
-    """A function of the table on a scalar of SymPy."""
-    function = _SCALAR_FUNCTIONS[name]
+    """An elementwise function of the table on a scalar of SymPy: SymPy's own, or by the table's definition."""
+    function = _SCALAR_FUNCTIONS.get(name)
+    if function is None:
+        definition = template(BY_NAME[name].exact, {"x": ex.var(_entry().name)})
+        return to_sympy(definition, [_entry()]).xreplace({_entry(): x})
     return getattr(_sympy(), function)(x) if isinstance(function, str) else function(_sympy(), x)
 
 
@@ -391,8 +399,7 @@ _SCALAR_FUNCTIONS: dict[str, str | Callable[[Any, Any], Any]] = {
     "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
     "abs": "Abs", "sign": "sign",
-    "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)), "softplus": lambda sp, x: sp.log(1 + sp.exp(x)),
-    "log1p": lambda sp, x: sp.log(1 + x), "expm1": lambda sp, x: sp.exp(x) - 1, "tanhalf": lambda sp, x: sp.tan(x / 2),
+    "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)), "tanhalf": lambda sp, x: sp.tan(x / 2),
     "relu": lambda sp, x: sp.Max(x, 0), "step": lambda sp, x: sp.Heaviside(x, 0),
 }  # fmt: skip
 _WRITERS: dict[str, Write] = {

@@ -28,6 +28,7 @@ PROPERTIES = {
 SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
 SPELLED_GREEK = frozenset(["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "iota", "kappa", "lambda", "lam", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"])
+VECTOR_FUNCTIONS = ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std")
 MAX_NUMBER_DIGITS = 400
 Declaration = str | tuple[str | int, ...]
 
@@ -182,16 +183,23 @@ def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
         name = str(node.children[0])
         if name not in declared and name not in CONSTANTS:
             kinds.setdefault(name, _default_kind(name))
-    for node in tree.iter_subtrees():
-        inner = node.children[-1] if node.data in ("call", "norm") and len(node.children) > 1 else node.children[0] if node.data == "transpose" else None
-        inner = node.children[1] if node.data == "norm" else inner
-        if isinstance(inner, Token) or inner is None or inner.data != "name":
-            continue
-        name = str(inner.children[0])
-        vector_like = node.data in ("transpose", "norm") or str(node.children[0]) in ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax")
-        if kinds.get(name) == "scalar" and vector_like and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
+    for name in _used_as_vectors(tree):
+        if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
             kinds[name] = "vector"
     return kinds
+
+
+def _used_as_vectors(tree: Syntax) -> Iterator[str]:
+    """The names that are transposed, or are the argument of a function of vectors."""
+    for node in tree.iter_subtrees():
+        if node.data == "transpose":
+            inner = node.children[0]
+        elif node.data == "norm" or (node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS and len(node.children) == 2):
+            inner = node.children[1]
+        else:
+            continue
+        if not isinstance(inner, Token) and inner.data == "name":
+            yield str(inner.children[0])
 
 
 class _Builder:
@@ -261,8 +269,10 @@ class _Builder:
         return done[id(root)]
 
     def _takes_sizes(self, node: Syntax) -> bool:
+        if node.data != "call":
+            return False
         name = str(node.children[0])
-        return node.data == "call" and (name in CONSTANTS or (name == "K" and name not in self.names))
+        return name in CONSTANTS or (name == "K" and name not in self.names)
 
     # one method per kind of syntax node
 

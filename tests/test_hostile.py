@@ -211,9 +211,24 @@ def test_a_limit_says_what_it_is():
 
 def test_nothing_is_evaluated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    attacks = ["open('f','w')", "__import__('pathlib').Path('f').touch()", "exec(\"open('f','w')\")", "(lambda: open('f','w'))()", "{open('f','w')}", "f'{open(1)}'"]
+    attacks = [
+        "open('f','w')",
+        "__import__('pathlib').Path('f').touch()",
+        "exec(\"open('f','w')\")",
+        "(lambda: open('f','w'))()",
+        "{open('f','w')}",
+        "f'{open(1)}'",
+    ]
     for attack in attacks:
-        for call in (lambda t: mc.parse(t), lambda t: mc.derive("x'*x", t), lambda t: mc.parse("x", f"x: {t}"), lambda t: mc.parse("x", {t: "n"}), lambda t: mc.vector(t, "n"), lambda t: mc.vector("x", t), lambda t: mc.check("x'*x", "x", t)):  # noqa: E501
+        for call in (
+            lambda t: mc.parse(t),
+            lambda t: mc.derive("x'*x", t),
+            lambda t: mc.parse("x", f"x: {t}"),
+            lambda t: mc.parse("x", {t: "n"}),
+            lambda t: mc.vector(t, "n"),
+            lambda t: mc.vector("x", t),
+            lambda t: mc.check("x'*x", "x", t),
+        ):  # noqa: E501
             with pytest.raises(MatcalcError):
                 call(attack)
     assert list(tmp_path.iterdir()) == []
@@ -258,7 +273,30 @@ def test_a_name_that_is_also_a_size():
 
 # ---- fuzz -----------------------------------------------------------------------------------------------------------
 
-PIECES = st.sampled_from([*"xyAabn'()*+-/^.,;=‖²ᵀ⊙⊗·−1 0\n", ".*", "./", ".^", "**", ".T", "1e3", "sin(", "inv(", "tr(", "ones(n)", "eye", "diag(", "sum(", "kron(", "r=", "||", "\0", "é", "{x}"])
+PIECES = st.sampled_from(
+    [
+        *"xyAabn'()*+-/^.,;=‖²ᵀ⊙⊗·−1 0\n",
+        ".*",
+        "./",
+        ".^",
+        "**",
+        ".T",
+        "1e3",
+        "sin(",
+        "inv(",
+        "tr(",
+        "ones(n)",
+        "eye",
+        "diag(",
+        "sum(",
+        "kron(",
+        "r=",
+        "||",
+        "\0",
+        "é",
+        "{x}",
+    ]
+)
 
 
 def only_our_errors(text, shapes=None):
@@ -298,12 +336,25 @@ def test_expressions_with_a_mistake(case, data):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(st.text(max_size=30), st.lists(st.sampled_from(["X", "x", ":", "m", "n", "×", " x ", ",", ";", "3", "spd", "row", "(", ")", "*", "-", ".", " "]), max_size=12).map("".join)))
+@given(
+    st.one_of(
+        st.text(max_size=30),
+        st.lists(st.sampled_from(["X", "x", ":", "m", "n", "×", " x ", ",", ";", "3", "spd", "row", "(", ")", "*", "-", ".", " "]), max_size=12).map(
+            "".join
+        ),
+    )
+)
 def test_any_declaration(shapes):
     only_our_errors("X*x", shapes)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.text(max_size=3), st.one_of(st.text(max_size=6), st.tuples(st.integers(-2, 5), st.text(max_size=2)), st.lists(st.integers(-1, 3), max_size=3)), max_size=3))
+@given(
+    st.dictionaries(
+        st.text(max_size=3),
+        st.one_of(st.text(max_size=6), st.tuples(st.integers(-2, 5), st.text(max_size=2)), st.lists(st.integers(-1, 3), max_size=3)),
+        max_size=3,
+    )
+)
 def test_any_declarations(shapes):
     only_our_errors("X*x", shapes)

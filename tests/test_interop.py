@@ -143,7 +143,7 @@ def test_what_is_written_reads_back_with_the_same_numbers(text, shapes):
     np.testing.assert_allclose(numbers(back, *point(e)), numbers(e, *point(e)), rtol=1e-12)
 
 
-NO_FORM = {"vec", "pinv", "expm", "expm_frechet", "tril", "triu"}
+NO_FORM = {"vec", "pinv", "expm", "expm_frechet", "tril", "triu", "amax", "amin", "ismax"}
 
 
 @pytest.mark.parametrize("row", list(visible()), ids=lambda row: row.name)
@@ -157,7 +157,7 @@ def test_every_function_is_written_or_refused_by_name(row):
         return
     sizes, values = point(e)
     if row.elementwise:
-        values = {"X": np.random.default_rng(3).uniform(*_inside(row.domain), (2, 2))}
+        values = {"X": np.random.default_rng(3).uniform(*_inside(row.domain), values["X"].shape)}
     assert_same_numbers(e, sizes, values)
 
 
@@ -166,19 +166,20 @@ def _inside(domain):
     return low, max(low, 0) + 0.9
 
 
-@pytest.mark.parametrize("row", [row for row in visible() if row.elementwise and row.domain[0] < 1], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in visible() if row.elementwise and row.domain[0] < 1 and row.name not in NO_FORM], ids=lambda row: row.name)
 def test_functions_of_scalars_are_written_as_scalars(row):
     e = ex.call(row.name, ex.var("t"))
     assert not to_sympy(e).is_Matrix
     assert_same_numbers(e, {}, {"t": 0.37})
 
 
-@pytest.mark.parametrize("text", ["norm2(t)", "norm1(t)", "logdet(t)", "det(t)*inv(t)*tr(t)"])
+@pytest.mark.parametrize("text", ["norm2(t)", "norm1(t)", "det(t)*inv(t)*tr(t)"])
 def test_functions_of_arrays_are_written_for_negative_scalars(text):
     assert_same_numbers(typed(text, "t: scalar").expr, {}, {"t": -0.37})
 
 
 def test_logdet_takes_the_absolute_value():
+    assert to_sympy(typed("logdet(t)", "t: scalar").expr) == log(sp.Abs(t))
     e = typed("logdet(A)", "A: n×n").expr
     assert_same_numbers(e, {"n": 2}, {"A": np.array([[1.0, 2.0], [3.0, 1.0]])})
 

@@ -1,0 +1,195 @@
+"""The steps of a plan: what is computed, in what order, and the shape of every result; no target, no text.
+
+A step is an operation on earlier steps. Its axes are the axes of the array that it makes, axes of length one left out, so
+that rows and columns are the same 1-D array. Equal steps are one object: whatever is needed twice is computed once.
+
+The operations, with their data:
+
+    arg name · num Fraction · size Atom · ones, zeros, eye, commutation · einsum subscripts · fn name of a row of the table
+    T · dot (the last axis of a with the first of b) · outer · choose (orders of a product, decided by the sizes)
+    add coefficients · mul (coefficient, how many arguments multiply, the others divide) · pow Fraction · power
+    col (a vector along the rows) · fill · shift (add to the diagonal) · sum axis · vdot, vdott (sum of A.*B, of A.*B')
+    rowdot (row sums of A.*B) · trace · diag · diagonal
+    factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..sizes import Size
+
+Axes = tuple[Size, ...]
+LEAVES = frozenset({"arg", "num", "size"})
+VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item"})  # results that own no memory
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """One operation; ``factor`` makes no array, and ``axes`` are then those of the matrix."""
+
+    op: str
+    args: tuple[Step, ...]
+    data: Any
+    axes: Axes
+
+    @property
+    def is_scalar(self) -> bool:
+        return not self.axes
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the result is an array of its own, that may be overwritten once nothing else needs it."""
+        return self.op not in VIEWS and bool(self.axes)
+
+
+class Steps:
+    """Makes steps, each once."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[Any, ...], Step] = {}
+
+    def make(self, op: str, *args: Step, data: Any = None, axes: Axes = ()) -> Step:
+        key = (op, args, data, axes)
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = Step(op, args, data, axes)
+        return found
+
+    def num(self, value: Fraction | int) -> Step:
+        return self.make("num", data=Fraction(value))
+
+    def transpose(self, a: Step) -> Step:
+        """The transpose, pushed to where it costs nothing."""
+        if len(a.axes) < 2 or a.op in ("diag", "eye") or is_symmetric(a):
+            return a
+        if a.op == "T":
+            return a.args[0]
+        if a.op == "outer":
+            return self.make("outer", *reversed(a.args), axes=a.axes[::-1])
+        return self.make("T", a, axes=a.axes[::-1])
+
+    def dot(self, a: Step, b: Step) -> Step:
+        """The product; a product whose transpose is known already is a view of that."""
+        if a.is_scalar or b.is_scalar:
+            return self.mul(1, (a, b))
+        axes = a.axes[:-1] + b.axes[1:]
+        if len(axes) == 2:
+            flipped = (self.transpose(b), self.transpose(a))
+            if ("dot", flipped, None, axes[::-1]) in self.known and flipped != (a, b):
+                return self.make("T", self.make("dot", *flipped, axes=axes[::-1]), axes=axes)
+        if len(a.axes) == 2 and len(b.axes) == 1 and a.op == "T" and ("dot", (b, a.args[0]), None, axes) in self.known:
+            return self.make("dot", b, a.args[0], axes=axes)
+        if len(a.axes) == 1 and len(b.axes) == 2 and not b.op == "T":
+            return self.make("dot", self.transpose(b), a, axes=axes)
+        return self.make("dot", a, b, axes=axes)
+
+    def outer(self, u: Step, v: Step) -> Step:
+        return self.make("outer", u, v, axes=u.axes + v.axes) if u.axes and v.axes else self.mul(1, (u, v))
+
+    def vdot(self, a: Step, b: Step) -> Step:
+        """The sum of the entry-by-entry product of two arrays of one shape."""
+        if len(a.axes) == 1:
+            return self.dot(a, b)
+        if a.op == "T":
+            a, b = self.transpose(a), self.transpose(b)
+        if b.op == "T":
+            return self.make("vdott", a, self.transpose(b))
+        return self.make("vdot", a, b)
+
+    def rowdot(self, a: Step, b: Step) -> Step:
+        """The row sums of the entry-by-entry product: the diagonal of A*B'."""
+        if len(a.axes) == 1:
+            return self.mul(1, (a, b))
+        return self.make("rowdot", a, b, axes=a.axes[:1])
+
+    def col(self, v: Step) -> Step:
+        """A vector along the rows, for broadcasting."""
+        return v if v.is_scalar else self.make("col", v, axes=(v.axes[0], ()))
+
+    def mul(self, coefficient: Fraction | int, above: Iterable[Step], below: Iterable[Step] = ()) -> Step:
+        """A product of scalars and arrays entry by entry, scalars first so that they meet before they meet an array."""
+        coefficient, over, under = _gathered(Fraction(coefficient), above, below)
+        if not over and not under:
+            return self.num(coefficient)
+        if coefficient == 1 and len(over) == 1 and not under:
+            return over[0]
+        axes = broadcast_axes(over + under)
+        return self.make("mul", *over, *under, data=(coefficient, len(over)), axes=axes)
+
+    def add(self, terms: Iterable[tuple[Fraction, Step]]) -> Step:
+        """A sum with coefficients; what is smaller broadcasts."""
+        terms = [(k, a) for k, a in terms if k]
+        if len(terms) == 1:
+            return self.mul(terms[0][0], (terms[0][1],))
+        terms.sort(key=lambda term: term[0] < 0)
+        axes = broadcast_axes([a for _, a in terms])
+        return self.make("add", *(a for _, a in terms), data=tuple(k for k, _ in terms), axes=axes)
+
+    def fn(self, name: str, *args: Step, axes: Axes) -> Step:
+        return self.make("fn", *args, data=name, axes=axes)
+
+
+def _gathered(coefficient: Fraction, above: Iterable[Step], below: Iterable[Step]) -> tuple[Fraction, list[Step], list[Step]]:
+    """Nested products opened one level where they are scalars, numbers multiplied."""
+    over: list[Step] = []
+    under = list(below)
+    for a in above:
+        if a.op == "num":
+            coefficient *= a.data
+        elif a.op == "mul" and a.is_scalar:
+            coefficient *= a.data[0]
+            over += a.args[: a.data[1]]
+            under += a.args[a.data[1] :]
+        else:
+            over.append(a)
+    return coefficient, sorted(over, key=lambda a: len(a.axes)), sorted(under, key=lambda a: len(a.axes))
+
+
+def is_symmetric(a: Step) -> bool:
+    """Whether a step is a product of the form Y'*Y."""
+    return a.op == "dot" and len(a.axes) == 2 and a.args[0].op == "T" and a.args[0].args[0] is a.args[1] or (
+        a.op == "dot" and len(a.axes) == 2 and a.args[1].op == "T" and a.args[1].args[0] is a.args[0]
+    )
+
+
+def broadcast_axes(args: Iterable[Step]) -> Axes:
+    """The axes of a sum or an entry-by-entry product: a vector beside a matrix is a row, a ``col`` is a column."""
+    out: list[Size] = []
+    for a in args:
+        axes = list(a.axes)
+        longer, shorter = (out, axes) if len(out) >= len(axes) else (axes, out)
+        gap = len(longer) - len(shorter)
+        out = longer[:gap] + [x if x else y for x, y in zip(longer[gap:], shorter, strict=True)]
+    return tuple(out)
+
+
+def reachable(roots: Iterable[Step]) -> list[Step]:
+    """Every step that the roots need, arguments first."""
+    done: dict[Step, None] = {}
+    stack = [(r, False) for r in reversed(list(roots))]
+    while stack:
+        step, ready = stack.pop()
+        if step in done:
+            continue
+        if ready or not step.args:
+            done[step] = None
+        else:
+            stack.append((step, True))
+            stack += [(a, False) for a in reversed(step.args) if a not in done]
+    return list(done)
+
+
+def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
+    """How many steps and roots take each step."""
+    uses: dict[Step, int] = {}
+    for a in (*roots, *(a for step in order for a in step.args)):
+        uses[a] = uses.get(a, 0) + 1
+    return uses
+
+
+def children(step: Step) -> Iterator[Step]:
+    yield from step.args
