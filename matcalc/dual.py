@@ -86,7 +86,9 @@ class Point:
         self.exps, self.logs = {0: 1}, {1: 0}
 
     def evaluate(self, order: Iterable[Expr], values: Values, main: bool = True) -> Dual:
-        """The last node of an order in which arguments come first; what ``values`` holds already stays."""
+        """The last node of an order in which arguments come first (0 if there is none); what ``values`` holds already stays."""
+        node = ex.ZERO
+        values.setdefault(node, (mod.constant(0), None))
         for node in order:
             if node not in values:
                 self.node = node if main else self.node
@@ -227,6 +229,11 @@ class Point:
         return y, mod.minus(outer, _chain(y, dx, y))
 
 
+def _commutation(m: int, n: int) -> Matrix:
+    """K(m,n), whose row (i,j) picks the place (j,i) of a column-major m×n matrix."""
+    return [[int(column == j * m + i) for column in range(m * n)] for i in range(m) for j in range(n)]
+
+
 def _root(x: int) -> int:
     found = mod.root(x)
     if found is None:
@@ -265,6 +272,7 @@ _LEAVES: dict[str, Callable[[Point, Expr], Matrix]] = {
     "num": lambda point, node: mod.constant(mod.residue(node.value)),
     "ones": lambda point, node: mod.constant(1, *point.dims(node.shape_)),
     "zeros": lambda point, node: mod.constant(0, *point.dims(node.shape_)),
+    "commutation": lambda point, node: _commutation(*(point.sizes[a] for a in node.shape_[0])),
     "eye": lambda point, node: mod.identity(point.dims(node.shape_)[0]),
 }
 _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
@@ -272,6 +280,8 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "times": lambda point, node, args: reduce(partial(_multilinear, mod.times), args),
     "matmul": lambda point, node, args: reduce(partial(_multilinear, mod.dot), args),
     "T": lambda point, node, args: _multilinear(mod.flip, *args),
+    "tril": lambda point, node, args: _multilinear(PATTERNS["lower"], *args),
+    "triu": lambda point, node, args: _multilinear(PATTERNS["upper"], *args),
     "pow": Point.pow, "inv": Point.inv, "det": Point.det, "pinv": Point.pinv,
 }  # fmt: skip
 _SYMBOLS: dict[str, Callable[[Point, int], int]] = {"exp": Point.exp, "log": Point.log, "sign": Point.sign}

@@ -11,15 +11,19 @@ everywhere, is undecided.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count, islice
+from itertools import count, islice, product
+from math import prod
 from operator import mul
 from random import Random
 
 from . import modular as mod
-from .dual import PATTERNS, NoRoot, Point, Undecided, Values
+from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
+from .index import IndexForm
+from .labels import Term
 from .modular import Matrix, P, Singular
 from .sizes import Atom, resolve
 
@@ -39,22 +43,26 @@ class Verdict:
     reason: str = ""
 
 
-def check(e: Expr, wrt: Expr, derivative: Expr, points: int = 2, seed: int = 0, numerator: bool = False) -> Verdict:
+Root = Expr | IndexForm
+
+
+def check(
+    e: Root, wrt: Expr, derivative: Root, points: int = 2, seed: int = 0, numerator: bool = False, along: Expr | None = None
+) -> Verdict:
     """Compare a claimed derivative of ``e`` by the variable ``wrt`` with the exact one, at random points.
 
     The axes of ``derivative`` are those of ``e``, then those of ``wrt``: the shape of ``wrt`` for a scalar ``e`` (transposed if
     ``numerator``), the shape of ``e`` for a scalar ``wrt``, ``J[i,j] = ∂e_i/∂wrt_j`` for two vectors. By a symmetric,
-    diagonal or triangular variable the derivative is the one that has the same pattern.
+    diagonal or triangular variable the derivative is the one that has the same pattern. The derivative of a matrix by a matrix
+    may be given as ∂vec(F)/∂vec(X)'; with a direction ``along``, it is the derivative contracted with that variable.
 
     >>> from matcalc.shapes import typed
     >>> form, gradient = (typed(text, "A: n×n; x: n") for text in ("x'*A*x", "2*A*x"))
     >>> check(form.expr, form.variables["x"], gradient.expr)
     Verdict(equal=False, reason='they differ')
     """
-    if sum(map(bool, (*e.shape_, *wrt.shape_))) > 2:
-        return Verdict(None, "the derivative has more than two axes")
     try:
-        return _Claim(e, wrt, derivative, numerator, f"{seed}").verdict(points)
+        return _Claim(e, wrt, derivative, numerator, f"{seed}", along).verdict(points)
     except Undecided as problem:
         return Verdict(None, str(problem))
 
@@ -63,11 +71,12 @@ def check(e: Expr, wrt: Expr, derivative: Expr, points: int = 2, seed: int = 0, 
 class _Claim:
     """What is to be checked, and what all points share."""
 
-    e: Expr
+    e: Root
     wrt: Expr
-    derivative: Expr
+    derivative: Root
     numerator: bool
     seed: str
+    along: Expr | None = None
     first: dict[Atom, int] = field(default_factory=dict)  # the sizes at the first point
     two_valued: set[Expr] = field(default_factory=set)  # nodes with signs, or roots of what may always be a square
     proven: set[Expr] = field(default_factory=set)  # nodes with a root of what is not always a square, since once it had no root
@@ -103,20 +112,43 @@ class _Claim:
 
     def compare(self, point: Point) -> str:
         """What differs at a point; nothing if the claim is right there."""
-        direction = point.direction(self.wrt)
+        direction = point.direction(self.wrt) if self.along is None else point.variable(self.along)
         values: Values = {self.wrt: (point.variable(self.wrt), direction)}
-        value, tangent = point.evaluate(self.order, values)
+        if self.along is not None:
+            values[self.along] = (direction, None)
+        expected = self.tangents(point, values)
         constants: Values = {node: (at, None) for node, (at, _) in values.items()}
-        derivative, _ = point.evaluate(self.order_of_derivative, constants)
-        if self.e.is_scalar and self.numerator:
-            derivative = mod.flip(derivative)
-        if not _fits(derivative, value, direction):
+        point.evaluate(self.order_of_derivative, constants)
+        if isinstance(self.derivative, IndexForm):
+            claimed = entries(self.derivative, constants, point.sizes)
+        else:
+            derivative = constants[self.derivative][0]
+            if isinstance(self.e, Expr) and self.e.is_scalar and self.numerator:
+                derivative = mod.flip(derivative)
+            if problem := self.wrong_form(derivative, values, direction):
+                return problem
+            claimed = _unfolded(derivative, values[self.e][0], direction) if isinstance(self.e, Expr) else mod.flat(derivative)
+        return "" if (_contract(claimed, mod.flat(direction)) if self.along is None else claimed) == expected else "they differ"
+
+    def tangents(self, point: Point, values: Values) -> list[int]:
+        """The change of the expression along the direction, entry by entry."""
+        point.evaluate(self.order, values)
+        if isinstance(self.e, IndexForm):
+            return changes(self.e, values, point.sizes)
+        value, tangent = values[self.e]
+        return mod.flat(tangent) if tangent else [0] * len(mod.flat(value))
+
+    def wrong_form(self, derivative: Matrix, values: Values, direction: Matrix) -> str:
+        """What is wrong with the shape or the pattern of a claim."""
+        if not isinstance(self.e, Expr) or self.along is not None:
+            return ""
+        scalar = self.e.is_scalar
+        if not _fits(derivative, values[self.e][0], direction):
             return "the derivative has another shape"
         for name, pattern in PATTERNS.items():
-            if self.e.is_scalar and name in self.wrt.properties and pattern(derivative) != derivative:
+            if scalar and name in self.wrt.properties and pattern(derivative) != derivative:
                 return f"the derivative by a variable that is {name} must have the same pattern"
-        expected = mod.flat(tangent) if tangent else [0] * len(mod.flat(value))
-        return "" if _contract(derivative, direction) == expected else "they differ"
+        return ""
 
     def unequal(self, difference: str) -> Verdict:
         """Numbers that may be sizes that were replaced decide nothing."""
@@ -130,11 +162,11 @@ class _Claim:
 
     @cached_property
     def order(self) -> list[Expr]:
-        return postorder(self.e)
+        return postorder(*parts(self.e))
 
     @cached_property
     def order_of_derivative(self) -> list[Expr]:
-        return postorder(self.derivative)
+        return postorder(*parts(self.derivative))
 
     @cached_property
     def nodes(self) -> list[Expr]:
@@ -143,7 +175,8 @@ class _Claim:
     @cached_property
     def atoms(self) -> list[Atom]:
         """The atoms of the sizes, in the order in which they are met."""
-        return list(dict.fromkeys(a for node in self.nodes for size in node.shape_ for a in resolve(size)))
+        sizes = [*(size for node in self.nodes for size in node.shape_), *((node.atom,) for node in self.nodes if node.head == "size")]
+        return list(dict.fromkeys(a for size in sizes for a in resolve(size)))
 
     @cached_property
     def replaced(self) -> dict[int, int]:
@@ -177,15 +210,84 @@ def _brief(node: Expr) -> str:
     return str(node) if node.count < BRIEF else f"a part of the form {node.head}(…)"
 
 
-def _contract(derivative: Matrix, direction: Matrix) -> list[int]:
+def parts(root: Root) -> tuple[Expr, ...]:
+    """The expressions that a root is made of."""
+    return (root,) if isinstance(root, Expr) else root.factors
+
+
+def _contract(claimed: list[int], direction: list[int]) -> list[int]:
     """The derivative applied to the direction: the entries of both, row by row, are the entries of a Jacobian and of a vector."""
-    entries, change = mod.flat(derivative), mod.flat(direction)
-    width = len(change)
-    return [sum(map(mul, entries[i : i + width], change)) % P for i in range(0, len(entries), width)]
+    width = len(direction)
+    return [sum(map(mul, claimed[i : i + width], direction)) % P for i in range(0, len(claimed), width)]
+
+
+def _unfolded(derivative: Matrix, value: Matrix, direction: Matrix) -> list[int]:
+    """The entries in the order of the axes; a Kronecker form, whose rows are (column, row) of the value, is put in order."""
+    (a, b), (i, j) = ((len(m), len(m[0])) for m in (value, direction))
+    if not _is_kronecker(derivative, value, direction):
+        return mod.flat(derivative)
+    return [derivative[q * a + p][s * i + r] for p in range(a) for q in range(b) for r in range(i) for s in range(j)]
+
+
+def _is_kronecker(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:
+    """Whether a derivative has a row for each entry of the value and a column for each entry of the direction."""
+    large = all(len(mod.flat(m)) > 1 for m in (value, direction))
+    return large and (len(derivative), len(derivative[0])) == (len(mod.flat(value)), len(mod.flat(direction)))
+
+
+# ---- index forms ------------------------------------------------------------------------------------------------------------
+
+
+def entries(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[int]:
+    """All entries of an index form, row by row."""
+    return _total([[mod.flat(values[f.expr][0]) for f in t.factors] for t in form.bag.terms], form.bag.terms, form, sizes)
+
+
+def changes(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[int]:
+    """The tangents of all entries: the product rule over the factors of each term."""
+    terms, tables = [], []
+    for t in form.bag.terms:
+        flat = [mod.flat(values[f.expr][0]) for f in t.factors]
+        for k, f in enumerate(t.factors):
+            if (tangent := values[f.expr][1]) is not None:
+                terms.append(t)
+                tables.append([*flat[:k], mod.flat(tangent), *flat[k + 1 :]])
+    return _total(tables, terms, form, sizes)
+
+
+def _total(tables: list[list[list[int]]], terms: Iterable[Term], form: IndexForm, sizes: Mapping[Atom, int]) -> list[int]:
+    """The sum of products of tables, each indexed by the labels of its factor."""
+    lengths = [sizes[i.size] for i in form.bag.out]
+    out = [0] * prod(lengths)
+    for t, flat in zip(terms, tables, strict=True):
+        labels = list(dict.fromkeys((*form.bag.out, *(i for f in t.factors for i in f.labels))))
+        dims = {i: sizes[i.size] for i in labels}
+        if prod(dims.values()) > LARGEST:
+            raise Undecided("an index form is too large to check")
+        coefficient = mod.residue(t.coefficient)
+        axes = [[labels.index(i) for i in f.labels] for f in t.factors]
+        steps = [[(k, dims[labels[k]]) for k in axis] for axis in axes]
+        for at in product(*(range(dims[i]) for i in labels)):
+            entry = coefficient
+            for table, step in zip(flat, steps, strict=True):
+                entry = entry * table[_place(at, step)] % P
+            place = _place(at, list(enumerate(lengths)))
+            out[place] = (out[place] + entry) % P
+    return out
+
+
+def _place(at: tuple[int, ...], steps: Iterable[tuple[int, int]]) -> int:
+    """The place in a table, row by row, of the entry with the given indices."""
+    place = 0
+    for k, length in steps:
+        place = place * length + at[k]
+    return place
 
 
 def _fits(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:
     """Whether a derivative has the axes of the expression, then those of the variable; a row may stand as a column."""
+    if _is_kronecker(derivative, value, direction):
+        return True
     shape = (len(derivative), len(derivative[0]))
     arrays = [a for a in (value, direction) if len(a) * len(a[0]) > 1]
     if len(arrays) == 2:

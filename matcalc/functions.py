@@ -93,7 +93,7 @@ ROWS: tuple[Row, ...] = (
     _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", complex_safe=None, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))"),
     _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), complex_safe="{x}/(1 + np.exp(-{x}))", exact="x.*exp(x)./(1+exp(x))"),
     _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", complex_safe="{x}*np.tanh(np.log(1 + np.exp({x})))", exact="x.*tanh(log(1+exp(x)))"),
-    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="(abs(x+1)-abs(x-1))/2"),
+    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(x-1)-step(-1-x)"),
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant"),

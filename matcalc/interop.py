@@ -209,10 +209,6 @@ def _maximum(*args: Expr) -> Expr:
     return reduce(lambda a, b: ex.add(a, ex.call("relu", ex.add(b, ex.neg(a)))), others, first)
 
 
-def _minimum(*args: Expr) -> Expr:
-    return ex.neg(_maximum(*map(ex.neg, args)))
-
-
 def _logarithm(x: Expr) -> Expr:
     """The logarithm; that of the absolute value of a determinant has a name."""
     if x.head == "abs" and x.args[0].head == "det":
@@ -258,7 +254,7 @@ _MATRIX: dict[str, Read] = {
     "DiagonalMatrix": lambda _, node, args: ex.call("diag", ex.call("diagonal", *args)),
 }  # fmt: skip
 _ENTRYWISE: dict[str, Callable[..., Expr]] = {
-    "Add": ex.add, "Mul": ex.times, "Pow": ex.pow_, "Max": _maximum, "Min": _minimum, "log": _logarithm,
+    "Add": ex.add, "Mul": ex.times, "Pow": ex.pow_, "Max": _maximum, "Min": lambda *args: ex.neg(_maximum(*map(ex.neg, args))), "log": _logarithm,
 }  # fmt: skip
 _FUNCTIONS = {
     "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)", "re": "x",
@@ -315,9 +311,8 @@ class _Writer:
 
     def spread(self, x: Any, shape: Shape, wanted: Shape) -> Any:
         """A scalar, or a row, repeated to fill a shape."""
-        if shape == wanted:
-            return x
-        return self.product(self.ones(*wanted), x) if shape == SCALAR else self.product(self.ones(wanted[0], UNIT), x)
+        ones = self.ones(wanted[0], wanted[1] if shape == SCALAR else UNIT)
+        return x if shape == wanted else self.product(ones, x)
 
     def ones(self, rows: Size, columns: Size) -> Any:
         return _sympy().OneMatrix(*self.dimensions((rows, columns)))
@@ -332,19 +327,13 @@ class _Writer:
         array = arrays[0] if len(arrays) == 1 else _sympy().HadamardProduct(*arrays)
         return self.product(*scalars, array) if scalars else array
 
-    def power(self, e: Expr, args: list[Any]) -> Any:
-        return (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args)
-
-    def matmul(self, e: Expr, args: list[Any]) -> Any:
-        return self.closed(args) if e.is_scalar else self.product(*args)
-
     def closed(self, factors: Sequence[Any]) -> Any:
         """A product of 1×1 as a scalar."""
         return _sympy().Trace(self.product(*factors))
 
     def total(self, e: Expr, args: list[Any]) -> Any:
         rows, columns = e.args[0].shape_
-        return self.closed([self.ones(UNIT, rows)] * bool(rows) + args + [self.ones(columns, UNIT)] * bool(columns))
+        return self.closed((self.ones(UNIT, rows), *args, self.ones(columns, UNIT)))
 
     def norm(self, e: Expr, args: list[Any]) -> Any:
         return _sympy().Abs(args[0]) if e.args[0].is_scalar else _sympy().sqrt(self.closed((_sympy().Transpose(args[0]), args[0])))
@@ -407,7 +396,8 @@ _WRITERS: dict[str, Write] = {
     "size": lambda writer, e, _: writer.dimension((e.data,)),
     "ones": lambda writer, e, _: writer.ones(*e.shape_), "zeros": lambda writer, e, _: _sympy().ZeroMatrix(*writer.dimensions(e.shape_)),
     "eye": lambda writer, e, _: _sympy().Identity(writer.dimension(e.shape_[0])),
-    "add": _Writer.sum, "times": _Writer.times, "pow": _Writer.power, "matmul": _Writer.matmul,
+    "add": _Writer.sum, "times": _Writer.times, "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
+    "matmul": lambda writer, e, args: writer.closed(args) if e.is_scalar else writer.product(*args),
     "T": lambda _, e, args: _sympy().Transpose(*args), "tr": lambda _, e, args: _sympy().Trace(*args),
     "sum": _Writer.total, "norm2": _Writer.norm, "logdet": _Writer.logdet,
     "inv": lambda _, e, args: _sympy().Inverse(*args), "det": lambda _, e, args: _sympy().Determinant(*args),

@@ -69,6 +69,11 @@ def _grid(names: int) -> Any:
 
 def _cuts(items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]) -> dict[tuple[int, int], Any]:
     """Where to cut each stretch of factors, at each of the sampled sizes."""
+    return _table(items, at, shared)[1]
+
+
+def _table(items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]) -> tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]]:
+    """The least cost of each stretch, and where it is cut."""
     n = len(items)
     best: dict[tuple[int, int], Any] = {(i, i + 1): np.zeros(at.samples) for i in range(n)}
     cuts: dict[tuple[int, int], Any] = {}
@@ -78,7 +83,18 @@ def _cuts(items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int])
             costs = np.array([best[i, k] + best[k, j] + _value(join(items, i, k, j), at) for k in range(i + 1, j)])
             cuts[i, j] = costs.argmin(0) + i + 1
             best[i, j] = costs.min(0) / shared(i, j)
-    return cuts
+    return best, cuts
+
+
+def typical_cost(parts: Sequence[tuple[Sequence[Item], int]]) -> float:
+    """The logarithm of the cost of several products, each shared by some number of users, averaged over many sizes."""
+    at = Sampled([item for items, _ in parts for item in items])
+    total = np.ones(at.samples)
+    for items, users in parts:
+        alone = len(items) == 1 and items[0].kind == "inv"
+        cost = 2 * at(items[0].rows) ** 3 if alone else _table(items, at, lambda i, j: 1)[0][0, len(items)]
+        total = total + cost / max(users, 1)
+    return float(np.log(total).mean())
 
 
 def join(items: Sequence[Item], i: int, k: int, j: int) -> Cost:

@@ -15,7 +15,7 @@ The operations, with their data:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -81,9 +81,7 @@ class Steps:
             flipped = (self.transpose(b), self.transpose(a))
             if ("dot", flipped, None, axes[::-1]) in self.known and flipped != (a, b):
                 return self.make("T", self.make("dot", *flipped, axes=axes[::-1]), axes=axes)
-        if len(a.axes) == 2 and len(b.axes) == 1 and a.op == "T" and ("dot", (b, a.args[0]), None, axes) in self.known:
-            return self.make("dot", b, a.args[0], axes=axes)
-        if len(a.axes) == 1 and len(b.axes) == 2 and not b.op == "T":
+        if len(a.axes) == 1 and len(b.axes) == 2:
             return self.make("dot", self.transpose(b), a, axes=axes)
         return self.make("dot", a, b, axes=axes)
 
@@ -105,6 +103,10 @@ class Steps:
         if len(a.axes) == 1:
             return self.mul(1, (a, b))
         return self.make("rowdot", a, b, axes=a.axes[:1])
+
+    def row_sums(self, a: Step) -> Step:
+        """The sum of each row of a matrix."""
+        return self.make("sum", self.transpose(a), data=0, axes=a.axes[:1]) if a.op == "T" else self.make("sum", a, data=1, axes=a.axes[:1])
 
     def col(self, v: Step) -> Step:
         """A vector along the rows, for broadcasting."""
@@ -151,9 +153,10 @@ def _gathered(coefficient: Fraction, above: Iterable[Step], below: Iterable[Step
 
 def is_symmetric(a: Step) -> bool:
     """Whether a step is a product of the form Y'*Y."""
-    return a.op == "dot" and len(a.axes) == 2 and a.args[0].op == "T" and a.args[0].args[0] is a.args[1] or (
-        a.op == "dot" and len(a.axes) == 2 and a.args[1].op == "T" and a.args[1].args[0] is a.args[0]
-    )
+    if a.op != "dot" or len(a.axes) < 2:
+        return False
+    left, right = a.args
+    return (left.op == "T" and left.args[0] is right) or (right.op == "T" and right.args[0] is left)
 
 
 def broadcast_axes(args: Iterable[Step]) -> Axes:
@@ -189,7 +192,3 @@ def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
     for a in (*roots, *(a for step in order for a in step.args)):
         uses[a] = uses.get(a, 0) + 1
     return uses
-
-
-def children(step: Step) -> Iterator[Step]:
-    yield from step.args

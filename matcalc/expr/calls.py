@@ -9,7 +9,7 @@ from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, resolve, show_shape, unify
 from .algebra import add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
 from .hints import brief
-from .nodes import MINUS_ONE, Expr, eye, node, ones, postorder, zeros
+from .nodes import MINUS_ONE, Expr, eye, node, num, ones, postorder, zeros
 
 MAX_EXPONENT = 64
 MAX_FACTORS = 2000
@@ -138,6 +138,7 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "sum": total,
     "det": lambda x: x if x.is_scalar else None,
     "inv": lambda x: pow_(x, MINUS_ONE) if x.is_scalar else None,
+    "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT != x.shape_[0] else None,
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
     "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
 }

@@ -1,0 +1,21 @@
+"""Networks by the principle: forward expressions are typed, every backward pass is derived.
+
+>>> from matcalc.network import Recursion
+>>> print(Recursion([3, 4, 2]).lines[3])
+δ(2) = (W(2)'*δ(3)).*step(z(2))
+"""
+
+from __future__ import annotations
+
+from .layer import Layer, Sequential
+from .layers import (
+    L2, MSE, Activation, AffineTransform, Attention, AveragePool, Conv2d, CrossEntropy, Dropout, Flatten, FullyConnected,
+    GraphConvolution, Hinge, LayerNorm, Loss, MaxPool, ReLU, Residual, Sigmoid, Softmax, Softplus, Tanh,
+)  # fmt: skip
+from .recursion import Recursion
+
+__all__ = [
+    "L2", "MSE", "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected",
+    "GraphConvolution", "Hinge", "Layer", "LayerNorm", "Loss", "MaxPool", "ReLU", "Recursion", "Residual", "Sequential", "Sigmoid",
+    "Softmax", "Softplus", "Tanh",
+]  # fmt: skip

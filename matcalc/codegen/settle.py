@@ -1,0 +1,53 @@
+"""The last look at a plan as a whole: what only the set of all steps can decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .steps import Step, Steps, reachable
+
+PAIRS = {"softmax": "logsumexp", "softmax_rows": "logsumexp_rows"}
+
+
+def settled(steps: Steps, roots: Sequence[Step]) -> tuple[Step, ...]:
+    """The same results by fewer steps: an inverse that is there anyway multiplies; softmax and logsumexp share their exponentials."""
+    order = reachable(roots)
+    inverted = {s.args[0] for s in order if s.op == "inverse"}
+    calls = {(s.data, s.args) for s in order if s.op == "fn"}
+    both = {args for name, args in calls for other in [PAIRS.get(name)] if (other, args) in calls}
+    new: dict[Step, Step] = {}
+    for s in order:
+        args = tuple(new[a] for a in s.args)
+        if s.op == "solve" and s.args[0] in inverted:
+            new[s] = _multiplied(steps, s, args)
+        elif s.op == "fn" and s.args in both and s.data in (*PAIRS, *PAIRS.values()):
+            new[s] = _half_of_pair(steps, s, args)
+        else:
+            new[s] = rebuilt(steps, s, args)
+    return tuple(new[r] for r in roots)
+
+
+def rebuilt(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
+    """The same operation on other arguments."""
+    if args == s.args:
+        return s
+    again = _AGAIN.get(s.op)
+    return again(steps, args) if again is not None else steps.make(s.op, *args, data=s.data, axes=s.axes)
+
+
+_AGAIN: dict[str, Callable[[Steps, tuple[Step, ...]], Step]] = {
+    "T": lambda steps, args: steps.transpose(args[0]),
+    "dot": lambda steps, args: steps.dot(*args),
+}
+
+
+def _multiplied(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
+    factor, b = args
+    inverse = steps.make("inverse", factor, axes=factor.axes)
+    return steps.dot(steps.transpose(inverse) if s.data else inverse, b)
+
+
+def _half_of_pair(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
+    rows = s.data.endswith("_rows")
+    pair = steps.make("fn", *args, data="softmax_logsumexp_rows" if rows else "softmax_logsumexp", axes=args[0].axes)
+    return steps.make("item", pair, data=int(s.data in PAIRS.values()), axes=s.axes)

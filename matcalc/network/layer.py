@@ -1,0 +1,271 @@
+"""A layer is an expression: what is typed is the forward pass, the backward pass is derived from it.
+
+Rows are samples (or pixels, or positions): an array of more than two axes is evaluated as the matrix of its last axis, and
+gets its leading axes back. A name of the expression may stand for a *map* of the input, which is a linear map with its
+adjoint or another layer; the chain rule through it is its own ``backpropagate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import NameProblem, ShapeProblem
+from ..shapes import typed
+from ..sizes import show_shape
+from .derived import COTANGENT, Derived, derived
+from .maps import Array, Map
+
+Constant = Array | Callable[[Mapping[str, Array], "Layer"], Array]
+
+
+class Step(Protocol):
+    """Anything that changes arrays in place by their gradients."""
+
+    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None: ...
+
+
+class Part:
+    """What layers and compositions of layers have in common: the classic interface."""
+
+    input: Array = None
+    output: Array = None
+    input_diff: Array = None
+    output_diff: Array = None
+
+    def propagate(self, x: Array = None) -> Array:
+        """The output for an input (by default ``self.input``); kept for the backward pass."""
+        raise NotImplementedError
+
+    def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
+        """∂J/∂input from ∂J/∂output (by default ``self.output_diff``), and the gradients by the parameters.
+
+        With ``wanted=False`` the gradient by the input is left out: the first layer of a network needs none.
+        """
+        raise NotImplementedError
+
+    def layers(self) -> Iterator[Layer]:
+        """The layers that are made of an expression, in the order of the forward pass."""
+        raise NotImplementedError
+
+    def update(self, step: float | Step = 0.01) -> None:
+        """Move the parameters against their gradients: by a rate, or by an optimizer."""
+        if isinstance(step, (int, float)):
+            for layer in self.layers():
+                for name, gradient in layer.gradients.items():
+                    layer.parameters[name] -= step * gradient
+        else:
+            step.update(self.parameters_by_name(), self.gradients_by_name())
+
+    def parameters_by_name(self) -> dict[str, Array]:
+        """All parameters as ``1.W``: the number of the layer and the name in its expression; arrays, not copies."""
+        return {f"{i}.{n}": a for i, layer in enumerate(self.layers(), 1) for n, a in layer.parameters.items()}
+
+    def gradients_by_name(self) -> dict[str, Array]:
+        """The gradients of the last backward pass, named as the parameters."""
+        return {f"{i}.{n}": a for i, layer in enumerate(self.layers(), 1) for n, a in layer.gradients.items()}
+
+
+class Layer(Part):
+    """A layer given by its forward expression.
+
+    ``input`` names the variable that is the input; ``maps`` gives names to maps of the input, ``constants`` to arrays that
+    are not trained (or to functions of the values known so far, such as a mask). Every other variable is a parameter:
+    its shape is declared or inferred, ``sizes`` says how long the named axes are, and ``start`` may give first values.
+
+    >>> layer = Layer("relu(S*X*W)", shapes="S: m×m; W: n×k", constants={"S": np.eye(3)}, sizes={"k": 2})
+    >>> layer.propagate(np.ones((3, 4))).shape
+    (3, 2)
+    >>> print(layer.derivations["W"])
+    X'*S'*(G.*step(S*X*W))
+    """
+
+    def __init__(
+        self, expression: str, *, input: str = "X", shapes: str | Mapping[str, str] | None = None, maps: Mapping[str, Map] | None = None,
+        constants: Mapping[str, Constant] | None = None, sizes: Mapping[str, int] | None = None, start: Mapping[str, Any] | None = None, seed: int = 0,
+    ) -> None:  # fmt: skip
+        self.maps, self.constants = dict(maps or {}), dict(constants or {})
+        self._input, self._start, self.seed, self.training = input, dict(start or {}), seed, True
+        program = typed(expression, shapes)
+        if COTANGENT in program.variables:
+            raise NameProblem(f"{COTANGENT} is the gradient by the output", "choose another name")
+        names = set(program.variables)
+        self._uses_input = input in names
+        if not (self._uses_input or names & set(self.maps)):
+            raise NameProblem(f"the input '{input}' is not in the expression", f"its variables are {', '.join(program.variables)}")
+        self._trained = tuple(n for n in program.variables if n != input and n not in self.maps and n not in self.constants)
+        flowing = (*self._trained, *(n for n in self.maps if n in names), *([input] if self._uses_input else []))
+        self.rule: Derived = derived(expression, _declarations(program.variables), flowing)
+        self.sizes: dict[str, int] = dict(sizes or {})
+        self.parameters: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+        self._values: dict[str, Any] = {}
+        if all(self._known(n) for n in self._trained):
+            self._initialise()
+
+    @property
+    def expression(self) -> str:
+        return self.rule.text
+
+    @property
+    def derivations(self) -> Mapping[str, Any]:
+        """The derivation of the backward pass by each name; G stands for ∂J/∂output."""
+        return self.rule.derivations
+
+    def layers(self) -> Iterator[Layer]:
+        for part in self.maps.values():
+            if isinstance(part, Part):
+                yield from part.layers()
+        yield self
+
+    # ---- parameters -------------------------------------------------------------------------------------------------------
+
+    def _shape(self, name: str) -> tuple[str | int, ...]:
+        return next(v.shape for v in self._variables() if v.name == name)
+
+    def _variables(self) -> list[Any]:
+        return list(next(iter(self.rule.derivations.values())).program.variables.values())
+
+    def _known(self, name: str) -> bool:
+        return name in self._start or all(isinstance(a, int) or a in self.sizes for a in self._shape(name))
+
+    def _initialise(self) -> None:
+        """First values: given, or zeros for vectors and uniform within sqrt(6/(rows + columns)) for matrices (Glorot & Bengio 2010)."""
+        rng = np.random.default_rng(self.seed)
+        for name in self._trained:
+            if name in self._start:
+                self.parameters[name] = np.array(self._start[name], dtype=float)
+                continue
+            lengths = tuple(a if isinstance(a, int) else self.sizes[a] for a in self._shape(name))
+            bound = np.sqrt(6 / sum(lengths)) if len(lengths) == 2 else 0.0
+            self.parameters[name] = rng.uniform(-bound, bound, lengths)
+
+    def _learn_sizes(self, values: Mapping[str, Array]) -> None:
+        """The lengths of the named axes, from the arrays that are there."""
+        for v in self._variables():
+            if v.name in values:
+                for atom, length in zip(v.shape, values[v.name].shape, strict=False):
+                    if isinstance(atom, str):
+                        self.sizes[atom] = length
+
+    def _checked(self, values: Mapping[str, Array]) -> None:
+        """Raise ShapeProblem where an array has another length than the layer was made for."""
+        lengths: dict[str, int] = {}
+        for v in self._variables():
+            for atom, length in zip(v.shape, np.shape(values.get(v.name, ())), strict=False):
+                known = atom if isinstance(atom, int) else lengths.setdefault(atom, length)
+                if known != length:
+                    raise ShapeProblem(f"{v.name} has shape {np.shape(values[v.name])} in {self.expression}", f"{v.name} is {show_shape(v.shape_)} with {atom} = {known}")
+
+    # ---- the two passes ---------------------------------------------------------------------------------------------------
+
+    def propagate(self, x: Array = None) -> Array:
+        self.input = x = self.input if x is None else np.asarray(x)
+        values = self._values = {}
+        if self._uses_input:
+            values[self._input] = _rows(x)
+        mapped = {n: part.propagate(x) for n, part in self.maps.items()}
+        values |= {n: _rows(a) for n, a in mapped.items()}
+        self._lead = (x if self._uses_input else next(iter(mapped.values()))).shape[:-1]
+        self._mapped_shapes = {n: a.shape for n, a in mapped.items()}
+        for name, constant in self.constants.items():
+            values[name] = constant(values, self) if callable(constant) else constant
+        if len(self.parameters) < len(self._trained):
+            self._learn_sizes(values)
+            self._initialise()
+        values |= self.parameters
+        return self._evaluated(values)
+
+    def _evaluated(self, values: dict[str, Any]) -> Array:
+        forward = self.rule.forward
+        try:
+            results = forward.raw(*[values[n] if n in values else self._size(n) for n in forward.parameters])
+        except ValueError:
+            self._checked(values)
+            raise
+        values |= {v.name: r for v, r in zip(self.rule.saved.values(), results[1:], strict=True)}
+        self.output = self._shaped(results[0])
+        return self.output
+
+    def _shaped(self, value: Array) -> Array:
+        """A value of the expression with the leading axes of the input."""
+        if len(self._lead) == 1 or np.ndim(value) == 0:
+            return value
+        return value.reshape(self._lead + value.shape[1:])
+
+    def _size(self, name: str) -> int:
+        self._learn_sizes(self._values)
+        return self.sizes[name]
+
+    def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
+        self.output_diff = g = self.output_diff if output_diff is None else output_diff
+        values = self._values
+        if self.rule.cotangent is not None:
+            values[COTANGENT] = g.reshape(-1) if self.rule.cotangent.shape_[1] == () else _rows(g)
+        names = self._backward_names(wanted)
+        found = dict(zip(names, self._pulled_back(names), strict=True))
+        self.gradients = {n: found[n] for n in self._trained}
+        flows = [self.maps[n].backpropagate(found[n].reshape(self._mapped_shapes[n])) for n in self.maps if n in found]
+        if self._input in found:
+            flows.append(found[self._input].reshape(self.input.shape))
+        self.input_diff = sum(flows[1:], start=flows[0]) if flows else None
+        return self.input_diff
+
+    def _backward_names(self, wanted: bool) -> tuple[str, ...]:
+        """What the backward pass is asked for; a map with parameters needs its gradient in any case."""
+        return tuple(n for n in self.rule.gradients if wanted or n in self._trained or isinstance(self.maps.get(n), Part))
+
+    def _pulled_back(self, names: tuple[str, ...]) -> tuple[Array, ...]:
+        if not names:
+            return ()
+        values, backward = self._values, self.rule.backward(names)
+        found: tuple[Array, ...] = backward.raw(*[values[n] if n in values else self._size(n) for n in backward.parameters])
+        return found
+
+
+def _declarations(variables: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What is known of each name, as text: the key under which equal layers are derived once."""
+    return tuple((n, " ".join([show_shape(v.shape_), *v.properties])) for n, v in variables.items())
+
+
+def _rows(x: Array) -> Array:
+    """An array as the matrix of its last axis."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+class Sequential(Part):
+    """Layers one after another.
+
+    >>> from matcalc.network import FullyConnected, Sequential, Tanh
+    >>> net = Sequential([FullyConnected(3, 4), Tanh(), FullyConnected(4, 2)])
+    >>> net.propagate(np.zeros((5, 3))).shape
+    (5, 2)
+    >>> net.backpropagate(np.ones((5, 2))).shape
+    (5, 3)
+    """
+
+    def __init__(self, parts: list[Any]) -> None:
+        self.parts = list(parts)
+
+    def layers(self) -> Iterator[Layer]:
+        for part in self.parts:
+            if isinstance(part, Part):
+                yield from part.layers()
+
+    def propagate(self, x: Array = None) -> Array:
+        self.input = x = self.input if x is None else np.asarray(x)
+        for part in self.parts:
+            x = part.propagate(x)
+        self.output = x
+        return x
+
+    def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
+        self.output_diff = g = self.output_diff if output_diff is None else output_diff
+        lowest = 0 if wanted else next((i for i, part in enumerate(self.parts) if isinstance(part, Part) and any(x.parameters for x in part.layers())), 0)
+        for i in range(len(self.parts) - 1, lowest, -1):
+            g = self.parts[i].backpropagate(g)
+        bottom = self.parts[lowest]
+        self.input_diff = bottom.backpropagate(g, wanted) if isinstance(bottom, Part) else bottom.backpropagate(g)
+        return self.input_diff

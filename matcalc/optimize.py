@@ -1,0 +1,450 @@
+"""Minimization of any typed objective: the gradient and the Hessian-vector product are derived, SciPy or a loop here steps.
+
+The first-order optimizers (gradient descent, SGD with momentum, Adam) change arrays in place and train networks as well.
+A checkpoint is written to a new file that then takes the old one's name: a killed process leaves the last complete one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import expr as ex
+from .derivation import Derivations, derive
+from .errors import MatcalcError, NameProblem, ShapeProblem
+from .shapes import Program, typed
+from .sizes import show_shape
+from .syntax import nearest
+
+if TYPE_CHECKING:
+    from .codegen import Compiled
+
+Array = Any
+Arrays = dict[str, Array]
+Bounds = Mapping[str, tuple[Any, Any]]
+
+
+# ---- first order ----------------------------------------------------------------------------------------------------------
+
+
+class Optimizer:
+    """Changes parameters in place by their gradients; ``state`` is all that it remembers, for a checkpoint."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.state: Arrays = {}
+
+    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
+        for name, gradient in gradients.items():
+            self._move(name, parameters[name], gradient)
+
+    def _move(self, name: str, p: Array, g: Array) -> None:
+        raise NotImplementedError
+
+    def _memory(self, name: str, like: Array) -> Array:
+        if name not in self.state:
+            self.state[name] = np.zeros_like(like)
+        return self.state[name]
+
+
+class GradientDescent(Optimizer):
+    """p ← p − rate·g.
+
+    >>> p = np.array([1.0, 2.0])
+    >>> GradientDescent(0.5).update({"p": p}, {"p": p.copy()})
+    >>> p
+    array([0.5, 1. ])
+    """
+
+    def __init__(self, rate: float = 0.1) -> None:
+        super().__init__(rate)
+
+    def _move(self, name: str, p: Array, g: Array) -> None:
+        p -= self.rate * g
+
+
+class SGD(Optimizer):
+    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964)."""
+
+    def __init__(self, rate: float = 0.05, momentum: float = 0.9) -> None:
+        super().__init__(rate)
+        self.momentum = momentum
+
+    def _move(self, name: str, p: Array, g: Array) -> None:
+        v = self._memory(name, p)
+        v *= self.momentum
+        v += g
+        p -= self.rate * v
+
+
+class Adam(Optimizer):
+    """Adam with corrected moments (Kingma & Ba 2015, algorithm 1)."""
+
+    def __init__(self, rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
+        super().__init__(rate)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+
+    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
+        self.state["steps"] = self.state.get("steps", np.zeros((), int)) + 1
+        super().update(parameters, gradients)
+
+    def _move(self, name: str, p: Array, g: Array) -> None:
+        k = int(self.state["steps"])
+        first, second = self._memory(f"{name}.first", p), self._memory(f"{name}.second", p)
+        first += (1 - self.beta1) * (g - first)
+        second += (1 - self.beta2) * (g * g - second)
+        root = np.sqrt(second / (1 - self.beta2**k)) + self.epsilon
+        p -= self.rate / (1 - self.beta1**k) * first / root
+
+
+FIRST_ORDER: Mapping[str, Callable[..., Optimizer]] = {"gradient-descent": GradientDescent, "sgd": SGD, "momentum": SGD, "adam": Adam}
+SCIPY = {"l-bfgs": "L-BFGS-B", "cg": "CG", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg", "trust-krylov": "trust-krylov", "trust-constr": "trust-constr"}
+CURVED = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}  # these use the Hessian-vector product
+BOUNDED = {"l-bfgs", "trust-constr", *FIRST_ORDER}
+
+
+def optimizer(name: str | Optimizer, rate: float | None = None) -> Optimizer:
+    """A first-order optimizer by its name; raises NameProblem.
+
+    >>> optimizer("adam", 0.01).rate
+    0.01
+    """
+    if isinstance(name, Optimizer):
+        return name
+    if name.lower() not in FIRST_ORDER:
+        raise NameProblem(f"unknown optimizer '{name[:40]}'", nearest(name.lower(), FIRST_ORDER) or f"there are {', '.join(FIRST_ORDER)}")
+    make = FIRST_ORDER[name.lower()]
+    return make() if rate is None else make(rate)
+
+
+# ---- checkpoints ------------------------------------------------------------------------------------------------------------
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
+    """Write arrays so that the file is complete or untouched, whatever happens meanwhile."""
+    final = Path(path)
+    partial = final.with_name(f".{final.name}.{os.getpid()}")
+    with open(partial, "wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, final)
+
+
+def load_arrays(path: str | os.PathLike[str]) -> Arrays:
+    """The arrays of a checkpoint; nothing in the file is executed."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+# ---- progress ---------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def progress_bar(title: str, total: int, wanted: bool | None = None) -> Iterator[Callable[[int, str], None]]:
+    """A function that moves a bar on a terminal; it does nothing in a pipe or without rich."""
+    import sys
+
+    bar = _rich_bar() if (sys.stderr.isatty() if wanted is None else wanted) else None
+    if bar is None:
+        yield lambda done, note: None
+        return
+    with bar:
+        task = bar.add_task(title, total=total, note="")
+        yield lambda done, note: bar.update(task, completed=done, note=note)
+
+
+def _rich_bar() -> Any:
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    except ImportError:
+        return None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+# ---- the objective ----------------------------------------------------------------------------------------------------------
+
+
+class Objective:
+    """A typed scalar with its derived gradient and Hessian-vector product, as functions of one flat vector.
+
+    Raises NameProblem for data that is missing and ShapeProblem for an expression that is no scalar.
+
+    >>> f = Objective("norm2(X*w - y)^2", ["w"], {"X": np.eye(2), "y": np.ones(2)})
+    >>> f.value_and_gradient(np.zeros(2))
+    (2.0, array([-2., -2.]))
+    >>> f.hessian_product(np.zeros(2), np.array([1.0, 0.0]))
+    array([2., 0.])
+    """
+
+    def __init__(self, expression: Any, wrt: str | Sequence[str] | None, data: Mapping[str, Any], shapes: Any = None, start: Mapping[str, Any] | None = None) -> None:
+        self.program = typed(expression, shapes) if isinstance(expression, str) else _as_program(expression, shapes)
+        if not self.program.expr.is_scalar:
+            raise ShapeProblem(f"the objective is {show_shape(self.program.expr.shape_)}", "only a scalar can be minimized")
+        names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
+        self.derivations: Derivations = derive(self.program, names)
+        self._function: Compiled = self.derivations.compile("numpy", value=True)
+        self.data = {n: np.asarray(a, dtype=float) for n, a in data.items()}
+        missing = [n for n in self.program.variables if n not in self.data and n not in names]
+        if missing:
+            raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")
+        self.start = {n: self._start(n, (start or {}).get(n)) for n in names}
+        self._curvature: Compiled | None = None
+
+    def _start(self, name: str, given: Any) -> Array:
+        """The given start, or the identity for a spd matrix, ones for a positive variable and zeros for any other."""
+        if given is not None:
+            return np.array(given, dtype=float)
+        v = self.program.variables[name]
+        lengths = [self._length(name, size) for size in v.shape_ if size]
+        if "spd" in v.properties:
+            return np.eye(lengths[0])
+        return np.ones(lengths) if "positive" in v.properties else np.zeros(lengths)
+
+    def _length(self, name: str, size: Sequence[Any]) -> int:
+        known = {a: n for d, array in self.data.items() if d in self.program.variables for a, n in zip(self.program.variables[d].shape, array.shape, strict=False)}
+        lengths = [a if isinstance(a, int) else known.get(a) for a in size]
+        if None in lengths:
+            raise NameProblem(f"the size {'*'.join(map(str, size))} of {name} is in no data", f"give start={{'{name}': …}}")
+        return int(np.prod([n for n in lengths if n is not None]))
+
+    # one flat vector, and back
+
+    def flat(self, arrays: Mapping[str, Array]) -> Array:
+        return np.concatenate([np.ravel(arrays[n]) for n in self.start])
+
+    def arrays(self, x: Array) -> Arrays:
+        cuts = np.cumsum([a.size for a in self.start.values()])[:-1]
+        return {n: part.reshape(a.shape) for (n, a), part in zip(self.start.items(), np.split(x, cuts), strict=True)}
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        value, *gradients = self._function(**self.data, **self.arrays(x))
+        return float(value), np.concatenate([np.ravel(g) for g in gradients])
+
+    def hessian_product(self, x: Array, v: Array) -> Array:
+        """The Hessian times a vector, by a derived expression of the cost of a gradient; no Hessian is formed."""
+        self._curvature = self._curvature or self._derived_curvature()
+        along = {self._along(n): a for n, a in self.arrays(v).items()}
+        found = self._curvature(**self.data, **self.arrays(x), **along)
+        return np.concatenate([np.ravel(a) for a in (found if isinstance(found, tuple) else (found,))])
+
+    def _along(self, name: str) -> str:
+        return next(n for n in (f"{name}_along{'_' * i}" for i in range(9)) if n not in self.program.variables)
+
+    def _derived_curvature(self) -> Compiled:
+        """By one variable: its second derivative along v. By several: the gradients of Σ ⟨∂J/∂x, v_x⟩."""
+        names = list(self.start)
+        if len(names) == 1:
+            return derive(self.program, names[0], order=2, along=self._along(names[0])).compile("numpy")
+        slopes = [_inner(self.derivations[n].gradient, self.program.variables[n], self._along(n)) for n in names]
+        slope = ex.add(*slopes)
+        depends = {v.name for v in ex.variables(slope)}
+        zero = {n: ex.zeros(self.program.variables[n].shape_) for n in names if n not in depends}
+        found = derive(slope, [n for n in names if n in depends])
+        from .codegen import compile_expr
+
+        return compile_expr(tuple(zero[n] if n in zero else found[n].result for n in names), "numpy", "curvature")
+
+
+def _as_program(expression: Any, shapes: Any) -> Program:
+    return typed(str(expression), shapes or {v.name: v.shape for v in ex.variables(ex.as_expr(expression))})
+
+
+def _inner(gradient: Any, variable: ex.Expr, along: str) -> ex.Expr:
+    """⟨gradient, direction⟩ as a scalar expression."""
+    product = ex.times(gradient, ex.var(along, variable.shape_, variable.properties))
+    return product if product.is_scalar else ex.call("sum", product)
+
+
+# ---- minimizing -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class History:
+    """What happened, a row for each step: value, norm of the gradient and seconds since the start."""
+
+    values: list[float] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, value: float, norm: float, seconds: float) -> None:
+        self.values.append(value)
+        self.norms.append(norm)
+        self.seconds.append(seconds)
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draw the values and the norms of the gradient into a picture; needs matplotlib."""
+        from .network.pictures import draw
+
+        draw(path, {"objective": self.values, "norm of the gradient": self.norms}, "step")
+
+
+@dataclass
+class Minimum:
+    """Where a minimization ended: ``arrays`` by name (also ``found["w"]``), the value there, and how it went."""
+
+    arrays: Arrays
+    value: float
+    gradient_norm: float
+    steps: int
+    evaluations: int
+    converged: bool
+    message: str
+    history: History
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+
+def minimize(
+    objective: Any, wrt: str | Sequence[str] | None = None, data: Mapping[str, Any] | None = None, *, method: str = "L-BFGS", shapes: Any = None,
+    start: Mapping[str, Any] | None = None, bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000, rate: float | None = None,
+    patience: int | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool | None = None, callback: Callable[[int, float, Arrays], None] | None = None,
+) -> Minimum:  # fmt: skip
+    """Minimize a typed scalar by some of its variables; ``data`` holds the others.
+
+    Methods: L-BFGS, CG, BFGS, Newton-CG, trust-ncg, trust-krylov, trust-constr (through SciPy, with derived gradients and
+    Hessian-vector products) and gradient-descent, momentum, adam. ``bounds`` are pairs by name, None for no bound.
+    ``tolerance`` is for the largest entry of the gradient. ``patience`` stops after so many steps without progress.
+    A ``checkpoint`` file is written after every step and continued from if it exists; the methods of SciPy begin anew at the
+    saved point. Raises NameProblem and ShapeProblem for what does not fit.
+
+    >>> found = minimize("norm2(X*w - y)^2", "w", {"X": np.array([[1.0, 0.0], [0.0, 2.0]]), "y": np.array([3.0, 4.0])})
+    >>> found["w"].round(6)
+    array([3., 2.])
+    >>> found.converged
+    True
+    """
+    key = method.lower()
+    if key not in SCIPY and key not in FIRST_ORDER:
+        known = [*SCIPY, *FIRST_ORDER]
+        raise NameProblem(f"unknown method '{method[:40]}'", nearest(key, known) or f"there are {', '.join(known)}")
+    if bounds and key not in BOUNDED:
+        raise NameProblem(f"{method} knows no bounds", "use L-BFGS or trust-constr")
+    run = _Run(Objective(objective, wrt, data or {}, shapes, start), checkpoint, patience, callback, max_steps)
+    with progress_bar(f"minimize, {method}", max_steps, progress) as run.show:
+        return run.first_order(optimizer(key, rate), tolerance, bounds) if key in FIRST_ORDER else run.scipy(key, tolerance, bounds)
+
+
+class _Stop(Exception):
+    """No progress for as long as patience lasts."""
+
+
+@dataclass
+class _Run:
+    """One minimization: counts, records, saves and stops."""
+
+    objective: Objective
+    checkpoint: str | os.PathLike[str] | None
+    patience: int | None
+    callback: Callable[[int, float, Arrays], None] | None
+    max_steps: int
+    show: Callable[[int, str], None] = lambda done, note: None
+    history: History = field(default_factory=History)
+    evaluations: int = 0
+    steps: int = 0
+    memory: Arrays = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.x = self.objective.flat(self.objective.start)
+        if self.checkpoint is not None and Path(self.checkpoint).exists():
+            saved = load_arrays(self.checkpoint)
+            if saved["x"].shape != self.x.shape:
+                raise MatcalcError(f"the checkpoint {self.checkpoint} belongs to another problem", "remove it, or name another file")
+            self.x, self.steps = saved.pop("x"), int(saved.pop("steps"))
+            self.history = History(*(saved.pop(n).tolist() for n in ("values", "norms", "seconds")))
+            self.memory = saved
+
+    def evaluate(self, x: Array) -> tuple[float, Array]:
+        self.evaluations += 1
+        self.last = x.copy(), *self.objective.value_and_gradient(x)
+        return self.last[1], self.last[2]
+
+    def at(self, x: Array) -> tuple[float, Array]:
+        """The value and the gradient, which are often known already."""
+        known = getattr(self, "last", None)
+        return (known[1], known[2]) if known is not None and np.array_equal(known[0], x) else self.evaluate(x)
+
+    def record(self, x: Array, memory: Arrays | None = None) -> None:
+        value, gradient = self.at(x)
+        self.x, self.steps = x.copy(), self.steps + 1
+        self.history.add(value, float(np.linalg.norm(gradient)), time.monotonic() - self.started)
+        self.show(self.steps, f"{value:.6g}")
+        if self.callback is not None:
+            self.callback(self.steps, value, self.objective.arrays(self.x))
+        if self.checkpoint is not None:
+            h = self.history
+            save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps), "values": h.values, "norms": h.norms, "seconds": h.seconds} | (memory or {}))
+        if self.patience is not None and len(self.history.values) > self.patience and min(self.history.values[-self.patience :]) >= min(self.history.values[: -self.patience]):
+            raise _Stop
+
+    def first_order(self, step: Optimizer, tolerance: float, bounds: Bounds | None) -> Minimum:
+        step.state = dict(self.memory)
+        x, (low, high) = self.x.copy(), self._limits(bounds)
+        try:
+            while self.steps < self.max_steps:
+                _, gradient = self.at(x)
+                if np.abs(x - np.clip(x - gradient, low, high)).max() <= tolerance:
+                    return self.result(x, True, "the gradient is below the tolerance")
+                step.update({"x": x}, {"x": gradient})
+                np.clip(x, low, high, out=x)
+                self.record(x, step.state)
+        except _Stop:
+            return self.result(self.x, False, f"no progress in {self.patience} steps")
+        return self.result(x, False, "the limit of steps is reached")
+
+    def scipy(self, key: str, tolerance: float, bounds: Bounds | None) -> Minimum:
+        from scipy.optimize import Bounds as Limits
+        from scipy.optimize import minimize as scipy_minimize
+
+        left = self.max_steps - self.steps
+        options = {"maxiter": max(1, left)} | _TOLERANCES[key](tolerance)
+        curved = {"hessp": self.objective.hessian_product} if key in CURVED else {}
+        limits = {"bounds": Limits(*self._limits(bounds))} if bounds else {}
+        try:
+            found = scipy_minimize(self.evaluate, self.x, jac=True, method=SCIPY[key], callback=lambda x, *_: self.record(np.asarray(x)), options=options, **curved, **limits)
+        except _Stop:
+            return self.result(self.x, False, f"no progress in {self.patience} steps")
+        return self.result(found.x, bool(found.success) or self._small(found.x, tolerance, bounds), str(found.message))
+
+    def _small(self, x: Array, tolerance: float, bounds: Bounds | None) -> bool:
+        """Whether the projected gradient is small, whatever the method says of its line search."""
+        _, gradient = self.at(x)
+        return bool(np.abs(x - np.clip(x - gradient, *self._limits(bounds))).max() <= tolerance)
+
+    def _limits(self, bounds: Bounds | None) -> tuple[Array, Array]:
+        def side(i: int, missing: float) -> Array:
+            given = {n: (bounds or {}).get(n, (None, None))[i] for n in self.objective.start}
+            return self.objective.flat({n: np.broadcast_to(missing if given[n] is None else given[n], a.shape) for n, a in self.objective.start.items()})
+
+        return side(0, -np.inf), side(1, np.inf)
+
+    def result(self, x: Array, converged: bool, message: str) -> Minimum:
+        value, gradient = self.at(x)
+        return Minimum(self.objective.arrays(x), value, float(np.linalg.norm(gradient)), self.steps, self.evaluations, converged, message, self.history)
+
+
+def _gtol(tolerance: float) -> dict[str, float]:
+    return {"gtol": tolerance}
+
+
+_TOLERANCES: Mapping[str, Callable[[float], dict[str, float]]] = dict.fromkeys(SCIPY, _gtol) | {
+    "l-bfgs": lambda tolerance: {"gtol": tolerance, "ftol": 1e-16, "maxfun": 10**6},
+    "newton-cg": lambda tolerance: {"xtol": tolerance},
+    "trust-constr": lambda tolerance: {"gtol": tolerance, "xtol": 1e-14},
+}
+
+
+def names(found: Iterable[str]) -> list[str]:
+    """The names, sorted."""
+    return sorted(found)
