@@ -76,8 +76,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--layout", choices=("denominator", "numerator"), default="denominator", help="numerator: the gradient as a row")
     parser.add_argument("--symmetric", choices=("gradient", "elements"), default="gradient", help="elements: S[i,j] and S[j,i] moved together")
     parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
+    parser.add_argument("--functions", action=_Functions, nargs=0, help="list the functions of the language")
     parser.add_argument("--version", action="version", version=_version())
     return parser
+
+
+class _Functions(argparse.Action):
+    """Prints the table of functions and leaves, as --version does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from .functions import described
+
+        rows = list(described())
+        width = max(len(name) for name, _ in rows)
+        print("\n".join(f"{name:{width}}  {doc}" for name, doc in rows))
+        parser.exit()
 
 
 def _checker() -> argparse.ArgumentParser:

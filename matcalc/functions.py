@@ -52,7 +52,7 @@ class Row:
 
     @property
     def elementwise(self) -> bool:
-        return self.signature == "ij->ij" and not (self.rule or self.define or self.adjoint)
+        return bool(self.derivative)
 
     @property
     def arity(self) -> int:
@@ -175,6 +175,15 @@ MACROS: dict[str, Macro] = {
 }
 
 BY_NAME: dict[str, Row] = {name: row for row in ROWS for name in (row.name, *row.aliases)}
+
+
+def described() -> Iterator[tuple[str, str]]:
+    """Every function that a user may call, with its other names, and what it is."""
+    for row in visible():
+        yield ", ".join((row.name, *row.aliases)), row.doc
+    for name, macro in MACROS.items():
+        yield f"{name}({', '.join(macro.parameters)})", macro.doc
+    yield "numel(X)", "number of entries"
 
 
 def visible() -> Iterator[Row]:

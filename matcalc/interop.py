@@ -291,18 +291,13 @@ class _Writer:
     def dimension(self, size: Iterable[object]) -> Any:
         return _sympy().Mul(*(a if isinstance(a, int) else self.symbol(str(a)) for a in size))
 
-    def dimensions(self, shape: Shape) -> tuple[Any, Any]:
-        return self.dimension(shape[0]), self.dimension(shape[1])
-
     def symbol(self, name: str, **assumptions: bool) -> Any:
         return self.symbols.setdefault(name, _sympy().Symbol(name, **assumptions))
 
-    # one method per head that needs more than its arguments
-
     def variable(self, e: Expr, _: list[Any]) -> Any:
         if e.is_scalar:
-            return self.symbol(e.name, **dict.fromkeys(e.properties, True) if "positive" in e.properties else {})
-        return _sympy().MatrixSymbol(e.name, *self.dimensions(e.shape_))
+            return self.symbol(e.name, **{"positive": True} if "positive" in e.properties else {})
+        return _sympy().MatrixSymbol(e.name, *map(self.dimension, e.shape_))
 
     def sum(self, e: Expr, args: list[Any]) -> Any:
         if e.is_scalar:
@@ -315,7 +310,7 @@ class _Writer:
         return x if shape == wanted else self.product(ones, x)
 
     def ones(self, rows: Size, columns: Size) -> Any:
-        return _sympy().OneMatrix(*self.dimensions((rows, columns)))
+        return _sympy().OneMatrix(self.dimension(rows), self.dimension(columns))
 
     def product(self, *factors: Any) -> Any:
         return _plain(_sympy().MatMul(*factors))
@@ -339,8 +334,7 @@ class _Writer:
         return _sympy().Abs(args[0]) if e.args[0].is_scalar else _sympy().sqrt(self.closed((_sympy().Transpose(args[0]), args[0])))
 
     def logdet(self, e: Expr, args: list[Any]) -> Any:
-        determinant = args[0] if e.args[0].is_scalar else _sympy().Determinant(args[0])
-        return _sympy().log(_sympy().Abs(determinant))
+        return _sympy().log(_sympy().Abs(args[0] if e.args[0].is_scalar else _sympy().Determinant(args[0])))
 
 
 @cache
@@ -394,7 +388,7 @@ _SCALAR_FUNCTIONS: dict[str, str | Callable[[Any, Any], Any]] = {
 _WRITERS: dict[str, Write] = {
     "var": _Writer.variable, "num": lambda _, e, args: _sympy().Rational(e.value.numerator, e.value.denominator),
     "size": lambda writer, e, _: writer.dimension((e.data,)),
-    "ones": lambda writer, e, _: writer.ones(*e.shape_), "zeros": lambda writer, e, _: _sympy().ZeroMatrix(*writer.dimensions(e.shape_)),
+    "ones": lambda writer, e, _: writer.ones(*e.shape_), "zeros": lambda writer, e, _: _sympy().ZeroMatrix(*map(writer.dimension, e.shape_)),
     "eye": lambda writer, e, _: _sympy().Identity(writer.dimension(e.shape_[0])),
     "add": _Writer.sum, "times": _Writer.times, "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
     "matmul": lambda writer, e, args: writer.closed(args) if e.is_scalar else writer.product(*args),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -444,7 +444,3 @@ _TOLERANCES: Mapping[str, Callable[[float], dict[str, float]]] = dict.fromkeys(S
     "trust-constr": lambda tolerance: {"gtol": tolerance, "xtol": 1e-14},
 }
 
-
-def names(found: Iterable[str]) -> list[str]:
-    """The names, sorted."""
-    return sorted(found)

@@ -131,11 +131,16 @@ def equal_everywhere(a: Expr, b: Expr, rng: np.random.Generator, points: int = 3
 # ---- derivatives by differences -----------------------------------------------------------------------------------------
 
 
+_KEPT: Mapping[str, Callable[[Array], Array]] = {
+    "symmetric": _mirrored, "spd": _mirrored, "diagonal": lambda a: np.diag(np.diag(a)), "lower": np.tril, "upper": np.triu,
+}  # fmt: skip
+
+
 def direction(v: Expr, x: Array, rng: np.random.Generator) -> Array:
     """A random direction in which a variable may move."""
     d = rng.uniform(-1, 1, np.shape(x))
-    for name, keep in (("symmetric", _mirrored), ("spd", _mirrored), ("diagonal", lambda a: np.diag(np.diag(a))), ("lower", np.tril), ("upper", np.triu)):
-        d = keep(d) if name in v.properties else d
+    for name in v.properties:
+        d = _KEPT.get(name, np.asarray)(d)
     return d
 
 
@@ -190,7 +195,8 @@ def _term_value(t: Term, bag: Bag, at: Point, sizes: Mapping[Any, int]) -> Array
     number: dict[Any, int] = {}
     operands: list[Any] = []
     for f in t.factors:
-        operands += [_factor_value(f.expr, at, sizes).reshape([sizes[i.size] for i in f.labels]), [number.setdefault(i, len(number)) for i in f.labels]]
+        value = _factor_value(f.expr, at, sizes).reshape([sizes[i.size] for i in f.labels])
+        operands += [value, [number.setdefault(i, len(number)) for i in f.labels]]
     for i in bag.out:
         if i not in number:
             operands += [np.ones(sizes[i.size]), [number.setdefault(i, len(number))]]

@@ -2,7 +2,7 @@
 
 :class:`Generator` takes its choices from any source: a seeded ``random.Random`` for long runs, hypothesis for shrinking.
 Half of the expressions have all sizes equal, where a wrong arrangement would still be legal; broadcasts under sums are
-frequent, because lost ones are the mistake that the eye does not see; variables repeat.
+frequent, because lost ones are the mistake that the eye does not see; variables repeat; some square ones have a structure.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
-ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan")
+ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs")
+STRUCTURES = ("symmetric", "spd", "diagonal")
 SIZES = ("m", "n", "p")
 
 
 class Generator:
-    """Type-directed: ``scalar``, ``vector(size)`` and ``matrix(rows, columns)`` return texts of that shape."""
+    """Type-directed: ``scalar``, ``vector(size)`` and ``matrix(rows, columns)`` return texts of that shape, in brackets where needed."""
 
     def __init__(self, choose: Callable[[Sequence[T]], T], equal: bool) -> None:
         self.choose = choose
@@ -33,18 +34,21 @@ class Generator:
     def size(self) -> str:
         return self.choose(self.sizes)
 
-    def variable(self, prefix: str, shape: str, count: int = 2) -> str:
-        suffix = shape.replace("×", "")
-        name = f"{prefix}{suffix}{self.choose(range(count))}"
-        self.declared[name] = shape
+    def variable(self, prefix: str, shape: str, structure: str = "") -> str:
+        name = f"{prefix}{shape.replace('×', '')}{structure[:2]}{self.choose((0, 1))}"
+        self.declared[name] = f"{shape} {structure}".strip()
         return name
 
     def pick(self, *options: tuple[int, Callable[[], str]]) -> str:
         return self.choose([option for weight, option in options for _ in range(weight)])()
 
+    def elementwise(self, argument: str) -> str:
+        name = self.choose(ELEMENTWISE)
+        return f"log1p(exp({argument}))" if name == "log1p_exp" else f"{name}({argument})"
+
     def scalar(self, depth: int) -> str:
         if depth <= 0:
-            return self.pick((1, lambda: self.variable("s", "scalar")))
+            return self.variable("s", "scalar")
         m, n, d = self.size(), self.size(), depth - 1
         return self.pick(
             (4, lambda: f"tr({self.matrix(m, m, d)})"),
@@ -54,14 +58,19 @@ class Generator:
             (6, lambda: f"sum({self.matrix(m, n, d)})"),
             (4, lambda: f"sum({self.vector(m, d)} + {self.scalar(d)})"),
             (3, lambda: f"sum({self.matrix(m, n, d)} + ({self.vector(n, d)})')"),
+            (2, lambda: f"sum({self.vector(m, d)})*sum({self.vector(n, d)})"),
             (2, lambda: f"logdet({self.dominant(m, d)})"),
             (1, lambda: f"det({self.dominant(m, d)})"),
             (3, lambda: f"({self.scalar(d)} + {self.scalar(d)})"),
+            (2, lambda: f"(tr({self.matrix(m, m, d)}) - {self.scalar(d)}*{m})"),
             (2, lambda: f"({self.scalar(d)})*({self.scalar(d)})"),
             (1, lambda: f"({self.scalar(d)})/(1 + ({self.scalar(d)})^2)"),
-            (2, lambda: f"{self.choose(ELEMENTWISE)}({self.scalar(d)})"),
+            (2, lambda: self.elementwise(self.scalar(d))),
+            (1, lambda: f"sqrt(1 + ({self.scalar(d)})^2)"),
             (1, lambda: f"logsumexp({self.vector(m, d)})"),
             (1, lambda: f"norm1({self.vector(m, d)})"),
+            (1, lambda: f"sum(kron({self.matrix(m, n, d - 1)}, {self.vector(n, d - 1)}))"),
+            (1, lambda: f"norm2(vec({self.matrix(m, n, d)}))^2"),
         )
 
     def vector(self, n: str, depth: int) -> str:
@@ -69,19 +78,21 @@ class Generator:
             return self.variable("x", n)
         m, d = self.size(), depth - 1
         return self.pick(
-            (6, lambda: f"{self.matrix(n, m, d)}*({self.vector(m, d)})"),
+            (6, lambda: f"({self.matrix(n, m, d)}*({self.vector(m, d)}))"),
             (3, lambda: f"({self.vector(n, d)} + {self.vector(n, d)})"),
             (2, lambda: f"({self.vector(n, d)} - {self.scalar(d)})"),
-            (3, lambda: f"{self.choose(ELEMENTWISE)}({self.vector(n, d)})"),
+            (3, lambda: self.elementwise(self.vector(n, d))),
             (2, lambda: f"(({self.vector(n, d)}).*({self.vector(n, d)}))"),
             (1, lambda: f"(({self.vector(n, d)})./(2 + ({self.vector(n, d)}).^2))"),
-            (2, lambda: f"{self.matrix(n, m, d)}*ones({m})"),
-            (1, lambda: f"{self.matrix(m, n, d)}'*ones({m})"),
+            (2, lambda: f"({self.matrix(n, m, d)}*ones({m}))"),
+            (1, lambda: f"({self.matrix(m, n, d)}'*ones({m}))"),
             (2, lambda: f"diag({self.matrix(n, n, d)})"),
             (1, lambda: f"softmax({self.vector(n, d)})"),
+            (1, lambda: f"logsoftmax({self.vector(n, d)})"),
             (1, lambda: f"logsumexp_rows({self.matrix(n, m, d)})"),
-            (1, lambda: f"relu({self.vector(n, d)})"),
             (2, lambda: f"({self.scalar(d)})*({self.vector(n, d)})"),
+            (1, lambda: f"({self.vector(n, d)})/(1 + norm2({self.vector(n, d)})^2)"),
+            (1, lambda: f"(inv({self.dominant(n, d)})*({self.vector(n, d)}))"),
         )
 
     def dominant(self, n: str, depth: int) -> str:
@@ -89,12 +100,14 @@ class Generator:
         inner = self.matrix(n, n, depth)
         return self.choose([f"(2*eye({n}) + {inner})", f"({inner})", f"(eye({n}) + ({inner})*({inner})')"])
 
+    def leaf(self, m: str, n: str) -> str:
+        structure = self.choose((*STRUCTURES, *[""] * 9)) if m == n else ""
+        name = self.variable("M", f"{m}×{n}", structure)
+        return f"{name}'" if m == n and self.choose((True, False, False)) else name
+
     def matrix(self, m: str, n: str, depth: int) -> str:
         if depth <= 0:
-            name = self.variable("M", f"{m}×{n}")
-            if m == n and self.choose((True, False, False)):
-                return f"{name}'"
-            return name
+            return self.leaf(m, n)
         k, d = self.size(), depth - 1
         square = 2 if m == n else 0
         return self.pick(
@@ -102,15 +115,18 @@ class Generator:
             (3, lambda: f"({self.matrix(m, n, d)} + {self.matrix(m, n, d)})"),
             (3, lambda: f"({self.matrix(n, m, d)})'"),
             (3, lambda: f"(({self.matrix(m, n, d)}).*({self.matrix(m, n, d)}))"),
-            (3, lambda: f"{self.choose(ELEMENTWISE)}({self.matrix(m, n, d)})"),
-            (2, lambda: f"({self.vector(m, d)})*({self.vector(n, d)})'"),
+            (3, lambda: self.elementwise(self.matrix(m, n, d))),
+            (2, lambda: f"(({self.vector(m, d)})*({self.vector(n, d)})')"),
             (2, lambda: f"({self.matrix(m, n, d)} + ({self.vector(n, d)})')"),
             (2, lambda: f"({self.matrix(m, n, d)} - {self.scalar(d)})"),
-            (2, lambda: f"({self.scalar(d)})*({self.matrix(m, n, d)})"),
+            (1, lambda: f"({self.matrix(m, n, d)} + ({self.vector(m, d)})*ones({n})')"),
+            (2, lambda: f"(({self.scalar(d)})*({self.matrix(m, n, d)}))"),
+            (1, lambda: f"(({self.matrix(m, n, d)})./(1 + ({self.matrix(m, n, d)}).^2))"),
             (1, lambda: f"softmax_rows({self.matrix(m, n, d)})"),
+            (1, lambda: f"(diag({self.vector(m, d)})*{self.matrix(m, n, d)})"),
             (square, lambda: f"inv({self.dominant(n, d)})"),
             (square, lambda: f"diag({self.vector(n, d)})"),
-            (square // 2, lambda: f"({self.matrix(n, n, d)})^2"),
+            (square // 2, lambda: f"({self.matrix(n, n, d)})^{self.choose((2, 3))}"),
         )
 
 

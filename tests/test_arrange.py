@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -93,20 +93,38 @@ def treewidth_is_at_most_two(edges: Iterable[tuple[int, int]]) -> bool:
     return not near
 
 
-@st.composite
-def graphs(draw: st.DrawFn) -> tuple[Bag, list[tuple[int, int]]]:
-    """A bag of one term with random matrices, vectors and wires on a few labels; and the edges of its label graph."""
-    count = draw(st.integers(1, 6))
+Graph = tuple[Bag, list[tuple[int, int]]]
+
+
+def graph_of(count: int, out: Sequence[int], edges: Sequence[tuple[int, int]], loose: Sequence[int], rng: random.Random) -> Graph:
+    """A bag of one term with these matrices and vectors on labels 0, 1, …; and the edges of its label graph."""
     labels = [Label(f"n{k}") for k in range(count)]
-    ends = st.integers(0, count - 1)
-    out = draw(st.lists(ends, max_size=2, unique=True))
-    edges = draw(st.lists(st.tuples(ends, ends), max_size=9))
     factors = [Factor(ex.var(f"M{k}", ((labels[a].size,), (labels[b].size,))), (labels[a], labels[b])) for k, (a, b) in enumerate(edges)]
-    loose = draw(st.lists(ends, max_size=3))
     factors += [Factor(ex.var(f"x{k}", ((labels[a].size,), UNIT)), (labels[a],)) for k, a in enumerate(loose)]
     factors += [one(labels[a]) for a in out if all(labels[a] not in f.labels for f in factors)]
-    term = Term(Fraction(draw(st.sampled_from([1, -2, 3]))), tuple(draw(st.permutations(factors))))
-    return Bag(tuple(labels[a] for a in out), (term,)), [*edges, *([(out[0], out[1])] if len(out) == 2 else [])]
+    rng.shuffle(factors)
+    bag = Bag(tuple(labels[a] for a in out), (Term(Fraction(rng.choice([1, -2, 3])), tuple(factors)),))
+    return bag, [*edges, *([(out[0], out[1])] if len(out) == 2 else [])]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Few labels, few factors: what hypothesis shrinks well."""
+    count = draw(st.integers(1, 6))
+    ends = st.integers(0, count - 1)
+    out = draw(st.lists(ends, max_size=2, unique=True))
+    edges, loose = draw(st.lists(st.tuples(ends, ends), max_size=9)), draw(st.lists(ends, max_size=3))
+    return graph_of(count, out, edges, loose, random.Random(draw(st.integers(0, 99))))
+
+
+def dense_graph(seed: int) -> Graph:
+    """Many factors on four to six labels, about half of them beyond matrix notation."""
+    rng = random.Random(seed)
+    count = rng.randint(4, 6)
+    pairs = [(a, b) for a in range(count) for b in range(count) if a != b or a == 0]
+    edges = rng.choices(pairs, k=rng.randint(count, 3 * count))
+    loose = [rng.randrange(count) for _ in range(rng.randint(0, 2))]
+    return graph_of(count, rng.sample(range(count), rng.randint(0, 2)), edges, loose, rng)
 
 
 def shape_of(bag: Bag) -> Shape:
@@ -114,23 +132,33 @@ def shape_of(bag: Bag) -> Shape:
     return rows, cols
 
 
-@settings(deadline=None, max_examples=600)
-@given(graphs(), st.integers(0, 2**32))
-def test_matrix_notation_reaches_treewidth_two_and_no_further(graph: tuple[Bag, list[tuple[int, int]]], seed: int) -> None:
+def assert_read_or_refused(graph: Graph, seed: int) -> bool:
+    """Read, rightly and in any order, exactly where the label graph has treewidth at most two; says which it was."""
     bag, edges = graph
-    if treewidth_is_at_most_two(edges):
-        assert_same_value(bag, arrange(bag, shape_of(bag)), seed)
-    else:
+    if not treewidth_is_at_most_two(edges):
         with pytest.raises(mc.NoMatrixForm):
             arrange(bag, shape_of(bag))
+        return False
+    assert_same_value(bag, arrange(bag, shape_of(bag)), seed)
+    assert written(bag, shape_of(bag)) == written(shuffled(bag, random.Random(seed)), shape_of(bag))
+    return True
 
 
 @settings(deadline=None, max_examples=300)
 @given(graphs(), st.integers(0, 2**32))
-def test_order_does_not_matter_in_any_bag(graph: tuple[Bag, list[tuple[int, int]]], seed: int) -> None:
-    bag, edges = graph
-    if treewidth_is_at_most_two(edges):
-        assert written(bag, shape_of(bag)) == written(shuffled(bag, random.Random(seed)), shape_of(bag))
+def test_matrix_notation_reaches_treewidth_two_and_no_further(graph: Graph, seed: int) -> None:
+    assert_read_or_refused(graph, seed)
+
+
+def test_dense_graphs() -> None:
+    read = [assert_read_or_refused(dense_graph(seed), seed) for seed in range(300)]
+    assert 60 < sum(read) < 240
+
+
+@pytest.mark.slow
+def test_many_dense_graphs() -> None:
+    for seed in range(500, 10_000):
+        assert_read_or_refused(dense_graph(seed), seed)
 
 
 # ---- small bags by hand -----------------------------------------------------------------------------------------------------

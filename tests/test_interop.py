@@ -266,6 +266,7 @@ def test_a_positive_symbol_stays_positive():
     positive = sp.Symbol("u", positive=True)
     assert from_sympy(positive).properties == ("positive",)
     assert to_sympy(from_sympy(log(positive))) == log(positive)
+    assert to_sympy(typed("u", "u: pos unit scalar").expr) == positive
 
 
 # ---- in -------------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, resolve, show_shape, unify
 from .algebra import add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
 from .hints import brief
-from .nodes import MINUS_ONE, Expr, eye, node, num, ones, postorder, zeros
+from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, zeros
 
 MAX_EXPONENT = 64
 MAX_FACTORS = 2000
@@ -63,7 +63,8 @@ def call(name: str, *args: Expr) -> Expr:
     if row.name == "diag":
         return _diag(args[0])
     _check(row, args[0])
-    known = _KNOWN[row.name](*args) if row.name in _KNOWN else None
+    table = _OF_SCALARS if args[0].is_scalar and row.arity == 1 and row.name in _OF_SCALARS else _KNOWN
+    known = table[row.name](*args) if row.name in table else None
     if known is not None:
         return known
     if row.define and row.arity == 1 and args[0].head == "zeros":
@@ -97,16 +98,12 @@ def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
 
 
 def _trace(x: Expr) -> Expr | None:
-    if x.is_scalar:
-        return x
     if x.head == "eye":
         return size_number(x.shape_[0])
     return _cycle(x) if x.head == "matmul" else _without_scalars("tr", x)
 
 
 def _diagonal(x: Expr) -> Expr | None:
-    if x.is_scalar:
-        return x
     if x.head == "diag":
         return x.args[0]
     return ones((x.shape_[0], UNIT)) if x.head == "eye" else _without_scalars("diagonal", x)
@@ -132,13 +129,25 @@ def _cycle(product: Expr) -> Expr:
     return node("tr", (node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR)
 
 
+def _reciprocal(x: Expr) -> Expr:
+    return pow_(x, MINUS_ONE)
+
+
+# functions of matrices at a 1×1 matrix
+_OF_SCALARS: dict[str, Callable[[Expr], Expr]] = {
+    **dict.fromkeys(("tr", "sum", "det", "diagonal", "vec", "tril", "triu", "amax", "amin", "logsumexp", "logsumexp_rows"), lambda x: x),
+    **dict.fromkeys(("inv", "pinv"), _reciprocal),
+    **dict.fromkeys(("norm1", "norm2"), lambda x: call("abs", x)),
+    **dict.fromkeys(("softmax", "softmax_rows"), lambda _: ONE),
+    "logsoftmax": lambda _: ZERO,
+    "logdet": lambda x: call("log", call("abs", x)),
+    "expm": lambda x: call("exp", x),
+}
 _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "tr": _trace,
     "diagonal": _diagonal,
     "sum": total,
-    "det": lambda x: x if x.is_scalar else None,
-    "inv": lambda x: pow_(x, MINUS_ONE) if x.is_scalar else None,
-    "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT != x.shape_[0] else None,
+    "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
     "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
 }

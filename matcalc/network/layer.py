@@ -146,7 +146,7 @@ class Layer(Part):
         """The lengths of the named axes, from the arrays that are there."""
         for v in self._variables():
             if v.name in values:
-                for atom, length in zip(v.shape, values[v.name].shape, strict=False):
+                for atom, length in zip(v.shape, np.shape(values[v.name]), strict=False):
                     if isinstance(atom, str):
                         self.sizes[atom] = length
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .layer import Layer, Part
+from .layer import Layer
 from .maps import Array, Im2col, Map, Reshape, Windows
 from .tables import ACTIVATIONS, LOSSES, form
 
@@ -80,7 +80,7 @@ class LayerNorm(Layer):
     def __init__(self, size: int, epsilon: float = 1e-5) -> None:
         text = f"C = {self.CENTRED}; diag(1./sqrt((C.*C)*ones(n)/n + e))*C*diag(w) + b'"
         start = {"w": np.ones(size), "b": np.zeros(size)}
-        super().__init__(text, shapes="X: m×n; w: n; b: n; e: scalar", constants={"e": np.float64(epsilon)}, start=start)
+        super().__init__(text, shapes="X: m×n; w: n; b: n; e: scalar", constants={"e": epsilon}, start=start)
 
 
 class Dropout(Layer):
@@ -239,9 +239,5 @@ class L2(Layer):
     """The penalty c/2*norm2(W)^2 of a weight matrix; its gradient is c*W."""
 
     def __init__(self, strength: float) -> None:
-        super().__init__("c/2*norm2(W)^2", input="W", shapes="W: k×n; c: scalar", constants={"c": np.float64(strength)})
+        super().__init__("c/2*norm2(W)^2", input="W", shapes="W: k×n; c: scalar", constants={"c": strength})
 
-
-def parts(found: list[Any]) -> Iterator[Part]:
-    """The parts of a list that have layers."""
-    return (p for p in found if isinstance(p, Part))

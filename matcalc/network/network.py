@@ -1,0 +1,197 @@
+"""A network: layers, a loss, and what one does with them. The backward pass of every layer is derived."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import NameProblem, ShapeProblem
+from ..printing.text import text
+from .layer import Layer, Sequential
+from .layers import L2, Activation, FullyConnected, Loss
+from .maps import Array
+from .recursion import Recursion
+
+if TYPE_CHECKING:
+    from .training import Training
+
+
+def widths(spec: str | Sequence[int]) -> list[int]:
+    """The widths of the layers, from ``784-128-10`` or a sequence of numbers; raises ShapeProblem.
+
+    >>> widths("784-128-10")
+    [784, 128, 10]
+    """
+    words = re.split(r"\s*[-–→,]\s*|\s+", spec.strip()) if isinstance(spec, str) else [str(n) for n in spec]
+    bad = next((w for w in words if not re.fullmatch(r"[1-9]\d{0,6}", w)), None)
+    if bad is not None or len(words) < 2:
+        raise ShapeProblem(f"'{bad or spec}' is not a width" if bad is not None else f"'{spec}' has one width only", "write the widths of the layers, such as 784-128-10")
+    return [int(w) for w in words]
+
+
+class Network(Sequential):
+    """Layers with a loss: ``Network("784-128-10", activation="relu", loss="cross_entropy")`` or ``Network([layers], loss=…)``.
+
+    ``output`` is the activation after the last layer, ``l2`` the strength of the penalty c/2·‖W‖² on every matrix of
+    parameters, ``dtype`` the type of the parameters. Raises ShapeProblem and NameProblem for what does not fit.
+
+    >>> net = Network("4-3-2", loss="squared", seed=1)
+    >>> value, gradients = net.value_and_gradients(np.ones((5, 4)), np.zeros((5, 2)))
+    >>> gradients["3.W"].shape
+    (2, 3)
+    >>> print(net.recursion.lines[0])
+    δ(3) = z(3) - y
+    """
+
+    def __init__(
+        self, layers: str | Sequence[Any], activation: str = "relu", loss: str | Loss = "cross_entropy", output: str = "linear",
+        l2: float = 0.0, seed: int = 0, batch: bool = False, dtype: Any = float,
+    ) -> None:  # fmt: skip
+        dense = isinstance(layers, str) or all(isinstance(n, (int, np.integer)) for n in layers)
+        self.widths: list[int] | None = widths(layers) if dense else None
+        self._words = {"activation": activation, "loss": loss if isinstance(loss, str) else loss.name, "output": output}
+        self._batch, self.dtype = batch, np.dtype(dtype)
+        super().__init__(_dense(self.widths, activation, output, seed) if self.widths is not None else list(layers))
+        self.loss = Loss(loss) if isinstance(loss, str) else loss
+        self._penalty = L2(l2) if l2 else None
+        self.l2 = l2
+
+    # ---- values -----------------------------------------------------------------------------------------------------------
+
+    def predict(self, x: Array) -> Array:
+        """The output for new samples; dropout is off."""
+        self._set_training(False)
+        out = self.propagate(np.asarray(x, dtype=self.dtype))
+        self._set_training(True)
+        return out
+
+    def accuracy(self, x: Array, classes: Array) -> float:
+        """The share of samples whose largest output is their class (or whose sign is right, with one output)."""
+        out = self.predict(x)
+        found = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(1)
+        return float((found == np.asarray(classes).reshape(-1)).mean())
+
+    def value(self, x: Array, y: Array) -> float:
+        """The loss, with the penalty."""
+        return float(self.loss.propagate(self.propagate(x), y)) + sum(float(self._penalty.propagate(w)) for w in self._penalised())
+
+    def value_and_gradients(self, x: Array, y: Array) -> tuple[float, dict[str, Array]]:
+        """The loss and its gradients by all parameters, by name."""
+        value = float(self.loss.propagate(self.propagate(np.asarray(x, dtype=self.dtype)), y))
+        self.backpropagate(self.loss.backpropagate(), wanted=False)
+        gradients = self.gradients_by_name()
+        if self._penalty is not None:
+            value += self._add_penalty(gradients)
+        return value, gradients
+
+    def propagate(self, x: Array = None) -> Array:
+        out = super().propagate(x)
+        if self.dtype != np.float64 and any(a.dtype != self.dtype for layer in self.layers() for a in layer.parameters.values()):
+            self._set_dtype()
+            out = super().propagate(x)
+        return out
+
+    def _set_dtype(self) -> None:
+        for layer in self.layers():
+            layer.parameters = {n: a.astype(self.dtype) for n, a in layer.parameters.items()}
+
+    def _penalised(self) -> list[Array]:
+        return [a for a in self.parameters_by_name().values() if a.ndim == 2] if self._penalty is not None else []
+
+    def _add_penalty(self, gradients: dict[str, Array]) -> float:
+        assert self._penalty is not None
+        total = 0.0
+        for name, w in self.parameters_by_name().items():
+            if w.ndim == 2:
+                total += float(self._penalty.propagate(w))
+                gradients[name] += self._penalty.backpropagate(np.ones((), w.dtype))
+        return total
+
+    def _set_training(self, on: bool) -> None:
+        for layer in self.layers():
+            layer.training = on
+
+    def load(self, parameters: Mapping[str, Array]) -> None:
+        """Set parameters by name; raises NameProblem for a name that is not there."""
+        layers = list(self.layers())
+        for name, a in parameters.items():
+            number, _, letter = name.partition(".")
+            if not number.isdigit() or not 0 < int(number) <= len(layers):
+                raise NameProblem(f"there is no parameter '{name[:40]}'", "parameters are named as 1.W")
+            layers[int(number) - 1].parameters[letter] = np.array(a, dtype=self.dtype)
+
+    # ---- training ---------------------------------------------------------------------------------------------------------
+
+    def fit(self, x: Array, y: Array, **options: Any) -> Training:
+        """Train by batches, or with ``optimizer="L-BFGS"`` and its like on all samples; see :func:`matcalc.network.training.fit`."""
+        from .training import fit
+
+        return fit(self, x, y, **options)
+
+    # ---- formulas -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def recursion(self) -> Recursion:
+        """The recursion of back-propagation; for a network that is given by its widths."""
+        if self.widths is None:
+            raise NameProblem("only a network of dense layers has one recursion", "print the network for the formulas of each layer")
+        return Recursion(self.widths, batch=self._batch, **self._words)
+
+    def __str__(self) -> str:
+        if self.widths is not None:
+            return str(self.recursion)
+        lines: list[str] = []
+        for i, layer in enumerate(self.layers(), 1):
+            lines += _formulas(i, layer)
+        return "\n".join([*lines, *_formulas(0, self.loss)])
+
+    @property
+    def verified(self) -> bool:
+        """Whether every derivation behind the network is verified."""
+        return all(bool(d.verification) for layer in (*self.layers(), self.loss) for d in layer.derivations.values())
+
+    def latex(self) -> str:
+        """The recursion in LaTeX."""
+        return self.recursion.latex()
+
+    def explain(self) -> str:
+        """Every different derivation step by step."""
+        if self.widths is not None:
+            return self.recursion.explain()
+        found = {id(d): d for layer in (*self.layers(), self.loss) for d in layer.derivations.values()}
+        return "\n\n".join([str(self), *(d.explain() for d in found.values())])
+
+    def source(self, target: str = "numpy") -> str:
+        """The network as a stand-alone module: ``forward`` and ``value_and_gradients``; targets numpy, jax and torch."""
+        from .program import source
+
+        return source(self, target)
+
+    def save(self, path: str | os.PathLike[str], target: str = "numpy") -> None:
+        """Write the module, with the parameters beside it as ``.npz``."""
+        from .program import save
+
+        save(self, path, target)
+
+
+def _dense(sizes: Sequence[int], activation: str, output: str, seed: int) -> list[Layer]:
+    """Affine layers with activations between them."""
+    found: list[Layer] = []
+    for i in range(1, len(sizes)):
+        found.append(FullyConnected(sizes[i - 1], sizes[i], seed=seed + i))
+        name = activation if i + 1 < len(sizes) else output
+        if name != "linear":
+            found.append(Activation(name))
+    return found
+
+
+def _formulas(number: int, layer: Layer) -> list[str]:
+    """A layer's forward expression and its derived backward pass."""
+    title = f"{number}  {type(layer).__name__}" if number else "loss"
+    maps = "".join(f", {n} = {type(part).__name__} of the input" for n, part in layer.maps.items())
+    back = [f"   ∂J/∂{n} = {text(d.gradient)}" for n, d in layer.derivations.items()]
+    return [f"{title}: {layer.expression}{maps}", *back]

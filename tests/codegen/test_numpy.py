@@ -1,0 +1,336 @@
+"""Generated NumPy code: right values, the caller's types and layouts, arguments checked first, readable source."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from strategies import scalars
+
+import matcalc as mc
+from matcalc.codegen import TARGETS
+from matcalc.errors import MatcalcError, NameProblem, ShapeProblem
+from matcalc.expr import variables
+
+RNG = np.random.default_rng(7)
+A, B = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4))
+S, T = RNG.normal(size=(3, 3)) + 3 * np.eye(3), RNG.normal(size=(3, 3))
+x, z = RNG.normal(size=4), RNG.normal(size=3)
+p = RNG.uniform(0.5, 2, size=4)
+a, b = 1.7, 0.6
+POINT = {"A": A, "B": B, "S": S, "T": T, "x": x, "z": z, "p": p, "a": a, "b": b}
+SHAPES = "A: m×n; B: m×n; S: m×m; T: m×m; x: n; z: m; p: n; a: scalar; b: scalar"
+
+
+def sigmoid(u):
+    return 1 / (1 + np.exp(-u))
+
+
+def softmax(u):
+    return np.exp(u) / np.exp(u).sum(-1, keepdims=True)
+
+
+VALUES = {
+    "A*x - z": A @ x - z,
+    "z'*A": z @ A,
+    "z'*A*x": z @ A @ x,
+    "z*x'": np.outer(z, x),
+    "z*x'*A'": np.outer(z, x) @ A.T,
+    "x*(z'*S*z)*x'*p": x * (z @ S @ z) * (x @ p),
+    "A'*S*A": A.T @ S @ A,
+    "A.*B": A * B,
+    "A./(1 + B.^2)": A / (1 + B**2),
+    "-A.*B + 2*A - B/3": -A * B + 2 * A - B / 3,
+    "A + x'": A + x,
+    "A - a": A - a,
+    "1 - A": 1 - A,
+    "x + x'*x": x + x @ x,
+    "p.^a": p**a,
+    "a.^p": a**p,
+    "p.^x": p**x,
+    "a^b": a**b,
+    "2^a": 2**a,
+    "a^-2": a**-2,
+    "1/a/b": 1 / a / b,
+    "(a+b)/(a-b)": (a + b) / (a - b),
+    "-a^2": -(a**2),
+    "(-a)^2": a**2,
+    "1./p": 1 / p,
+    "sqrt(p)": np.sqrt(p),
+    "p.^(1/3)": np.cbrt(p),
+    "p.^-1.5": p**-1.5,
+    "sum(A)": A.sum(),
+    "sum(x)/n": x.mean(),
+    "norm2(A*x)^2/m": (A @ x) @ (A @ x) / 3,
+    "norm2(A)": np.sqrt((A**2).sum()),
+    "norm1(A)": np.abs(A).sum(),
+    "tr(S*T)": np.trace(S @ T),
+    "tr(S)": np.trace(S),
+    "det(S)": np.linalg.det(S),
+    "logdet(S*S')": np.linalg.slogdet(S @ S.T)[1],
+    "inv(S)*z": np.linalg.solve(S, z),
+    "S^3": S @ S @ S,
+    "S^-2": np.linalg.inv(S @ S),
+    "S^0": np.eye(3),
+    "pinv(A)": np.linalg.pinv(A),
+    "diag(x)": np.diag(x),
+    "diag(z)*A*diag(x)": np.diag(z) @ A @ np.diag(x),
+    "diag(z)*diag(z)": np.diag(z * z),
+    "diag(S*T)": np.diag(S @ T),
+    "A*diag(x)*x": A @ (x * x),
+    "kron(S,A)": np.kron(S, A),
+    "vec(A)": A.ravel("F"),
+    "vec(A)'*vec(B)": (A * B).sum(),
+    "ones(m)'*A": A.sum(0),
+    "A*ones(n)": A.sum(1),
+    "A*vector(1)": A.sum(1),
+    "A + matrix(1)": A + 1,
+    "S + 2*eye(m)": S + 2 * np.eye(3),
+    "S + eye": S + np.eye(3),
+    "x + 0*p": x,
+    "zeros(m,n) + A": A,
+    "exp(-a)*A": np.exp(-a) * A,
+    "log(p) + log1p(p) + expm1(x)": np.log(p) + np.log1p(p) + np.expm1(x),
+    "sin(x) + cos(x) - tan(x/9)": np.sin(x) + np.cos(x) - np.tan(x / 9),
+    "arcsin(x/9) + arccos(x/9) + arctan(x)": np.arcsin(x / 9) + np.arccos(x / 9) + np.arctan(x),
+    "sinh(x) + cosh(x) + tanh(x)": np.sinh(x) + np.cosh(x) + np.tanh(x),
+    "relu(x) + abs(x) - sign(x) + step(x)": np.maximum(x, 0) + np.abs(x) - np.sign(x) + (x > 0),
+    "sigmoid(A*x) + softplus(A*x)": sigmoid(A @ x) + np.log1p(np.exp(A @ x)),
+    "softmax(x)": softmax(x),
+    "softmax(x')": softmax(x),
+    "softmax_rows(A)": softmax(A),
+    "logsumexp(x)": np.log(np.exp(x).sum()),
+    "logsumexp_rows(A)": np.log(np.exp(A).sum(1)),
+    "x - logsumexp(x) - logsoftmax(x)": 0 * x,
+    "tr(expm(0*S))": 3.0,
+    "expm(diag(z))": np.diag(np.exp(z)),
+    "r = A*x - z; r'*r + norm2(r)": (A @ x - z) @ (A @ x - z) + np.linalg.norm(A @ x - z),
+    "0.1*a + 0.2*a": 0.3 * a,
+    "1/3*a": a / 3,
+    "1e-3*a": a / 1000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_values(text):
+    found = mc.parse(text, SHAPES).compile()(**POINT)
+    np.testing.assert_allclose(found, VALUES[text], rtol=1e-10, atol=1e-12)
+    assert np.shape(found) == np.shape(VALUES[text])
+
+
+def test_stable_where_the_formula_overflows():
+    big = {"x": np.array([800.0, -800.0])}
+    for text, value in (
+        ("sigmoid(x)", [1, 0]),
+        ("softplus(x)", [800, 0]),
+        ("softmax(x)", [1, 0]),
+        ("logsumexp(x)", 800),
+        ("logsoftmax(x)", [0, -1600]),
+    ):
+        np.testing.assert_allclose(mc.parse(text).compile()(**big), value, atol=1e-300)
+
+
+# ---- types ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+@pytest.mark.parametrize("text", VALUES)
+def test_the_type_that_comes_in_goes_out(text, dtype):
+    if dtype is np.complex128 and any(
+        f in text for f in ("sigmoid", "softmax", "logsumexp", "relu", "softplus", "norm", "logdet", "pinv", "expm(", "arc", "sign")
+    ):
+        pytest.skip("of real numbers")
+    found = mc.parse(text, SHAPES).compile()(**{name: np.asarray(value).astype(dtype) for name, value in POINT.items()})
+    assert np.asarray(found).dtype == dtype
+    np.testing.assert_allclose(found, VALUES[text], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("text", ["eye(3)", "ones(3)", "eye(n)", "ones(m,n)/2", "zeros(2,3)", "sum(x) - x'*ones(n) + 2"])
+def test_constants_are_of_double_precision(text):
+    found = mc.parse(text, "x: n").compile()(n=3, m=2, x=np.ones(3))
+    assert np.asarray(found).dtype in (np.float64, np.int64)
+
+
+def test_integers_and_lists_are_numbers():
+    f = mc.parse("A*x/2 + p.^-1").compile()
+    np.testing.assert_allclose(f(A=[[1, 2], [3, 4]], x=[1, 1], p=[2, 4]), [2, 3.75])
+    np.testing.assert_allclose(f(A=np.eye(2, dtype=int), x=np.arange(2), p=np.array([1, 2], dtype=np.int8)), [1, 1])
+    np.testing.assert_allclose(f(A=np.eye(2, dtype=bool), x=(True, False), p=[1, 1]), [1.5, 1])
+
+
+def test_inputs_are_left_alone():
+    arguments = {name: np.array(value) for name, value in POINT.items()}
+    for text in ("x", "A'", "relu(x) + x", "S^2"):
+        result = mc.parse(text, SHAPES).compile()(**arguments)
+        del result
+    for name, value in POINT.items():
+        np.testing.assert_array_equal(arguments[name], value)
+
+
+def test_views_of_any_layout():
+    f = mc.parse("A'*A*x").compile()
+    expected = f(A=A, x=x)
+    np.testing.assert_allclose(f(A=np.asfortranarray(A), x=x), expected)
+    np.testing.assert_allclose(f(A=np.repeat(A, 2, 0)[::2], x=np.repeat(x, 2)[::2]), expected)
+    np.testing.assert_allclose(f(A=A[::-1][::-1], x=x[::-1][::-1]), expected)
+
+
+# ---- layouts and checks ---------------------------------------------------------------------------------------------
+
+
+def test_columns_come_back_as_columns():
+    f = mc.parse("A*x + 1").compile()
+    assert f(A=A, x=x).shape == (3,)
+    assert f(A=A, x=x[:, None]).shape == (3, 1)
+    np.testing.assert_array_equal(f(A=A, x=x[:, None])[:, 0], f(A=A, x=x))
+    value, gradient = mc.derive("norm2(A*x)", "x").compile(value=True)(A=A, x=x[:, None])
+    assert np.shape(value) == ()
+    assert gradient.shape == (4, 1)
+    assert mc.parse("x*x'").compile()(x=x[:, None]).shape == (4, 4)
+
+
+def test_one_by_one_arrays_are_numbers():
+    f = mc.parse("a*x").compile()
+    np.testing.assert_allclose(f(a=np.array([2.0]), x=x), 2 * x)
+    np.testing.assert_allclose(f(a=np.array([[2.0]]), x=x), 2 * x)
+
+
+MISFITS = (
+    ("A*x", {"A": A, "x": z}, "x has shape \\(3,\\)"),
+    ("A*x", {"A": x, "x": x}, "A has shape \\(4,\\)"),
+    ("A*x", {"A": A, "x": 1.0}, "x has shape \\(\\)"),
+    ("A*x", {"A": A, "x": A}, "x has shape"),
+    ("A*x", {"A": A[None], "x": x}, "A has shape"),
+    ("A.*B", {"A": A, "B": B.T}, "B has shape \\(4, 3\\)"),
+    ("tr(A)", {"A": A}, "A has shape \\(3, 4\\)"),
+    ("a*x", {"a": x, "x": x}, "a has shape"),
+)
+
+
+@pytest.mark.parametrize(("text", "arguments", "message"), MISFITS)
+def test_wrong_shapes_are_refused_before_any_work(text, arguments, message):
+    f = mc.parse(text).compile()
+    f.raw = lambda *_: pytest.fail("it began to work")
+    with pytest.raises(ShapeProblem, match=message):
+        f(**arguments)
+
+
+def test_declared_sizes_are_checked():
+    f = mc.parse("A*x", "A: 3×4").compile()
+    assert f(A=A, x=x).shape == (3,)
+    with pytest.raises(ShapeProblem, match="A is 3×4"):
+        f(A=A[:2], x=x)
+
+
+@pytest.mark.parametrize("value", ["text", None, object(), {"x": 1}, ["a", "b", "c", "d"], [[1, 2], [3]]], ids=lambda value: type(value).__name__)
+def test_what_is_no_array_is_named(value):
+    with pytest.raises((MatcalcError, TypeError, ValueError), match=r"\bx\b"):
+        mc.parse("A*x").compile()(A=A, x=value)
+
+
+def test_missing_and_superfluous_arguments():
+    f = mc.parse("A*x").compile()
+    with pytest.raises(NameProblem, match=r"missing argument x.* A, x"):
+        f(A=A)
+    np.testing.assert_array_equal(f(**POINT), A @ x)
+
+
+def test_sizes_that_no_array_shows_are_arguments():
+    f = mc.parse("a*ones(n)").compile()
+    assert set(f.parameters) == {"a", "n"}
+    np.testing.assert_array_equal(f(a=2, n=3), [2, 2, 2])
+    with pytest.raises(NameProblem, match="missing argument n"):
+        f(a=2)
+
+
+@pytest.mark.parametrize("size", [-3, 0, 2.5, "x", None, [3], float("nan")], ids=repr)
+def test_a_size_is_a_positive_integer(size):
+    with pytest.raises(MatcalcError, match=r"\bn\b"):
+        mc.parse("a*ones(n)").compile()(a=2.0, n=size)
+
+
+def test_empty_arrays_are_refused_or_empty():
+    try:
+        assert mc.parse("2*x").compile()(x=np.ones(0)).shape == (0,)
+    except ShapeProblem as problem:
+        assert "x" in problem.message
+
+
+def test_targets():
+    assert "numpy" in TARGETS
+    with pytest.raises(NameProblem, match="numpy"):
+        mc.parse("x").compile("fortran")
+
+
+# ---- source ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_source_is_what_a_person_would_write():
+    d = mc.derive("norm2(X*w - y)^2", "w")
+    assert d.compile().source == "import numpy as np\n\n\ndef gradient(X, w, y):\n    return 2*(X.T @ (X @ w - y))\n"
+
+
+def test_vectors_are_met_first():
+    assert "outer" not in mc.parse("A*B'*A*x").compile().source
+    assert mc.parse("A*B*C*x").compile().source.rstrip().endswith("A @ (B @ (C @ x))")
+
+
+def test_shared_parts_are_computed_once():
+    source = mc.derive("sum(tanh(A*x).^2)", "A").compile(value=True).source
+    assert source.count("np.tanh") == 1
+    assert source.count("@") == 1
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_the_source_stands_alone(text):
+    f = mc.parse(text, SHAPES).compile()
+    scope = {}
+    exec(f.source, scope)
+    tree = ast.parse(f.source)
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "f"]
+    known = (
+        set(scope)
+        | {"len", "float", "max", "int", "range"}
+        | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    )
+    known |= {argument.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for argument in node.args}
+    assert {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} <= known
+    assert not any(keyword.iskeyword(argument.arg) for argument in function.args.args)
+    assert all(len(line) <= 160 for line in f.source.splitlines())
+    arguments = [POINT[argument.arg] for argument in function.args.args]
+    np.testing.assert_allclose(scope["f"](*arguments), VALUES[text], rtol=1e-10, atol=1e-12)
+
+
+def test_code_of_a_very_large_expression():
+    text = "sum(" + "+".join(f"tanh({i}*x)" for i in range(1, 3000)) + ")"
+    np.testing.assert_allclose(mc.parse(text).compile()(x=np.array([0.5])), sum(np.tanh(0.5 * i) for i in range(1, 3000)))
+    deep = "sin(" * 900 + "x" + ")" * 900
+    value = np.array([0.5])
+    for _ in range(900):
+        value = np.sin(value)
+    np.testing.assert_allclose(mc.parse(deep).compile()(x=np.array([0.5])), value)
+
+
+# ---- printed and compiled agree --------------------------------------------------------------------------------------
+
+
+def arguments_for(e, sizes, seed):
+    rng = np.random.default_rng(seed)
+    shapes = {v.name: v.shape for v in variables(e)}
+    return {name: rng.normal(size=[sizes.get(size, size) for size in shape]) for name, shape in shapes.items()}
+
+
+@settings(max_examples=80, deadline=None)
+@given(scalars(depth=2))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_printed_means_the_same(case):
+    text, shapes = case
+    e = mc.parse(text, shapes)
+    again = mc.parse(str(e), shapes)
+    sizes = {"m": 3, "n": 4, "p": 2}
+    values = {**arguments_for(e, sizes, len(text)), **sizes}
+    one, other = e.compile()(**values), again.compile()(**values)
+    np.testing.assert_allclose(one, other, rtol=1e-8, equal_nan=True)

@@ -1,0 +1,89 @@
+"""Random expressions by every variable: the answer is verified or the reason is structural, never wrong, never another error."""
+
+from __future__ import annotations
+
+import numpy as np
+import points
+import pytest
+from hypothesis import given, settings
+from strategies import expression, scalars
+
+import matcalc as mc
+from matcalc.derivation import Derivation
+from matcalc.shapes import typed
+
+Case = tuple[str, dict[str, str]]
+BLOCK = 25
+
+
+def assert_verified(d: Derivation) -> None:
+    """Verified; or singular, or outside every domain, whatever the input."""
+    v = d.verification
+    assert v is not None
+    assert v.ok or v.exact is v.numeric is None, f"{d.program.text} by {d.wrt.name}: {v}"
+    assert v.ok or "for every input" in v.note, f"{d.program.text} by {d.wrt.name}: {v}"
+
+
+def assert_parses_back(d: Derivation) -> None:
+    assert mc.parse(str(d.result), d.program.declarations) is d.result, f"{d.program.text} by {d.wrt.name}: {d.result}"
+
+
+def assert_is_slope(d: Derivation, seed: int) -> None:
+    """Differences of values agree with the derivative, which needs no help from the verification."""
+    off = points.differs_from_slope(d.expr, d.wrt, d.result, np.random.default_rng(seed))
+    assert off is None or off < 1e-6, f"{d.program.text} by {d.wrt.name}: {d.result} is off by {off:.1e}"
+
+
+def assert_right(case: Case, seed: int = 0) -> None:
+    text, shapes = case
+    e = typed(text, shapes)
+    assert mc.parse(str(e.expr), e.declarations) is e.expr, f"{text}: {e.expr}"
+    if not e.variables:
+        return
+    for d in mc.derive(text, None, shapes).values():
+        assert_verified(d)
+        assert_parses_back(d)
+        assert d.result.shape_ == d.wrt.shape_
+        if d.verification.ok:
+            assert_is_slope(d, seed)
+
+
+@pytest.mark.parametrize("first", range(0, 300, BLOCK))
+def test_random_expressions(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        assert_right(expression(seed), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(300, 2300, BLOCK))
+def test_many_random_expressions(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        assert_right(expression(seed, depth=3 + seed // BLOCK % 2), seed)
+
+
+@settings(deadline=None, max_examples=100)
+@given(scalars())
+def test_small_expressions(case: Case) -> None:
+    assert_right(case)
+
+
+@settings(deadline=None, max_examples=40)
+@given(scalars(depth=1))
+def test_second_derivatives(case: Case) -> None:
+    """Hessians by the vectors: each is the derivative of the gradient."""
+    text, shapes = case
+    for name, shape in shapes.items():
+        if "×" not in shape and name in typed(text, shapes).variables:
+            d = mc.derive(text, name, shapes, order=2)
+            assert_verified(d)
+
+
+def test_half_of_the_seeds_have_equal_sizes() -> None:
+    sizes = [{size for shape in expression(seed)[1].values() for size in shape.split()[0].split("×")} - {"scalar"} for seed in range(100)]
+    assert all(found <= {"n"} for found in sizes[::2])
+    assert sum(len(found) > 1 for found in sizes[1::2]) > 30
+
+
+def test_expressions_are_reproducible() -> None:
+    assert expression(17) == expression(17)
+    assert len({expression(seed)[0] for seed in range(100)}) > 95

@@ -1,0 +1,287 @@
+"""The verification itself: it catches every mutant of a right answer, and refuses no right answer."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+import points
+import pytest
+from strategies import expression
+from test_identities import identities
+
+import matcalc as mc
+from matcalc import expr as ex
+from matcalc.derivation import Derivation
+from matcalc.errors import MatcalcError
+from matcalc.expr import Expr
+from matcalc.verify import Verification, verify
+
+SMALLEST = 1e-9  # a relative difference of values below which two expressions count as equal
+
+
+# ---- mutation -----------------------------------------------------------------------------------------------------------
+
+
+def replaced(root: Expr, old: Expr, new: Expr) -> Expr:
+    """The expression with one of its nodes replaced, wherever it stands."""
+    done: dict[Expr, Expr] = {}
+    for node in ex.postorder(root):
+        done[node] = new if node is old else ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+    return done[root]
+
+
+def square(e: Expr) -> bool:
+    return e.shape_[0] == e.shape_[1] and not e.is_scalar
+
+
+def signs(e: Expr, rng: random.Random) -> Expr | None:
+    return ex.add(ex.neg(e.args[0]), *e.args[1:]) if e.head == "add" else None
+
+
+def dropped_term(e: Expr, rng: random.Random) -> Expr | None:
+    if e.head != "add":
+        return None
+    k = rng.randrange(len(e.args))
+    rest = ex.add(*e.args[:k], *e.args[k + 1 :])
+    return rest if rest.shape_ == e.shape_ else None
+
+
+def transposed(e: Expr, rng: random.Random) -> Expr | None:
+    return ex.transpose(e) if square(e) else None
+
+
+def swapped(e: Expr, rng: random.Random) -> Expr | None:
+    if e.head != "matmul":
+        return None
+    k = rng.randrange(len(e.args) - 1)
+    return ex.matmul(*e.args[:k], e.args[k + 1], e.args[k], *e.args[k + 2 :])
+
+
+def dropped_factor(e: Expr, rng: random.Random) -> Expr | None:
+    if e.head != "times":
+        return None
+    k = rng.randrange(len(e.args))
+    rest = ex.times(*e.args[:k], *e.args[k + 1 :])
+    return rest if rest.shape_ == e.shape_ else None
+
+
+def matrix_product_for_hadamard(e: Expr, rng: random.Random) -> Expr | None:
+    arrays = [a for a in e.args if not a.is_scalar]
+    return ex.matmul(*e.args) if e.head == "times" and len(arrays) > 1 and square(e) else None
+
+
+def other_function(e: Expr, rng: random.Random) -> Expr | None:
+    names = [n for n in ("sin", "cos", "tanh", "exp", "sigmoid") if n != e.head]
+    return ex.call(rng.choice(names), e.args[0]) if e.head in ("sin", "cos", "tanh", "exp", "sigmoid") else None
+
+
+def other_exponent(e: Expr, rng: random.Random) -> Expr | None:
+    return ex.pow_(e.args[0], ex.add(e.args[1], ex.ONE)) if e.head == "pow" else None
+
+
+def scaled(k: Fraction) -> Callable[[Expr, random.Random], Expr | None]:
+    return lambda e, rng: ex.scaled(k, e)
+
+
+def shifted(e: Expr, rng: random.Random) -> Expr | None:
+    return ex.add(e, ex.times(ex.num(Fraction(1, 1000)), ex.ones(e.shape_)))
+
+
+def one_entry(e: Expr, rng: random.Random) -> Expr | None:
+    """One diagonal's worth of entries changed: the smallest change that the language can write for a matrix."""
+    return ex.add(e, ex.times(ex.num(Fraction(1, 1000)), ex.eye(e.shape_[0]))) if square(e) else None
+
+
+MUTATIONS: dict[str, Callable[[Expr, random.Random], Expr | None]] = {
+    "sign": scaled(Fraction(-1)), "sign of a term": signs, "factor 2": scaled(Fraction(2)), "factor 1.001": scaled(Fraction(1001, 1000)),
+    "dropped term": dropped_term, "transpose": transposed, "swapped factors": swapped, "dropped factor": dropped_factor,
+    "product for .*": matrix_product_for_hadamard, "other function": other_function, "other exponent": other_exponent,
+    "ones/1000 added": shifted, "identity/1000 added": one_entry,
+}  # fmt: skip
+
+
+def mutant(g: Expr, kind: str, rng: random.Random) -> Expr | None:
+    """The expression mutated at a random node where that makes sense; None if it cannot be built or is the same object."""
+    nodes = ex.postorder(g)
+    rng.shuffle(nodes)
+    for node in nodes:
+        try:
+            new = MUTATIONS[kind](node, rng)
+            if new is None or new.shape_ != node.shape_:
+                continue
+            out = replaced(g, node, new)
+        except MatcalcError:
+            continue
+        return out if out is not g and out.shape_ == g.shape_ else None
+    return None
+
+
+def really_differs(a: Expr, b: Expr, seed: int) -> bool | None:
+    """By values alone, at three points; None where there is no point."""
+    rng = np.random.default_rng(seed)
+    found = [values for _, (_, values) in zip(range(3), points.settled((a, b), rng), strict=False)]
+    return any(points.gap(x, y) > SMALLEST for x, y in found) if found else None
+
+
+# ---- a run ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tally:
+    """What became of the mutants."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    survivors: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def add(self, d: Derivation, kind: str, wrong: Expr, found: Verification, differs: bool | None) -> None:
+        said = "caught" if found.wrong else "passed" if found.ok else "undecided"
+        truth = {True: "wrong", False: "equivalent", None: "no point"}[differs]
+        self.counts[f"{truth}, {said}"] += 1
+        self.kinds[kind] += bool(differs)
+        line = f"{d.program.text} by {d.wrt.name} [{kind}]: {wrong}; {found}"
+        if differs and not found.wrong:
+            self.survivors.append(line)
+        if differs is False and found.wrong:
+            self.refused.append(line)
+
+    def __str__(self) -> str:
+        return f"{sum(self.counts.values())} mutants: {dict(self.counts)}; wrong ones by kind {dict(self.kinds)}"
+
+
+def right_answers(seeds: range) -> Iterator[Derivation]:
+    """Derivatives of the identities and of random expressions that are decided."""
+    for row in identities("grad", "jac", "dscalar", "symgrad"):
+        yield mc.derive(row["expr"], row["wrt"], row["vars"])
+    for seed in seeds:
+        text, shapes = expression(seed, depth=2)
+        yield from (d for d in mc.derive(text, None, shapes).values() if d.verification.ok)
+
+
+def some_mutant(answers: list[Derivation], kind: str, rng: random.Random) -> tuple[Derivation, Expr]:
+    """A mutant of one kind, of any answer that has one."""
+    while True:
+        d = rng.choice(answers)
+        if (wrong := mutant(d.result, kind, rng)) is not None:
+            return d, wrong
+
+
+def run(wanted: int, seed: int) -> Tally:
+    """So many mutants of right answers, each kind as often."""
+    rng, tally = random.Random(seed), Tally()
+    answers = list(right_answers(range(seed, seed + max(60, wanted // 20))))
+    for k in range(wanted):
+        kind = list(MUTATIONS)[k % len(MUTATIONS)]
+        d, wrong = some_mutant(answers, kind, rng)
+        tally.add(d, kind, wrong, verify(d.expr, d.wrt, wrong, seed=k), really_differs(d.result, wrong, k))
+    return tally
+
+
+def assert_sharp(tally: Tally, record_property: Callable[[str, object], None]) -> None:
+    record_property("mutants", str(tally))
+    print("", tally, *tally.survivors[:20], *tally.refused[:20], sep="\n")
+    assert not tally.survivors, tally.survivors
+    assert not tally.refused, tally.refused
+    assert all(tally.kinds[kind] for kind in MUTATIONS), tally.kinds
+
+
+def test_mutants(record_property: Callable[[str, object], None]) -> None:
+    assert_sharp(run(400, seed=5000), record_property)
+
+
+@pytest.mark.slow
+def test_many_mutants(record_property: Callable[[str, object], None]) -> None:
+    assert_sharp(run(10_000, seed=9000), record_property)
+
+
+def test_right_answers_pass_at_other_points() -> None:
+    for k, d in enumerate(right_answers(range(7000, 7020))):
+        assert verify(d.expr, d.wrt, d.result, seed=k).ok, f"{d.program.text} by {d.wrt.name}"
+
+
+# ---- single claims ----------------------------------------------------------------------------------------------------------
+
+CLAIMS = (
+    # expression, variable, shapes, claim, whether it is right
+    ("x'*A*x", "x", "A: n×n", "(A+A')*x", True),
+    ("x'*A*x", "x", "A: n×n", "2*A*x", False),
+    ("x'*A*x", "x", "A: n×n symmetric", "2*A*x", True),
+    ("x'*S*x", "S", "S: n×n symmetric", "x*x'", True),
+    ("x'*S*y", "S", "S: n×n symmetric", "x*y'", False),
+    ("x'*S*y", "S", "S: n×n symmetric", "0.5*(x*y' + y*x')", True),
+    ("tr(A*D)", "D", "A: n×n; D: n×n diagonal", "A'", False),
+    ("tr(A*D)", "D", "A: n×n; D: n×n diagonal", "diag(diag(A))", True),
+    ("sum(A + s)", "s", "A: m×n; s: scalar", "m*n", True),
+    ("sum(A + s)", "s", "A: m×n; s: scalar", "m*m", False),
+    ("sum(A + s)", "s", "A: m×n; s: scalar", "n", False),
+    ("sum(A + s)", "s", "A: 3×4; s: scalar", "12", True),
+    ("sum(A + s)", "s", "A: 3×4; s: scalar", "7", False),
+    ("tr(A*X) - tr(A)*tr(X)", "X", "A: n×n; X: n×n", "zeros(n,n)", False),
+    ("sum(exp(x)./(1+exp(x)))", "x", "x: n", "sigmoid(x).*sigmoid(-x)", True),
+    ("sum(log(cosh(x)))", "x", "x: n", "tanh(x)", True),
+    ("sum(sin(x).^2)", "x", "x: n", "sin(2*x)", True),
+    ("sum(sin(x).^2)", "x", "x: n", "1.000001*sin(2*x)", False),
+    ("sum(relu(x))", "x", "x: n", "step(x)", True),
+    ("sum(relu(x))", "x", "x: n", "0.5 + 0.5*sign(x)", True),
+    ("sum(relu(x))", "x", "x: n", "ones(n)", False),
+    ("sum(abs(x))", "x", "x: n", "x./abs(x)", True),
+    ("logdet(X)", "X", "X: n×n", "inv(X)'", True),
+    ("logdet(X)", "X", "X: n×n", "inv(X)", False),
+    ("logdet(X)", "X", "X: n×n spd", "inv(X)", True),
+    ("norm2(x)", "x", "x: n", "x/norm2(x)", True),
+    ("norm2(x)", "x", "x: n", "x", False),
+    ("a^b", "b", "a: scalar positive; b: scalar", "log(a)*a^b", True),
+    ("a^b", "b", "a: scalar positive; b: scalar", "b*a^(b-1)", False),
+    ("tr(expm(X))", "X", "X: n×n", "expm(X)'", True),
+    ("tr(expm(X))", "X", "X: n×n", "expm(X)", False),
+    ("sum(exp(X))", "X", "X: n×n", "expm(X)", False),
+    ("A*x", "x", "A: m×n; x: n", "A", True),
+    ("A*x", "x", "A: n×n; x: n", "A'", False),
+    ("softmax(x)", "x", "x: n", "diag(softmax(x)) - softmax(x)*softmax(x)'", True),
+    ("softmax(x)", "x", "x: n", "diag(softmax(x))", False),
+    ("t*A", "t", "A: m×n; t: scalar", "A", True),
+    ("t^2*A", "t", "A: m×n; t: scalar", "A", False),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "claim", "right"), CLAIMS)
+def test_claim(text: str, wrt: str, shapes: str, claim: str, right: bool) -> None:
+    found = mc.check(text, wrt, claim, shapes)
+    assert found.ok is right, found
+    assert found.wrong is not right
+
+
+UNDECIDED = ("logdet(x*x')", "sum(inv(x*y'))", "log(0*sum(x))", "det(x*y')^(1/2)")
+
+
+@pytest.mark.parametrize("text", UNDECIDED)
+def test_what_is_singular_everywhere_is_not_verified(text: str) -> None:
+    e, g = mc.parse(text, "x: n; y: n"), mc.parse("y", "x: n; y: n")
+    found = verify(e, ex.variables(e)[0] if ex.variables(e) else g, g)
+    assert not found.ok
+
+
+def test_wrong_claims_say_where_and_by_how_much() -> None:
+    found = mc.check("norm2(X*w - y)^2", "w", "X'*(X*w - y)")
+    assert found.wrong
+    assert "w[" in found.worst
+    assert "DISAGREES" in str(found)
+    assert not found
+    assert found.max_error > 0.1
+
+
+def test_the_same_seed_gives_the_same_verdict() -> None:
+    e, g = mc.parse("x'*A*x", "A: n×n; x: n"), mc.parse("A*x + A'*x", "A: n×n; x: n")
+    x = next(v for v in ex.variables(e) if v.name == "x")
+    assert verify(e, x, g, seed=3) == verify(e, x, g, seed=3)
+
+
+def test_a_claim_of_another_shape_is_refused() -> None:
+    with pytest.raises(mc.ShapeProblem):
+        mc.check("x'*A*x", "x", "A", "A: n×n; x: n")
