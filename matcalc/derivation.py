@@ -8,17 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
-from .arrange import arrange, derivative_shape
+from .arrange import derivative_shape
 from .chain import Chain, chain
+from .differentiate import derivative, fold, in_convention, kronecker_shape, out_of_convention
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
-from .index import IndexForm, index_form
-from .labels import Bag, Factor, Term, fresh, rename
+from .index import IndexForm
 from .printing.text import text
 from .printing.where import Named, named
 from .shapes import Declaration, Declared, Program, declarations, declared_name, typed
-from .simplify import simplify
-from .sizes import UNIT, Shape, show, show_shape
+from .sizes import show, show_shape
 from .syntax import nearest
 
 if TYPE_CHECKING:
@@ -55,6 +54,11 @@ class Derivation:
     def expr(self) -> Expr:
         """The expression that was differentiated."""
         return self.program.expr
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether this is the first derivative of a scalar, to which layouts and conventions apply."""
+        return self.expr.is_scalar and self.order == 1 and self.along is None
 
     @property
     def gradient(self) -> Expr | IndexForm:
@@ -290,23 +294,7 @@ def _target(program: Program, wrt: Any) -> Expr:
     raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
 
 
-# ---- the two passes --------------------------------------------------------------------------------------------------------
-
-
-def kronecker_shape(e: Expr, wrt: Expr) -> Shape:
-    """The shape of ∂vec(F)/∂vec(X)'."""
-    return e.shape_[1] + e.shape_[0], wrt.shape_[1] + wrt.shape_[0]
-
-
-def fold(bag: Bag) -> Expr | None:
-    """An adjoint with at most two axes as one factor, if it can be arranged."""
-    if len(bag.out) > 2:
-        return None
-    rows, cols = [*((i.size,) for i in bag.out), UNIT, UNIT][:2]
-    try:
-        return simplify(arrange(bag, (rows, cols)))
-    except NoMatrixForm:
-        return None
+# ---- deriving ---------------------------------------------------------------------------------------------------------------
 
 
 def unverified(program: Program, targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
@@ -330,108 +318,17 @@ def _one(program: Program, wrt: Expr, options: Options, first: Chain | None = No
     order, along = options.get("order", 1), options.get("along")
     layout, symmetric = options.get("layout", LAYOUTS[0]), options.get("symmetric", SYMMETRIC[0])
     direction = None if along is None else _direction(program, wrt, along)
-    chains = [first if first is not None else chain(program.expr, [wrt], fold)]
-    bag = chains[0].bags[wrt]
-    for k in range(2, order + 1):
-        below = _answer(bag, program.expr, wrt, k - 1)
-        if isinstance(below, Expr):
-            chains.append(chain(below, [wrt], fold))
-            bag = chains[-1].bags[wrt]
-        else:
-            bag = _next(below, wrt)
-    if direction is not None:
-        result = _contracted(bag, program.expr, wrt, direction, order)
-    else:
-        result = _answer(bag, program.expr, wrt, order)
-        if isinstance(result, Expr) and program.expr.is_scalar and order == 1:
-            result = _in_convention(result, wrt, layout, symmetric)
-    return Derivation(program, wrt, order, result, tuple(chains), layout, direction, symmetric)
-
-
-def _in_convention(g: Expr, wrt: Expr, layout: str, symmetric: str) -> Expr:
-    """A gradient in the layout and the symmetric convention that was asked for."""
-    if symmetric == "elements" and ex.transpose(wrt) is wrt:
-        g = simplify(ex.add(g, ex.transpose(g), ex.neg(ex.call("diag", ex.call("diagonal", g)))))
-    return ex.transpose(g) if layout == "numerator" else g
-
-
-def _gradient_of(d: Derivation) -> Expr | IndexForm:
-    """The derivative of a claim in its own convention, as verification expects it."""
-    if not isinstance(d.result, Expr) or not d.expr.is_scalar or d.order != 1 or d.along is not None:
-        return d.result
-    g = ex.transpose(d.result) if d.layout == "numerator" else d.result
-    if d.symmetric == "elements" and ex.transpose(d.wrt) is d.wrt:
-        return ex.times(ex.num(1) / 2, ex.add(g, ex.call("diag", ex.call("diagonal", g))))
-    return g
+    found = derivative(program.expr, wrt, order, direction, first)
+    d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric)
+    if not d.is_gradient or not isinstance(d.result, Expr):
+        return d
+    return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
 
 
 def _direction(program: Program, wrt: Expr, name: str) -> Expr:
     if name in program.variables or name in program.definitions:
         raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
     return ex.var(declared_name(name), wrt.shape_, wrt.properties)
-
-
-def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Expr | IndexForm:
-    """A bag in matrix notation where that reaches, else in index form."""
-    shapes = (e.shape_, *[wrt.shape_] * order)
-    shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(shapes)
-    if shape is not None:
-        try:
-            return _structured(simplify(arrange(bag, shape)), e, wrt, order)
-        except NoMatrixForm:
-            pass
-    return index_form(bag, shapes)
-
-
-def _matrix_shape(shapes: tuple[Shape, ...]) -> Shape | None:
-    axes = [size for shape in shapes for size in shape if size]
-    if len(axes) > 2:
-        return None
-    rows, cols = [*axes, UNIT, UNIT][:2]
-    return rows, cols
-
-
-def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Expr | IndexForm:
-    """The derivative along a direction: one more factor, on the variable's labels."""
-    cut = len(bag.out) - sum(len(size) for size in wrt.shape_)
-    extra = Factor(direction, bag.out[cut:])
-    along = Bag(bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in bag.terms))
-    shapes = (e.shape_, *[wrt.shape_] * (order - 1))
-    shape = e.shape_ if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(shapes)
-    if shape is not None:
-        try:
-            return simplify(arrange(along, shape))
-        except NoMatrixForm:
-            pass
-    return index_form(along, shapes)
-
-
-def _next(form: IndexForm, wrt: Expr) -> Bag:
-    """The derivative of an index form: the product rule over its factors, each by its own chain."""
-    inner = fresh(wrt.shape_)
-    terms: list[Term] = []
-    for t in form.bag.terms:
-        for k, f in enumerate(t.factors):
-            found = chain(f.expr, [wrt], fold)
-            bag = found.bags[wrt]
-            names = dict(zip(bag.out, f.labels + inner, strict=True))
-            rest = t.factors[:k] + t.factors[k + 1 :]
-            terms += (Term(t.coefficient * d.coefficient, (*rest, *rename(d.factors, names))) for d in bag.terms)
-    return Bag(form.bag.out + inner, tuple(terms))
-
-
-def _structured(g: Expr, e: Expr, wrt: Expr, order: int) -> Expr:
-    """The gradient in the space of the symmetric, diagonal or triangular matrices, where the variable lives."""
-    if not e.is_scalar or order != 1:
-        return g
-    if {"symmetric", "spd"}.intersection(wrt.properties) and ex.transpose(g) is not g:
-        return simplify(ex.times(ex.num(1) / 2, ex.add(g, ex.transpose(g))))
-    if "diagonal" in wrt.properties:
-        return simplify(ex.call("diag", ex.call("diagonal", g)))
-    for name, part in (("lower", "tril"), ("upper", "triu")):
-        if name in wrt.properties:
-            return simplify(ex.call(part, g))
-    return g
 
 
 # ---- verification ---------------------------------------------------------------------------------------------------------
@@ -448,7 +345,10 @@ def _verified(d: Derivation, seed: int) -> Verification:
         if not found.ok:
             return found
         e = below
-    return verify(e, d.wrt, _gradient_of(d), seed, along=d.along)
+    claim = d.result
+    if d.is_gradient and isinstance(claim, Expr):
+        claim = out_of_convention(claim, d.wrt, d.layout, d.symmetric)
+    return verify(e, d.wrt, claim, seed, along=d.along)
 
 
 def _checked(d: Derivation) -> Derivation:

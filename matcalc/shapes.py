@@ -14,31 +14,15 @@ from fractions import Fraction
 from lark import Token
 
 from . import expr as ex
-from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem, SyntaxProblem
+from .declarations import CONSTANTS, SPELLED_GREEK, Declaration, Declared, declarations, declared_name, default_kind, kind_shape, shape_of
+from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
 from .functions import BY_NAME, MACROS, visible
-from .sizes import SCALAR, UNIT, Shape, Size, Unknown, fresh_names, resolve, show_shape, unify
+from .sizes import UNIT, Size, Unknown, fresh_names, resolve
 from .syntax import Syntax, nearest, span, syntax
 
-PROPERTIES = {
-    "symmetric": "symmetric", "sym": "symmetric", "spd": "spd", "diagonal": "diagonal", "diag": "diagonal",
-    "positive": "positive", "pos": "positive", "spos": "positive", "unit": "unit", "simplex": "simplex", "pm1": "pm1",
-    "onehot": "onehot", "mask": "mask", "orthogonal": "orthogonal", "lower": "lower", "upper": "upper",
-}  # fmt: skip
-SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
-CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
-SPELLED_GREEK = frozenset(["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "iota", "kappa", "lambda", "lam", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"])
 VECTOR_FUNCTIONS = ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std")
 MAX_NUMBER_DIGITS = 400
-Declaration = str | tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a declaration says about one name."""
-
-    shape: Shape
-    properties: tuple[str, ...] = ()
 
 
 @dataclass
@@ -54,98 +38,6 @@ class Program:
     @property
     def declarations(self) -> dict[str, Declared]:
         return {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
-
-
-# ---- declarations -----------------------------------------------------------------------------------------------------
-
-
-def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> dict[str, Declared]:
-    """Read declarations: ``"X: m×n; S: n×n spd"``, or a mapping from names to such strings or tuples of sizes.
-
-    >>> declarations({"S": "n×n spd"})["S"].properties
-    ('spd',)
-    """
-    if shapes is None:
-        return {}
-    if isinstance(shapes, str):
-        pairs: dict[str, Declaration | Declared] = {}
-        for part in re.split(r"[;\n]|,(?=[^,:;]*:)", shapes):
-            if not part.strip():
-                continue
-            name, colon, shape = part.partition(":")
-            if not colon:
-                raise SyntaxProblem(f"the declaration '{part.strip()[:60]}' has no ':'", "write X: m×n")
-            pairs[name.strip()] = shape.strip()
-        shapes = pairs
-    return {declared_name(n): d if isinstance(d, Declared) else _declared(n, d) for n, d in shapes.items()}
-
-
-def declared_name(name: str) -> str:
-    """The name, if it may be declared; raises NameProblem."""
-    if not re.fullmatch(r"[A-Za-zΑ-Ωα-ω][A-Za-z0-9_Α-Ωα-ω]*", name):
-        raise NameProblem(f"'{name[:40]}' is not a name", "names are letters, digits and _, and begin with a letter")
-    if name in BY_NAME or name in MACROS or name in CONSTANTS:
-        raise NameProblem(f"'{name}' is a function and cannot be declared")
-    return name
-
-
-def _declared(name: str, text: Declaration) -> Declared:
-    if not isinstance(text, str):
-        return Declared(_shape_of([_size(name, str(s)) for s in text]))
-    kinds: list[str] = []
-    properties: list[str] = []
-    sizes = ""
-    for word in re.split(r"\s+", re.sub(r"\s*×\s*|\s+x\s+", "×", text.strip().strip("()"))):
-        if word in PROPERTIES:
-            properties.append(PROPERTIES[word])
-        elif word in ("scalar", "vector", "matrix", "row"):
-            kinds.append(word)
-        elif word and not sizes:
-            sizes = word
-        elif word:
-            hint = nearest(word, PROPERTIES) or "properties are " + ", ".join(sorted(set(PROPERTIES.values())))
-            raise SyntaxProblem(f"'{word[:40]}' in the declaration of {name} is neither a size nor a property", hint)
-    if sizes and not re.search(r"[×,]", sizes) and re.fullmatch(r"\d+x\w+|[A-Za-z]x[A-Za-z]", sizes):
-        sizes = sizes.replace("x", "×")
-    parts = [p for p in re.split(r"[×,]", sizes) if p]
-    if not parts and not kinds and not properties:
-        raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
-    shape = _shape_of([_size(name, p) for p in parts]) if parts or "scalar" in kinds else _kind_shape(kinds[0] if kinds else _default_kind(name))
-    if SQUARE_PROPERTIES.intersection(properties) and not unify(*shape):
-        raise ShapeProblem(f"{name} is declared {properties[0]} but has shape {show_shape(shape)}", "it must be square")
-    return Declared(shape, tuple(properties))
-
-
-def _shape_of(sizes: list[Size]) -> Shape:
-    if len(sizes) > 2:
-        raise ShapeProblem("more than two axes", "matcalc knows scalars, vectors and matrices")
-    rows, cols = [*sizes, UNIT, UNIT][:2]
-    return rows, cols
-
-
-def _size(name: str, text: str) -> Size:
-    if re.fullmatch(r"\d{1,9}", text):
-        if int(text) == 0:
-            raise ShapeProblem(f"the size 0 of {name}", "sizes are positive integers or names")
-        return () if int(text) == 1 else (int(text),)
-    if "*" in text:
-        return tuple(a for part in text.split("*") for a in _size(name, part))
-    if re.fullmatch(r"[A-Za-zΑ-Ωα-ω][A-Za-z0-9_Α-Ωα-ω]*", text) and text not in ("nan", "inf"):
-        return (text,)
-    raise ShapeProblem(f"'{text[:40]}' is not a size of {name}", "sizes are positive integers or names")
-
-
-def _kind_shape(kind: str) -> Shape:
-    rows: Size = (Unknown(),) if kind in ("vector", "matrix") else UNIT
-    cols: Size = (Unknown(),) if kind in ("matrix", "row") else UNIT
-    return rows, cols
-
-
-def _default_kind(name: str) -> str:
-    first = name[0]
-    if name in SPELLED_GREEK or "α" <= first <= "ω" or "a" <= first <= "g":
-        return "scalar"
-    return "vector" if first.islower() else "matrix"
 
 
 # ---- typing -----------------------------------------------------------------------------------------------------------
@@ -182,7 +74,7 @@ def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
     for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
         name = str(node.children[0])
         if name not in declared and name not in CONSTANTS:
-            kinds.setdefault(name, _default_kind(name))
+            kinds.setdefault(name, default_kind(name))
     for name in _used_as_vectors(tree):
         if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
             kinds[name] = "vector"
@@ -218,7 +110,7 @@ class _Builder:
                 self.assumed.append(name)
         for name, kind in kinds.items():
             if name not in self.sizes:
-                self.names[name] = ex.var(name, _kind_shape(kind))
+                self.names[name] = ex.var(name, kind_shape(kind))
                 self.assumed.append(name)
 
     def program(self) -> Program:
@@ -321,13 +213,13 @@ class _Builder:
         if name in ("vector", "matrix"):
             if len(args) != 1:
                 raise NameProblem(f"{name} takes one number", f"{name}(1) is all ones")
-            return ex.times(self.build(args[0]), ex.ones(_kind_shape(name)))
+            return ex.times(self.build(args[0]), ex.ones(kind_shape(name)))
         sizes = [self._size_argument(a) for a in args]
         if not sizes or len(sizes) > (1 if name == "eye" else 2):
             raise NameProblem(f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}", f"write {name}(n)")
         if name == "eye":
             return ex.eye(sizes[0])
-        return (ex.ones if name == "ones" else ex.zeros)(_shape_of(sizes))
+        return (ex.ones if name == "ones" else ex.zeros)(shape_of(sizes))
 
     def _commutation(self, args: list[Syntax]) -> Expr:
         if len(args) != 2:
@@ -461,4 +353,4 @@ def template(text: str, names: Mapping[str, Expr]) -> Expr:
     return settle(builder.build(body))
 
 
-__all__ = ["SCALAR", "Declared", "Program", "declarations", "settle", "template", "typed"]
+__all__ = ["Declaration", "Declared", "Program", "declarations", "declared_name", "settle", "template", "typed"]

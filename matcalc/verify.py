@@ -15,7 +15,7 @@ import numpy as np
 
 from . import exact
 from .codegen.compiled import load
-from .codegen.numpy import emit
+from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
 from .functions import BY_NAME

@@ -50,7 +50,7 @@ def test_sympy_in_and_out():
     A, x = sympy.MatrixSymbol("A", 3, 3), sympy.MatrixSymbol("x", 3, 1)
     d = mc.derive(x.T * A * x, x)
     assert str(d) == "(A + A')*x"
-    assert sympy.simplify(d.to_sympy() - (A + A.T) * x).is_zero is not False
+    assert d.to_sympy() == (A + A.T) * x
 
 
 def test_what_a_derivation_holds():
@@ -94,7 +94,7 @@ def test_the_hessian():
     assert d.result.shape == ("n", "n")
     assert d.order == 2
     assert d.verification.ok
-    assert "First derivative" in d.explain() and "Second derivative" in d.explain()
+    assert d.explain().count("Step 2") == 2
 
 
 @pytest.mark.parametrize("order", [0, -1, "2", 1.5, None])
@@ -175,9 +175,12 @@ def test_check_of_a_number():
 # ---- expressions from Python ----------------------------------------------------------------------------------------
 
 OPERATORS = (
-    (X + 1, "X + 1"), (1 + X, "X + 1"), (X - 1, "X - 1"), (1 - X, "1 - X"), (X + X, "2*X"), (X * 2, "2*X"), (2 * X, "2*X"), (X / 2, "X/2"), (X / a, "X/a"), (2 / a, "2/a"),
-    (a / 2, "a/2"), (-X, "-X"), (X @ w, "X*w"), (X * w, "X*w"), (w.T @ w, "w'*w"), (w @ w.T, "w*w'"), (a**2, "a^2"), (a**-1, "1/a"), (a**0.5, "sqrt(a)"), (a**a, "a^a"),
-    (a ** Fraction(1, 3), "a^(1/3)"), (S**2, "S*S"), (S**-1, "inv(S)"), (X.T, "X'"), (X.T.T, "X"), (2.5 * X, "2.5*X"), (0.1 * a + 0.2 * a, "0.3*a"), (sum([X, X, X]), "3*X"),
+    (X + 1, "X + 1"), (1 + X, "X + 1"), (X - 1, "X - 1"), (1 - X, "1 - X"), (X + X, "2*X"), (X * 2, "2*X"), (2 * X, "2*X"), (X / 2, "X/2"),
+    (X / a, "X/a"), (2 / a, "2/a"),
+    (a / 2, "a/2"), (-X, "-X"), (X @ w, "X*w"), (X * w, "X*w"), (w.T @ w, "w'*w"), (w @ w.T, "w*w'"), (a**2, "a^2"), (a**-1, "1/a"),
+    (a**0.5, "sqrt(a)"), (a**a, "a^a"),
+    (a ** Fraction(1, 3), "a^(1/3)"), (S**2, "S*S"), (S**-1, "inv(S)"), (X.T, "X'"), (X.T.T, "X"), (2.5 * X, "2.5*X"), (0.1 * a + 0.2 * a, "0.3*a"),
+    (sum([X, X, X]), "3*X"),
 )  # fmt: skip
 
 
@@ -229,7 +232,8 @@ def test_operators_check_shapes():
 
 
 BUILT = (
-    (mc.norm2(w), "norm2(w)"), (mc.exp(X), "exp(X)"), (mc.sqrt(a), "sqrt(a)"), (mc.tr(S), "tr(S)"), (mc.diag(w), "diag(w)"), (mc.kron(X, S), "kron(X, S)"), (mc.hadamard(w, w, w), "w.^3"),
+    (mc.norm2(w), "norm2(w)"), (mc.exp(X), "exp(X)"), (mc.sqrt(a), "sqrt(a)"), (mc.tr(S), "tr(S)"), (mc.diag(w), "diag(w)"),
+    (mc.kron(X, S), "kron(X, S)"), (mc.hadamard(w, w, w), "w.^3"),
     (mc.norm2sq(w), "norm2(w)^2"), (mc.ln(a), "log(a)"), (mc.logdet(S.T @ S), "logdet(S'*S)"), (mc.sum(X), "sum(X)"), (mc.exp(2), "exp(2)"),
 )  # fmt: skip
 
@@ -264,7 +268,8 @@ def test_variables():
 
 
 VARIABLES = (
-    lambda: mc.matrix("1", "m", "n"), lambda: mc.matrix("X", 0, 4), lambda: mc.matrix("X", "m", "n", "spd"), lambda: mc.matrix("X", "m", "n", "nice"), lambda: mc.vector("exp", "n"),
+    lambda: mc.matrix("1", "m", "n"), lambda: mc.matrix("X", 0, 4), lambda: mc.matrix("X", "m", "n", "spd"),
+    lambda: mc.matrix("X", "m", "n", "nice"), lambda: mc.vector("exp", "n"),
     lambda: mc.vector("v", 3.5), lambda: mc.vector("v", -1), lambda: mc.vector("v", ""), lambda: mc.scalar(""), lambda: mc.vector("v w", "n"),
 )  # fmt: skip
 
@@ -363,7 +368,8 @@ def test_threads():
 # ---- errors ---------------------------------------------------------------------------------------------------------
 
 ERRORS = (
-    ("x +", "x", mc.SyntaxProblem), ("foo(x)", "x", mc.NameProblem), ("x'*x", "y", mc.NameProblem), ("x*y", "x", mc.ShapeProblem), ("2^9^9^9", "a", mc.LimitProblem),
+    ("x +", "x", mc.SyntaxProblem), ("foo(x)", "x", mc.NameProblem), ("x'*x", "y", mc.NameProblem), ("x*y", "x", mc.ShapeProblem),
+    ("2^9^9^9", "a", mc.LimitProblem),
     ("r = x; r'*r", "r", mc.NameProblem), ("5", None, mc.NameProblem), ("expm(A)", "A", mc.NotDifferentiable),
 )  # fmt: skip
 
@@ -433,7 +439,7 @@ def loaded(program):
 
 def test_importing_loads_nothing_heavy():
     assert loaded("import matcalc") == []
-    assert loaded("import matcalc; matcalc.__version__, dir(matcalc), matcalc.exp, matcalc.MatcalcError") == []
+    assert loaded("import matcalc; matcalc.__version__, dir(matcalc), matcalc.MatcalcError") == []
     assert loaded("import matcalc; matcalc.parse('x')") == ["lark"]
 
 

@@ -248,8 +248,9 @@ def test_nothing_is_evaluated(tmp_path, monkeypatch):
 # ---- strange names that are names -----------------------------------------------------------------------------------
 
 WORDS = """
-    lambda class None True False def if else for while import in is not and or return yield await async pass global try del with assert raise match case type self
-    np numpy f gradient gradients value_and_gradient t t1 t2 t10 x_1 dtype len range float int print sigmoid_ softmax_1 a m exec eval args kwargs arguments T E I
+    lambda class None True False def if else for while import in is not and or return yield await async pass global try del with assert
+    raise match case type self np numpy f gradient gradients value_and_gradient t t1 t2 t10 x_1 dtype len range float int print sigmoid_
+    softmax_1 a m exec eval args kwargs arguments T E I
 """
 NAMES = [name for name in WORDS.split() if name not in BY_NAME and name not in MACROS]
 LONG = ["x" * 1_000, "lambda" * 50]

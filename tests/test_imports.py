@@ -12,9 +12,9 @@ import matcalc
 
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
-errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax shapes extend labels chain arrange rules simplify index
+errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
-codegen.compiled codegen.numpy codegen modular dual exact verify derivation explain interop build __init__ cli __main__
+codegen.compiled codegen.numpy codegen modular dual exact verify differentiate derivation explain interop build __init__ cli __main__
 """.split()
 HEAVY = {
     "numpy": {"modular", "exact", "verify", "codegen.compiled", "codegen.numpy"},

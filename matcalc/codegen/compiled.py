@@ -10,7 +10,7 @@ from ..expr import Expr
 from ..sizes import show_shape
 
 if TYPE_CHECKING:
-    from .numpy import Source
+    from .source import Source
 
 
 class Compiled:

@@ -1,0 +1,39 @@
+"""What a target calls the operations of a plan: data for the writer, one object for each target.
+
+In a template, ``{0}`` is an argument as it is and ``<0>`` an argument in brackets where it needs them; ``{shape}`` is the shape
+of the result, ``{data}`` the data of the step. ``functions`` names the column of the table of functions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..functions import Row
+
+IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A target: its imports, the spelling of every operation, and the functions that its source brings along."""
+
+    name: str
+    module: str
+    head: tuple[str, ...]  # lines before the function
+    calls: Mapping[str, str]
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    dtype: str = ""  # the line that finds the dtype of the result
+    in_place: bool = False
+    constant: str = "{0}"  # a number that a function of the target is applied to
+    spelling: Callable[[Row], str] = lambda row: row.numpy
+    imports: Mapping[str, str] = field(default_factory=dict)  # name used in the source -> line that brings it
+
+
+def template(row: Row, dialect: Dialect) -> str:
+    """A column of the table of functions as a template of the writer."""
+    text = dialect.spelling(row).replace("{x}", "{0}").replace("{w}", "{1}")
+    text = IN_CALL.sub(lambda found: f"\0{found[1] or found[2]}\0", text)
+    text = re.sub(r"\{(\d)\}", r"<\1>", text)
+    return re.sub("\0(.)\0", r"{\1}", text)

@@ -1,0 +1,42 @@
+"""Generated source, and the pieces of text that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..expr import Expr
+from ..index import IndexForm
+
+Root = Expr | IndexForm
+SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A piece of source, how tightly it binds, and how deep its brackets go."""
+
+    text: str
+    level: int
+    depth: int = 0
+
+    def at(self, level: int) -> str:
+        return self.text if self.level >= level else f"({self.text})"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source of one function, and what it takes."""
+
+    text: str
+    name: str
+    parameters: Mapping[str, str]  # name in the source -> name of the variable or size
+    roots: tuple[Root, ...]
+    variables: tuple[Expr, ...]
+    sizes: tuple[str, ...] = ()  # sizes that no argument shows
+
+
+def number(q: Fraction) -> str:
+    """A rational number as source: 2, 0.5, 1/3."""
+    return str(q.numerator) if q.denominator == 1 else repr(float(q)) if Fraction(repr(float(q))) == q else f"{q.numerator}/{q.denominator}"

@@ -1,0 +1,335 @@
+"""The writer: a plan as the source of a function, in any dialect.
+
+A step that is used once stays inside the expression that uses it; one that is shared has a line of its own. Where the dialect
+allows it a function of entries overwrites a temporary that nothing else needs. Orders that only the sizes can decide become
+conditional expressions.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from ..functions import BY_NAME
+from ..sizes import Atom, Size, show_shape
+from .dialect import Dialect, template
+from .order import Cost, tree_cost
+from .plan import Plan
+from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
+from .steps import Step, reachable, use_counts
+
+DEEPEST = 12  # nesting of brackets in one line of code
+LONGEST = 40  # terms or factors in one line of code
+WIDEST = 100  # characters in one line, where there is a choice
+SHOWN = 60  # nodes of a formula in a docstring
+OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
+
+
+def write(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
+    """The source of a function of the variables of a plan."""
+    return Writer(plan, dialect).source(name, several)
+
+
+def certain(roots: Iterable[Step]) -> list[Step]:
+    """The steps that are needed whatever the sizes are, arguments first."""
+    whole, wanted = reachable(roots), set(roots)
+    for step in reversed(whole):
+        if step in wanted and step.op == "choose":
+            wanted |= set.intersection(*(set(reachable([a])) for a in step.args))
+        elif step in wanted:
+            wanted.update(step.args)
+    return [s for s in whole if s in wanted]
+
+
+class Writer:
+    """Writes one function."""
+
+    def __init__(self, plan: Plan, dialect: Dialect) -> None:
+        self.plan, self.dialect = plan, dialect
+        self.order = certain(plan.roots)
+        self.uses = use_counts(reachable(plan.roots), plan.roots)
+        self.codes: dict[Step, Code] = {}
+        self.lines: list[str] = []
+        self.taken: set[str] = set()
+        self.names: dict[Any, str] = {v: self.fresh(v.name) for v in plan.variables}
+        self.mentioned: dict[str, None] = {}
+        self.needs_dtype = False
+
+    # ---- names ----------------------------------------------------------------------------------------------------------
+
+    def fresh(self, wish: str) -> str:
+        name, i = wish, 1
+        while name in self.taken or self._reserved(name):
+            name, i = f"{wish}_{i}", i + 1
+        self.taken.add(name)
+        return name
+
+    def _reserved(self, name: str) -> bool:
+        known = {self.dialect.module, "dtype", "device", *self.dialect.helpers, *self.dialect.imports, "len", "range", "isinstance"}
+        return keyword.iskeyword(name) or name in known or bool(re.fullmatch(r"t\d+", name) and self.lines)
+
+    def temporary(self) -> str:
+        i = 1
+        while f"t{i}" in self.taken:
+            i += 1
+        self.taken.add(f"t{i}")
+        return f"t{i}"
+
+    def size(self, size: Size) -> str:
+        return "*".join(str(a) if isinstance(a, int) else self._atom(str(a)) for a in size) or "1"
+
+    def _atom(self, atom: str) -> str:
+        if atom not in self.names:
+            self.names[atom] = self.fresh(atom)
+        self.mentioned[atom] = None
+        return self.names[atom]
+
+    def shape(self, axes: Iterable[Size]) -> str:
+        sizes = [self.size(s) for s in axes]
+        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+
+    # ---- the function ---------------------------------------------------------------------------------------------------
+
+    def source(self, name: str, several: bool) -> Source:
+        for step in self.order:
+            self.codes[step] = self._placed(step, self.code(step))
+        results = [self.codes[r].text for r in self.plan.roots]
+        result = ", ".join(results) + "," * (several and len(results) == 1)
+        body = self._body(f"return {result}")
+        shown = self._shown()
+        hidden = [a for a in self.mentioned if a not in shown]
+        parameters = {self.names[v]: v.name for v in self.plan.variables} | {self.names[a]: a for a in hidden}
+        text = self._assembled(f"def {name}({', '.join(parameters)}):", body)
+        return Source(text, name, parameters, self.plan.exprs, self.plan.variables, tuple(hidden))
+
+    def _body(self, result: str) -> list[str]:
+        lines = [*self.lines, result]
+        if self.needs_dtype:
+            arrays = [self.names[v] for v in self.plan.variables]
+            lines.insert(0, self.dialect.dtype.format(first=arrays[0] if arrays else "", all=", ".join(arrays)) if arrays else f"dtype = {self.dialect.module}.float64")
+        shown = self._shown()
+        sizes = [f"{self.names[a]} = {shown[a]}" for a in self.mentioned if a in shown]
+        return [f"    {line}" for line in ['"""', *self._doc(), '"""', *sizes, *lines]]
+
+    def _assembled(self, signature: str, body: list[str]) -> str:
+        helpers = self._helpers("\n".join(body))
+        used = "\n".join([*helpers, *body])
+        imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if re.search(rf"\b{name}\b", used))
+        body[0:2] = [f'{body[0]}{body[1].strip()}']
+        return "\n".join([*self.dialect.head, *imports, "", "", *(h + "\n\n" for h in helpers), signature, *body, ""])
+
+    def _helpers(self, body: str) -> list[str]:
+        found: list[str] = []
+        text = body
+        for name in reversed(self.dialect.helpers):
+            if re.search(rf"(?<![\w.]){name}\(", text):
+                found.insert(0, self.dialect.helpers[name])
+                text += self.dialect.helpers[name]
+        return found
+
+    def _shown(self) -> dict[str, str]:
+        """Where each named size can be read from."""
+        shown: dict[str, str] = {}
+        for v in self.plan.variables:
+            axes = [size for size in v.shape_ if size]
+            for i, size in enumerate(axes):
+                if len(size) == 1 and isinstance(size[0], str):
+                    shown.setdefault(size[0], f"{self.names[v]}.shape[{i}]")
+        return shown
+
+    def _doc(self) -> list[str]:
+        """The formulas and the shapes."""
+        formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
+        shapes = ", ".join(f"{self.names[v]}: {show_shape(v.shape_)}" for v in self.plan.variables)
+        return [*formulas, *(["", shapes] if shapes else [])]
+
+    # ---- placing --------------------------------------------------------------------------------------------------------
+
+    def _placed(self, step: Step, code: Code) -> Code:
+        """A name for what is shared or deep."""
+        if step.op in ("arg", "num", "size") or (step.op == "T" and step.args[0].op == "arg") or code.text.isidentifier():
+            return code
+        named = self.uses[step] > 1 or code.depth >= DEEPEST or step.op == "choose" or (len(code.text) > WIDEST and bool(step.axes))
+        return Code(self.keep(code.text), ATOM) if named else code
+
+    def keep(self, text: str) -> str:
+        name = self.temporary()
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def of(self, step: Step) -> Code:
+        """The code of a step; one that only some sizes need is written where it is used."""
+        found = self.codes.get(step)
+        return self.code(step) if found is None else found
+
+    # ---- one step -------------------------------------------------------------------------------------------------------
+
+    def code(self, step: Step) -> Code:
+        special = _SPECIAL.get(step.op)
+        code = special(self, step) if special is not None else self._called(step)
+        depth = 1 + max((self.codes[a].depth for a in step.args if a in self.codes), default=0)
+        return Code(code.text, code.level, depth if step.args else 0)
+
+    def _called(self, step: Step) -> Code:
+        for key in (f"{step.op} {step.args[0].data} {step.data}", f"{step.op} {step.args[0].data}") if step.op in _FACTORED else ():
+            if key in self.dialect.calls:
+                return self.filled(self.dialect.calls[key], step)
+        key = f"{step.op} {step.data}" if f"{step.op} {step.data}" in self.dialect.calls else step.op
+        return self.filled(self.dialect.calls[key], step)
+
+    def filled(self, text: str, step: Step) -> Code:
+        """A template with the codes of the arguments."""
+        if "dtype" in text:
+            self.needs_dtype = True
+        if "{shape}" in text:
+            text = text.replace("{shape}", self.shape(step.axes))
+        if "{length}" in text:
+            text = text.replace("{length}", self.size(step.axes[0] if step.axes else ()))
+        text = text.replace("{data}", str(step.data))
+        for i, a in enumerate(step.args):
+            if text.count(f"{{{i}}}") + text.count(f"<{i}>") > 1 and not self.of(a).text.isidentifier() and a in self.codes and not a.is_scalar:
+                self.codes[a] = Code(self.keep(self.codes[a].text), ATOM)
+        parts = {f"{{{i}}}": self.of(a).text for i, a in enumerate(step.args)} | {f"<{i}>": self.of(a).at(ATOM) for i, a in enumerate(step.args)}
+        joined = re.sub(r"\{\d\}|<\d>", lambda found: parts[found[0]], text)
+        return Code(joined, _level(text))
+
+    def fn(self, step: Step) -> Code:
+        """A function of the table; the temporary that it is applied to is overwritten where that can be seen to be safe."""
+        row = BY_NAME.get(step.data)
+        text = self.dialect.calls[step.data] if row is None else template(row, self.dialect)
+        arg = step.args[0]
+        if self.dialect.in_place and OVERWRITES.fullmatch(text) and not self._is_helper(text) and self._dies(arg) and arg.axes == step.axes:
+            name = self.of(arg).text
+            name = name if name.isidentifier() else self.keep(name)
+            self.lines.append(text.replace("({0})", f"({name}, out={name})"))
+            return Code(name, ATOM)
+        if _is_constant(arg) and self.dialect.constant != "{0}":
+            self.needs_dtype = True
+            wrapped = Code(self.dialect.constant.replace("{0}", self.of(arg).text), ATOM)
+            return Code(text.replace("{0}", wrapped.text).replace("<0>", wrapped.text), _level(text))
+        return self.filled(text, step)
+
+    def _is_helper(self, text: str) -> bool:
+        return text.split("(")[0] in self.dialect.helpers
+
+    def _dies(self, arg: Step) -> bool:
+        """Whether a temporary is an array of its own that this use ends."""
+        return arg.fresh and self.uses[arg] == 1 and arg in self.codes and arg.op != "choose"
+
+    def einsum(self, step: Step) -> Code:
+        text = self.dialect.calls["einsum"].replace("{data}", step.data).replace("{arrays}", ", ".join(self.of(a).text for a in step.args))
+        return Code(text.replace("{optimize}", ", optimize=True" if len(step.args) > 2 else ""), ATOM)
+
+    def add(self, step: Step) -> Code:
+        out = ""
+        for i, (k, a) in enumerate(zip(step.data, step.args, strict=True)):
+            out = self.keep(out) if i and i % LONGEST == 0 else out
+            code = self.of(a) if abs(k) == 1 else Code(f"{number(abs(k))}*{self.of(a).at(SIGN)}", PRODUCT)
+            text = code.at(PRODUCT) if out or k < 0 else code.text
+            text = f"-{text}" if k < 0 and not text.startswith("-") else text[1:] if k < 0 else text
+            out += text if not out else f" - {text[1:]}" if text.startswith("-") else f" + {text}"
+        return Code(out, SUM)
+
+    def mul(self, step: Step) -> Code:
+        """Scalars first, so that they meet before they meet an array."""
+        coefficient, above = step.data
+        over, under = step.args[:above], step.args[above:]
+        parts = [] if abs(coefficient) == 1 else [number(abs(coefficient))]
+        parts += [self.of(a).at(SIGN) for a in over if a.is_scalar]
+        text = "*".join(parts) + "".join(f"/{self.of(b).at(SIGN)}" for b in under if b.is_scalar and parts)
+        arrays = [self.of(a).at(SIGN) for a in over if not a.is_scalar]
+        text = "*".join([text, *arrays] if text else arrays or ["1"])
+        text += "".join(f"/{self.of(b).at(SIGN)}" for b in under if not (b.is_scalar and parts))
+        return Code(f"-{text}" if coefficient < 0 else text, PRODUCT)
+
+    def pow(self, step: Step) -> Code:
+        base, k = step.args[0], step.data
+        if k == Fraction(1, 2) and not _is_constant(base):
+            return self.filled(self.dialect.calls["sqrt"], step)
+        exponent = number(k)
+        return Code(f"{self.of(base).at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}", POWER)
+
+    def shift(self, step: Step) -> Code:
+        """Something added to the diagonal: in place if the matrix is a temporary."""
+        matrix, what = step.args
+        key = "shift" if what.is_scalar else "shift diag"
+        code = self.filled(self.dialect.calls[key], step)
+        if self.dialect.in_place and not self._dies(matrix):
+            return Code(code.text.replace(self.of(matrix).text, f"{self.of(matrix).at(ATOM)}.copy()", 1), code.level)
+        return code
+
+    def choose(self, step: Step) -> Code:
+        """The cheapest order for the sizes at hand."""
+        trees, items = step.data
+        costs = [tree_cost(t, items) for t in trees]
+        text = self.of(step.args[-1]).text
+        for i in reversed(range(len(trees) - 1)):
+            tests = " and ".join(self._cheaper(costs[i], other) for other in costs[i + 1 :])
+            text = f"{self.of(step.args[i]).text} if {tests} else {text}"
+        return Code(text, SUM - 1)
+
+    def _cheaper(self, a: Cost, b: Cost) -> str:
+        """One polynomial in the sizes below another, what they share left out."""
+        left, right = Counter(a), Counter(b)
+        left.subtract(b)
+        right.subtract(a)
+        sides = [{key: k for key, k in side.items() if k > 0} for side in (left, right)]
+        common = _common([key for side in sides for key in side])
+        return " <= ".join(self._polynomial(side, common) for side in sides)
+
+    def _polynomial(self, side: Mapping[tuple[Atom, ...], int], common: tuple[Atom, ...]) -> str:
+        even = all(k % 2 == 0 for k in side.values())
+        terms = []
+        for key, k in side.items():
+            names = list(key)
+            for a in common:
+                names.remove(a)
+            terms.append("*".join([*([str(k // 2 if even else k)] if k != 1 + even else []), *(self.size((a,)) for a in names)]) or "1")
+        return " + ".join(terms) or "0"
+
+
+def _common(keys: list[tuple[Atom, ...]]) -> tuple[Atom, ...]:
+    """The sizes that every term of a comparison has."""
+    shared = Counter(keys[0]) if keys else Counter()
+    for key in keys:
+        shared &= Counter(key)
+    return tuple(shared.elements())
+
+
+def _level(text: str) -> int:
+    """How tightly a template binds."""
+    bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", text))
+    if re.search(r" [-+<>] | if ", bare) or bare.startswith("-"):
+        return SUM
+    return PRODUCT if re.search(r"[*/@]", bare) else ATOM
+
+
+def _is_constant(step: Step) -> bool:
+    return all(s.op not in ("arg",) and s.is_scalar for s in reachable([step]))
+
+
+def _dot(w: Writer, s: Step) -> Code:
+    call = w.dialect.calls.get("dot")
+    if call is not None and len(s.axes) == 2 and any(x.op == "factor" for x in w.order):
+        return w.filled(call, s)
+    return Code(f"{w.of(s.args[0]).at(PRODUCT)} @ {w.of(s.args[1]).at(SIGN)}", PRODUCT)
+
+
+_FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
+_SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
+    "arg": lambda w, s: Code(w.names[s.data], ATOM),
+    "num": lambda w, s: Code(number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM),
+    "size": lambda w, s: Code(w.size((s.data,)), ATOM),
+    "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
+    "col": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]", ATOM),
+    "outer": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]*{w.of(s.args[1]).at(SIGN)}", PRODUCT),
+    "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
+    "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
+    "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),
+    "commutation": lambda w, s: Code(f"commutation({', '.join(w.size((a,)) for a in s.axes[0])})", ATOM),
+    "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "shift": Writer.shift, "choose": Writer.choose,
+}  # fmt: skip
