@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, NotDifferentiable, ShapeProblem, SyntaxProblem, WrongAnswer
     from .expr import Expr
     from .index import IndexForm
+    from .network import (
+        L2, MSE, Activation, AffineTransform, Attention, AveragePool, Conv2d, CrossEntropy, Dropout, Flatten, FullyConnected,
+        GraphConvolution, Hinge, Layer, LayerNorm, Loss, MaxPool, Network, Recursion, ReLU, Residual, Sequential, Sigmoid, Softmax, Softplus, Tanh,
+    )  # fmt: skip
+    from .optimize import SGD, Adam, GradientDescent, minimize
     from .verify import Verification
 
 __version__ = "0.1.0"
@@ -27,21 +32,55 @@ _HOMES = {
     "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
     "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "function": "build", "remove_function": "build",
     "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
+    **dict.fromkeys(["Adam", "GradientDescent", "SGD", "minimize"], "optimize"),
+    **dict.fromkeys([
+        "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected", "GraphConvolution",
+        "Hinge", "L2", "Layer", "LayerNorm", "Loss", "MSE", "MaxPool", "Network", "ReLU", "Recursion", "Residual", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    ], "network"),
     "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
 }  # fmt: skip
 
 __all__ = [
+    "L2",
+    "MSE",
+    "SGD",
+    "Activation",
+    "Adam",
+    "AffineTransform",
+    "Attention",
+    "AveragePool",
+    "Conv2d",
+    "CrossEntropy",
     "Derivation",
     "Derivations",
+    "Dropout",
     "Expr",
+    "Flatten",
+    "FullyConnected",
+    "GradientDescent",
+    "GraphConvolution",
+    "Hinge",
     "IndexForm",
+    "Layer",
+    "LayerNorm",
     "LimitProblem",
+    "Loss",
     "MatcalcError",
+    "MaxPool",
     "NameProblem",
+    "Network",
     "NoMatrixForm",
     "NotDifferentiable",
+    "ReLU",
+    "Recursion",
+    "Residual",
+    "Sequential",
     "ShapeProblem",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
     "SyntaxProblem",
+    "Tanh",
     "Verification",
     "WrongAnswer",
     "__version__",
@@ -50,6 +89,7 @@ __all__ = [
     "function",
     "hadamard",
     "matrix",
+    "minimize",
     "parse",
     "remove_function",
     "scalar",

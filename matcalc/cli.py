@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   matcalc "x'*A*x" x --order 2                        the Hessian
   matcalc "r = X*w - y; r'*r" w                       with a definition
   matcalc check "norm2(X*w - y)^2" w "2*X'*(X*w - y)" is my own gradient right?
+  matcalc network 784-128-10 --activation relu        the back-propagation of a network
   echo "x'*A*x" | matcalc - x                         a line each
 
 language: + -  * (matrix product)  .* ./ .^ (entry by entry)  ' or .T (transpose)  ^ (power)  ones(n) eye(n)
@@ -51,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     if argv[:1] == ["check"]:
         return _check(_checker().parse_args(_shielded(argv[1:])))
+    if argv[:1] == ["network"]:
+        from .network.command import network
+
+        return network(argv[1:])
     options = _parser().parse_args(_shielded(argv))
     if options.expression == "-":
         return max((_line(line, options) for line in sys.stdin if line.strip()), default=VERIFIED)

@@ -41,6 +41,8 @@ def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> d
     """
     if shapes is None:
         return {}
+    if not isinstance(shapes, (str, Mapping)):
+        raise TypeError(f"shapes are declared in a text or a mapping, not {type(shapes).__name__}")
     if isinstance(shapes, str):
         pairs: dict[str, Declaration | Declared] = {}
         for part in re.split(r"[;\n]|,(?=[^,:;]*:)", shapes):
@@ -49,6 +51,8 @@ def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> d
             name, colon, shape = part.partition(":")
             if not colon:
                 raise SyntaxProblem(f"the declaration '{part.strip()[:60]}' has no ':'", "write X: m×n")
+            if name.strip() in pairs:
+                raise SyntaxProblem(f"{name.strip()[:40]} is declared twice")
             pairs[name.strip()] = shape.strip()
         shapes = pairs
     return {declared_name(n): d if isinstance(d, Declared) else _declared(n, d) for n, d in shapes.items()}
@@ -56,6 +60,8 @@ def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> d
 
 def declared_name(name: str) -> str:
     """The name, if it may be declared; raises NameProblem."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name {name!r} is not a text")
     if not re.fullmatch(NAME, name):
         raise NameProblem(f"'{name[:40]}' is not a name", "names are letters, digits and _, and begin with a letter")
     if name in BY_NAME or name in MACROS or name in CONSTANTS:
@@ -64,12 +70,14 @@ def declared_name(name: str) -> str:
 
 
 def _declared(name: str, text: Declaration) -> Declared:
+    if not isinstance(text, (str, tuple, list)):
+        raise TypeError(f"the declaration of {name} is a text or a tuple of sizes, not {type(text).__name__}")
     if not isinstance(text, str):
         return Declared(shape_of([_size(name, str(s)) for s in text]))
     kinds: list[str] = []
     properties: list[str] = []
     sizes = ""
-    for word in re.split(r"\s+", re.sub(r"\s*×\s*|\s+x\s+", "×", text.strip().strip("()"))):
+    for word in re.split(r"\s+", re.sub(r"\s*[×,]\s*|\s+x\s+", "×", re.sub(r"[()]", " ", text).strip())):
         if word in PROPERTIES:
             properties.append(PROPERTIES[word])
         elif word in ("scalar", "vector", "matrix", "row"):
@@ -79,9 +87,11 @@ def _declared(name: str, text: Declaration) -> Declared:
         elif word:
             hint = nearest(word, PROPERTIES) or "properties are " + ", ".join(sorted(set(PROPERTIES.values())))
             raise SyntaxProblem(f"'{word[:40]}' in the declaration of {name} is neither a size nor a property", hint)
-    if sizes and not re.search(r"[×,]", sizes) and re.fullmatch(r"\d+x\w+|[A-Za-z]x[A-Za-z]", sizes):
+    if sizes and "×" not in sizes and re.fullmatch(r"[0-9]+x\w+|[A-Za-z]x[A-Za-z]", sizes):
         sizes = sizes.replace("x", "×")
-    parts = [p for p in re.split(r"[×,]", sizes) if p]
+    parts = [p for p in sizes.split("×") if p]
+    if len(kinds) > 1 or (kinds and parts and len(parts) != {"scalar": 0, "vector": 1}.get(kinds[0], 2)):
+        raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}")
     if not parts and not kinds and not properties:
         raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
     shape = shape_of([_size(name, p) for p in parts]) if parts or "scalar" in kinds else kind_shape(kinds[0] if kinds else default_kind(name))
@@ -98,7 +108,7 @@ def shape_of(sizes: list[Size]) -> Shape:
 
 
 def _size(name: str, text: str) -> Size:
-    if re.fullmatch(r"\d{1,9}", text):
+    if re.fullmatch(r"[0-9]{1,9}", text):
         if int(text) == 0:
             raise ShapeProblem(f"the size 0 of {name}", "sizes are positive integers or names")
         return () if int(text) == 1 else (int(text),)

@@ -73,7 +73,7 @@ def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
     kinds: dict[str, str] = {}
     for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
         name = str(node.children[0])
-        if name not in declared and name not in CONSTANTS:
+        if name not in declared and name not in CONSTANTS and name not in BY_NAME and name not in MACROS:
             kinds.setdefault(name, default_kind(name))
     for name in _used_as_vectors(tree):
         if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
@@ -98,14 +98,15 @@ class _Builder:
     """Builds expressions bottom up from a syntax tree, with an explicit stack."""
 
     def __init__(self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str]) -> None:
-        self.text, self.tree = text, tree
+        self.text, self.tree, self.declared = text, tree, declared
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
         self.definitions: dict[str, Expr] = {}
         self.sizes = {a for d in declared.values() for size in d.shape for a in size if isinstance(a, str)} | _written_sizes(tree)
         self.assumed: list[str] = []
         for name, d in declared.items():
-            self.names[name] = ex.var(name, d.shape, d.properties)
+            rows, cols = (s if len(s) < 2 else (Unknown(s),) for s in d.shape)  # a declared product may come in any order
+            self.names[name] = ex.var(name, (rows, cols), d.properties)
             if any(isinstance(a, Unknown) for size in d.shape for a in size):
                 self.assumed.append(name)
         for name, kind in kinds.items():
@@ -118,13 +119,20 @@ class _Builder:
         for statement in statements:
             token, value = statement.children
             name = str(token)
-            if name in BY_NAME or name in MACROS or name in CONSTANTS or name in self.definitions:
+            if name in BY_NAME or name in MACROS or name in CONSTANTS or name in self.definitions or name in self.declared:
                 raise NameProblem(f"'{name}' already has a meaning", "choose another name").at(self.text, span(statement))
+            if (early := self._used_before(name, statement)) is not None:
+                raise NameProblem(f"'{name}' is used before it is defined").at(self.text, span(early))
             assert not isinstance(value, Token)
             self.names[name] = self.definitions[name] = self.build(value)
             if name in self.assumed:
                 self.assumed.remove(name)
         return self._named(self.build(body))
+
+    def _used_before(self, name: str, statement: Syntax) -> Syntax | None:
+        """A use of a name up to the end of its own definition."""
+        end = statement.meta.end_pos
+        return next((n for n in self.tree.find_data("name") if str(n.children[0]) == name and n.meta.start_pos < end), None)
 
     def _named(self, expr: Expr) -> Program:
         """Give names to the sizes that are still unknown."""
@@ -184,7 +192,7 @@ class _Builder:
         if name == "eye":
             return ex.eye((Unknown(),))
         known = [*self.names, *self.sizes]
-        raise NameProblem(f"'{name}' is a function" if name in BY_NAME else f"unknown name '{name[:40]}'", nearest(name, known))
+        raise NameProblem(f"'{name}' is a function" if name in BY_NAME or name in MACROS else f"unknown name '{name[:40]}'", nearest(name, known))
 
     def call(self, node: Syntax, args: list[Expr]) -> Expr:
         name = str(node.children[0])
@@ -227,7 +235,7 @@ class _Builder:
         return ex.commutation(*map(self._size_argument, args))
 
     def _size_argument(self, node: Syntax) -> Size:
-        if node.data == "number" and re.fullmatch(r"[1-9]\d{0,8}", str(node.children[0])):
+        if node.data == "number" and re.fullmatch(r"[1-9][0-9]{0,8}", str(node.children[0])):
             return () if str(node.children[0]) == "1" else (int(str(node.children[0])),)
         if node.data == "name":
             return (str(node.children[0]),)
@@ -319,7 +327,7 @@ def _written_sizes(tree: Syntax) -> set[str]:
 def _name_unknowns(size: Size, names: Iterator[str]) -> None:
     for atom in resolve(size):
         if isinstance(atom, Unknown):
-            atom.value = (next(names),)
+            atom.value = atom.length or (next(names),)
 
 
 def settle(e: Expr) -> Expr:

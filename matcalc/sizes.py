@@ -11,12 +11,21 @@ from collections.abc import Iterable, Iterator
 
 
 class Unknown:
-    """A size that the text has not decided yet."""
+    """A size that the text has not decided yet; ``length``, if given, is the product that it must be, in some order."""
 
-    __slots__ = ("value",)
+    __slots__ = ("length", "value")
 
-    def __init__(self) -> None:
+    def __init__(self, length: Size | None = None) -> None:
         self.value: Size | None = None
+        self.length = length
+
+    def admits(self, size: Size) -> bool:
+        """Whether it may become this size."""
+        if size == UNIT or self in size:
+            return False
+        if self.length is None or any(isinstance(a, Unknown) for a in size):
+            return True
+        return sorted(map(str, size)) == sorted(map(str, self.length))
 
 
 Atom = str | int | Unknown
@@ -45,8 +54,8 @@ def unify(a: Size, b: Size) -> bool:
         return True
     for this, other in ((a, b), (b, a)):
         if len(this) == 1 and isinstance(this[0], Unknown):
-            if other == UNIT or this[0] in other:
-                return False
+            if not this[0].admits(other):
+                continue
             this[0].value = other
             return True
     return len(a) == len(b) and len(a) > 1 and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
@@ -55,6 +64,12 @@ def unify(a: Size, b: Size) -> bool:
 def same(a: Size, b: Size) -> bool:
     """Equal already, without binding anything."""
     return resolve(a) == resolve(b)
+
+
+def might_be_equal(a: Size, b: Size) -> bool:
+    """Equal, or not known to differ."""
+    a, b = resolve(a), resolve(b)
+    return a == b or (a != UNIT != b and any(isinstance(atom, Unknown) for atom in a + b))
 
 
 def show(size: Size) -> str:

@@ -84,6 +84,8 @@ def _explain(text: str, problem: UnexpectedInput) -> MatcalcError:
     assert isinstance(problem, UnexpectedToken)
     token, accepted = problem.token, set(problem.accepts or problem.expected)
     unclosed = _unclosed(text[: token.start_pos if token.type != "$END" else len(text)])
+    if token.type == "$END" and "BAR" in accepted and (opened := _unclosed_norm(text)) is not None:
+        return SyntaxProblem("'‖' is never closed").at(text, (opened, opened + 1))
     if token.type == "$END":
         if unclosed is not None and "RPAR" in accepted:
             return SyntaxProblem("'(' is never closed").at(text, (unclosed, unclosed + 1))
@@ -113,7 +115,13 @@ def _character_hint(c: str) -> str:
         return "the transpose is '"
     if c in "&|<>!?:#$%\\~":
         return ""
-    return "" if c.isascii() else "names are Latin or Greek letters"
+    return "names are Latin or Greek letters" if c.isalpha() and not c.isascii() else ""
+
+
+def _unclosed_norm(text: str) -> int | None:
+    """The position of the last bar, if the bars do not pair."""
+    bars = [i for i, c in enumerate(text) if c == "‖" or (text.startswith("||", i) and text[i - 1 : i] != "|")]
+    return bars[-1] if len(bars) % 2 else None
 
 
 def _unclosed(text: str) -> int | None:

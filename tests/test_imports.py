@@ -14,16 +14,20 @@ PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
-codegen.compiled codegen.numpy codegen modular dual exact verify differentiate derivation explain interop build __init__ cli __main__
+codegen.compiled codegen.numpy codegen modular dual exact verify differentiate derivation explain interop build
+optimize network.tables network.recursion network.maps network.derived network.layer network.frequency network.layers network.network network.program
+network.training network.pictures network.command network __init__ cli __main__
 """.split()
+NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "training")}
 HEAVY = {
-    "numpy": {"modular", "exact", "verify", "codegen.compiled", "codegen.numpy"},
+    "numpy": {"modular", "exact", "verify", "codegen.compiled", "codegen.numpy", "optimize", *NETWORK},
     "sympy": {"interop"},
     "lark": {"syntax", "shapes"},
 }
 # methods of an expression that reach up to a later stage, when they are called
 CONVENIENCES = {
     ("expr.nodes", "expr.algebra"),
+    ("expr.hints", "expr.algebra"),
     ("expr.nodes", "expr.calls"),
     ("expr.nodes", "printing.text"),
     ("expr.nodes", "printing.latex"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .. import expr as ex
 from ..expr import ONE, Expr, split
 from ..sizes import UNIT
@@ -75,7 +77,8 @@ def _sandwich(e: Expr) -> int:
 
 def stable(e: Expr) -> Expr:
     """An expression of the same value that loses no digits where the plain one does, or the expression itself."""
-    return _stable_log(e) if e.head == "log" else _stable_sum(e) if e.head == "add" else _stable_product(e) if e.head == "times" else e
+    better = _STABLE.get(e.head)
+    return e if better is None else better(e)
 
 
 def _stable_log(e: Expr) -> Expr:
@@ -96,6 +99,11 @@ def _stable_log(e: Expr) -> Expr:
     return ex.call("softplus", rest.args[0]) if rest.head == "exp" else ex.call("log1p", rest)
 
 
+def _stable_log1p(e: Expr) -> Expr:
+    x = e.args[0]
+    return ex.call("softplus", x.args[0]) if x.head == "exp" else e
+
+
 def _stable_sum(e: Expr) -> Expr:
     """1 - sigmoid(x) is sigmoid(-x); exp(x) - 1 is expm1(x)."""
     if len(e.args) != 2:
@@ -114,3 +122,6 @@ def _stable_product(e: Expr) -> Expr:
             if whole in e.args:
                 return ex.times(*(b for b in e.args if b is not a and b is not whole), ex.call("softmax", a.args[0]))
     return e
+
+
+_STABLE: dict[str, Callable[[Expr], Expr]] = {"log": _stable_log, "log1p": _stable_log1p, "add": _stable_sum, "times": _stable_product}

@@ -69,11 +69,11 @@ HELPERS = {
     "logsumexp_rows": (
         "def logsumexp_rows(x):\n    top = x.max(-1)\n    e = x - top[..., None]\n    np.exp(e, out=e)\n    return top + np.log(e.sum(-1))"
     ),
-    "softmax_logsumexp": "def softmax_logsumexp(x):\n    p, total = softmax_logsumexp_rows(x)\n    return p, total",
     "softmax_logsumexp_rows": (
         "def softmax_logsumexp_rows(x):\n    top = x.max(-1, keepdims=True)\n    e = x - top\n    np.exp(e, out=e)\n"
         "    total = e.sum(-1, keepdims=True)\n    e /= total\n    return e, (top + np.log(total))[..., 0]"
     ),
+    "softmax_logsumexp": "def softmax_logsumexp(x):\n    return softmax_logsumexp_rows(x)",
     "expm": (
         "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
         "    halvings = max(0, int(np.ceil(np.log2(max(np.abs(x).sum(0).max(), 1e-300)))) + 1)\n"

@@ -164,10 +164,10 @@ def _lengths(form: IndexForm, w: _Writer) -> str:
 def _einsum_term(form: IndexForm, t: Term, w: _Writer) -> str:
     scalars = [w.codes[f.expr].at(SIGN) for f in t.factors if not f.labels]
     arrays = [_array(f, w) for f in t.factors if f.labels]
-    number = [] if abs(t.coefficient) == 1 else [number(abs(t.coefficient))]
+    factor = [] if abs(t.coefficient) == 1 else [number(abs(t.coefficient))]
     sign = "-" if t.coefficient < 0 else ""
     optimize = ", optimize=True" if len(arrays) > 2 else ""
-    return sign + "*".join([*number, *scalars, f"np.einsum('{subscripts(form, t)}', {', '.join(arrays)}{optimize})"])
+    return sign + "*".join([*factor, *scalars, f"np.einsum('{subscripts(form, t)}', {', '.join(arrays)}{optimize})"])
 
 
 def _array(f: Factor, w: _Writer) -> str:

@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .. import expr as ex
-from ..expr import ONE, Expr, postorder, split
+from ..expr import Expr, postorder, split
 from ..functions import BY_NAME
 from ..index import IndexForm, subscripts
 from ..labels import Factor, Term
-from ..sizes import UNIT, Size
+from ..sizes import UNIT
 from .facts import definite, nonnegative, stable, symmetric
-from .order import Item, Tree, orders, typical_cost
+from .order import Item, Tree, ends, orders, typical_cost
 from .settle import settled
-from .steps import Axes, Step, Steps, broadcast_axes
+from .steps import Axes, Step, Steps
 
 Root = Expr | IndexForm
+LONGEST_SHARED = 12  # factors of a product that is searched for common parts
 SPREAD = 4  # terms of a sum of matrices that a vector meets one by one
 
 
@@ -111,7 +112,7 @@ class Planner:
             if body.head in ("eye", "diag"):
                 shifts.append((k, self.steps.mul(1, (*map(self, scale), *([self(body.args[0])] if body.args else [])))))
             else:
-                plain.append((k, self.loose(core)))
+                plain.append((k, self.loose(core)) if abs(k) == 1 or core.head != "times" else (k / abs(k), self.loose(ex.scaled(abs(k), core))))
         if not plain:
             return self.steps.make("diag", self._filled(self.steps.add(shifts), axes_of(e)[:1]), axes=axes_of(e))
         total = self._whole(self.steps.add(plain), e)
@@ -262,16 +263,24 @@ class Planner:
         if (d := _mirrored_root(chain)) is not None:
             half = self.steps.mul(1, (self.steps.col(self._power(self(d), Fraction(1, 2))), self(chain[2])))
             return self.steps.dot(self.steps.transpose(half), half)
+        key = _key(chain)
+        if key != tuple(chain):
+            return self.steps.transpose(self._best(key))
         items = [_item(e) for e in chain]
         trees = orders(items, lambda i, j: max(1, self.stretches[_key(chain[i:j])]) if j - i < len(chain) else 1)
-        found = [self._joined(tree, chain) for tree in trees]
+        found = [self._pair(tree, chain) for tree in trees]
         if len(found) == 1:
             return found[0]
         return self.steps.make("choose", *found, data=(tuple(trees), tuple(items)), axes=found[0].axes)
 
     def _joined(self, tree: Tree, chain: Sequence[Expr]) -> Step:
+        """A part of a product; what other products have too is planned on its own."""
         if isinstance(tree, int):
             return self(chain[tree])
+        part = chain[slice(*ends(tree))]
+        return self._best(part) if self.stretches[_key(part)] > 1 else self._pair(tree, chain)
+
+    def _pair(self, tree: Tree, chain: Sequence[Expr]) -> Step:
         left, right = tree
         if isinstance(left, int) and _kind(chain[left]) != "dense":
             return self._scaled(chain[left], self._joined(right, chain), False)
@@ -411,12 +420,15 @@ def _key(chain: Sequence[Expr]) -> tuple[Expr, ...]:
     return min(tuple(chain), flipped, key=lambda c: [e.order for e in c])
 
 
-def _stretches(order: Iterable[Expr]) -> Counter[tuple[Expr, ...]]:
-    """How often each stretch of factors occurs among the products of a function, or its transpose."""
+def _stretches(order: Sequence[Expr]) -> Counter[tuple[Expr, ...]]:
+    """How often each stretch of factors occurs among the products of a function, or its transpose; a trace has no ends."""
     found: Counter[tuple[Expr, ...]] = Counter()
+    turned = {e.args[0] for e in order if e.head == "tr"}
     for e in order:
-        if e.head == "matmul" and len(e.args) <= 12:
-            found.update({_key(e.args[i:j]) for i in range(len(e.args)) for j in range(i + 2, len(e.args) + 1)})
+        n = len(e.args)
+        if e.head == "matmul" and n <= LONGEST_SHARED:
+            chain, starts = (e.args * 2, n) if e in turned else (e.args, n - 1)
+            found.update({_key(chain[i:j]) for i in range(starts) for j in range(i + 2, min(i + n, len(chain)) + 1)})
     return found
 
 

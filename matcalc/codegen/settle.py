@@ -44,7 +44,8 @@ _AGAIN: dict[str, Callable[[Steps, tuple[Step, ...]], Step]] = {
 def _multiplied(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
     factor, b = args
     inverse = steps.make("inverse", factor, axes=factor.axes)
-    return steps.dot(steps.transpose(inverse) if s.data else inverse, b)
+    inverse = steps.transpose(inverse) if s.data else inverse
+    return steps.transpose(steps.dot(b.args[0], steps.transpose(inverse))) if b.op == "T" else steps.dot(inverse, b)
 
 
 def _half_of_pair(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:

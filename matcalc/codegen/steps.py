@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from ..expr.algebra import SELF_TRANSPOSED
 from ..sizes import Size
 
 Axes = tuple[Size, ...]
@@ -152,7 +153,13 @@ def _gathered(coefficient: Fraction, above: Iterable[Step], below: Iterable[Step
 
 
 def is_symmetric(a: Step) -> bool:
-    """Whether a step is a product of the form Y'*Y."""
+    """Whether a step equals its transpose: declared so, of the form Y'*Y, or an inverse of such."""
+    if a.op == "arg":
+        return bool(SELF_TRANSPOSED.intersection(a.data.properties))
+    if a.op == "inverse":
+        return a.args[0].data != "lu"
+    if a.op == "shift":
+        return is_symmetric(a.args[0])
     if a.op != "dot" or len(a.axes) < 2:
         return False
     left, right = a.args

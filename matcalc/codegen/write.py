@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from math import gcd
 from typing import Any
 
 from ..functions import BY_NAME
@@ -20,7 +21,7 @@ from .dialect import Dialect, template
 from .order import Cost, tree_cost
 from .plan import Plan
 from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
-from .steps import Step, reachable, use_counts
+from .steps import Step, is_symmetric, reachable, use_counts
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -113,13 +114,12 @@ class Writer:
             lines.insert(0, self.dialect.dtype.format(first=arrays[0] if arrays else "", all=", ".join(arrays)) if arrays else f"dtype = {self.dialect.module}.float64")
         shown = self._shown()
         sizes = [f"{self.names[a]} = {shown[a]}" for a in self.mentioned if a in shown]
-        return [f"    {line}" for line in ['"""', *self._doc(), '"""', *sizes, *lines]]
+        return [f"    {line}" if line else "" for line in [*self._doc(), *sizes, *lines]]
 
     def _assembled(self, signature: str, body: list[str]) -> str:
         helpers = self._helpers("\n".join(body))
         used = "\n".join([*helpers, *body])
         imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if re.search(rf"\b{name}\b", used))
-        body[0:2] = [f'{body[0]}{body[1].strip()}']
         return "\n".join([*self.dialect.head, *imports, "", "", *(h + "\n\n" for h in helpers), signature, *body, ""])
 
     def _helpers(self, body: str) -> list[str]:
@@ -145,13 +145,14 @@ class Writer:
         """The formulas and the shapes."""
         formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
         shapes = ", ".join(f"{self.names[v]}: {show_shape(v.shape_)}" for v in self.plan.variables)
-        return [*formulas, *(["", shapes] if shapes else [])]
+        first, *rest = [*formulas, *(["", shapes] if shapes else [])]
+        return [f'"""{first}', *rest, '"""'] if rest else [f'"""{first}"""']
 
     # ---- placing --------------------------------------------------------------------------------------------------------
 
     def _placed(self, step: Step, code: Code) -> Code:
         """A name for what is shared or deep."""
-        if step.op in ("arg", "num", "size") or (step.op == "T" and step.args[0].op == "arg") or code.text.isidentifier():
+        if step.op in ("arg", "num", "size") or code.text.isidentifier() or (step.op == "T" and code.text[:-2].isidentifier()):
             return code
         named = self.uses[step] > 1 or code.depth >= DEEPEST or step.op == "choose" or (len(code.text) > WIDEST and bool(step.axes))
         return Code(self.keep(code.text), ATOM) if named else code
@@ -279,16 +280,16 @@ class Writer:
         right.subtract(a)
         sides = [{key: k for key, k in side.items() if k > 0} for side in (left, right)]
         common = _common([key for side in sides for key in side])
-        return " <= ".join(self._polynomial(side, common) for side in sides)
+        unit = gcd(*(k for side in sides for k in side.values()))
+        return " <= ".join(self._polynomial(side, common, unit) for side in sides)
 
-    def _polynomial(self, side: Mapping[tuple[Atom, ...], int], common: tuple[Atom, ...]) -> str:
-        even = all(k % 2 == 0 for k in side.values())
+    def _polynomial(self, side: Mapping[tuple[Atom, ...], int], common: tuple[Atom, ...], unit: int) -> str:
         terms = []
         for key, k in side.items():
             names = list(key)
             for a in common:
                 names.remove(a)
-            terms.append("*".join([*([str(k // 2 if even else k)] if k != 1 + even else []), *(self.size((a,)) for a in names)]) or "1")
+            terms.append("*".join([*([str(k // unit)] if k != unit else []), *(self.size((a,)) for a in names)]) or "1")
         return " + ".join(terms) or "0"
 
 
@@ -315,8 +316,14 @@ def _is_constant(step: Step) -> bool:
 def _dot(w: Writer, s: Step) -> Code:
     call = w.dialect.calls.get("dot")
     if call is not None and len(s.axes) == 2 and any(x.op == "factor" for x in w.order):
-        return w.filled(call, s)
+        return _gram(w, s) if is_symmetric(s) else w.filled(call, s)
     return Code(f"{w.of(s.args[0]).at(PRODUCT)} @ {w.of(s.args[1]).at(SIGN)}", PRODUCT)
+
+
+def _gram(w: Writer, s: Step) -> Code:
+    """A product with its own transpose."""
+    a, b = s.args
+    return Code(w.dialect.calls["gram"].replace("{0}", w.of(b).text if a.op == "T" else w.of(b).text), ATOM)
 
 
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})

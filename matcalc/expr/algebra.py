@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ..errors import LimitProblem, ShapeProblem
 from ..functions import BY_NAME
-from ..sizes import SCALAR, UNIT, Shape, Size, show_shape, unify
+from ..sizes import SCALAR, UNIT, Shape, Size, same, show_shape, unify
 from .hints import add_hint, check_product
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, commutation, eye, node, num, ones, split, zeros
 
@@ -75,12 +75,12 @@ def add(*args: Expr) -> Expr:
         if core.head != "zeros":
             total[core] = total.get(core, Fraction(0)) + coefficient
     full = ones(shape)
-    if full is not ONE and full in total and any(c.shape_ == shape and k for c, k in total.items() if c is not full):
+    if full is not ONE and full in total and any(_fills(c, shape) and k for c, k in total.items() if c is not full):
         total[ONE] = total.get(ONE, Fraction(0)) + total.pop(full)
     parts = [scaled(k, core) for core, k in total.items() if k]
     if not parts:
         return zeros(shape)
-    if all(p.shape_ != shape for p in parts):
+    if not any(_fills(p, shape) for p in parts):
         if len(parts) == 1:
             return spread(parts[0], shape)
         parts = [spread(p, shape) if p is parts[0] else p for p in parts]
@@ -97,9 +97,14 @@ def _sum_order(term: Expr) -> tuple[object, ...]:
     return (core is ONE, core.transposes - core.count, core.order[1], core.order[2], coefficient)
 
 
+def _fills(e: Expr, shape: Shape) -> bool:
+    """Whether an expression has a shape, as far as unification knows."""
+    return e.shape_ == shape or (e.unsettled and same(e.shape_[0], shape[0]) and same(e.shape_[1], shape[1]))
+
+
 def spread(e: Expr, shape: Shape) -> Expr:
     """A scalar, or a row, repeated to fill a shape."""
-    if e.shape_ == shape:
+    if _fills(e, shape):
         return e
     return times(e, ones(shape)) if e.is_scalar else matmul(ones((shape[0], UNIT)), e)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ShapeProblem
-from ..sizes import UNIT, Shape, same, show_shape, unify
+from ..sizes import UNIT, Shape, might_be_equal, same, show_shape, unify
 from .nodes import Expr
 
 
@@ -19,16 +19,22 @@ def brief(e: Expr) -> str:
 
 def _product_hint(a: Expr, b: Expr) -> str:
     (r, c), (p, q) = a.shape_, b.shape_
-    x, y = (f"({s})" if e.head in ("add", "times", "matmul") else s for e, s in ((a, brief(a)), (b, brief(b))))
-    if c == UNIT == q and same(r, p):
-        return f"did you mean {x}'*{y}, {x}*{y}' or {x}.*{y}?"
-    if same(r, p):
-        return f"did you mean {x}'*{y}?"
-    if same(c, q):
-        return f"did you mean {x}*{y}'?"
-    if same(r, q):
+    x, y, xt, yt = (f"({s})" if e.head in ("add", "times", "matmul") else s for e in (a, b, transposed(a), transposed(b)) for s in (brief(e),))
+    if c == UNIT == q and might_be_equal(r, p):
+        return f"did you mean {xt}*{y}, {x}*{yt} or {x}.*{y}?"
+    if might_be_equal(r, p):
+        return f"did you mean {xt}*{y}?"
+    if might_be_equal(c, q):
+        return f"did you mean {x}*{yt}?"
+    if might_be_equal(r, q):
         return f"did you mean {y}*{x}?"
     return "the inner sizes must agree"
+
+
+def transposed(e: Expr) -> Expr:
+    from .algebra import transpose
+
+    return transpose(e)
 
 
 def add_hint(a: Shape, b: Shape) -> str:

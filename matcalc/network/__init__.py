@@ -12,10 +12,11 @@ from .layers import (
     L2, MSE, Activation, AffineTransform, Attention, AveragePool, Conv2d, CrossEntropy, Dropout, Flatten, FullyConnected,
     GraphConvolution, Hinge, LayerNorm, Loss, MaxPool, ReLU, Residual, Sigmoid, Softmax, Softplus, Tanh,
 )  # fmt: skip
+from .network import Network
 from .recursion import Recursion
 
 __all__ = [
     "L2", "MSE", "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected",
-    "GraphConvolution", "Hinge", "Layer", "LayerNorm", "Loss", "MaxPool", "ReLU", "Recursion", "Residual", "Sequential", "Sigmoid",
+    "GraphConvolution", "Hinge", "Layer", "LayerNorm", "Loss", "MaxPool", "Network", "ReLU", "Recursion", "Residual", "Sequential", "Sigmoid",
     "Softmax", "Softplus", "Tanh",
 ]  # fmt: skip

@@ -45,22 +45,29 @@ class Derived:
     @cached_property
     def forward(self) -> Compiled:
         """The value, then what the backward pass needs."""
-        return self.forward_as("numpy", "forward")
+        return compile_expr((self.value, *self.saved), "numpy", "forward")
 
-    def forward_as(self, target: str, name: str) -> Compiled:
-        return compile_expr((self.value, *self.saved), target, name)
 
     def backward(self, names: tuple[str, ...]) -> Compiled:
         """The gradients by some of the names."""
-        return _backward(self, names, "numpy", "backward")
+        return _backward(self, names)
 
-    def backward_as(self, names: tuple[str, ...], target: str, name: str) -> Compiled:
-        return _backward(self, names, target, name)
+    def forward_source(self, target: str, name: str) -> str:
+        """The forward pass as source; one value is no tuple."""
+        return _source((self.value, *self.saved), target, name)
+
+    def backward_source(self, names: tuple[str, ...], target: str, name: str) -> str:
+        """The backward pass as source; one value is no tuple."""
+        return _source(tuple(self.gradients[n] for n in names), target, name)
 
 
 @lru_cache(maxsize=1024)
-def _backward(rule: Derived, names: tuple[str, ...], target: str, name: str) -> Compiled:
-    return compile_expr(tuple(rule.gradients[n] for n in names), target, name)
+def _backward(rule: Derived, names: tuple[str, ...]) -> Compiled:
+    return compile_expr(tuple(rule.gradients[n] for n in names), "numpy", "backward")
+
+
+def _source(roots: tuple[Expr, ...], target: str, name: str) -> str:
+    return compile_expr(roots[0] if len(roots) == 1 else roots, target, name).source
 
 
 @lru_cache(maxsize=1024)

@@ -87,16 +87,16 @@ class Layer(Part):
         constants: Mapping[str, Constant] | None = None, sizes: Mapping[str, int] | None = None, start: Mapping[str, Any] | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.maps, self.constants = dict(maps or {}), dict(constants or {})
-        self._input, self._start, self.seed, self.training = input, dict(start or {}), seed, True
+        self.input_name, self._start, self.seed, self.training = input, dict(start or {}), seed, True
         program = typed(expression, shapes)
         if COTANGENT in program.variables:
             raise NameProblem(f"{COTANGENT} is the gradient by the output", "choose another name")
         names = set(program.variables)
-        self._uses_input = input in names
-        if not (self._uses_input or names & set(self.maps)):
+        self.uses_input = input in names
+        if not (self.uses_input or names & set(self.maps)):
             raise NameProblem(f"the input '{input}' is not in the expression", f"its variables are {', '.join(program.variables)}")
         self._trained = tuple(n for n in program.variables if n != input and n not in self.maps and n not in self.constants)
-        flowing = (*self._trained, *(n for n in self.maps if n in names), *([input] if self._uses_input else []))
+        flowing = (*self._trained, *(n for n in self.maps if n in names), *([input] if self.uses_input else []))
         self.rule: Derived = derived(expression, _declarations(program.variables), flowing)
         self.sizes: dict[str, int] = dict(sizes or {})
         self.parameters: dict[str, Array] = {}
@@ -123,9 +123,10 @@ class Layer(Part):
     # ---- parameters -------------------------------------------------------------------------------------------------------
 
     def _shape(self, name: str) -> tuple[str | int, ...]:
-        return next(v.shape for v in self._variables() if v.name == name)
+        return next(v.shape for v in self.variables() if v.name == name)
 
-    def _variables(self) -> list[Any]:
+    def variables(self) -> list[Any]:
+        """The variables of the forward expression, with their shapes."""
         return list(next(iter(self.rule.derivations.values())).program.variables.values())
 
     def _known(self, name: str) -> bool:
@@ -144,7 +145,7 @@ class Layer(Part):
 
     def _learn_sizes(self, values: Mapping[str, Array]) -> None:
         """The lengths of the named axes, from the arrays that are there."""
-        for v in self._variables():
+        for v in self.variables():
             if v.name in values:
                 for atom, length in zip(v.shape, np.shape(values[v.name]), strict=False):
                     if isinstance(atom, str):
@@ -153,7 +154,7 @@ class Layer(Part):
     def _checked(self, values: Mapping[str, Array]) -> None:
         """Raise ShapeProblem where an array has another length than the layer was made for."""
         lengths: dict[str, int] = {}
-        for v in self._variables():
+        for v in self.variables():
             for atom, length in zip(v.shape, np.shape(values.get(v.name, ())), strict=False):
                 known = atom if isinstance(atom, int) else lengths.setdefault(atom, length)
                 if known != length:
@@ -164,11 +165,11 @@ class Layer(Part):
     def propagate(self, x: Array = None) -> Array:
         self.input = x = self.input if x is None else np.asarray(x)
         values = self._values = {}
-        if self._uses_input:
-            values[self._input] = _rows(x)
+        if self.uses_input:
+            values[self.input_name] = _rows(x)
         mapped = {n: part.propagate(x) for n, part in self.maps.items()}
         values |= {n: _rows(a) for n, a in mapped.items()}
-        self._lead = (x if self._uses_input else next(iter(mapped.values()))).shape[:-1]
+        self._lead = (x if self.uses_input else next(iter(mapped.values()))).shape[:-1]
         self._mapped_shapes = {n: a.shape for n, a in mapped.items()}
         for name, constant in self.constants.items():
             values[name] = constant(values, self) if callable(constant) else constant
@@ -204,16 +205,16 @@ class Layer(Part):
         values = self._values
         if self.rule.cotangent is not None:
             values[COTANGENT] = g.reshape(-1) if self.rule.cotangent.shape_[1] == () else _rows(g)
-        names = self._backward_names(wanted)
+        names = self.backward_names(wanted)
         found = dict(zip(names, self._pulled_back(names), strict=True))
         self.gradients = {n: found[n] for n in self._trained}
         flows = [self.maps[n].backpropagate(found[n].reshape(self._mapped_shapes[n])) for n in self.maps if n in found]
-        if self._input in found:
-            flows.append(found[self._input].reshape(self.input.shape))
+        if self.input_name in found:
+            flows.append(found[self.input_name].reshape(self.input.shape))
         self.input_diff = sum(flows[1:], start=flows[0]) if flows else None
         return self.input_diff
 
-    def _backward_names(self, wanted: bool) -> tuple[str, ...]:
+    def backward_names(self, wanted: bool) -> tuple[str, ...]:
         """What the backward pass is asked for; a map with parameters needs its gradient in any case."""
         return tuple(n for n in self.rule.gradients if wanted or n in self._trained or isinstance(self.maps.get(n), Part))
 

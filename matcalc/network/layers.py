@@ -34,6 +34,7 @@ class Activation(Layer):
     """A function of each sample, named in the table of activations."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         super().__init__(form(ACTIVATIONS, name, "activation").rows, input="Z", shapes="Z: m×n")
 
 

@@ -57,6 +57,18 @@ def col2im(g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: in
     return out[:, padding : padding + height, padding : padding + width]
 
 
+def pool_windows(x: Array, kernel: tuple[int, int], stride: int) -> Array:
+    """Every window of every channel as one row: (samples, rows, columns, channels, pixels of the window)."""
+    seen = np.moveaxis(windows(x, kernel, stride), -1, 3)
+    return seen.reshape(*seen.shape[:4], -1)
+
+
+def pool_windows_adjoint(g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: int) -> Array:
+    """The adjoint of pool_windows: every entry is added to the pixel that it was read from."""
+    parts = np.moveaxis(g, 3, -1)
+    return col2im(parts.reshape(*parts.shape[:3], -1), shape, kernel, stride)
+
+
 class Im2col:
     """Windows as rows; the adjoint is col2im.
 
@@ -81,7 +93,7 @@ class Im2col:
 
 
 class Windows:
-    """The windows of each channel as rows: (samples, rows, columns, channels, pixels of a window); for pooling."""
+    """The windows of each channel as rows, for pooling; the adjoint adds them up again."""
 
     def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
         self.kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -90,12 +102,10 @@ class Windows:
 
     def propagate(self, x: Array) -> Array:
         self._shape = x.shape
-        seen = np.moveaxis(windows(x, self.kernel, self.stride), -1, 3)
-        return seen.reshape(*seen.shape[:4], -1)
+        return pool_windows(x, self.kernel, self.stride)
 
     def backpropagate(self, output_diff: Array) -> Array:
-        parts = np.moveaxis(output_diff, 3, -1)
-        return col2im(parts.reshape(*parts.shape[:3], -1), self._shape, self.kernel, self.stride)
+        return pool_windows_adjoint(output_diff, self._shape, self.kernel, self.stride)
 
 
 class Reshape:

@@ -1,0 +1,109 @@
+"""Convolution in the frequency domain: the products of the derived formulas, evaluated by Fourier transforms.
+
+Nothing is derived anew. The formulas of :class:`Conv2d` contain three products of windows, kernel and cotangent; each of them
+is a correlation or a convolution of images, so each is a product of spectra (the correlation theorem). The products are looked
+up by their derived text: a formula that is not in the table would be an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..codegen import compile_expr
+from ..expr import matmul, var
+from ..expr.calls import rebuild
+from .layers import Conv2d
+from .maps import Array, padded
+
+
+def _transforms() -> Any:
+    """scipy.fft, which keeps single precision and is faster, or else numpy.fft."""
+    try:
+        import scipy.fft as transforms
+    except ImportError:
+        return np.fft
+    return transforms
+
+
+class Spectra:
+    """The images of one layer, as spectra at a size that holds the padded image."""
+
+    def __init__(self, x: Array, kernel: tuple[int, int], stride: int, padding: int) -> None:
+        self.fft = _transforms()
+        self.kernel, self.stride, self.padding, self.shape = kernel, stride, padding, x.shape
+        x = padded(x, padding)
+        self.height, self.width = x.shape[1:3]
+        length = getattr(self.fft, "next_fast_len", lambda n, real: n)
+        self.size = (length(self.height, True), length(self.width, True))
+        self.x = self.spectrum(x.transpose(0, 3, 1, 2)).transpose(2, 3, 0, 1)
+
+    def spectrum(self, a: Array) -> Array:
+        return self.fft.rfft2(a, self.size)
+
+    def image(self, a: Array) -> Array:
+        """The image of a spectrum whose first two axes are frequencies."""
+        return self.fft.irfft2(a.transpose(2, 3, 0, 1), self.size)
+
+    def of_kernel(self, k: Array, channels: int) -> Array:
+        return self.spectrum(k.reshape(*self.kernel, channels, -1).transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
+
+    def of_cotangent(self, g: Array) -> Array:
+        """The cotangent on the grid of the image: zeros between the strides."""
+        wide = np.zeros((g.shape[0], g.shape[3], self.height, self.width), g.dtype)
+        s = self.stride
+        wide[:, :, : s * g.shape[1] : s, : s * g.shape[2] : s] = g.transpose(0, 3, 1, 2)
+        return self.spectrum(wide).transpose(2, 3, 0, 1)
+
+
+def correlation(at: Spectra, k: Array) -> Array:
+    """P*K: each window times the kernel."""
+    out = at.image(at.x @ at.of_kernel(k, at.shape[3]).conj())
+    rows, columns = at.height - at.kernel[0] + 1, at.width - at.kernel[1] + 1
+    return out[:, :, :rows : at.stride, :columns : at.stride].transpose(0, 2, 3, 1)
+
+
+def kernel_gradient(at: Spectra, g: Array) -> Array:
+    """P'*G: the image correlated with the cotangent, as far as the kernel reaches."""
+    found = at.image(at.x.swapaxes(2, 3) @ at.of_cotangent(g).conj())[:, :, : at.kernel[0], : at.kernel[1]]
+    return found.transpose(2, 3, 0, 1).reshape(-1, g.shape[3])
+
+
+def image_gradient(at: Spectra, g: Array, k: Array) -> Array:
+    """col2im(G*K'): the cotangent convolved with the kernel."""
+    found = at.image(at.of_cotangent(g) @ at.of_kernel(k, at.shape[3]).swapaxes(2, 3)).transpose(0, 2, 3, 1)
+    p = at.padding
+    return found[:, p : p + at.shape[1], p : p + at.shape[2]]
+
+
+PRODUCTS = {"P*K": correlation, "P'*G": kernel_gradient, "G*K'": image_gradient}
+
+
+class FourierConv2d(Conv2d):
+    """Conv2d with the products of its derived formulas evaluated in the frequency domain."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        product = matmul(*(v for n in "PK" for v in self.variables() if v.name == n))
+        self._product = PRODUCTS[str(product)]
+        self._by_kernel, self._by_windows = (PRODUCTS[str(self.derivations[n].gradient)] for n in "KP")
+        value = self.rule.value
+        rest = rebuild(value, tuple(var("C", product.shape_) if a is product else a for a in value.args))
+        self._rest = compile_expr(rest, "numpy", "forward")
+
+    def propagate(self, x: Array = None) -> Array:
+        self.input = x = self.input if x is None else np.asarray(x)
+        c = self.columns
+        self._at = Spectra(x, c.kernel, c.stride, c.padding)
+        product = self._product(self._at, self.parameters["K"])
+        values = {"C": product.reshape(-1, product.shape[3]), "b": self.parameters["b"]}
+        self.output = self._rest.raw(*[values[n] for n in self._rest.parameters]).reshape(product.shape)
+        return self.output
+
+    def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
+        self.output_diff = g = self.output_diff if output_diff is None else output_diff
+        (by_bias,) = self.rule.backward(("b",)).raw(g.reshape(-1, g.shape[3]))
+        self.gradients = {"K": self._by_kernel(self._at, g), "b": by_bias}
+        self.input_diff = self._by_windows(self._at, g, self.parameters["K"]) if wanted else None
+        return self.input_diff
