@@ -39,6 +39,9 @@ class Row:
     adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
     numpy: str = ""
     complex_safe: str | None = ""  # code whose complex step is right; "" means the numpy column, None means there is none
+    jax: str = ""  # "" means the numpy column with the names of the target
+    torch: str = ""
+    array_api: str = ""
     latex: str = ""
     aliases: tuple[str, ...] = ()
     square: bool = False
@@ -72,21 +75,21 @@ ROWS: tuple[Row, ...] = (
     _entry("sin", "cos(x)", "np.sin({x})", "sine", r"\sin", exact="2*tanhalf(x)./(1+tanhalf(x).^2)"),
     _entry("cos", "-sin(x)", "np.cos({x})", "cosine", r"\cos", exact="(1-tanhalf(x).^2)./(1+tanhalf(x).^2)"),
     _entry("tan", "1+tan(x).^2", "np.tan({x})", "tangent", r"\tan", domain=(-1.4, 1.4), exact="2*tanhalf(x)./(1-tanhalf(x).^2)"),
-    _entry("arcsin", "1./sqrt(1-x.^2)", "np.arcsin({x})", "inverse sine", r"\arcsin", aliases=("asin",), domain=(-1, 1), parity="odd"),
-    _entry("arccos", "-1./sqrt(1-x.^2)", "np.arccos({x})", "inverse cosine", r"\arccos", aliases=("acos",), domain=(-1, 1)),
-    _entry("arctan", "1./(1+x.^2)", "np.arctan({x})", "inverse tangent", r"\arctan", aliases=("atan",), parity="odd"),
+    _entry("arcsin", "1./sqrt(1-x.^2)", "np.arcsin({x})", "inverse sine", r"\arcsin", aliases=("asin",), domain=(-1, 1), parity="odd", array_api="xp.asin({x})"),
+    _entry("arccos", "-1./sqrt(1-x.^2)", "np.arccos({x})", "inverse cosine", r"\arccos", aliases=("acos",), domain=(-1, 1), array_api="xp.acos({x})"),
+    _entry("arctan", "1./(1+x.^2)", "np.arctan({x})", "inverse tangent", r"\arctan", aliases=("atan",), parity="odd", array_api="xp.atan({x})"),
     _entry("sinh", "cosh(x)", "np.sinh({x})", "hyperbolic sine", r"\sinh", exact="(exp(x)-1./exp(x))/2"),
     _entry("cosh", "sinh(x)", "np.cosh({x})", "hyperbolic cosine", r"\cosh", exact="(exp(x)+1./exp(x))/2"),
     _entry("tanh", "1-tanh(x).^2", "np.tanh({x})", "hyperbolic tangent", r"\tanh", exact="(exp(x).^2-1)./(exp(x).^2+1)"),
-    _entry("arcsinh", "1./sqrt(x.^2+1)", "np.arcsinh({x})", "inverse hyperbolic sine", aliases=("asinh",), parity="odd"),
-    _entry("arccosh", "1./sqrt(x.^2-1)", "np.arccosh({x})", "inverse hyperbolic cosine", aliases=("acosh",), domain=(1, INFINITY)),
-    _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd"),
+    _entry("arcsinh", "1./sqrt(x.^2+1)", "np.arcsinh({x})", "inverse hyperbolic sine", aliases=("asinh",), parity="odd", array_api="xp.asinh({x})"),
+    _entry("arccosh", "1./sqrt(x.^2-1)", "np.arccosh({x})", "inverse hyperbolic cosine", aliases=("acosh",), domain=(1, INFINITY), array_api="xp.acosh({x})"),
+    _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd", array_api="xp.atanh({x})"),
     _entry("log1p", "1./(1+x)", "np.log1p({x})", "log(1 + x), accurate near 0", domain=(-1, INFINITY), exact="log(1+x)"),
     _entry("expm1", "exp(x)", "np.expm1({x})", "exp(x) - 1, accurate near 0", exact="exp(x)-1"),
-    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))"),
-    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))"),
-    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)"),
-    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2"),
+    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})"),
+    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})"),
+    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})"),
+    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2", jax="({x} > 0).astype(dtype)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)"),
     _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)"),
     _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd"),
     _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", complex_safe=None, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))"),
@@ -100,8 +103,8 @@ ROWS: tuple[Row, ...] = (
     Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant"),
     Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}"),
     Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True),
-    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes"),
-    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}"),
+    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", array_api="kron({x}, {w})"),
+    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))"),
     Row("tril", "lower triangle of a matrix, the rest 0", adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}"),
     Row("triu", "upper triangle of a matrix, the rest 0", adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}"),
     # ---- matrix functions, by their differential ---------------------------------------------------------------------
@@ -117,19 +120,19 @@ ROWS: tuple[Row, ...] = (
         numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes",
     ),
     # Al-Mohy & Higham 2009, section 6: the adjoint of the Fréchet derivative at X is the Fréchet derivative at X'
-    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes"),
+    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})"),
     Row("expm_frechet", "Fréchet derivative of expm at the first argument, in the direction of the second", "ij,ij->ij", numpy="expm_frechet({x}, {w})"),
     Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))"),
     Row("amax", "largest entry; its gradient is 1 at every largest entry", "ij->11", rule="ismax(x)[i,j] dx[i,j]", numpy="{x}.max()", complex_safe=None, latex=r"\max", transpose="invariant"),
     Row("amin", "smallest entry; its gradient is 1 at every smallest entry", "ij->11", rule="ismax(-x)[i,j] dx[i,j]", numpy="{x}.min()", complex_safe=None, latex=r"\min", transpose="invariant"),
     Row("ismax", "1 where the largest entry stands, else 0", numpy="({x} == {x}.max()).astype(float)", complex_safe=None, transpose="commutes"),
-    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))"),
+    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
-    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))"),
-    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))"),
-    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))"),
-    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)"),
-    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))"),
+    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})"),
+    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})"),
+    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})"),
+    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)"),
+    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)"),
 )  # fmt: skip
 
 @dataclass(frozen=True, slots=True)

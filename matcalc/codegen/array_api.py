@@ -1,0 +1,110 @@
+"""The dialect of the Python array API standard: one function for the arrays of every library that follows it."""
+
+from __future__ import annotations
+
+import re
+
+from ..functions import Row
+from .dialect import Dialect
+
+CALLS = {
+    "ones": "xp.ones({shape}, dtype=dtype)",
+    "zeros": "xp.zeros({shape}, dtype=dtype)",
+    "eye": "xp.eye({length}, dtype=dtype)",
+    "einsum": "einsum('{data}', {arrays})",
+    "reshape": "xp.reshape({0}, {shape})",
+    "fill": "xp.zeros({shape}, dtype=dtype) + <0>",
+    "shift": "<0> + <1>*xp.eye({length}, dtype=dtype)",
+    "shift diag": "<0> + diag({1})",
+    "sum": "xp.sum({0})",
+    "sum 0": "xp.sum({0}, axis=0)",
+    "sum 1": "xp.sum({0}, axis=1)",
+    "vdot": "xp.sum(<0>*<1>)",
+    "vdott": "xp.sum(<0>*<1>.T)",
+    "rowdot": "xp.sum(<0>*<1>, axis=1)",
+    "trace": "xp.linalg.trace({0})",
+    "diag": "diag({0})",
+    "diagonal": "xp.linalg.diagonal({0})",
+    "sqrt": "xp.sqrt({0})",
+    "softmax_logsumexp": "softmax_logsumexp({0})",
+    "softmax_logsumexp_rows": "softmax_logsumexp({0})",
+    "factor": "<0>",
+    "solve": "xp.linalg.solve({0}, {1})",
+    "solve lu True": "xp.linalg.solve(<0>.T, {1})",
+    "inverse": "xp.linalg.inv({0})",
+    "det": "xp.linalg.det({0})",
+    "logdet": "xp.linalg.slogdet({0})[1]",
+}
+HELPERS = {
+    "commutation": (
+        "def commutation(xp, m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return xp.take(xp.eye(m*n), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"
+    ),
+    "einsum": (
+        "def einsum(text, *arrays):\n    # the standard has none: every array gets all axes, the summed ones last\n"
+        "    xp = arrays[0].__array_namespace__()\n    inputs, out = text.split('->')\n"
+        "    letters, total = out + ''.join(sorted(set(inputs) - set(out + ','))), 1\n"
+        "    for axes, a in zip(inputs.split(','), arrays, strict=True):\n"
+        "        a = xp.permute_dims(a, tuple(sorted(range(len(axes)), key=lambda i: letters.index(axes[i]))))\n"
+        "        lengths = iter(a.shape)\n"
+        "        total = total*xp.reshape(a, tuple(next(lengths) if c in axes else 1 for c in letters))\n"
+        "    return xp.sum(total, axis=tuple(range(len(out), len(letters)))) if len(letters) > len(out) else total"
+    ),
+    "diag": "def diag(v):\n    xp = v.__array_namespace__()\n    return v[:, None]*xp.eye(v.shape[0], dtype=v.dtype)",
+    "kron": (
+        "def kron(a, b):\n    xp = a.__array_namespace__()\n    (m, n), (p, q) = a.shape, b.shape\n"
+        "    return xp.reshape(a[:, None, :, None]*b[None, :, None, :], (m*p, n*q))"
+    ),
+    "relu": "def relu(x):\n    xp = x.__array_namespace__()\n    return xp.where(x > 0, x, xp.zeros_like(x))",
+    "sigmoid": (
+        "def sigmoid(x):\n    xp = x.__array_namespace__()\n    e = xp.exp(-xp.abs(x))\n    return xp.where(x >= 0, xp.ones_like(x), e)/(1 + e)"
+    ),
+    "softplus": (
+        "def softplus(x):\n    xp = x.__array_namespace__()\n"
+        "    return xp.where(x > 0, x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))"
+    ),
+    "softmax_rows": (
+        "def softmax_rows(x):\n    xp = x.__array_namespace__()\n    e = xp.exp(x - xp.max(x, axis=-1, keepdims=True))\n"
+        "    return e/xp.sum(e, axis=-1, keepdims=True)"
+    ),
+    "logsumexp_rows": (
+        "def logsumexp_rows(x):\n    xp = x.__array_namespace__()\n    top = xp.max(x, axis=-1, keepdims=True)\n"
+        "    return (top + xp.log(xp.sum(xp.exp(x - top), axis=-1, keepdims=True)))[..., 0]"
+    ),
+    "softmax_logsumexp": (
+        "def softmax_logsumexp(x):\n    xp = x.__array_namespace__()\n    top = xp.max(x, axis=-1, keepdims=True)\n    e = xp.exp(x - top)\n"
+        "    total = xp.sum(e, axis=-1, keepdims=True)\n    return e/total, (top + xp.log(total))[..., 0]"
+    ),
+    "expm": (
+        "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
+        "    xp, halvings = x.__array_namespace__(), 0\n    norm = float(xp.max(xp.sum(xp.abs(x), axis=0)))\n"
+        "    while norm/2**halvings > 0.5:\n        halvings += 1\n"
+        "    a = x/2.0**halvings\n    term = total = xp.eye(x.shape[0], dtype=x.dtype)\n"
+        "    for k in range(1, 19):\n        term = (term @ a)/k\n        total = total + term\n"
+        "    for _ in range(halvings):\n        total = total @ total\n    return total"
+    ),
+    "expm_frechet": (
+        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
+        "    xp, n = x.__array_namespace__(), x.shape[0]\n"
+        "    block = xp.concat([xp.concat([x, e], axis=1), xp.concat([xp.zeros_like(x), x], axis=1)])\n    return expm(block)[:n, n:]"
+    ),
+}
+
+
+def _spelling(row: Row) -> str:
+    if row.array_api:
+        return row.array_api
+    return re.sub(r"np\.linalg|np\b", lambda found: "xp.linalg" if found[0] == "np.linalg" else "xp", row.numpy)
+
+
+DIALECT = Dialect(
+    name="array_api",
+    module="xp",
+    head=(),
+    calls=CALLS,
+    helpers=HELPERS,
+    opening="xp = {first}.__array_namespace__()",
+    dtype="dtype = {first}.dtype",
+    constant="xp.asarray({0}, dtype=dtype)",
+    spelling=_spelling,
+)

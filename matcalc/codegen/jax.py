@@ -1,0 +1,69 @@
+"""The JAX dialect: pure functions, ready for jit, grad, vmap and sharding."""
+
+from __future__ import annotations
+
+from ..functions import Row
+from .dialect import Dialect
+
+CALLS = {
+    "ones": "jnp.ones({shape}, dtype=dtype)",
+    "zeros": "jnp.zeros({shape}, dtype=dtype)",
+    "eye": "jnp.eye({length}, dtype=dtype)",
+    "einsum": "jnp.einsum('{data}', {arrays})",
+    "reshape": "jnp.reshape({0}, {shape})",
+    "fill": "jnp.broadcast_to({0}, {shape})",
+    "shift": "<0> + <1>*jnp.eye({length}, dtype=dtype)",
+    "shift diag": "<0> + jnp.diag({1})",
+    "sum": "jnp.sum({0})",
+    "sum 0": "jnp.sum({0}, axis=0)",
+    "sum 1": "jnp.sum({0}, axis=1)",
+    "vdot": "jnp.sum(<0>*<1>)",
+    "vdott": "jnp.sum(<0>*<1>.T)",
+    "rowdot": "jnp.sum(<0>*<1>, axis=1)",
+    "trace": "jnp.trace({0})",
+    "diag": "jnp.diag({0})",
+    "diagonal": "jnp.diag({0})",
+    "sqrt": "jnp.sqrt({0})",
+    "softmax_logsumexp": "softmax_logsumexp({0})",
+    "softmax_logsumexp_rows": "softmax_logsumexp({0})",
+    "factor": "jax.scipy.linalg.lu_factor({0})",
+    "factor chol": "jax.scipy.linalg.cho_factor({0}, lower=True)",
+    "solve": "jax.scipy.linalg.lu_solve({0}, {1})",
+    "solve lu True": "jax.scipy.linalg.lu_solve({0}, {1}, trans=1)",
+    "solve chol": "jax.scipy.linalg.cho_solve({0}, {1})",
+    "inverse": "jax.scipy.linalg.lu_solve({0}, jnp.eye({length}, dtype=dtype))",
+    "inverse chol": "jax.scipy.linalg.cho_solve({0}, jnp.eye({length}, dtype=dtype))",
+    "det": "det(*<0>)",
+    "det chol": "jnp.prod(jnp.diag(<0>[0]))**2",
+    "logdet": "jnp.sum(jnp.log(jnp.abs(jnp.diag(<0>[0]))))",
+    "logdet chol": "2*jnp.sum(jnp.log(jnp.diag(<0>[0])))",
+}
+HELPERS = {
+    "commutation": (
+        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return jnp.eye(m*n)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
+    ),
+    "det": "def det(c, pivots):\n    swaps = jnp.sum(pivots != jnp.arange(len(c)))\n    return jnp.prod(jnp.diag(c))*(1 - 2*(swaps % 2))",
+    "softmax_logsumexp": (
+        "def softmax_logsumexp(x):\n    total = jax.nn.logsumexp(x, -1, keepdims=True)\n    return jnp.exp(x - total), total[..., 0]"
+    ),
+    "expm_frechet": (
+        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
+        "    n = len(x)\n    return jax.scipy.linalg.expm(jnp.block([[x, e], [jnp.zeros_like(x), x]]))[:n, n:]"
+    ),
+}
+
+
+def _spelling(row: Row) -> str:
+    return row.jax or row.numpy.replace("np.", "jnp.")
+
+
+DIALECT = Dialect(
+    name="jax",
+    module="jnp",
+    head=("import jax", "import jax.numpy as jnp"),
+    calls=CALLS,
+    helpers=HELPERS,
+    dtype="dtype = jnp.result_type({all})",
+    spelling=_spelling,
+)

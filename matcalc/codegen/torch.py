@@ -1,0 +1,79 @@
+"""The PyTorch dialect: tensors in, tensors out, on the device and of the type that they have."""
+
+from __future__ import annotations
+
+from ..functions import Row
+from .dialect import Dialect
+
+CALLS = {
+    "ones": "torch.ones({shape}, dtype=dtype, device=device)",
+    "zeros": "torch.zeros({shape}, dtype=dtype, device=device)",
+    "eye": "torch.eye({length}, dtype=dtype, device=device)",
+    "einsum": "torch.einsum('{data}', {arrays})",
+    "reshape": "torch.reshape({0}, {shape})",
+    "fill": "torch.zeros({shape}, dtype=dtype, device=device) + <0>",
+    "shift": "<0> + <1>*torch.eye({length}, dtype=dtype, device=device)",
+    "shift diag": "<0> + torch.diag({1})",
+    "sum": "torch.sum({0})",
+    "sum 0": "torch.sum({0}, dim=0)",
+    "sum 1": "torch.sum({0}, dim=1)",
+    "vdot": "torch.sum(<0>*<1>)",
+    "vdott": "torch.sum(<0>*<1>.T)",
+    "rowdot": "torch.sum(<0>*<1>, dim=1)",
+    "trace": "torch.trace({0})",
+    "diag": "torch.diag({0})",
+    "diagonal": "torch.diag({0})",
+    "sqrt": "torch.sqrt({0})",
+    "softmax_logsumexp": "softmax_logsumexp({0})",
+    "softmax_logsumexp_rows": "softmax_logsumexp({0})",
+    "factor": "torch.linalg.lu_factor({0})",
+    "factor chol": "torch.linalg.cholesky({0})",
+    "solve": "lu_solve({0}, {1})",
+    "solve lu True": "lu_solve({0}, {1}, adjoint=True)",
+    "solve chol": "cholesky_solve({0}, {1})",
+    "inverse": "torch.linalg.lu_solve(*<0>, torch.eye({length}, dtype=dtype, device=device))",
+    "inverse chol": "torch.cholesky_inverse({0})",
+    "det": "det(*<0>)",
+    "det chol": "torch.prod(torch.diag({0}))**2",
+    "logdet": "torch.sum(torch.log(torch.abs(torch.diag(<0>[0]))))",
+    "logdet chol": "2*torch.sum(torch.log(torch.diag({0})))",
+}
+HELPERS = {
+    "commutation": (
+        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return torch.eye(m*n, dtype=torch.float64)[torch.arange(m*n).reshape(n, m).T.ravel()]"
+    ),
+    "lu_solve": (
+        "def lu_solve(factor, b, adjoint=False):\n"
+        "    return torch.linalg.lu_solve(*factor, b.reshape(len(b), -1), adjoint=adjoint).reshape(b.shape)"
+    ),
+    "cholesky_solve": "def cholesky_solve(c, b):\n    return torch.cholesky_solve(b.reshape(len(b), -1), c).reshape(b.shape)",
+    "det": (
+        "def det(c, pivots):\n    swaps = torch.sum(pivots != torch.arange(1, len(c) + 1, device=c.device))\n"
+        "    return torch.prod(torch.diag(c))*(1 - 2*(swaps % 2))"
+    ),
+    "softmax_logsumexp": (
+        "def softmax_logsumexp(x):\n    total = torch.logsumexp(x, -1, keepdim=True)\n    return torch.exp(x - total), total[..., 0]"
+    ),
+    "expm_frechet": (
+        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
+        "    n = len(x)\n    block = torch.cat([torch.cat([x, e], 1), torch.cat([torch.zeros_like(x), x], 1)])\n"
+        "    return torch.linalg.matrix_exp(block)[:n, n:]"
+    ),
+}
+
+
+def _spelling(row: Row) -> str:
+    return row.torch or row.numpy.replace("np.", "torch.")
+
+
+DIALECT = Dialect(
+    name="torch",
+    module="torch",
+    head=("import torch",),
+    calls=CALLS,
+    helpers=HELPERS,
+    dtype="dtype, device = {first}.dtype, {first}.device",
+    constant="torch.as_tensor({0}, dtype=dtype, device=device)",
+    spelling=_spelling,
+)
