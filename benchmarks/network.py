@@ -3,23 +3,26 @@
     python benchmarks/network.py            the table, and the geometric mean of the ratios
     python benchmarks/network.py --fft      where convolution by Fourier transforms becomes faster than im2col
 
-Both train with the same batches of 32, SGD with momentum and the same precision. The times are the medians of interleaved epochs.
+``--threads N`` sets the threads of both; by default all cores. Both train with the same batches of 32, SGD with momentum and the same precision. The times are the medians of interleaved epochs.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+THREADS = int(sys.argv[sys.argv.index("--threads") + 1]) if "--threads" in sys.argv else os.cpu_count() or 1
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(THREADS)
 
-import matcalc as mc
+import numpy as np  # noqa: E402 (after the number of threads)
 
-THREADS = 2
+import matcalc as mc  # noqa: E402
+
 BATCH, RATE, MOMENTUM, EPOCHS = 32, 0.05, 0.9, 9
 
 

@@ -271,16 +271,16 @@ class _Graph:
         alone = self._inner(label, len(group))
         if alone and len(group) == 2:
             a, b = group
-            return self._replace(group, ex.matmul(ex.transpose(a.expr), b.expr), (), "both end the same axis: inner product")
+            return self._replace(group, ex.matmul(ex.transpose(a.expr), b.expr), (), "both hold the same summed axis, inner product")
         some = group[:-1] if alone else group
-        return self._replace(some, ex.times(*(e.expr for e in some)), (label,), "same axis: entry by entry")
+        return self._replace(some, ex.times(*(e.expr for e in some)), (label,), "same axis, entry by entry")
 
     def _join_matrices(self, group: list[_Edge]) -> bool:
         i, j = group[0].labels
         group.sort(key=lambda e: e.expr.order)
         if len(group) > 2:
             some = group[:-1]
-            return self._replace(some, ex.times(*(e.seen_from(i) for e in some)), (i, j), "same axes: entry by entry")
+            return self._replace(some, ex.times(*(e.seen_from(i) for e in some)), (i, j), "same axes, entry by entry")
         a, b = (e.seen_from(i) for e in group)
         closed_i, closed_j = self._inner(i, 2), self._inner(j, 2)
         if closed_i and closed_j:
@@ -290,16 +290,16 @@ class _Graph:
             return self._replace(group, ex.call("diagonal", ex.matmul(a, ex.transpose(b))), (i,), "product along one axis, diagonal along the other")
         if closed_i:
             return self._replace(group, ex.call("diagonal", ex.matmul(ex.transpose(a), b)), (j,), "product along one axis, diagonal along the other")
-        return self._replace(group, ex.times(a, b), (i, j), "same axes: entry by entry")
+        return self._replace(group, ex.times(a, b), (i, j), "same axes, entry by entry")
 
     def _pendant(self) -> bool:
         for edge in self.edges:
             for label in edge.labels:
                 if self._inner(label, 1):
                     if len(edge.labels) == 1:
-                        return self._replace([edge], ex.call("sum", edge.expr), (), "nothing else ends the axis: sum")
+                        return self._replace([edge], ex.call("sum", edge.expr), (), "nothing else holds the summed axis, sum")
                     rest = edge.beyond(label)
-                    return self._replace([edge], ex.matmul(edge.seen_from(rest), ex.ones(((label.size,), UNIT))), (rest,), "nothing else ends the axis: ones")
+                    return self._replace([edge], ex.matmul(edge.seen_from(rest), ex.ones(((label.size,), UNIT))), (rest,), "nothing else holds the summed axis, times ones")
         return False
 
     def _series(self) -> bool:
@@ -317,7 +317,7 @@ class _Graph:
             a, b = b, a
         left, right = ex.transpose(a.seen_from(label)), b.seen_from(label)
         labels = (a.beyond(label), *(() if len(b.labels) == 1 else (b.beyond(label),)))
-        return self._replace([a, b], ex.matmul(left, right), labels, "two factors share a summed axis: product")
+        return self._replace([a, b], ex.matmul(left, right), labels, "two factors hold a summed axis, matrix product")
 
     def _scale(self) -> bool:
         """A vector on a summed label that two or more matrices need scales the rows of one of them."""
@@ -328,7 +328,7 @@ class _Graph:
                 if matrices:
                     m = min(matrices, key=lambda e: e.expr.order)
                     scaled = ex.matmul(ex.call("diag", vector.expr), m.seen_from(label))
-                    return self._replace([vector, m], scaled, (label, m.beyond(label)), "a vector scales the rows")
+                    return self._replace([vector, m], scaled, (label, m.beyond(label)), "a vector on an axis that others need, scale the rows")
         return False
 
     # ---- the end ---------------------------------------------------------------------------------------------------------

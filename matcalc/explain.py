@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise, permutations, product
 from typing import TYPE_CHECKING
 
+from . import expr as ex
 from .arrange import arrange, derivative_shape
 from .errors import NoMatrixForm
 from .expr import Expr
+from .functions import BY_NAME
 from .labels import Bag, Factor, Label, Term, is_one, is_wire, opened
 from .printing.text import number, text
+from .printing.where import part_name
 from .sizes import UNIT, Shape, show_shape
 
 if TYPE_CHECKING:
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
     from .derivation import Derivation
 
 MAX_STEPS = 24
+MAX_NAMES = 12
+SHORTEST = 4  # nodes of a part that gets a name
+LONGEST = 80  # nodes of an expression that is written out
 MAX_FACTORS = 5  # orders are counted for products of at most this many factors
 LETTERS = "ijklpqrstuvabcdefgh"
 
@@ -26,88 +33,118 @@ def explain(d: Derivation) -> str:
     parts = []
     for order, chain in enumerate(d.chains, 1):
         title = "" if len(d.chains) == 1 else f"Derivative {order}, of {text(chain.root)}\n\n"
-        parts.append(title + "\n\n".join([_step_one(d.wrt, chain), _step_two(chain, d.wrt)]))
+        parts.append(title + _Explained(chain, d).text())
     if d.along is not None:
         parts.append(f"         along {d.along.name}: one more factor, on the axes of {d.wrt.name}")
-    answer = f"Answer   {d}\n         shape: {d.shape_text}"
+    answer = "\n         ".join(["Answer   " + str(d).replace("\n", "\n         "), f"shape: {d.shape_text}"])
     check = f"Check    {d.verification}" if d.verification is not None else "Check    not run"
     return "\n\n".join([*parts, answer, check])
 
 
-# ---- step 1 ----------------------------------------------------------------------------------------------------------------
+class _Explained:
+    """One pass through chain and arrange, with names for the parts that it goes through."""
+
+    def __init__(self, chain: Chain, d: Derivation) -> None:
+        self.chain, self.wrt = chain, d.wrt
+        self.names = _names(chain, d.program.definitions)
+
+    def text(self) -> str:
+        return "\n\n".join([self.step_one(), self.step_two()])
+
+    def brief(self, e: Expr) -> str:
+        return text(e, self.names) if e.count <= LONGEST else f"(an expression with {e.count} nodes)"
+
+    # ---- step 1: the chain rule link by link, what multiplies the change of each part
+
+    def step_one(self) -> str:
+        root = self.chain.root
+        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {self.brief(root)}"]
+        lines += (f"         where {name} = {_body(part, self.names)}" for part, name in reversed(self.names.items()))
+        shown = self.chain.steps[1:] if len(self.chain.steps) > 1 else self.chain.steps
+        lines += (f"         ∂f/∂{self.bracketed(step.node)} = {self.adjoint(step)}" for step in shown[:MAX_STEPS])
+        if len(shown) > MAX_STEPS:
+            lines.append(f"         … {len(shown) - MAX_STEPS} more links")
+        terms = self.chain.bags[self.wrt].terms
+        sum_of_terms = " + ".join(self.as_numbers(t) for t in terms[:8]) or "0"
+        lines.append(f"         ∂f/∂{self.wrt.name} = {sum_of_terms}{' + …' if len(terms) > 8 else ''}")
+        return "\n".join(lines)
+
+    def adjoint(self, step: Step) -> str:
+        if step.folded is not None:
+            return self.brief(step.folded)
+        return " + ".join(self.as_numbers(t) for t in step.adjoint.terms[:4]) or "0"
+
+    def as_numbers(self, t: Term) -> str:
+        """A bag as a product of numbers: no order, no transposes; powers on the same axes merged."""
+        flat = opened(t.factors)
+        groups: dict[tuple[Label, ...], list[Expr]] = {}
+        for f in flat.factors:
+            if not is_wire(f) and not is_one(f):
+                groups.setdefault(f.labels, []).append(f.expr)
+        merged = [e for group in groups.values() for e in _factors(ex.times(*group))]
+        k = t.coefficient * flat.coefficient
+        for e in [e for e in merged if e.head == "num"]:
+            k *= e.value
+        shown = [self.bracketed(e) for e in merged if e.head not in ("num", "ones")]
+        head = [] if k == 1 and shown else ["-1"] if k == -1 and shown else [number(k)]
+        return " · ".join([*head, *shown])
+
+    def bracketed(self, e: Expr) -> str:
+        shown = self.brief(e)
+        return f"({shown})" if e not in self.names and e.head in ("add", "times", "matmul") else shown
+
+    # ---- step 2: the factors with their axes, and the arrangement that fits
+
+    def step_two(self) -> str:
+        bag = self.chain.bags[self.wrt]
+        shape = derivative_shape(self.chain.root, self.wrt) or (UNIT, UNIT)
+        lines = [f"Step 2   reorder and transpose until the dimensions agree; wanted: {_wanted(bag, self.wrt)}"]
+        for t in bag.terms[:6]:
+            lines += self.one_term(t, bag, shape)
+        if len(bag.terms) > 6:
+            lines.append(f"         … {len(bag.terms) - 6} more terms")
+        if not bag.terms:
+            lines.append("         nothing depends on it: zero")
+        return "\n".join(lines)
+
+    def one_term(self, t: Term, bag: Bag, shape: Shape) -> list[str]:
+        flat = opened(t.factors)
+        letters = _letters(flat.factors, bag.out)
+        factors = [f for f in flat.factors if not is_wire(f)]
+        listed = ", ".join(f"{'1' if is_one(f) else self.bracketed(f.expr)}[{','.join(letters[i] for i in f.labels)}]" for f in factors if f.labels)
+        out = [f"         axes: {listed or 'none'}; out: [{','.join(letters[i] for i in bag.out)}]"]
+        notes: list[str] = []
+        try:
+            answer = arrange(Bag(bag.out, (t,)), shape, lambda why, e: notes.append(f"         {why}: {self.brief(e)}"))
+        except NoMatrixForm as problem:
+            return [*out, f"         {problem}"]
+        return [*out, *notes, f"         = {self.brief(answer)}{_uniqueness(factors, shape)}"]
 
 
-def _step_one(wrt: Expr, chain: Chain) -> str:
-    """The chain rule link by link: what multiplies the change of each part."""
-    lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {_brief(chain.root)}"]
-    shown = chain.steps[1:] if len(chain.steps) > 1 else chain.steps
-    for step in shown[:MAX_STEPS]:
-        lines.append(f"         ∂f/∂({_brief(step.node)}) = {_as_numbers(step)}")
-    if len(shown) > MAX_STEPS:
-        lines.append(f"         … {len(shown) - MAX_STEPS} more links")
-    terms = chain.bags[wrt].terms
-    lines.append(f"         ∂f/∂{wrt.name} = {' + '.join(_bag_text(t) for t in terms[:8]) or '0'}{' + …' if len(terms) > 8 else ''}")
-    return "\n".join(lines)
+def _factors(e: Expr) -> tuple[Expr, ...]:
+    return e.args if e.head == "times" else (e,)
 
 
-def _as_numbers(step: Step) -> str:
-    if step.folded is not None:
-        return _brief(step.folded)
-    return " + ".join(_bag_text(t) for t in step.adjoint.terms[:4]) or "0"
+def _names(chain: Chain, definitions: Mapping[str, Expr]) -> dict[Expr, str]:
+    """Names for the sums and functions that the chain goes through, innermost first; typed definitions keep theirs."""
+    names = {e: n for n, e in definitions.items() if e.args}
+    taken = {e.name for e in ex.variables(chain.root)} | set(definitions) | {str(a) for v in ex.variables(chain.root) for s in v.shape_ for a in s}
+    for step in reversed(chain.steps[1:]):
+        part = step.node
+        if part not in names and part.count >= SHORTEST and len(names) < MAX_NAMES and (part.head == "add" or part.head in BY_NAME):
+            names[part] = part_name(part, False, taken)
+            taken.add(names[part])
+    return names
 
 
-def _brief(e: Expr) -> str:
-    return text(e) if e.count <= 60 else f"(an expression with {e.count} nodes)" if e.count < 10**6 else "(a very large expression)"
-
-
-def _bag_text(t: Term) -> str:
-    """A bag as a product of numbers: no order, no transposes."""
-    flat = opened(t.factors)
-    k = t.coefficient * flat.coefficient
-    factors = [_bare(f.expr) for f in flat.factors if not is_wire(f) and not is_one(f)]
-    head = [] if k == 1 and factors else [number(k)] if k != -1 or not factors else ["-1"]
-    return " · ".join([*head, *factors])
-
-
-def _bare(e: Expr) -> str:
-    shown = _brief(e)
-    return f"({shown})" if e.head in ("add", "times", "matmul") else shown
-
-
-# ---- step 2 ----------------------------------------------------------------------------------------------------------------
-
-
-def _step_two(chain: Chain, wrt: Expr) -> str:
-    bag = chain.bags[wrt]
-    shape = derivative_shape(chain.root, wrt) or (UNIT, UNIT)
-    lines = [f"Step 2   reorder and transpose until the dimensions agree; wanted: {_wanted(bag, wrt)}"]
-    for t in bag.terms[:6]:
-        lines += _one_term(t, bag, shape)
-    if len(bag.terms) > 6:
-        lines.append(f"         … {len(bag.terms) - 6} more terms")
-    if not bag.terms:
-        lines.append("         nothing depends on it: zero")
-    return "\n".join(lines)
+def _body(part: Expr, names: Mapping[Expr, str]) -> str:
+    return text(part, {p: n for p, n in names.items() if p is not part})
 
 
 def _wanted(bag: Bag, wrt: Expr) -> str:
     if len(bag.out) == sum(bool(s) for s in wrt.shape_):
         return f"{show_shape(wrt.shape_)}, the shape of {wrt.name}"
     return "×".join(str(i.size) for i in bag.out)
-
-
-def _one_term(t: Term, bag: Bag, shape: Shape) -> list[str]:
-    flat = opened(t.factors)
-    names = _letters(flat.factors, bag.out)
-    factors = [f for f in flat.factors if not is_wire(f)]
-    listed = ", ".join(f"{'1' if is_one(f) else _bare(f.expr)}[{','.join(names[i] for i in f.labels)}]" for f in factors if f.labels)
-    out = [f"         axes: {listed or 'none'}; out: [{','.join(names[i] for i in bag.out)}]"]
-    notes: list[str] = []
-    try:
-        answer = arrange(Bag(bag.out, (t,)), shape, lambda why, e: notes.append(f"         {why}: {_brief(e)}"))
-    except NoMatrixForm as problem:
-        return [*out, f"         {problem}"]
-    return [*out, *notes, f"         = {_brief(answer)}{_uniqueness(factors, shape)}"]
 
 
 def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label, str]:

@@ -172,7 +172,7 @@ def differs_from_slope(e: Expr, v: Expr, g: Expr, rng: np.random.Generator, equa
     for _, (at, (value, claim)) in zip(range(tries), settled((e, g), rng, equal), strict=False):
         along = direction(v, at[v.name], rng) if v.name in at else 0.0
         measured, error = slope(e, v, at, along)
-        scale = float(np.abs(claim).max(initial=0) + np.abs(value).max(initial=0)) + 1e-9
+        scale = float(np.abs(claim).max(initial=0) + np.abs(value).max(initial=0)) + 1e-3
         if error > 1e-6 * scale:
             continue
         off = float(np.abs(contracted(claim, along, np.ndim(value)) - measured).max(initial=0)) / scale

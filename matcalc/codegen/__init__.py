@@ -1,22 +1,42 @@
-"""Expressions as functions: source code for a target, and the compiled function with its checks."""
+"""Expressions as functions: a plan, its source for a target, and the compiled function with its checks."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+
 from ..errors import NameProblem
-from ..expr import Expr
 from ..index import IndexForm, written_out
 from .compiled import Compiled
+from .dialect import Dialect
+from .plan import plan
+from .source import Root, Source
+from .write import write
 
-TARGETS = ("numpy",)
+TARGETS = ("numpy", "jax", "torch", "array_api")
 
 
-def compile_expr(e: Expr | IndexForm | tuple[Expr | IndexForm, ...], target: str = "numpy", name: str = "f") -> Compiled:
-    """Compile an expression, or several into a function that returns a tuple; raises NameProblem for a target that does not exist."""
+def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f") -> Compiled:
+    """Compile an expression, or several into a function that returns a tuple.
+
+    Raises NameProblem for a target that does not exist or whose package is not installed.
+    """
+    return Compiled(source(e, target, name), target)
+
+
+def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f") -> Source:
+    """The source of a function for a target; nothing of the target is imported."""
+    roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
+    return write(plan(roots), dialect(target), name, isinstance(e, tuple))
+
+
+def dialect(target: str) -> Dialect:
+    """The spelling of a target."""
     if target not in TARGETS:
         raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
-    from .numpy import emit
+    module = import_module(f".{target}", __name__)
+    found: Dialect = module.dialect(find_spec("scipy") is not None) if target in ("numpy", "numba") else module.DIALECT
+    return found
 
-    return Compiled(emit(tuple(map(written_out, e)) if isinstance(e, tuple) else written_out(e), name))
 
-
-__all__ = ["TARGETS", "Compiled", "compile_expr"]
+__all__ = ["TARGETS", "Compiled", "IndexForm", "compile_expr", "dialect", "source"]

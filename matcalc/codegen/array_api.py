@@ -8,6 +8,7 @@ from ..functions import Row
 from .dialect import Dialect
 
 CALLS = {
+    "commutation": "commutation(xp, {sizes}, dtype)",
     "ones": "xp.ones({shape}, dtype=dtype)",
     "zeros": "xp.zeros({shape}, dtype=dtype)",
     "eye": "xp.eye({length}, dtype=dtype)",
@@ -37,8 +38,8 @@ CALLS = {
 }
 HELPERS = {
     "commutation": (
-        "def commutation(xp, m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return xp.take(xp.eye(m*n), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"
+        "def commutation(xp, m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return xp.take(xp.eye(m*n, dtype=dtype), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"
     ),
     "einsum": (
         "def einsum(text, *arrays):\n    # the standard has none: every array gets all axes, the summed ones last\n"
@@ -52,7 +53,8 @@ HELPERS = {
     ),
     "diag": "def diag(v):\n    xp = v.__array_namespace__()\n    return v[:, None]*xp.eye(v.shape[0], dtype=v.dtype)",
     "kron": (
-        "def kron(a, b):\n    xp = a.__array_namespace__()\n    (m, n), (p, q) = a.shape, b.shape\n"
+        "def kron(a, b):\n    xp = a.__array_namespace__()\n    a, b = (x if x.ndim == 2 else x[None, :] for x in (a, b))\n"
+        "    (m, n), (p, q) = a.shape, b.shape\n"
         "    return xp.reshape(a[:, None, :, None]*b[None, :, None, :], (m*p, n*q))"
     ),
     "relu": "def relu(x):\n    xp = x.__array_namespace__()\n    return xp.where(x > 0, x, xp.zeros_like(x))",
@@ -105,6 +107,7 @@ DIALECT = Dialect(
     helpers=HELPERS,
     opening="xp = {first}.__array_namespace__()",
     dtype="dtype = {first}.dtype",
+    no_dtype="dtype = xp.float64",
     constant="xp.asarray({0}, dtype=dtype)",
     spelling=_spelling,
 )

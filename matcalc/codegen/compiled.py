@@ -6,65 +6,104 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
-from ..expr import Expr
 from ..sizes import show_shape
+from .arrays import TO_ARRAY, TO_NUMBER, is_number
 
 if TYPE_CHECKING:
+    from .cost import Cost
     from .source import Source
 
 
 class Compiled:
     """Evaluates an expression on arrays given by keyword.
 
-    One dictionary may serve many functions: arguments that this one does not need are ignored. Vectors are 1-D arrays; a column (n, 1) is accepted and given back. ``source`` is the code that runs. Raises NameProblem
-    for a missing argument and ShapeProblem for arrays that do not fit, before any work is done.
+    One dictionary may serve many functions: arguments that this one does not need are ignored. Vectors are 1-D arrays; a
+    column (n, 1) is accepted and given back. ``source`` is the code that runs, ``raw`` the function that it defines, of
+    positional arguments in the order of ``parameters`` and without checks. Raises NameProblem for a missing argument and
+    ShapeProblem for arrays that do not fit, before any work is done.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, target: str = "numpy") -> None:
         self.source = source.text
         self.exprs = source.roots
+        self.target = target
         self.parameters = tuple(source.parameters.values())
         self._sizes = source.sizes
         self._variables = {v.name: v for v in source.variables}
+        self._wanted = {v.name: tuple(size for size in v.shape_ if size) for v in source.variables}
+        self._seen: set[Any] = set()
         self.raw = load(source)
 
     def __call__(self, **arguments: Any) -> Any:
-        missing = [n for n in self.parameters if n not in arguments]
-        if missing:
-            raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}")
+        try:
+            given = [arguments[n] for n in self.parameters]
+        except KeyError:
+            missing = [n for n in self.parameters if n not in arguments]
+            raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}") from None
+        key = tuple([_look(a) for a in given])
+        return self.raw(*given) if key in self._seen else self._called(arguments, given, key)
+
+    def _called(self, arguments: Mapping[str, Any], given: list[Any], key: Any) -> Any:
+        """The first call with such arguments; what needed no change is let through at once from then on."""
         arrays, column = self._checked(arguments)
-        result = self.raw(*(arrays[n] for n in self.parameters))
-        if isinstance(result, tuple):
-            return tuple(_as_given(r, column) for r in result)
-        return _as_given(result, column)
+        ready = [arrays[n] for n in self.parameters]
+        result = self.raw(*ready)
+        if all(a is b for a, b in zip(ready, given, strict=True)):
+            self._seen.add(key)
+        return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
+
+    def cost(self, **shapes: Any) -> Cost:
+        """What a call costs, beside the evaluation of the expression as it is written.
+
+        Each array is given by its shape, or by itself; without shapes only the symbols are filled in.
+        """
+        from .cost import cost
+
+        return cost(self.exprs, self._bound(shapes))
+
+    def _bound(self, shapes: Mapping[str, Any]) -> dict[str | int, int]:
+        """The lengths of the named sizes."""
+        sizes: dict[str | int, int] = {n: int(k) for n, k in shapes.items() if n not in self._variables}
+        for name in self._variables:
+            if name in shapes:
+                shape = shapes[name] if isinstance(shapes[name], (tuple, list)) else getattr(shapes[name], "shape", None) or (shapes[name],)
+                self._fitted(name, tuple(map(int, shape)) if self._wanted[name] else (), sizes)
+        return sizes
 
     def _checked(self, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        import numpy as np
-
         sizes: dict[str | int, int] = {n: int(arguments[n]) for n in self._sizes}
-        arrays: dict[str, Any] = dict(sizes)  # type: ignore[arg-type]
-        column = False
-        for name, v in self._variables.items():
-            array = np.asarray(arguments[name])
-            array = array if array.dtype.kind in "fc" else array.astype(float)
-            wanted = _wanted(v)
+        arrays: dict[str, Any] = {n: sizes[n] for n in self._sizes}
+        column, numbers = False, []
+        for name, wanted in self._wanted.items():
+            value = arguments[name]
+            if not wanted and is_number(value, self.target):
+                numbers.append(name)
+                continue
+            array = TO_ARRAY[self.target](value)
             if array.ndim == len(wanted) + 1 and 1 in array.shape[-2:] and len(wanted) < 2:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
                 array = array.reshape(-1) if wanted else array.reshape(())
-            if array.shape != tuple(_bound(wanted, array.shape, sizes)):
-                raise ShapeProblem(f"{name} has shape {array.shape}", f"{name} is {show_shape(v.shape_)}{_known(sizes)}")
-            arrays[name] = array if wanted else array[()]
-        return arrays, column
+            self._fitted(name, tuple(array.shape), sizes)
+            arrays[name] = array if wanted or self.target != "numpy" else array[()]
+        known = [a for n, a in arrays.items() if self._wanted.get(n)]
+        return arrays | {n: TO_NUMBER[self.target](arguments[n], known) for n in numbers}, column
+
+    def _fitted(self, name: str, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
+        if shape != tuple(_bound(self._wanted[name], shape, sizes)):
+            raise ShapeProblem(f"{name} has shape {shape}", f"{name} is {show_shape(self._variables[name].shape_)}{_known(sizes)}")
+
+
+def _look(a: Any) -> Any:
+    """What of an argument decides whether it fits."""
+    try:
+        return a.__class__, a.shape, a.dtype
+    except AttributeError:
+        return a.__class__, a if isinstance(a, int) else None
 
 
 def _as_given(result: Any, column: bool) -> Any:
     """A vector as a column if vectors came as columns."""
     return result[:, None] if column and getattr(result, "ndim", 0) == 1 else result
-
-
-def _wanted(v: Expr) -> tuple[Any, ...]:
-    """The axes of a variable, unit axes left out."""
-    return tuple(size for size in v.shape_ if size)
 
 
 def _bound(wanted: tuple[Any, ...], shape: tuple[int, ...], sizes: dict[str | int, int]) -> list[int]:

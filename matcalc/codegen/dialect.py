@@ -24,7 +24,9 @@ class Dialect:
     head: tuple[str, ...]  # lines before the function
     calls: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)
+    opening: str = ""  # the first line of the function
     dtype: str = ""  # the line that finds the dtype of the result
+    no_dtype: str = ""  # the same where there are no arrays
     in_place: bool = False
     constant: str = "{0}"  # a number that a function of the target is applied to
     spelling: Callable[[Row], str] = lambda row: row.numpy

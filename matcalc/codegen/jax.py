@@ -6,6 +6,7 @@ from ..functions import Row
 from .dialect import Dialect
 
 CALLS = {
+    "commutation": "commutation({sizes}, dtype)",
     "ones": "jnp.ones({shape}, dtype=dtype)",
     "zeros": "jnp.zeros({shape}, dtype=dtype)",
     "eye": "jnp.eye({length}, dtype=dtype)",
@@ -40,8 +41,8 @@ CALLS = {
 }
 HELPERS = {
     "commutation": (
-        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return jnp.eye(m*n)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
+        "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return jnp.eye(m*n, dtype=dtype)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "det": "def det(c, pivots):\n    swaps = jnp.sum(pivots != jnp.arange(len(c)))\n    return jnp.prod(jnp.diag(c))*(1 - 2*(swaps % 2))",
     "softmax_logsumexp": (
@@ -65,5 +66,6 @@ DIALECT = Dialect(
     calls=CALLS,
     helpers=HELPERS,
     dtype="dtype = jnp.result_type({all})",
+    no_dtype="dtype = float",
     spelling=_spelling,
 )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
 
 from ..functions import Row
 from .dialect import Dialect
-from .plan import Root, plan
-from .source import Source
-from .write import write
 
 CALLS = {
+    "commutation": "commutation({sizes}, dtype)",
     "ones": "np.ones({shape}, dtype=dtype)",
     "zeros": "np.zeros({shape}, dtype=dtype)",
     "eye": "np.eye({length}, dtype=dtype)",
@@ -56,8 +52,8 @@ LAPACK = {
 }
 HELPERS = {
     "commutation": (
-        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return np.eye(m*n)[np.arange(m*n).reshape(n, m).T.ravel()]"
+        "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "add_diagonal": "def add_diagonal(a, d):\n    a.ravel('K')[:: len(a) + 1] += d\n    return a",
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
@@ -95,21 +91,24 @@ SCIPY_HELPERS = {
         "    (b, flip_b), (a, flip_a) = ((x.T, 0) if x.flags.c_contiguous else (x, 1) for x in (b, a))\n"
         "    return get_blas_funcs('gemm', (a, b))(1, b, a, trans_a=flip_b, trans_b=flip_a).T"
     ),
+    "mirrored": "def mirrored(c):\n    s = c + c.T\n    np.fill_diagonal(s, c.diagonal())\n    return s",
     "gram": (
         "def gram(x):\n    # x'*x, of which BLAS makes one triangle\n"
         "    x, flip = (x.T, 0) if x.flags.c_contiguous else (x, 1)\n"
         "    return mirrored(get_blas_funcs('syrk', (x,))(1, x, trans=flip, lower=1))"
     ),
-    "mirrored": "def mirrored(c):\n    s = c + c.T\n    np.fill_diagonal(s, c.diagonal())\n    return s",
     "cholesky": (
         "def cholesky(s):\n    c, info = get_lapack_funcs('potrf', (s,))(s.T, lower=1)\n"
         "    if info:\n        raise np.linalg.LinAlgError('a matrix is not positive definite')\n    return c, None"
+    ),
+    "lu": (
+        "def lu(a):\n    # of the transpose, which lies in memory as LAPACK wants it\n    c, pivots, _ = get_lapack_funcs('getrf', (a,))(a.T)\n"
+        "    return c, pivots"
     ),
     "factor_symmetric": (
         "def factor_symmetric(s):\n    # Cholesky if s is positive definite\n"
         "    try:\n        return cholesky(s)\n    except np.linalg.LinAlgError:\n        return lu(s)"
     ),
-    "lu": "def lu(a):\n    # of the transpose, which lies in memory as LAPACK wants it\n    c, pivots, _ = get_lapack_funcs('getrf', (a,))(a.T)\n    return c, pivots",
     "solve": (
         "def solve(factor, b, transposed=False):\n    c, pivots = factor\n"
         "    if pivots is None:\n        return get_lapack_funcs('potrs', (c, b))(c, b, lower=1)[0]\n"
@@ -148,8 +147,9 @@ def dialect(scipy: bool) -> Dialect:
         module="np",
         head=("import numpy as np",),
         calls=CALLS | (LAPACK if scipy else PLAIN_LINALG),
-        helpers=HELPERS | (_ordered(SCIPY_HELPERS) if scipy else PLAIN_HELPERS),
+        helpers=HELPERS | (SCIPY_HELPERS if scipy else PLAIN_HELPERS),
         dtype="dtype = np.result_type({all}, np.float16)",
+        no_dtype="dtype = np.float64",
         in_place=True,
         spelling=_scipy_spelling if scipy else _spelling,
         imports={
@@ -158,18 +158,3 @@ def dialect(scipy: bool) -> Dialect:
             "expit": "from scipy.special import expit",
         },
     )
-
-
-def _ordered(helpers: dict[str, str]) -> dict[str, str]:
-    """A function after those that it calls."""
-    return dict(sorted(helpers.items(), key=lambda item: ["mirrored", "cholesky", "lu"].index(item[0]) if item[0] in ("mirrored", "cholesky", "lu") else 9))
-
-
-def emit(roots: Root | tuple[Root, ...], name: str = "f", known: Iterable[object] = (), scipy: bool | None = None) -> Source:
-    """The planned NumPy source of a function of the variables of ``roots``, in alphabetical order.
-
-    Several roots give a function that returns a tuple, with the parts they share computed once.
-    """
-    scipy = find_spec("scipy") is not None if scipy is None else scipy
-    several = isinstance(roots, tuple)
-    return write(plan(roots if isinstance(roots, tuple) else (roots,)), dialect(scipy), name, several)

@@ -128,6 +128,8 @@ def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
     for node in order:
         if node.head in ("ones", "zeros", "eye", "commutation"):
             sizes += node.shape_
+        elif node.head == "kron":
+            sizes += [size for a in node.args for size in a.shape_]
         elif node.head == "size":
             sizes.append((node.atom,))
     for r in roots:
@@ -342,11 +344,20 @@ def _call(e: Expr, w: _Writer) -> Code:
 
 
 _IS_CALL = re.compile(r"[\w.{}]+\([^()]*\)(\[\d\])?")
+
+
+def _kron(e: Expr, w: _Writer) -> Code:
+    """Vectors are 1-D arrays, which the function would take for rows."""
+    a, b = (f"np.reshape({w.codes[x].text}, ({w.size(x.shape_[0])}, {w.size(x.shape_[1])}))" for x in e.args)
+    return Code(f"np.kron({a}, {b})" + ".ravel()" * (UNIT in e.shape_), ATOM)
+
+
 def _commutation(e: Expr, w: _Writer) -> Code:
     return Code(f"commutation({', '.join(w.size((a,)) for a in e.shape_[0])})", ATOM)
 
 
 _WRITERS = {
     "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
-    "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul, "commutation": _commutation,
+    "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
+    "commutation": _commutation, "kron": _kron,
 }  # fmt: skip

@@ -185,6 +185,18 @@ class Planner:
             return self.steps.mul(1, (square, x)) if k == 3 else self.steps.make("pow", square, data=Fraction(2), axes=x.axes)
         return self.steps.make("pow", x, data=k, axes=x.axes)
 
+    def kron(self, e: Expr) -> Step:
+        """Vectors are 1-D arrays: a column beside a matrix is shown as one, and two vectors are an outer product."""
+        a, b = map(self, e.args)
+        if len(a.axes) == len(b.axes) == 1:
+            if (e.args[0].shape_[0] == UNIT) != (e.args[1].shape_[0] == UNIT):
+                return self.steps.outer(*((b, a) if e.args[0].shape_[0] == UNIT else (a, b)))
+            return self.steps.make("reshape", self.steps.outer(a, b), axes=axes_of(e))
+        if not a.axes or not b.axes:
+            return self.steps.mul(1, (a, b))
+        args = (self.steps.col(x) if arg.shape_[1] == UNIT else x for x, arg in zip((a, b), e.args, strict=True))
+        return self.steps.fn("kron", *args, axes=axes_of(e))
+
     # ---- matrix products ------------------------------------------------------------------------------------------------
 
     def matmul(self, e: Expr) -> Step:
@@ -434,7 +446,7 @@ def _stretches(order: Sequence[Expr]) -> Counter[tuple[Expr, ...]]:
 
 _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
     "add": Planner.add, "times": Planner.times, "pow": Planner.pow, "matmul": Planner.matmul, "inv": Planner.inv, "det": Planner.det,
-    "logdet": Planner.det, "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2,
+    "logdet": Planner.det, "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
     "T": lambda p, e: p.steps.transpose(p(e.args[0])),
     "var": lambda p, e: p.steps.make("arg", data=e, axes=axes_of(e)),
     "num": lambda p, e: p.steps.num(e.value),

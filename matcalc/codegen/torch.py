@@ -6,6 +6,7 @@ from ..functions import Row
 from .dialect import Dialect
 
 CALLS = {
+    "commutation": "commutation({sizes}, dtype)",
     "ones": "torch.ones({shape}, dtype=dtype, device=device)",
     "zeros": "torch.zeros({shape}, dtype=dtype, device=device)",
     "eye": "torch.eye({length}, dtype=dtype, device=device)",
@@ -40,8 +41,8 @@ CALLS = {
 }
 HELPERS = {
     "commutation": (
-        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return torch.eye(m*n, dtype=torch.float64)[torch.arange(m*n).reshape(n, m).T.ravel()]"
+        "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return torch.eye(m*n, dtype=dtype)[torch.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "lu_solve": (
         "def lu_solve(factor, b, adjoint=False):\n"
@@ -74,6 +75,7 @@ DIALECT = Dialect(
     calls=CALLS,
     helpers=HELPERS,
     dtype="dtype, device = {first}.dtype, {first}.device",
+    no_dtype="dtype, device = torch.get_default_dtype(), 'cpu'",
     constant="torch.as_tensor({0}, dtype=dtype, device=device)",
     spelling=_spelling,
 )

@@ -109,9 +109,11 @@ class Writer:
 
     def _body(self, result: str) -> list[str]:
         lines = [*self.lines, result]
+        arrays = [self.names[v] for v in sorted(self.plan.variables, key=lambda v: v.is_scalar)]
         if self.needs_dtype:
-            arrays = [self.names[v] for v in self.plan.variables]
-            lines.insert(0, self.dialect.dtype.format(first=arrays[0] if arrays else "", all=", ".join(arrays)) if arrays else f"dtype = {self.dialect.module}.float64")
+            lines.insert(0, self.dialect.dtype.format(first=arrays[0], all=", ".join(arrays)) if arrays else self.dialect.no_dtype)
+        if self.dialect.opening:
+            lines.insert(0, self.dialect.opening.format(first=arrays[0]) if arrays else "import numpy as xp")
         shown = self._shown()
         sizes = [f"{self.names[a]} = {shown[a]}" for a in self.mentioned if a in shown]
         return [f"    {line}" if line else "" for line in [*self._doc(), *sizes, *lines]]
@@ -322,8 +324,7 @@ def _dot(w: Writer, s: Step) -> Code:
 
 def _gram(w: Writer, s: Step) -> Code:
     """A product with its own transpose."""
-    a, b = s.args
-    return Code(w.dialect.calls["gram"].replace("{0}", w.of(b).text if a.op == "T" else w.of(b).text), ATOM)
+    return Code(w.dialect.calls["gram"].replace("{0}", w.of(s.args[1]).text), ATOM)
 
 
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
@@ -337,6 +338,7 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),
-    "commutation": lambda w, s: Code(f"commutation({', '.join(w.size((a,)) for a in s.axes[0])})", ATOM),
-    "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "shift": Writer.shift, "choose": Writer.choose,
+    "commutation": lambda w, s: w.filled(w.dialect.calls["commutation"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[0])), s),
+    "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "shift": Writer.shift,
+    "choose": Writer.choose,
 }  # fmt: skip

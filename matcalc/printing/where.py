@@ -41,7 +41,7 @@ def named(roots: Mapping[str, Any], definitions: Mapping[str, Expr]) -> Named:
     shared = _in_many(roots)
     for part, uses in _repeated(roots, names):
         if (uses - 1) * WIDTH * min(part.count, LONG) - 2 * uses - 8 >= SAVING:
-            names[part] = _name(part, part in shared, taken)
+            names[part] = part_name(part, part in shared, taken)
             taken.add(names[part])
     used = _used(roots, names)
     return Named({n: _shown(e, names) for n, e in roots.items()}, tuple((names[p], _body(p, names)) for p in used))
@@ -97,7 +97,7 @@ def _in_many(roots: Mapping[str, Expr]) -> set[Expr]:
     return more
 
 
-def _name(part: Expr, shared: bool, taken: set[str]) -> str:
+def part_name(part: Expr, shared: bool, taken: set[str]) -> str:
     """The initial of a function, r for a sum, δ for another part that several answers share, else t; capital for matrices."""
     plain = "r" if part.head == "add" else "δ" if shared else "t"
     wish = BY_NAME[part.head].name[0] if part.head in BY_NAME else plain

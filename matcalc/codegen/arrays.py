@@ -1,0 +1,73 @@
+"""How each target takes its arguments: lists, numbers and integer arrays become arrays of floating point numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def to_numpy(value: Any) -> Any:
+    import numpy as np
+
+    array = np.asarray(value)
+    return array if array.dtype.kind in "fc" else array.astype(float)
+
+
+def to_jax(value: Any) -> Any:
+    import jax.numpy as jnp
+
+    array = jnp.asarray(value)
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+
+
+def to_torch(value: Any) -> Any:
+    import torch
+
+    tensor = torch.as_tensor(value)
+    return tensor if tensor.is_floating_point() or tensor.is_complex() else tensor.to(torch.get_default_dtype())
+
+
+def to_array_api(value: Any) -> Any:
+    """An array of any library that follows the standard, as it is; anything else by NumPy."""
+    return value if hasattr(value, "__array_namespace__") else to_numpy(value)
+
+
+def number_like_numpy(value: float, arrays: list[Any]) -> Any:
+    """A Python number; of the arrays' own type where they are not of double precision, so that they keep it."""
+    import numpy as np
+
+    dtype = np.result_type(*arrays) if arrays else np.dtype(float)
+    return value if dtype == np.dtype(float) else dtype.type(value)
+
+
+def number_like_torch(value: float, arrays: list[Any]) -> Any:
+    import torch
+
+    return torch.as_tensor(value, dtype=arrays[0].dtype, device=arrays[0].device) if arrays else to_torch(value)
+
+
+def number_like_array_api(value: float, arrays: list[Any]) -> Any:
+    if not arrays:
+        return to_numpy(value)
+    return arrays[0].__array_namespace__().asarray(value, dtype=arrays[0].dtype)
+
+
+def number_as_it_is(value: float, arrays: list[Any]) -> Any:
+    return value
+
+
+def is_number(value: Any, target: str) -> bool:
+    """Whether a scalar argument takes the type of the arrays: a Python number; for the standard also one of another library."""
+    if target == "array_api":
+        return not hasattr(value, "__array_namespace__")
+    return isinstance(value, (int, float)) and not hasattr(value, "dtype")
+
+
+TO_ARRAY: Mapping[str, Callable[[Any], Any]] = {"numpy": to_numpy, "numba": to_numpy, "jax": to_jax, "torch": to_torch, "array_api": to_array_api}
+TO_NUMBER: Mapping[str, Callable[[float, list[Any]], Any]] = {
+    "numpy": number_like_numpy,
+    "numba": number_like_numpy,
+    "jax": number_as_it_is,
+    "torch": number_like_torch,
+    "array_api": number_like_array_api,
+}
