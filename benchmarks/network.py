@@ -3,7 +3,8 @@
     python benchmarks/network.py            the table, and the geometric mean of the ratios
     python benchmarks/network.py --fft      where convolution by Fourier transforms becomes faster than im2col
 
-``--threads N`` sets the threads of both; by default all cores. Both train with the same batches of 32, SGD with momentum and the same precision. The times are the medians of interleaved epochs.
+``--threads N`` sets the threads of both; by default all cores.
+Both train with the same batches of 32, SGD with momentum and the same precision. The times are the medians of interleaved epochs.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .build import function, hadamard, matrix, remove_function, scalar, vector
+    from .build import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
     from .derivation import Derivation, Derivations, check, derive, parse
+    from .descent import SGD, Adam, GradientDescent
     from .errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, NotDifferentiable, ShapeProblem, SyntaxProblem, WrongAnswer
     from .expr import Expr
     from .index import IndexForm
@@ -23,16 +24,17 @@ if TYPE_CHECKING:
         L2, MSE, Activation, AffineTransform, Attention, AveragePool, Conv2d, CrossEntropy, Dropout, Flatten, FullyConnected,
         GraphConvolution, Hinge, Layer, LayerNorm, Loss, MaxPool, Network, Recursion, ReLU, Residual, Sequential, Sigmoid, Softmax, Softplus, Tanh,
     )  # fmt: skip
-    from .optimize import SGD, Adam, GradientDescent, minimize
+    from .objective import value_and_grad
+    from .optimize import minimize
     from .verify import Verification
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
-    "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "function": "build", "remove_function": "build",
+    "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "eye": "build", "ones": "build", "zeros": "build", "function": "build", "remove_function": "build",
     "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
-    **dict.fromkeys(["Adam", "GradientDescent", "SGD", "minimize"], "optimize"),
+    **dict.fromkeys(["Adam", "GradientDescent", "SGD"], "descent"), "minimize": "optimize", "value_and_grad": "objective",
     **dict.fromkeys([
         "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected", "GraphConvolution",
         "Hinge", "L2", "Layer", "LayerNorm", "Loss", "MSE", "MaxPool", "Network", "ReLU", "Recursion", "Residual", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
@@ -86,14 +88,18 @@ __all__ = [
     "__version__",
     "check",
     "derive",
+    "eye",
     "function",
     "hadamard",
     "matrix",
+    "ones",
     "minimize",
     "parse",
     "remove_function",
     "scalar",
+    "value_and_grad",
     "vector",
+    "zeros",
 ]
 
 

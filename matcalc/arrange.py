@@ -15,6 +15,7 @@ the order below is chosen to read well. Nothing is simplified here except powers
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
@@ -120,6 +121,7 @@ class _Graph:
         self.joined = False  # the two outputs are one label: the answer is a diagonal matrix
         self.scalars: list[Expr] = []
         self.edges: list[_Edge] = []
+        self.ends: Counter[Label] = Counter()  # how many ends of edges each label has
         self.kept: list[Factor] = []  # factors with more than two axes, which nothing reduces
         self.out = out
         factors = self._joined(list(flat.factors))
@@ -129,6 +131,7 @@ class _Graph:
     def _joined(self, factors: list[Factor]) -> list[Factor]:
         """Wires make their two labels one; between two of many outputs they stay."""
         name: dict[Label, Label] = {}
+        joined: list[Labels] = []
 
         def root(i: Label) -> Label:
             while i in name:
@@ -147,11 +150,11 @@ class _Graph:
                 name[b] = a
                 self.joined = True
             else:
-                self.edges.append(_Edge(ex.eye((a.size,)), (a, b)))
+                joined.append((a, b))
         if self.joined:
             self.out = (root(self.out[0]),)
-        for edge in self.edges:
-            edge.labels = tuple(map(root, edge.labels))
+        for a, b in joined:
+            self._add(_Edge(ex.eye((a.size,)), (root(a), root(b))))
         return [Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f) or root(f.labels[0]) not in self.out]
 
     def _sort_in(self, factors: list[Factor]) -> None:
@@ -183,7 +186,7 @@ class _Graph:
             column = ex.transpose(e) if len(labels) == 1 and e.shape_[0] == UNIT else e
             if column.head == "zeros":
                 self.coefficient = Fraction(0)
-            self.edges.append(_Edge(column, labels))
+            self._add(_Edge(column, labels))
 
     def _merge_powers(self) -> None:
         """Powers of one base on identical labels merge: s^-1 .* s is 1."""
@@ -199,23 +202,28 @@ class _Graph:
             if product.count >= sum(e.expr.count for e in group):
                 continue
             for edge in group:
-                self.edges.remove(edge)
+                self._drop(edge)
             if all(f.head == "ones" for f in (product.args if product.head == "times" else (product,)) if not f.is_scalar):
                 k, _ = ex.split(product)
                 self.coefficient *= k
                 self.scalars += (a for a in product.args if product.head == "times" and a.is_scalar and a.head != "num")
-                bare = [i for i in group[0].labels if i not in self.out and not self._ends(i)]
+                bare = [i for i in group[0].labels if i not in self.out and not self.ends[i]]
                 self.scalars += (ex.size_number((i.size,)) for i in bare)
             else:
                 self._put(product, group[0].labels)
 
     # ---- reductions ------------------------------------------------------------------------------------------------
 
-    def _ends(self, label: Label) -> int:
-        return sum(e.labels.count(label) for e in self.edges)
+    def _add(self, edge: _Edge) -> None:
+        self.edges.append(edge)
+        self.ends.update(edge.labels)
+
+    def _drop(self, edge: _Edge) -> None:
+        self.edges.remove(edge)
+        self.ends.subtract(edge.labels)
 
     def _inner(self, label: Label, ends: int) -> bool:
-        return not self._needed(label) and self._ends(label) == ends
+        return not self._needed(label) and self.ends[label] == ends
 
     def _needed(self, label: Label) -> bool:
         """Whether a label is an output, or belongs to a factor that nothing reduces."""
@@ -223,7 +231,7 @@ class _Graph:
 
     def _replace(self, old: list[_Edge], e: Expr, labels: Labels, why: str) -> bool:
         for edge in old:
-            self.edges.remove(edge)
+            self._drop(edge)
         self.note(why, e)
         self._put(e, labels)
         return True

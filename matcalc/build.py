@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from . import expr as ex
 from .errors import NameProblem, WrongAnswer
 from .expr import Expr
 from .extend import forget, register
-from .functions import INFINITY, MACROS, Row
-from .shapes import declarations, template
+from .functions import BY_NAME, INFINITY, MACROS, Row
+from .shapes import abbreviation, declarations
 from .simplify import simplify
 
 
@@ -48,18 +47,35 @@ def hadamard(*factors: Expr) -> Expr:
     return ex.times(*map(ex.as_expr, factors))
 
 
+def ones(*sizes: str | int) -> Expr:
+    """A vector, or a matrix, of ones.
+
+    >>> ones("m", "n")
+    <ones(m, n) : m×n>
+    """
+    return ex.ones(declarations({"X": sizes})["X"].shape)
+
+
+def zeros(*sizes: str | int) -> Expr:
+    """A vector, or a matrix, of zeros."""
+    return ex.zeros(declarations({"X": sizes})["X"].shape)
+
+
+def eye(size: str | int) -> Expr:
+    """The identity matrix."""
+    return ex.eye(declarations({"x": (size,)})["x"].shape[0])
+
+
 def table_function(name: str) -> Callable[..., Expr]:
     """The function of the table with this name, on expressions and numbers."""
-    return partial(_abbreviation if name in MACROS else _called, name)
 
+    def function(*args: object) -> Expr:
+        given = [ex.as_expr(a) for a in args]
+        return abbreviation(name, given) if name in MACROS else ex.call(name, *given)
 
-def _called(name: str, *args: object) -> Expr:
-    return ex.call(name, *map(ex.as_expr, args))
-
-
-def _abbreviation(name: str, *args: object) -> Expr:
-    macro = MACROS[name]
-    return template(macro.meaning, dict(zip(macro.parameters, map(ex.as_expr, args), strict=True)))
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (MACROS[name] if name in MACROS else BY_NAME[name]).doc
+    return function
 
 
 # ---- functions of one's own -----------------------------------------------------------------------------------------------
@@ -98,7 +114,7 @@ def function(
     except Exception:
         forget(name)
         raise
-    return partial(_called, name)
+    return table_function(name)
 
 
 def remove_function(name: str) -> None:

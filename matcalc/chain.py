@@ -7,7 +7,7 @@ the δ of the textbooks, so the cost stays a small multiple of the size of the e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -70,7 +70,7 @@ def chain(root: Expr, wrt: Iterable[Expr], fold: Fold) -> Chain:
             value = _linear(node, adjoint, folded if folded is not None else fold(bag), free)
             adjoints.setdefault(argument, []).append(term(Fraction(1), [Factor(value, inner)]))
             continue
-        for link in _links(node, axes[node]):
+        for link in _links(node, axes[node], reached):
             if link.argument in reached:
                 inner = axes.setdefault(link.argument, fresh(link.argument.shape_))
                 pushed = [_push(t, link, inner) for t in terms]
@@ -118,8 +118,8 @@ def _linear(node: Expr, adjoint: str, g: Expr | None, free: Labels) -> Expr:
     return template(adjoint, {"x": node.args[0], "y": node, "g": g})
 
 
-def _links(node: Expr, labels: Labels) -> Iterable[Link]:
-    found = links(node, labels)
+def _links(node: Expr, labels: Labels, wanted: Container[Expr]) -> Iterable[Link]:
+    found = links(node, labels, wanted)
     if found is None:
         raise NotDifferentiable(f"the derivative of {node.head} is not in the table here")
     return found

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .errors import MatcalcError
+from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
     from .derivation import Derivation
     from .shapes import Program
 
 VERIFIED, UNVERIFIED, USAGE = 0, 1, 2
-FORMATS = ("text", "latex", "json", "numpy")
+FORMATS = ("text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api")
 
 EXAMPLES = """examples:
   matcalc "norm2(X*w - y)^2" w                        the gradient by w
   matcalc "norm2(X*w - y)^2"                          by each variable
   matcalc "x'*A*x" x -s "A: n×n symmetric" --explain  how the answer is found
-  matcalc "logdet(X'*X)" X --to numpy                 as code; also latex, json
+  matcalc "logdet(X'*X)" X --to numpy                 as code; also numba, jax, torch, latex, json
   matcalc "x'*A*x" x --order 2                        the Hessian
   matcalc "r = X*w - y; r'*r" w                       with a definition
   matcalc check "norm2(X*w - y)^2" w "2*X'*(X*w - y)" is my own gradient right?
@@ -36,6 +37,9 @@ exit status: 0 verified, 1 derived but not verified (or, for check, not equal), 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status and never lets a traceback out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is spelled out, not lost
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except MatcalcError as problem:
@@ -46,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as defect:
-        return _complain(MatcalcError(f"internal error ({type(defect).__name__})", "please report this input as a defect of matcalc"))
+        return _complain(_defect(defect))
+
+
+def _defect(problem: Exception) -> MatcalcError:
+    return MatcalcError(f"internal error ({type(problem).__name__})", "please report this input as a defect of matcalc")
 
 
 def _run(argv: list[str]) -> int:
@@ -57,6 +65,10 @@ def _run(argv: list[str]) -> int:
 
         return network(argv[1:])
     options = _parser().parse_args(_shielded(argv))
+    if options.explain and options.to != "text":
+        raise NameProblem(f"--explain writes text, not {options.to}", "leave out one of them")
+    if options.expression == "-" and sys.stdin is None:
+        raise NameProblem("there is no input to read from")
     if options.expression == "-":
         return max((_line(line, options) for line in sys.stdin if line.strip()), default=VERIFIED)
     return _derive(options.expression, options)
@@ -126,6 +138,10 @@ def _line(line: str, options: argparse.Namespace) -> int:
         return _derive(line.rstrip("\n"), options)
     except MatcalcError as problem:
         return _complain(problem)
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except Exception as defect:
+        return _complain(_defect(defect))
 
 
 def _derive(source: str, options: argparse.Namespace) -> int:
@@ -136,7 +152,7 @@ def _derive(source: str, options: argparse.Namespace) -> int:
     found = derive(source.strip(), wanted or None, shapes, order=options.order, layout=options.layout, along=options.along, symmetric=options.symmetric)
     derivations = list(found.values())
     if options.explain:
-        print("\n\n".join(d.explain() for d in derivations))
+        print("\n\n".join(map(_explained, derivations)))
     elif options.to == "text":
         print(str(derivations[0]) if len(wanted) == 1 else str(found))
     else:
@@ -145,15 +161,27 @@ def _derive(source: str, options: argparse.Namespace) -> int:
     return VERIFIED if all(d.verification for d in derivations) else UNVERIFIED
 
 
+def _explained(d: Derivation) -> str:
+    """The explanation, then the order in which the numbers are computed and what that costs."""
+    f = d.compile("numpy")
+    steps = f.steps.replace("\n", "\n         ")
+    costs = str(f.cost()).replace("\n", "\n         ")
+    return f"{d.explain()}\n\nSteps    {steps}\n\nCost     {costs}"
+
+
 def _print_as(target: str, derivations: list[Derivation]) -> None:
+    from .derivation import Derivations
+
     if target == "json":
         import json
 
         rows = [_record(d) for d in derivations]
         print(json.dumps(rows[0] if len(rows) == 1 else rows, ensure_ascii=False, indent=2))
         return
-    for d in derivations:
-        print(d.latex() if target == "latex" else d.compile(target).source, end="" if target != "latex" else "\n")
+    if target == "latex":
+        print("\n".join(d.latex() for d in derivations))
+    else:
+        print((derivations[0] if len(derivations) == 1 else Derivations({d.wrt.name: d for d in derivations})).compile(target).source, end="")
 
 
 def _record(d: Derivation) -> dict[str, Any]:
@@ -191,8 +219,8 @@ def _shapes_line(program: Program) -> str:
 
     assumed = [n for n in program.variables if n in program.assumed]
     declared = [n for n in program.variables if n not in program.assumed]
-    parts = ([f"assumed {listed(assumed)}"] if assumed else []) + ([f"declared {listed(declared)}"] if declared else [])
-    return "; ".join(parts)
+    parts = [f"{said} {listed(names)}" for said, names in (("assumed", assumed), ("declared", declared)) if names]
+    return "; ".join([*parts, *([f"not in the expression: {', '.join(program.unused)}"] if program.unused else [])])
 
 
 def _check(options: argparse.Namespace) -> int:

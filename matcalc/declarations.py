@@ -89,7 +89,9 @@ def _declared(name: str, text: Declaration) -> Declared:
             raise SyntaxProblem(f"'{word[:40]}' in the declaration of {name} is neither a size nor a property", hint)
     if sizes and "×" not in sizes and re.fullmatch(r"[0-9]+x\w+|[A-Za-z]x[A-Za-z]", sizes):
         sizes = sizes.replace("x", "×")
-    parts = [p for p in sizes.split("×") if p]
+    parts = sizes.split("×") if sizes else []
+    if text.count("(") != text.count(")"):
+        raise SyntaxProblem(f"a bracket of the declaration of {name} is not closed")
     if len(kinds) > 1 or (kinds and parts and len(parts) != {"scalar": 0, "vector": 1}.get(kinds[0], 2)):
         raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}")
     if not parts and not kinds and not properties:

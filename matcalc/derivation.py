@@ -30,7 +30,7 @@ LAYOUTS = ("denominator", "numerator")
 SYMMETRIC = ("gradient", "elements")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """The derivative of one expression by one variable, verified.
 
@@ -65,6 +65,15 @@ class Derivation:
         return self.result
 
     jacobian = hessian = gradient
+
+    def __repr__(self) -> str:
+        shown = str(self.result) if not isinstance(self.result, Expr) or self.result.count < 40 else "…"
+        return f"<∂/∂{self.wrt.name} = {shown} : {self.shape_text}{', verified' if self.verification else ''}>"
+
+    @property
+    def shape(self) -> tuple[str | int, ...]:
+        """The shape of the answer."""
+        return self.result.shape
 
     @property
     def shape_text(self) -> str:
@@ -126,7 +135,7 @@ class Derivation:
         """
         from .codegen import compile_expr
 
-        return compile_expr((self.expr, self.result) if value else self.result, target, "value_and_gradient" if value else "gradient")
+        return compile_expr((self.expr, self.result) if value else self.result, target, "value_and_gradient" if value else "gradient", self.expr)
 
     def to_sympy(self) -> Any:
         """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
@@ -161,6 +170,9 @@ class Derivations(Mapping[str, Derivation]):
     def __len__(self) -> int:
         return len(self._found)
 
+    def __repr__(self) -> str:
+        return f"<derivatives by {', '.join(self._found)}>"
+
     @cached_property
     def named(self) -> Named:
         """All answers, with what they share by name."""
@@ -175,7 +187,7 @@ class Derivations(Mapping[str, Derivation]):
         from .codegen import compile_expr
 
         first = next(iter(self._found.values()))
-        return compile_expr(((first.expr,) if value else ()) + tuple(d.result for d in self.values()), target, "gradients")
+        return compile_expr(((first.expr,) if value else ()) + tuple(d.result for d in self.values()), target, "gradients", first.expr)
 
 
 # ---- the entry points ----------------------------------------------------------------------------------------------------
@@ -242,7 +254,7 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
 
     program = _program(expr, shapes)
     target = _target(program, wrt)
-    claim = candidate if isinstance(candidate, Expr) else _in_names_of(program, candidate)
+    claim = _in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
     wanted = derivative_shape(program.expr, target) or kronecker_shape(program.expr, target)
     if claim.shape_ != wanted and claim.shape_ == wanted[::-1] and program.expr.is_scalar:
         claim = ex.transpose(claim)
@@ -280,10 +292,18 @@ def _declared(expr: Expr, shapes: Shapes) -> Program:
         return node if d is None else ex.var(node.name, d.shape, d.properties)
 
     expr = ex.substitute(expr, leaf) if declared else expr
-    return Program(expr, {}, {v.name: v for v in ex.variables(expr)})
+    found: dict[str, Expr] = {}
+    for v in ex.variables(expr):
+        if found.setdefault(v.name, v) is not v:
+            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
+    return Program(expr, {}, found)
 
 
 def _target(program: Program, wrt: Any) -> Expr:
+    if isinstance(wrt, Expr) and wrt.head != "var":
+        raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
+    if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
+        raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
     name = wrt.name if isinstance(wrt, Expr) else wrt if isinstance(wrt, str) else getattr(wrt, "name", str(wrt))
     name = name.strip()
     if name in program.variables:

@@ -52,14 +52,16 @@ class _Explained:
         return "\n\n".join([self.step_one(), self.step_two()])
 
     def brief(self, e: Expr) -> str:
+        if e in self.names:
+            return self.names[e]
         return text(e, self.names) if e.count <= LONGEST else f"(an expression with {e.count} nodes)"
 
     # ---- step 1: the chain rule link by link, what multiplies the change of each part
 
     def step_one(self) -> str:
         root = self.chain.root
-        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {self.brief(root)}"]
-        lines += (f"         where {name} = {_body(part, self.names)}" for part, name in reversed(self.names.items()))
+        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {_body(root, self.names)}"]
+        lines += (f"         where {name} = {_body(part, self.names)}" for part, name in reversed(self.names.items()) if part is not root)
         shown = self.chain.steps[1:] if len(self.chain.steps) > 1 else self.chain.steps
         lines += (f"         ∂f/∂{self.bracketed(step.node)} = {self.adjoint(step)}" for step in shown[:MAX_STEPS])
         if len(shown) > MAX_STEPS:
@@ -131,7 +133,7 @@ def _names(chain: Chain, definitions: Mapping[str, Expr]) -> dict[Expr, str]:
     taken = {e.name for e in ex.variables(chain.root)} | set(definitions) | {str(a) for v in ex.variables(chain.root) for s in v.shape_ for a in s}
     for step in reversed(chain.steps[1:]):
         part = step.node
-        if part not in names and part.count >= SHORTEST and len(names) < MAX_NAMES and (part.head == "add" or part.head in BY_NAME):
+        if part not in names and not part.is_scalar and part.count >= SHORTEST and len(names) < MAX_NAMES and (part.head == "add" or part.head in BY_NAME):
             names[part] = part_name(part, False, taken)
             taken.add(names[part])
     return names

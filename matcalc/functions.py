@@ -103,7 +103,7 @@ ROWS: tuple[Row, ...] = (
     Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant"),
     Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}"),
     Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True),
-    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", array_api="kron({x}, {w})"),
+    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", torch="torch.kron({x}.contiguous(), {w}.contiguous())", array_api="kron({x}, {w})"),
     Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))"),
     Row("tril", "lower triangle of a matrix, the rest 0", adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}"),
     Row("triu", "upper triangle of a matrix, the rest 0", adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}"),

@@ -10,16 +10,20 @@ Matrix product, transpose, trace, sum, outer and Hadamard product, diag and broa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
 from . import expr as ex
+from .errors import LimitProblem
 from .expr import Expr
 from .functions import BY_NAME, Row
 from .shapes import template
 from .sizes import UNIT, Atom, Shape
+
+
+MAX_CUT = 20_000  # occurrences times factors of one product
 
 
 class Label:
@@ -182,18 +186,21 @@ class Link:
     labels: Labels
 
 
-def cut(terms: Iterable[Term]) -> Iterable[Link]:
+def cut(terms: Iterable[Term], wanted: Container[Expr]) -> Iterable[Link]:
     """Theorem A: the derivative of a product by one occurrence is the product without it, its labels exposed."""
     for t in terms:
-        for k, f in enumerate(t.factors):
-            yield Link(t.coefficient, t.factors[:k] + t.factors[k + 1 :], f.expr, f.labels)
+        places = [k for k, f in enumerate(t.factors) if f.expr in wanted]
+        if len(places) * len(t.factors) > MAX_CUT:
+            raise LimitProblem(f"a derivative of {len(places)} terms of {len(t.factors)} factors each", "give a name to a part: r = A*B; …")
+        for k in places:
+            yield Link(t.coefficient, t.factors[:k] + t.factors[k + 1 :], t.factors[k].expr, t.factors[k].labels)
 
 
-def links(e: Expr, out: Labels) -> Iterable[Link] | None:
-    """The differential of one operation in labels, or None if the table has no proven rule for it."""
+def links(e: Expr, out: Labels, wanted: Container[Expr]) -> Iterable[Link] | None:
+    """The differential of one operation by its ``wanted`` arguments, in labels, or None if the table has no proven rule for it."""
     terms = meaning(e, out)
     if terms is not None:
-        return cut(terms)
+        return cut(terms, wanted)
     if e.head == "pow":
         return _power_links(e, out)
     row = BY_NAME.get(e.head)

@@ -1,16 +1,12 @@
-"""Minimization of any typed objective: the gradient and the Hessian-vector product are derived, SciPy or a loop here steps.
-
-The first-order optimizers (gradient descent, SGD with momentum, Adam) change arrays in place and train networks as well.
-A checkpoint is written to a new file that then takes the old one's name: a killed process leaves the last complete one.
-"""
+"""Minimization of any typed objective: the gradient and the Hessian-vector product are derived, SciPy or a loop here steps."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +14,9 @@ import numpy as np
 
 from . import expr as ex
 from .derivation import Derivations, derive
+from .descent import FIRST_ORDER, Optimizer, optimizer
 from .errors import MatcalcError, NameProblem, ShapeProblem
+from .longrun import load_arrays, progress_bar, save_arrays
 from .shapes import Program, typed
 from .sizes import show_shape
 from .syntax import nearest
@@ -31,144 +29,12 @@ Arrays = dict[str, Array]
 Bounds = Mapping[str, tuple[Any, Any]]
 
 
-# ---- first order ----------------------------------------------------------------------------------------------------------
-
-
-class Optimizer:
-    """Changes parameters in place by their gradients; ``state`` is all that it remembers, for a checkpoint."""
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-        self.state: Arrays = {}
-
-    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
-        for name, gradient in gradients.items():
-            self._move(name, parameters[name], gradient)
-
-    def _move(self, name: str, p: Array, g: Array) -> None:
-        raise NotImplementedError
-
-    def _memory(self, name: str, like: Array) -> Array:
-        if name not in self.state:
-            self.state[name] = np.zeros_like(like)
-        return self.state[name]
-
-
-class GradientDescent(Optimizer):
-    """p ← p − rate·g.
-
-    >>> p = np.array([1.0, 2.0])
-    >>> GradientDescent(0.5).update({"p": p}, {"p": p.copy()})
-    >>> p
-    array([0.5, 1. ])
-    """
-
-    def __init__(self, rate: float = 0.1) -> None:
-        super().__init__(rate)
-
-    def _move(self, name: str, p: Array, g: Array) -> None:
-        p -= self.rate * g
-
-
-class SGD(Optimizer):
-    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964)."""
-
-    def __init__(self, rate: float = 0.05, momentum: float = 0.9) -> None:
-        super().__init__(rate)
-        self.momentum = momentum
-
-    def _move(self, name: str, p: Array, g: Array) -> None:
-        v = self._memory(name, p)
-        v *= self.momentum
-        v += g
-        p -= self.rate * v
-
-
-class Adam(Optimizer):
-    """Adam with corrected moments (Kingma & Ba 2015, algorithm 1)."""
-
-    def __init__(self, rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
-        super().__init__(rate)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-
-    def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
-        self.state["steps"] = self.state.get("steps", np.zeros((), int)) + 1
-        super().update(parameters, gradients)
-
-    def _move(self, name: str, p: Array, g: Array) -> None:
-        k = int(self.state["steps"])
-        first, second = self._memory(f"{name}.first", p), self._memory(f"{name}.second", p)
-        first += (1 - self.beta1) * (g - first)
-        second += (1 - self.beta2) * (g * g - second)
-        root = np.sqrt(second / (1 - self.beta2**k)) + self.epsilon
-        p -= self.rate / (1 - self.beta1**k) * first / root
-
-
-FIRST_ORDER: Mapping[str, Callable[..., Optimizer]] = {"gradient-descent": GradientDescent, "sgd": SGD, "momentum": SGD, "adam": Adam}
-SCIPY = {"l-bfgs": "L-BFGS-B", "cg": "CG", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg", "trust-krylov": "trust-krylov", "trust-constr": "trust-constr"}
+SCIPY = {
+    "l-bfgs": "L-BFGS-B", "cg": "CG", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg", "trust-krylov": "trust-krylov",
+    "trust-constr": "trust-constr",
+}  # fmt: skip
 CURVED = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}  # these use the Hessian-vector product
 BOUNDED = {"l-bfgs", "trust-constr", *FIRST_ORDER}
-
-
-def optimizer(name: str | Optimizer, rate: float | None = None) -> Optimizer:
-    """A first-order optimizer by its name; raises NameProblem.
-
-    >>> optimizer("adam", 0.01).rate
-    0.01
-    """
-    if isinstance(name, Optimizer):
-        return name
-    if name.lower() not in FIRST_ORDER:
-        raise NameProblem(f"unknown optimizer '{name[:40]}'", nearest(name.lower(), FIRST_ORDER) or f"there are {', '.join(FIRST_ORDER)}")
-    make = FIRST_ORDER[name.lower()]
-    return make() if rate is None else make(rate)
-
-
-# ---- checkpoints ------------------------------------------------------------------------------------------------------------
-
-
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
-    """Write arrays so that the file is complete or untouched, whatever happens meanwhile."""
-    final = Path(path)
-    partial = final.with_name(f".{final.name}.{os.getpid()}")
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, final)
-
-
-def load_arrays(path: str | os.PathLike[str]) -> Arrays:
-    """The arrays of a checkpoint; nothing in the file is executed."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-# ---- progress ---------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def progress_bar(title: str, total: int, wanted: bool | None = None) -> Iterator[Callable[[int, str], None]]:
-    """A function that moves a bar on a terminal; it does nothing in a pipe or without rich."""
-    import sys
-
-    bar = _rich_bar() if (sys.stderr.isatty() if wanted is None else wanted) else None
-    if bar is None:
-        yield lambda done, note: None
-        return
-    with bar:
-        task = bar.add_task(title, total=total, note="")
-        yield lambda done, note: bar.update(task, completed=done, note=note)
-
-
-def _rich_bar() -> Any:
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    except ImportError:
-        return None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 # ---- the objective ----------------------------------------------------------------------------------------------------------
@@ -186,7 +52,9 @@ class Objective:
     array([2., 0.])
     """
 
-    def __init__(self, expression: Any, wrt: str | Sequence[str] | None, data: Mapping[str, Any], shapes: Any = None, start: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, expression: Any, wrt: str | Sequence[str] | None, data: Mapping[str, Any], shapes: Any = None, start: Mapping[str, Any] | None = None
+    ) -> None:
         self.program = typed(expression, shapes) if isinstance(expression, str) else _as_program(expression, shapes)
         if not self.program.expr.is_scalar:
             raise ShapeProblem(f"the objective is {show_shape(self.program.expr.shape_)}", "only a scalar can be minimized")
@@ -211,7 +79,8 @@ class Objective:
         return np.ones(lengths) if "positive" in v.properties else np.zeros(lengths)
 
     def _length(self, name: str, size: Sequence[Any]) -> int:
-        known = {a: n for d, array in self.data.items() if d in self.program.variables for a, n in zip(self.program.variables[d].shape, array.shape, strict=False)}
+        given = [(self.program.variables[d].shape, array.shape) for d, array in self.data.items() if d in self.program.variables]
+        known = {a: n for names, lengths in given for a, n in zip(names, lengths, strict=False)}
         lengths = [a if isinstance(a, int) else known.get(a) for a in size]
         if None in lengths:
             raise NameProblem(f"the size {'*'.join(map(str, size))} of {name} is in no data", f"give start={{'{name}': …}}")
@@ -307,8 +176,9 @@ class Minimum:
 
 def minimize(
     objective: Any, wrt: str | Sequence[str] | None = None, data: Mapping[str, Any] | None = None, *, method: str = "L-BFGS", shapes: Any = None,
-    start: Mapping[str, Any] | None = None, bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000, rate: float | None = None,
-    patience: int | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool | None = None, callback: Callable[[int, float, Arrays], None] | None = None,
+    start: Mapping[str, Any] | None = None, bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000,
+    rate: float | None = None, patience: int | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool | None = None,
+    callback: Callable[[int, float, Arrays], None] | None = None,
 ) -> Minimum:  # fmt: skip
     """Minimize a typed scalar by some of its variables; ``data`` holds the others.
 
@@ -383,10 +253,13 @@ class _Run:
         if self.callback is not None:
             self.callback(self.steps, value, self.objective.arrays(self.x))
         if self.checkpoint is not None:
-            h = self.history
-            save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps), "values": h.values, "norms": h.norms, "seconds": h.seconds} | (memory or {}))
-        if self.patience is not None and len(self.history.values) > self.patience and min(self.history.values[-self.patience :]) >= min(self.history.values[: -self.patience]):
+            save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | (memory or {}))
+        if self.patience is not None and self._stuck(self.patience):
             raise _Stop
+
+    def _stuck(self, patience: int) -> bool:
+        values = self.history.values
+        return len(values) > patience and min(values[-patience:]) >= min(values[:-patience])
 
     def first_order(self, step: Optimizer, tolerance: float, bounds: Bounds | None) -> Minimum:
         step.state = dict(self.memory)
@@ -404,18 +277,20 @@ class _Run:
         return self.result(x, False, "the limit of steps is reached")
 
     def scipy(self, key: str, tolerance: float, bounds: Bounds | None) -> Minimum:
-        from scipy.optimize import Bounds as Limits
-        from scipy.optimize import minimize as scipy_minimize
-
+        optimize = import_module("scipy.optimize")
         left = self.max_steps - self.steps
         options = {"maxiter": max(1, left)} | _TOLERANCES[key](tolerance)
         curved = {"hessp": self.objective.hessian_product} if key in CURVED else {}
-        limits = {"bounds": Limits(*self._limits(bounds))} if bounds else {}
+        limits = {"bounds": optimize.Bounds(*self._limits(bounds))} if bounds else {}
         try:
-            found = scipy_minimize(self.evaluate, self.x, jac=True, method=SCIPY[key], callback=lambda x, *_: self.record(np.asarray(x)), options=options, **curved, **limits)
+            how = {"jac": True, "method": SCIPY[key], "callback": self._after_step, "options": options}
+            found = optimize.minimize(self.evaluate, self.x, **how, **curved, **limits)
         except _Stop:
             return self.result(self.x, False, f"no progress in {self.patience} steps")
         return self.result(found.x, bool(found.success) or self._small(found.x, tolerance, bounds), str(found.message))
+
+    def _after_step(self, x: Array, *_: Any) -> None:
+        self.record(np.asarray(x))
 
     def _small(self, x: Array, tolerance: float, bounds: Bounds | None) -> bool:
         """Whether the projected gradient is small, whatever the method says of its line search."""
@@ -424,14 +299,15 @@ class _Run:
 
     def _limits(self, bounds: Bounds | None) -> tuple[Array, Array]:
         def side(i: int, missing: float) -> Array:
-            given = {n: (bounds or {}).get(n, (None, None))[i] for n in self.objective.start}
-            return self.objective.flat({n: np.broadcast_to(missing if given[n] is None else given[n], a.shape) for n, a in self.objective.start.items()})
+            given = {n: pair[i] for n, pair in (bounds or {}).items() if pair[i] is not None}
+            return self.objective.flat({n: np.broadcast_to(given.get(n, missing), a.shape) for n, a in self.objective.start.items()})
 
         return side(0, -np.inf), side(1, np.inf)
 
     def result(self, x: Array, converged: bool, message: str) -> Minimum:
         value, gradient = self.at(x)
-        return Minimum(self.objective.arrays(x), value, float(np.linalg.norm(gradient)), self.steps, self.evaluations, converged, message, self.history)
+        norm = float(np.linalg.norm(gradient))
+        return Minimum(self.objective.arrays(x), value, norm, self.steps, self.evaluations, converged, message, self.history)
 
 
 def _gtol(tolerance: float) -> dict[str, float]:
@@ -443,4 +319,3 @@ _TOLERANCES: Mapping[str, Callable[[float], dict[str, float]]] = dict.fromkeys(S
     "newton-cg": lambda tolerance: {"xtol": tolerance},
     "trust-constr": lambda tolerance: {"gtol": tolerance, "xtol": 1e-14},
 }
-

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from lark import Token
 
@@ -33,6 +34,7 @@ class Program:
     definitions: dict[str, Expr] = field(default_factory=dict)
     variables: dict[str, Expr] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()  # declared, but not in the text
     text: str = ""
 
     @property
@@ -45,6 +47,8 @@ class Program:
 
 def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program:
     """The typed expression that a text stands for; the errors carry the place."""
+    if not isinstance(text, str):
+        raise TypeError(f"an expression is given as a text, not {type(text).__name__}")
     tree = syntax(text)
     declared = declarations(shapes)
     try:
@@ -131,8 +135,16 @@ class _Builder:
 
     def _used_before(self, name: str, statement: Syntax) -> Syntax | None:
         """A use of a name up to the end of its own definition."""
-        end = statement.meta.end_pos
-        return next((n for n in self.tree.find_data("name") if str(n.children[0]) == name and n.meta.start_pos < end), None)
+        first = self.first_uses.get(name)
+        return first if first is not None and first.meta.start_pos < statement.meta.end_pos else None
+
+    @cached_property
+    def first_uses(self) -> dict[str, Syntax]:
+        """Where each name is used first."""
+        found: dict[str, Syntax] = {}
+        for node in sorted(self.tree.find_data("name"), key=lambda node: -node.meta.start_pos):
+            found[str(node.children[0])] = node
+        return found
 
     def _named(self, expr: Expr) -> Program:
         """Give names to the sizes that are still unknown."""
@@ -150,7 +162,8 @@ class _Builder:
         found = {v.name: v for v in ex.variables(*settled.values())}
         definitions = {n: settled[e] for n, e in self.definitions.items()}
         assumed = tuple(n for n in self.assumed if n in found)
-        return Program(settled[expr], definitions, found, assumed, self.text)
+        unused = tuple(n for n in self.declared if n not in found)
+        return Program(settled[expr], definitions, found, assumed, unused, self.text)
 
     def build(self, root: Syntax) -> Expr:
         done: dict[int, Expr] = {}
@@ -203,19 +216,13 @@ class _Builder:
         if name == "K":
             return self._commutation([c for c in node.children[1:] if not isinstance(c, Token)])
         if name in MACROS:
-            return self._macro(name, args)
+            return abbreviation(name, args)
         if name == "numel" and len(args) == 1:
             return ex.times(*map(ex.size_number, args[0].shape_))
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
             known = [n for row in visible() for n in (row.name, *row.aliases)]
             raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
         return ex.call(name, *args)
-
-    def _macro(self, name: str, args: list[Expr]) -> Expr:
-        macro = MACROS[name]
-        if len(args) != len(macro.parameters):
-            raise NameProblem(f"{name} takes {len(macro.parameters)} argument{'s' * (len(macro.parameters) > 1)}, not {len(args)}")
-        return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)))
 
     def _constant(self, name: str, args: list[Syntax]) -> Expr:
         if name in ("vector", "matrix"):
@@ -342,6 +349,14 @@ def _settled_leaf(node: Expr) -> Expr:
     if node.head == "size":
         return ex.size_number(resolve((node.atom,)))
     return {"ones": ex.ones(shape), "zeros": ex.zeros(shape)}.get(node.head) or ex.eye(shape[0])
+
+
+def abbreviation(name: str, args: list[Expr]) -> Expr:
+    """What an abbreviated function means for its arguments; raises NameProblem for a wrong number of them."""
+    macro = MACROS[name]
+    if len(args) != len(macro.parameters):
+        raise NameProblem(f"{name} takes {len(macro.parameters)} argument{'s' * (len(macro.parameters) > 1)}, not {len(args)}")
+    return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)))
 
 
 # ---- templates --------------------------------------------------------------------------------------------------------

@@ -41,10 +41,20 @@ def resolve(size: Size) -> Size:
     """Replace the unknowns that are bound by what they are bound to."""
     if all(not isinstance(a, Unknown) or a.value is None for a in size):
         return size
-    out: list[Atom] = []
-    for atom in size:
-        out += resolve(atom.value) if isinstance(atom, Unknown) and atom.value is not None else (atom,)
-    return tuple(out)
+    return tuple(b for a in size for b in (_root(a) if isinstance(a, Unknown) else (a,)))
+
+
+def _root(unknown: Unknown) -> Size:
+    """What an unknown is bound to in the end; the way there is shortened for the next time."""
+    way: list[Unknown] = []
+    size: Size = (unknown,)
+    while len(size) == 1 and isinstance(size[0], Unknown) and size[0].value is not None:
+        way.append(size[0])
+        size = size[0].value
+    size = resolve(size) if len(size) > 1 else size
+    for passed in way:
+        passed.value = size
+    return size
 
 
 def unify(a: Size, b: Size) -> bool:

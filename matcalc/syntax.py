@@ -63,13 +63,14 @@ def _check_limits(text: str) -> None:
         raise LimitProblem(f"the text has {len(text)} characters", f"the limit is {MAX_LENGTH}")
     if not text.strip("; \t\r\n"):
         raise SyntaxProblem("the text is empty", "type an expression, such as norm2(X*w - y)^2").at(text, (0, 0))
-    depth = signs = digits = 0
+    depth = signs = digits = bars = 0
     for i, c in enumerate(text):
+        bars += c == "‖" or text.startswith("||", i)
         depth += (c in "([{") - (c in ")]}")
         signs = signs + 1 if c in "+-−" else 0 if not c.isspace() else signs
         digits = digits + 1 if c.isdigit() else 0
-        if depth > MAX_DEPTH or signs > MAX_DEPTH:
-            raise LimitProblem(f"more than {MAX_DEPTH} nested brackets or signs", "name parts with definitions: r = X*w; …").at(text, (i, i + 1))
+        if max(depth, signs, bars) > MAX_DEPTH:
+            raise LimitProblem(f"more than {MAX_DEPTH} nested brackets, bars or signs", "name parts with definitions: r = X*w; …").at(text, (i, i + 1))
         if digits > MAX_DIGITS:
             raise LimitProblem(f"a number of more than {MAX_DIGITS} digits").at(text, (i, i + 1))
 

@@ -14,13 +14,15 @@ PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
-codegen.compiled codegen.numpy codegen modular dual exact verify differentiate derivation explain interop build
-optimize network.tables network.recursion network.maps network.derived network.layer network.frequency network.layers network.network network.program
-network.training network.pictures network.command network __init__ cli __main__
+codegen.source codegen.dialect codegen.steps codegen.facts codegen.order codegen.settle codegen.plan codegen.cost codegen.write codegen.plain
+codegen.arrays codegen.compiled codegen.numpy codegen.jax codegen.torch codegen.array_api codegen
+modular dual exact verify differentiate derivation explain interop build
+descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency
+network.network network.program network.training network.pictures network.command network __init__ cli __main__
 """.split()
-NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "training")}
+NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
-    "numpy": {"modular", "exact", "verify", "codegen.compiled", "codegen.numpy", "optimize", *NETWORK},
+    "numpy": {"modular", "exact", "verify", "codegen.arrays", "codegen.order", "descent", "longrun", "optimize", *NETWORK},
     "sympy": {"interop"},
     "lark": {"syntax", "shapes"},
 }

@@ -78,6 +78,49 @@ def test_second_derivatives(case: Case) -> None:
             assert_verified(d)
 
 
+ROUND_TRIPS = (
+    # texts whose normal form depended on the way in which it was built
+    "-((1-a)*sum(A*B - a))",
+    "(a-1)*sum(A*B - a)*C",
+    "tr((A+B)' + S - a)",
+    "((A+B)' + S - a)'",
+    "logdet(2*eye(n) + (A - a)')",
+    "det(2*eye(n) + (x*x')*diag(a*y))",
+    "A.*(B'*C'*B')./(D+1).^2",
+    "(B'*C'*B').*A./(D+1).^2",
+    "((B'*C'*B')./(D+1).^2).*A",
+    "C*(exp(A)'.*sigmoid(-A)'.*(A*B))",
+    "(A.*B'.*C')'./D'",
+    "A.*B.*(A' + x')",
+)
+
+
+@pytest.mark.parametrize("text", ROUND_TRIPS)
+def test_normal_form_parses_back(text: str) -> None:
+    shapes = dict.fromkeys("ABCD", "n×n") | dict.fromkeys("xy", "n") | {"S": "n×n symmetric", "a": "scalar"}
+    e = mc.parse(text, shapes)
+    assert mc.parse(str(e), shapes) is e
+    assert mc.parse(str(e.T), shapes) is e.T
+    assert e.T.T is e
+
+
+DERIVED_ROUND_TRIPS = (
+    ("tr(inv(2*eye(n) + (A' + x').*(A.*B)))", "A"),
+    ("sqrt(1 + (tr(S) - a*n)^2)", "S"),
+    ("norm2(A*B - tanh(a))", "a"),
+    ("logdet(2*eye(n) + arctan((S + A')./(1 + (x*y').^2)))", "x"),
+    ("sum((inv(S./(1 + A.^2)))*(2*x))*sum(B*y)", "A"),
+    ("x'*inv(a*A.*exp(B))*y", "B"),
+    ("tr(inv(cos(A./(1 + (A').^2))))", "A"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt"), DERIVED_ROUND_TRIPS)
+def test_derivative_parses_back(text: str, wrt: str) -> None:
+    shapes = dict.fromkeys("ABCD", "n×n") | dict.fromkeys("xy", "n") | {"S": "n×n symmetric", "a": "scalar"}
+    assert_parses_back(mc.derive(text, wrt, shapes))
+
+
 def test_half_of_the_seeds_have_equal_sizes() -> None:
     sizes = [{size for shape in expression(seed)[1].values() for size in shape.split()[0].split("×")} - {"scalar"} for seed in range(100)]
     assert all(found <= {"n"} for found in sizes[::2])

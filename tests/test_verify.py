@@ -262,6 +262,27 @@ def test_claim(text: str, wrt: str, shapes: str, claim: str, right: bool) -> Non
     assert found.wrong is not right
 
 
+LUCKY = (
+    # wrong, but right at many points: for even sizes, or on one side of a kink
+    ("det(diag(x))", "x", "x: n", "det(-diag(x))./x"),
+    ("abs(tr(A) - a*n)", "A", "A: n×n; a: scalar", "eye(n)"),
+    ("abs(tr(A) - a*n)", "A", "A: n×n; a: scalar", "sign(n*a + tr(A))*eye(n)"),
+    ("norm1(A*x - y)", "x", "A: m×n; x: n; y: m", "A'*sign(2*A*x - y)"),
+    ("norm1(x + y)", "y", "x: n; y: n", "sign(x)"),
+    ("abs(a + b)", "b", "a: scalar; b: scalar", "sign(a)"),
+    ("sum(relu(1 - y.*(X*w)))", "w", "X: m×n; w: n; y: pm1 m", "-X'*(y.*step(1 - 2*y.*(X*w)))"),
+    ("softplus(relu(a))", "a", "a: scalar", "step(a)*tanh(relu(a))"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "claim"), LUCKY)
+def test_claim_that_is_right_at_many_points_is_caught(text: str, wrt: str, shapes: str, claim: str) -> None:
+    e, g = mc.parse(text, shapes), mc.parse(claim, shapes)
+    v = next(v for v in ex.variables(e) if v.name == wrt)
+    passed = [seed for seed in range(20) if verify(e, v, g, seed=seed).ok]
+    assert not passed, f"passes with the seeds {passed}"
+
+
 UNDECIDED = ("logdet(x*x')", "sum(inv(x*y'))", "log(0*sum(x))", "det(x*y')^(1/2)")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 
 from ..errors import NameProblem
+from ..expr import Expr, variables
 from ..index import IndexForm, written_out
 from .compiled import Compiled
 from .dialect import Dialect
@@ -16,18 +18,19 @@ from .write import write
 TARGETS = ("numpy", "jax", "torch", "array_api")
 
 
-def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f") -> Compiled:
+def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Expr | None = None) -> Compiled:
     """Compile an expression, or several into a function that returns a tuple.
 
+    ``beside`` is the expression that was differentiated: costs are shown beside its own, and its variables show sizes.
     Raises NameProblem for a target that does not exist or whose package is not installed.
     """
-    return Compiled(source(e, target, name), target)
+    return Compiled(source(e, target, name, variables(beside) if beside is not None else ()), target, beside)
 
 
-def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f") -> Source:
+def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = ()) -> Source:
     """The source of a function for a target; nothing of the target is imported."""
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
-    return write(plan(roots), dialect(target), name, isinstance(e, tuple))
+    return write(plan(roots, known), dialect(target), name, isinstance(e, tuple))
 
 
 def dialect(target: str) -> Dialect:

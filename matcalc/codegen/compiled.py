@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
+from ..expr import Expr
 from ..sizes import show_shape
 from .arrays import TO_ARRAY, TO_NUMBER, is_number
 
@@ -23,10 +25,11 @@ class Compiled:
     ShapeProblem for arrays that do not fit, before any work is done.
     """
 
-    def __init__(self, source: Source, target: str = "numpy") -> None:
+    def __init__(self, source: Source, target: str = "numpy", beside: Expr | None = None) -> None:
         self.source = source.text
         self.exprs = source.roots
         self.target = target
+        self._beside = beside
         self.parameters = tuple(source.parameters.values())
         self._sizes = source.sizes
         self._variables = {v.name: v for v in source.variables}
@@ -52,6 +55,13 @@ class Compiled:
             self._seen.add(key)
         return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
 
+    @property
+    def steps(self) -> str:
+        """What the function does, line by line: the body of its source."""
+        lines = self.source[self.source.rindex("\ndef ") :].split("\n")
+        ends = [i for i, line in enumerate(lines) if line.endswith('"""')]
+        return "\n".join(line.strip() for line in lines[ends[-1] + 1 :]).strip()
+
     def cost(self, **shapes: Any) -> Cost:
         """What a call costs, beside the evaluation of the expression as it is written.
 
@@ -59,7 +69,7 @@ class Compiled:
         """
         from .cost import cost
 
-        return cost(self.exprs, self._bound(shapes))
+        return cost(self.exprs, self._bound(shapes), self._beside)
 
     def _bound(self, shapes: Mapping[str, Any]) -> dict[str | int, int]:
         """The lengths of the named sizes."""
@@ -71,7 +81,7 @@ class Compiled:
         return sizes
 
     def _checked(self, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        sizes: dict[str | int, int] = {n: int(arguments[n]) for n in self._sizes}
+        sizes: dict[str | int, int] = {n: _length(n, arguments[n]) for n in self._sizes}
         arrays: dict[str, Any] = {n: sizes[n] for n in self._sizes}
         column, numbers = False, []
         for name, wanted in self._wanted.items():
@@ -79,7 +89,7 @@ class Compiled:
             if not wanted and is_number(value, self.target):
                 numbers.append(name)
                 continue
-            array = TO_ARRAY[self.target](value)
+            array = _array(name, value, self.target)
             if array.ndim == len(wanted) + 1 and 1 in array.shape[-2:] and len(wanted) < 2:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
                 array = array.reshape(-1) if wanted else array.reshape(())
@@ -91,6 +101,24 @@ class Compiled:
     def _fitted(self, name: str, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
         if shape != tuple(_bound(self._wanted[name], shape, sizes)):
             raise ShapeProblem(f"{name} has shape {shape}", f"{name} is {show_shape(self._variables[name].shape_)}{_known(sizes)}")
+
+
+def _array(name: str, value: Any, target: str) -> Any:
+    try:
+        return TO_ARRAY[target](value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ShapeProblem(f"{name} is no array of numbers", f"it is a {type(value).__name__}") from None
+
+
+def _length(name: str, value: Any) -> int:
+    """A size given as an argument."""
+    try:
+        length = index(value)
+    except TypeError:
+        length = 0
+    if length < 1:
+        raise ShapeProblem(f"{name} is a size", f"it must be a positive integer, not {str(value)[:40]}")
+    return length
 
 
 def _look(a: Any) -> Any:

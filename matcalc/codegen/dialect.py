@@ -1,6 +1,6 @@
 """What a target calls the operations of a plan: data for the writer, one object for each target.
 
-In a template, ``{0}`` is an argument as it is and ``<0>`` an argument in brackets where it needs them; ``{shape}`` is the shape
+In a template, ``{0}`` is an argument as it is, ``<0>`` one in brackets unless it is a name or a call, ``«0»`` a factor; ``{shape}`` is the shape
 of the result, ``{data}`` the data of the step. ``functions`` names the column of the table of functions.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from .. import expr as ex
 from ..expr import ONE, Expr, split
@@ -45,7 +46,7 @@ def nonnegative(e: Expr) -> bool:
 def _complement(e: Expr) -> bool:
     """One minus something that is between 0 and 1."""
     terms = [split(a) for a in e.args]
-    return len(terms) == 2 and (1, ONE) in terms and any(k == -1 and c.head in ("sigmoid", "softmax", "step") for k, c in terms)
+    return len(terms) == 2 and (Fraction(1), ONE) in terms and any(k == -1 and c.head in ("sigmoid", "softmax", "step") for k, c in terms)
 
 
 def definite(e: Expr) -> int:
@@ -109,7 +110,7 @@ def _stable_sum(e: Expr) -> Expr:
     if len(e.args) != 2:
         return e
     (k, x), (c, y) = sorted(map(split, e.args), key=lambda term: term[1] is ONE)
-    if y is ONE and (k, c) == (1, -1) and x.head == "exp":
+    if y is ONE and k == 1 and c == -1 and x.head == "exp":
         return ex.call("expm1", x.args[0])
     return e
 

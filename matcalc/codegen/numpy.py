@@ -31,7 +31,7 @@ CALLS = {
     "softmax_logsumexp_rows": "softmax_logsumexp_rows({0})",
 }
 PLAIN_LINALG = {
-    "factor": "<0>",
+    "factor": "{0}",
     "solve": "np.linalg.solve({0}, {1})",
     "solve lu True": "np.linalg.solve(<0>.T, {1})",
     "inverse": "np.linalg.inv({0})",

@@ -56,9 +56,9 @@ class Sampled:
         self.lengths = {name: grid[i, : self.samples] for i, name in enumerate(names)}
 
     def __call__(self, size: Size) -> Any:
-        out = np.ones(self.samples)
+        out: Any = np.ones(self.samples)
         for a in size:
-            out = out * (self.lengths[a] if isinstance(a, str) else a)
+            out = out * (self.lengths[a] if isinstance(a, str) else int(str(a)))
         return out
 
 

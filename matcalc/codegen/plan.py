@@ -35,15 +35,16 @@ class Plan:
     roots: tuple[Step, ...]
     exprs: tuple[Root, ...]
     variables: tuple[Expr, ...]
+    known: tuple[Expr, ...] = ()  # variables that may show a size that the others do not
 
 
 def plan(roots: Sequence[Root], known: Iterable[Expr] = ()) -> Plan:
-    """The steps that compute expressions and index forms together."""
+    """The steps that compute expressions and index forms together; ``known`` variables may show sizes."""
     parts = [p for r in roots for p in ((r,) if isinstance(r, Expr) else r.factors)]
-    used = sorted({*ex.variables(*parts), *known}, key=lambda v: v.name)
+    used = sorted(ex.variables(*parts), key=lambda v: v.name)
     planner = Planner(parts)
     found = tuple(planner(r) if isinstance(r, Expr) else planner.form(r) for r in roots)
-    return Plan(settled(planner.steps, found), tuple(roots), tuple(used))
+    return Plan(settled(planner.steps, found), tuple(roots), tuple(used), tuple(v for v in known if v not in used))
 
 
 def axes_of(e: Expr) -> Axes:

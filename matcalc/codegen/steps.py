@@ -157,7 +157,7 @@ def is_symmetric(a: Step) -> bool:
     if a.op == "arg":
         return bool(SELF_TRANSPOSED.intersection(a.data.properties))
     if a.op == "inverse":
-        return a.args[0].data != "lu"
+        return bool(a.args[0].data != "lu")
     if a.op == "shift":
         return is_symmetric(a.args[0])
     if a.op != "dot" or len(a.axes) < 2:

@@ -51,6 +51,7 @@ class Writer:
 
     def __init__(self, plan: Plan, dialect: Dialect) -> None:
         self.plan, self.dialect = plan, dialect
+        self.variables = list(plan.variables)
         self.order = certain(plan.roots)
         self.uses = use_counts(reachable(plan.roots), plan.roots)
         self.codes: dict[Step, Code] = {}
@@ -99,17 +100,26 @@ class Writer:
         for step in self.order:
             self.codes[step] = self._placed(step, self.code(step))
         results = [self.codes[r].text for r in self.plan.roots]
+        self._find_sizes()
         result = ", ".join(results) + "," * (several and len(results) == 1)
         body = self._body(f"return {result}")
         shown = self._shown()
         hidden = [a for a in self.mentioned if a not in shown]
-        parameters = {self.names[v]: v.name for v in self.plan.variables} | {self.names[a]: a for a in hidden}
+        parameters = {self.names[v]: v.name for v in self.variables} | {self.names[a]: a for a in hidden}
         text = self._assembled(f"def {name}({', '.join(parameters)}):", body)
-        return Source(text, name, parameters, self.plan.exprs, self.plan.variables, tuple(hidden))
+        return Source(text, name, parameters, self.plan.exprs, tuple(self.variables), tuple(hidden))
+
+    def _find_sizes(self) -> None:
+        """Ask for a known variable rather than for a size that it shows."""
+        for v in self.plan.known:
+            if any((a,) in v.shape_ and a not in self._shown() for a in self.mentioned):
+                self.names[v] = self.fresh(v.name)
+                self.variables.append(v)
+        self.variables.sort(key=lambda v: v.name)
 
     def _body(self, result: str) -> list[str]:
         lines = [*self.lines, result]
-        arrays = [self.names[v] for v in sorted(self.plan.variables, key=lambda v: v.is_scalar)]
+        arrays = [self.names[v] for v in sorted(self.variables, key=lambda v: v.is_scalar)]
         if self.needs_dtype:
             lines.insert(0, self.dialect.dtype.format(first=arrays[0], all=", ".join(arrays)) if arrays else self.dialect.no_dtype)
         if self.dialect.opening:
@@ -127,7 +137,7 @@ class Writer:
     def _helpers(self, body: str) -> list[str]:
         found: list[str] = []
         text = body
-        for name in reversed(self.dialect.helpers):
+        for name in reversed(list(self.dialect.helpers)):
             if re.search(rf"(?<![\w.]){name}\(", text):
                 found.insert(0, self.dialect.helpers[name])
                 text += self.dialect.helpers[name]
@@ -136,7 +146,7 @@ class Writer:
     def _shown(self) -> dict[str, str]:
         """Where each named size can be read from."""
         shown: dict[str, str] = {}
-        for v in self.plan.variables:
+        for v in self.variables:
             axes = [size for size in v.shape_ if size]
             for i, size in enumerate(axes):
                 if len(size) == 1 and isinstance(size[0], str):
@@ -146,7 +156,7 @@ class Writer:
     def _doc(self) -> list[str]:
         """The formulas and the shapes."""
         formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
-        shapes = ", ".join(f"{self.names[v]}: {show_shape(v.shape_)}" for v in self.plan.variables)
+        shapes = ", ".join(f"{self.names[v]}: {show_shape(v.shape_)}" for v in self.variables)
         first, *rest = [*formulas, *(["", shapes] if shapes else [])]
         return [f'"""{first}', *rest, '"""'] if rest else [f'"""{first}"""']
 
@@ -186,6 +196,8 @@ class Writer:
 
     def filled(self, text: str, step: Step) -> Code:
         """A template with the codes of the arguments."""
+        if text == "{0}":
+            return self.of(step.args[0])
         if "dtype" in text:
             self.needs_dtype = True
         if "{shape}" in text:
@@ -194,10 +206,10 @@ class Writer:
             text = text.replace("{length}", self.size(step.axes[0] if step.axes else ()))
         text = text.replace("{data}", str(step.data))
         for i, a in enumerate(step.args):
-            if text.count(f"{{{i}}}") + text.count(f"<{i}>") > 1 and not self.of(a).text.isidentifier() and a in self.codes and not a.is_scalar:
+            if len(re.findall(rf"[{{<«]{i}[}}>»]", text)) > 1 and not self.of(a).text.isidentifier() and a in self.codes and not a.is_scalar:
                 self.codes[a] = Code(self.keep(self.codes[a].text), ATOM)
-        parts = {f"{{{i}}}": self.of(a).text for i, a in enumerate(step.args)} | {f"<{i}>": self.of(a).at(ATOM) for i, a in enumerate(step.args)}
-        joined = re.sub(r"\{\d\}|<\d>", lambda found: parts[found[0]], text)
+        level = {"{": SUM - 1, "<": ATOM, "«": SIGN}
+        joined = re.sub(r"([{<«])(\d)[}>»]", lambda found: self.of(step.args[int(found[2])]).at(level[found[1]]), text)
         return Code(joined, _level(text))
 
     def fn(self, step: Step) -> Code:
@@ -259,8 +271,8 @@ class Writer:
     def shift(self, step: Step) -> Code:
         """Something added to the diagonal: in place if the matrix is a temporary."""
         matrix, what = step.args
-        key = "shift" if what.is_scalar else "shift diag"
-        code = self.filled(self.dialect.calls[key], step)
+        text = self.dialect.calls["shift" if what.is_scalar else "shift diag"]
+        code = self.filled(text.replace("«1»*", "") if what.op == "num" and what.data == 1 else text, step)
         if self.dialect.in_place and not self._dies(matrix):
             return Code(code.text.replace(self.of(matrix).text, f"{self.of(matrix).at(ATOM)}.copy()", 1), code.level)
         return code

@@ -17,6 +17,7 @@ from .hints import add_hint, check_product
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, commutation, eye, node, num, ones, split, zeros
 
 SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
+MAX_FACTORS = 2000
 TRANSPOSE_LIMIT = 400  # a sum larger than this is transposed as a whole, without looking inside
 
 
@@ -247,6 +248,8 @@ def matmul(*args: Expr) -> Expr:
             chain.append(_flipped(e) if negative else e)
     if not chain:
         return times(*scalars)
+    if len(chain) > MAX_FACTORS:
+        raise LimitProblem(f"a product of {len(chain)} matrices", f"the limit is {MAX_FACTORS}")
     for a, b in pairwise(chain):
         check_product(a, b)
     shape = (chain[0].shape_[0], chain[-1].shape_[1])

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, resolve, show_shape, unify
-from .algebra import add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
+from .algebra import MAX_FACTORS, add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
 from .hints import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, zeros
 
 MAX_EXPONENT = 64
-MAX_FACTORS = 2000
 
 
 def product(a: Expr, b: Expr) -> Expr:

@@ -14,12 +14,16 @@ import weakref
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from hashlib import blake2b
+from numbers import Rational, Real
 
+from ..errors import LimitProblem
 from ..functions import BY_NAME
 from ..sizes import SCALAR, Atom, Shape, Size, Unknown, show_shape
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
 SIGNATURE_LENGTH = 12
+MAX_BITS = 996
+MAX_AXIS = 64  # sizes whose product one axis may be
 
 
 class Expr:
@@ -29,6 +33,7 @@ class Expr:
     ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language).
     """
 
+    __array_ufunc__ = None  # numpy is to refuse an array and an expression, not to make an array of objects
     __slots__ = ("__weakref__", "args", "count", "data", "functions", "head", "order", "shape_", "transposes", "unsettled")
 
     head: str
@@ -55,7 +60,8 @@ class Expr:
     @property
     def name(self) -> str:
         """The name of a variable."""
-        assert isinstance(self.data, tuple)
+        if not isinstance(self.data, tuple):
+            raise AttributeError("only a variable has a name")
         return self.data[0]
 
     @property
@@ -66,7 +72,8 @@ class Expr:
     @property
     def value(self) -> Fraction:
         """The value of a number."""
-        assert isinstance(self.data, Fraction)
+        if not isinstance(self.data, Fraction):
+            raise AttributeError("only a number has a value")
         return self.data
 
     @property
@@ -80,6 +87,16 @@ class Expr:
         from .algebra import transpose
 
         return transpose(self)
+
+    def __copy__(self) -> Expr:
+        return self
+
+    def __deepcopy__(self, _: object) -> Expr:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Expr], tuple[object, ...]]:
+        """Pickled as its parts, so that it comes back as the one node that is equal to it."""
+        return node, (self.head, self.args, self.data, self.shape_)
 
     def __str__(self) -> str:
         from ..printing.text import text
@@ -149,6 +166,14 @@ class Expr:
 
         return power(self, as_expr(exponent))
 
+    def __rpow__(self, base: object) -> Expr:
+        from .calls import power
+
+        return power(as_expr(base), self)
+
+    def __pos__(self) -> Expr:
+        return self
+
     def compile(self, target: str = "numpy") -> Callable[..., object]:
         """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code."""
         from ..codegen import compile_expr
@@ -171,6 +196,8 @@ def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
     found = _nodes.get(key)
     if found is not None:
         return found
+    if max(map(len, shape)) > MAX_AXIS:
+        raise LimitProblem(f"an axis that is the product of {max(map(len, shape))} sizes", f"the limit is {MAX_AXIS}")
     self = object.__new__(Expr)
     self.head, self.args, self.data, self.shape_ = head, args, data, shape
     self.count = _count(head, args)
@@ -218,7 +245,10 @@ def var(name: str, shape: Shape = SCALAR, properties: Iterable[str] = ()) -> Exp
 
 
 def num(value: int | Fraction) -> Expr:
-    """A rational number."""
+    """A rational number; raises LimitProblem for one that has no place among the floating-point numbers."""
+    value = Fraction(value)
+    if abs(value.numerator.bit_length() - value.denominator.bit_length()) > MAX_BITS:
+        raise LimitProblem("a number beyond 10^300", "numbers stay between 10^-300 and 10^300")
     return node("num", (), Fraction(value), SCALAR)
 
 
@@ -249,10 +279,10 @@ def as_expr(value: object) -> Expr:
     """A Python number or an expression as an expression."""
     if isinstance(value, Expr):
         return value
-    if isinstance(value, (int, Fraction)) and not isinstance(value, bool):
-        return num(value)
-    if isinstance(value, float) and value == value and abs(value) != float("inf"):
-        return num(Fraction(repr(value)))
+    if isinstance(value, Rational) and not isinstance(value, bool):
+        return num(Fraction(int(value.numerator), int(value.denominator)))
+    if isinstance(value, Real) and float(value) - float(value) == 0:  # neither infinite nor nan
+        return num(Fraction(repr(float(value))))
     raise TypeError(f"a matcalc expression or a finite number is needed, not {value!r}")
 
 

@@ -9,8 +9,28 @@ from __future__ import annotations
 
 from .layer import Layer, Sequential
 from .layers import (
-    L2, MSE, Activation, AffineTransform, Attention, AveragePool, Conv2d, CrossEntropy, Dropout, Flatten, FullyConnected,
-    GraphConvolution, Hinge, LayerNorm, Loss, MaxPool, ReLU, Residual, Sigmoid, Softmax, Softplus, Tanh,
+    L2,
+    MSE,
+    Activation,
+    AffineTransform,
+    Attention,
+    AveragePool,
+    Conv2d,
+    CrossEntropy,
+    Dropout,
+    Flatten,
+    FullyConnected,
+    GraphConvolution,
+    Hinge,
+    LayerNorm,
+    Loss,
+    MaxPool,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
 )  # fmt: skip
 from .network import Network
 from .recursion import Recursion

@@ -31,7 +31,8 @@ def network(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="matcalc network", description=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="matcalc network", description=EXAMPLES, formatter_class=plain, allow_abbrev=False)
     parser.add_argument("widths", nargs="+", metavar="WIDTHS", help="the widths of the layers, such as 784-128-64-10")
     parser.add_argument("--activation", choices=list(ACTIVATIONS), default="relu", help="between the layers (default: relu)")
     parser.add_argument("--loss", choices=list(LOSSES), default="cross_entropy", help="default: cross_entropy, of the softmax of the last z")

@@ -7,6 +7,8 @@ up by their derived text: a formula that is not in the table would be an error.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,9 @@ from .maps import Array, padded
 def _transforms() -> Any:
     """scipy.fft, which keeps single precision and is faster, or else numpy.fft."""
     try:
-        import scipy.fft as transforms
+        return import_module("scipy.fft")
     except ImportError:
         return np.fft
-    return transforms
 
 
 class Spectra:
@@ -77,7 +78,7 @@ def image_gradient(at: Spectra, g: Array, k: Array) -> Array:
     return found[:, p : p + at.shape[1], p : p + at.shape[2]]
 
 
-PRODUCTS = {"P*K": correlation, "P'*G": kernel_gradient, "G*K'": image_gradient}
+PRODUCTS: dict[str, Callable[..., Array]] = {"P*K": correlation, "P'*G": kernel_gradient, "G*K'": image_gradient}
 
 
 class FourierConv2d(Conv2d):

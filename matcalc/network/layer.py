@@ -84,7 +84,8 @@ class Layer(Part):
 
     def __init__(
         self, expression: str, *, input: str = "X", shapes: str | Mapping[str, str] | None = None, maps: Mapping[str, Map] | None = None,
-        constants: Mapping[str, Constant] | None = None, sizes: Mapping[str, int] | None = None, start: Mapping[str, Any] | None = None, seed: int = 0,
+        constants: Mapping[str, Constant] | None = None, sizes: Mapping[str, int] | None = None, start: Mapping[str, Any] | None = None,
+        seed: int = 0,
     ) -> None:  # fmt: skip
         self.maps, self.constants = dict(maps or {}), dict(constants or {})
         self.input_name, self._start, self.seed, self.training = input, dict(start or {}), seed, True
@@ -154,11 +155,12 @@ class Layer(Part):
     def _checked(self, values: Mapping[str, Array]) -> None:
         """Raise ShapeProblem where an array has another length than the layer was made for."""
         lengths: dict[str, int] = {}
-        for v in self.variables():
-            for atom, length in zip(v.shape, np.shape(values.get(v.name, ())), strict=False):
+        for v in (v for v in self.variables() if v.name in values):
+            for atom, length in zip(v.shape, np.shape(values[v.name]), strict=False):
                 known = atom if isinstance(atom, int) else lengths.setdefault(atom, length)
                 if known != length:
-                    raise ShapeProblem(f"{v.name} has shape {np.shape(values[v.name])} in {self.expression}", f"{v.name} is {show_shape(v.shape_)} with {atom} = {known}")
+                    fact = f"{v.name} has shape {np.shape(values[v.name])} in {self.expression}"
+                    raise ShapeProblem(fact, f"{v.name} is {show_shape(v.shape_)} with {atom} = {known}")
 
     # ---- the two passes ---------------------------------------------------------------------------------------------------
 
@@ -264,9 +266,14 @@ class Sequential(Part):
 
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
         self.output_diff = g = self.output_diff if output_diff is None else output_diff
-        lowest = 0 if wanted else next((i for i, part in enumerate(self.parts) if isinstance(part, Part) and any(x.parameters for x in part.layers())), 0)
+        lowest = 0 if wanted else self._first_trained()
         for i in range(len(self.parts) - 1, lowest, -1):
             g = self.parts[i].backpropagate(g)
         bottom = self.parts[lowest]
         self.input_diff = bottom.backpropagate(g, wanted) if isinstance(bottom, Part) else bottom.backpropagate(g)
         return self.input_diff
+
+    def _first_trained(self) -> int:
+        """The first part that has parameters: below it no gradient is needed."""
+        trained = (i for i, part in enumerate(self.parts) if isinstance(part, Part) and any(layer.parameters for layer in part.layers()))
+        return next(trained, 0)

@@ -192,7 +192,7 @@ class Loss(Layer):
     """
 
     def __init__(self, name: str) -> None:
-        text = LOSSES[name].rows if name in LOSSES or name.isidentifier() and form(LOSSES, name, "loss") else name
+        text = LOSSES[name].rows if name in LOSSES or (name.isidentifier() and form(LOSSES, name, "loss")) else name
         self.name, self.targets = name, None
         super().__init__(text, input="Z", shapes="Z: m×k; Y: m×k", constants={"Y": lambda values, _: self.targets})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,8 @@ def widths(spec: str | Sequence[int]) -> list[int]:
     words = re.split(r"\s*[-–→,]\s*|\s+", spec.strip()) if isinstance(spec, str) else [str(n) for n in spec]
     bad = next((w for w in words if not re.fullmatch(r"[1-9]\d{0,6}", w)), None)
     if bad is not None or len(words) < 2:
-        raise ShapeProblem(f"'{bad or spec}' is not a width" if bad is not None else f"'{spec}' has one width only", "write the widths of the layers, such as 784-128-10")
+        problem = f"'{bad[:40]}' is not a width" if bad is not None else f"{spec} is one width only"
+        raise ShapeProblem(problem, "write the widths of the layers, such as 784-128-10")
     return [int(w) for w in words]
 
 
@@ -77,7 +78,8 @@ class Network(Sequential):
 
     def value(self, x: Array, y: Array) -> float:
         """The loss, with the penalty."""
-        return float(self.loss.propagate(self.propagate(x), y)) + sum(float(self._penalty.propagate(w)) for w in self._penalised())
+        value = float(self.loss.propagate(self.propagate(np.asarray(x, dtype=self.dtype)), y))
+        return value + sum(float(penalty.propagate(w)) for penalty, w in self._penalised())
 
     def value_and_gradients(self, x: Array, y: Array) -> tuple[float, dict[str, Array]]:
         """The loss and its gradients by all parameters, by name."""
@@ -99,8 +101,9 @@ class Network(Sequential):
         for layer in self.layers():
             layer.parameters = {n: a.astype(self.dtype) for n, a in layer.parameters.items()}
 
-    def _penalised(self) -> list[Array]:
-        return [a for a in self.parameters_by_name().values() if a.ndim == 2] if self._penalty is not None else []
+    def _penalised(self) -> Iterator[tuple[L2, Array]]:
+        if self._penalty is not None:
+            yield from ((self._penalty, a) for a in self.parameters_by_name().values() if a.ndim == 2)
 
     def _add_penalty(self, gradients: dict[str, Array]) -> float:
         assert self._penalty is not None

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import NameProblem
-from . import maps
 from .derived import COTANGENT, Derived
 from .layer import Layer, Sequential
 from .layers import Dropout, MaxPool
+from .maps import Im2col, Reshape, Windows, col2im, im2col, padded, pool_windows, pool_windows_adjoint, windows
 
 if TYPE_CHECKING:
     from .network import Network
@@ -39,7 +39,8 @@ def like(y, x):
 """
 WINDOWS = '''def windows(x, kernel, stride):
     rows, columns = (x.shape[1] - kernel[0])//stride + 1, (x.shape[2] - kernel[1])//stride + 1
-    return [x[:, i : i + stride*(rows - 1) + 1 : stride, j : j + stride*(columns - 1) + 1 : stride] for i in range(kernel[0]) for j in range(kernel[1])]
+    down, right = stride*(rows - 1) + 1, stride*(columns - 1) + 1
+    return [x[:, i : i + down : stride, j : j + right : stride] for i in range(kernel[0]) for j in range(kernel[1])]
 
 
 def im2col(x, kernel, stride=1, padding=0):
@@ -128,14 +129,14 @@ class _Writer:
         return x, rank, all_back
 
     def _map(self, part: Any, x: str, rank: int) -> tuple[str, int, Back]:
-        if isinstance(part, maps.Reshape):
+        if isinstance(part, Reshape):
             y = self.put("a", f"{x}.reshape({', '.join([f'{x}.shape[0]', *map(str, part.shape)])})")
             return y, 1 + len(part.shape), lambda g: self.put("g", f"{g}.reshape({x}.shape)")
         self._window_functions()
-        if isinstance(part, maps.Im2col):
+        if isinstance(part, Im2col):
             how = f"{part.kernel}, {part.stride}, {part.padding}"
             return self.put("p", f"im2col({x}, {how})"), rank, lambda g: self.put("g", f"col2im({g}, {x}.shape, {how})")
-        if isinstance(part, maps.Windows):
+        if isinstance(part, Windows):
             how = f"{part.kernel}, {part.stride}"
             return self.put("p", f"pool_windows({x}, {how})"), rank + 1, lambda g: self.put("g", f"pool_windows_adjoint({g}, {x}.shape, {how})")
         raise NameProblem(f"the map {type(part).__name__} has no code", "programs know Im2col, Windows and Reshape")
@@ -156,10 +157,10 @@ class _Writer:
         values |= {v.name: s for v, s in zip(rule.saved.values(), results[1:], strict=True)}
         y = self.put("a", f"like({results[0]}, {lead})") if flat else results[0]
         vector = rule.cotangent is not None and rule.cotangent.shape_[1] == ()
-        return y, lead_rank - vector, self._layer_back(layer, number, values, found, (x, lead, flat, wanted, vector))
+        return y, lead_rank - vector, self._layer_back(layer, number, values, found, (x, flat, wanted, vector))
 
-    def _layer_back(self, layer: Layer, number: int, values: dict[str, str], found: dict[str, Any], how: tuple[str, str, bool, bool, bool]) -> Back:
-        x, lead, flat, wanted, vector = how
+    def _layer_back(self, layer: Layer, number: int, values: dict[str, str], found: dict[str, Any], how: tuple[str, bool, bool, bool]) -> Back:
+        x, flat, wanted, vector = how
 
         def back(g: str) -> str:
             names = layer.backward_names(wanted)
@@ -211,7 +212,7 @@ class _Writer:
     def _window_functions(self) -> None:
         if self.target == "numpy":
             self.imports["from numpy.lib.stride_tricks import as_strided"] = None
-            for function in (maps.windows, maps.padded, maps.im2col, maps.col2im, maps.pool_windows, maps.pool_windows_adjoint):
+            for function in (windows, padded, im2col, col2im, pool_windows, pool_windows_adjoint):
                 self._add(_plain(inspect.getsource(function)))
         else:
             self._add(WINDOWS.format(**SPELLING[self.target]))
@@ -306,12 +307,12 @@ def source(network: Network, target: str = "numpy") -> str:
 def _sees_images(part: Any) -> bool:
     if isinstance(part, Sequential):
         return bool(part.parts) and _sees_images(part.parts[0])
-    return isinstance(part, (maps.Im2col, maps.Windows)) or (isinstance(part, Layer) and any(_sees_images(m) for m in part.maps.values()))
+    return isinstance(part, (Im2col, Windows)) or (isinstance(part, Layer) and any(_sees_images(m) for m in part.maps.values()))
 
 
 def save(network: Network, path: str | os.PathLike[str], target: str = "numpy") -> None:
     """Write the module to ``path`` and the parameters beside it with the ending ``.npz``."""
-    from ..optimize import save_arrays
+    from ..longrun import save_arrays
 
     Path(path).write_text(source(network, target), encoding="utf-8")
     constants = {f"{i}.{n}": a for i, layer in enumerate(network.layers(), 1) for n, a in layer.constants.items() if not callable(a) and np.ndim(a)}

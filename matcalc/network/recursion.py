@@ -6,6 +6,7 @@ last z, and of δ'*(W*f(z) + b) by z, W and b. Layers that read alike are derive
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -131,11 +132,14 @@ class Recursion:
     True
     """
 
-    def __init__(self, sizes: Sequence[int | str], activation: str = "relu", loss: str = "cross_entropy", output: str = "linear", batch: bool = False) -> None:
+    def __init__(
+        self, sizes: Sequence[int | str], activation: str = "relu", loss: str = "cross_entropy", output: str = "linear", batch: bool = False
+    ) -> None:
         if len(sizes) < 2:
             raise ShapeProblem("a network needs two sizes or more", "write 784-128-10")
         self.sizes, self.batch = tuple(sizes), batch
-        self.activation, self.output, self.loss = form(ACTIVATIONS, activation, "activation"), form(ACTIVATIONS, output, "activation"), form(LOSSES, loss, "loss")
+        self.activation, self.output = form(ACTIVATIONS, activation, "activation"), form(ACTIVATIONS, output, "activation")
+        self.loss = form(LOSSES, loss, "loss")
         self.title = f"{'-'.join(map(str, sizes))}, activation {activation}, loss {loss}" + (f", output {output}" if output != "linear" else "")
         self._a, self._z, self._d = ("A", "Z", "Δ") if batch else ("a", "z", "δ")
 
@@ -212,12 +216,14 @@ class Recursion:
         widths = [max(len(row[i]) for row in rows) for i in range(2)]
         table = [f"  {a:<{widths[0]}}   {b:<{widths[1]}}   {c}" for a, b, c in rows]
         how = "a batch, its samples as rows" if self.batch else "one sample as a column"
-        return "\n".join([f"{self.title}; {how}", "", "forward", *(f"  {line}" for line in self.forward), "", f"backward, {self._d}(l) = ∂J/∂{self._z}(l)", *table])
+        forward = [f"  {line}" for line in self.forward]
+        return "\n".join([f"{self.title}; {how}", "", "forward", *forward, "", f"backward, {self._d}(l) = ∂J/∂{self._z}(l)", *table])
 
     @property
     def verdict(self) -> str:
         count = len(self.derivations)
-        return f"{'verified' if self.verified else 'NOT verified'}: {len(self.lines)} lines from {count} derivations, each checked exactly and numerically"
+        state = "verified" if self.verified else "NOT verified"
+        return f"{state}: {len(self.lines)} lines from {count} derivations, each checked exactly and numerically"
 
     def latex(self) -> str:
         """The backward pass as an align environment."""
@@ -237,4 +243,4 @@ class Recursion:
 
 def _indexed(text: str, old: str, new: str, index: int) -> str:
     """A loss with the index of its layer."""
-    return "".join(f"{new}({index})" if c == old and not (text[i + 1 : i + 2].isalnum() or text[i - 1 : i].isalnum()) else c for i, c in enumerate(text))
+    return re.sub(rf"\b{old}\b", f"{new}({index})", text)

@@ -6,13 +6,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..descent import FIRST_ORDER, Optimizer, optimizer
 from ..errors import MatcalcError
-from ..optimize import FIRST_ORDER, Optimizer, load_arrays, optimizer, progress_bar, save_arrays
+from ..longrun import load_arrays, progress_bar, save_arrays
 from .maps import Array
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class Training:
 def fit(
     network: Network, x: Array, y: Array, *, epochs: int = 10, batch: int = 32, optimizer: str | Optimizer = "adam", rate: float | None = None,
     shuffle: bool = True, seed: int = 0, score: Callable[[Network], float] | None = None, patience: int | None = None,
-    checkpoint: str | os.PathLike[str] | None = None, every: int | None = None, progress: bool | None = None, callback: Callable[[int, float], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None, every: int | None = None, progress: bool | None = None,
+    callback: Callable[[int, float], None] | None = None,
 ) -> Training:  # fmt: skip
     """Train a network; returns the history.
 
@@ -155,8 +158,6 @@ class _Loop:
 
 def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, progress: bool | None) -> Training:
     """Train with a method of SciPy on all samples."""
-    from scipy.optimize import minimize
-
     from ..optimize import CURVED, SCIPY
 
     key = method.lower()
@@ -183,7 +184,7 @@ def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, p
             show(len(history.losses), f"loss {history.losses[-1]:.4g}")
 
         start = np.concatenate([np.ravel(a) for a in parameters.values()]).astype(float)
-        found = minimize(evaluate, start, jac=True, method=SCIPY[key], callback=record, options={"maxiter": steps})
+        found = import_module("scipy.optimize").minimize(evaluate, start, jac=True, method=SCIPY[key], callback=record, options={"maxiter": steps})
     put(found.x)
     history.message = str(found.message)
     return history

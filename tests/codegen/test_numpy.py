@@ -137,7 +137,7 @@ def test_stable_where_the_formula_overflows():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex128])
-@pytest.mark.parametrize("text", [text for text in VALUES if text != "S^0"])
+@pytest.mark.parametrize("text", [text for text in VALUES if text not in ("S^0", "expm(0*S)")])
 def test_the_type_that_comes_in_goes_out(text, dtype):
     if dtype is np.complex128 and any(
         f in text for f in ("sigmoid", "softmax", "logsumexp", "relu", "softplus", "norm", "logdet", "pinv", "expm(", "arc", "sign")
