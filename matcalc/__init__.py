@@ -21,8 +21,32 @@ if TYPE_CHECKING:
     from .expr import Expr
     from .index import IndexForm
     from .network import (
-        L2, MSE, Activation, AffineTransform, Attention, AveragePool, Conv2d, CrossEntropy, Dropout, Flatten, FullyConnected,
-        GraphConvolution, Hinge, Layer, LayerNorm, Loss, MaxPool, Network, Recursion, ReLU, Residual, Sequential, Sigmoid, Softmax, Softplus, Tanh,
+        L2,
+        MSE,
+        Activation,
+        AffineTransform,
+        Attention,
+        AveragePool,
+        Conv2d,
+        CrossEntropy,
+        Dropout,
+        Flatten,
+        FullyConnected,
+        GraphConvolution,
+        Hinge,
+        Layer,
+        LayerNorm,
+        Loss,
+        MaxPool,
+        Network,
+        Recursion,
+        ReLU,
+        Residual,
+        Sequential,
+        Sigmoid,
+        Softmax,
+        Softplus,
+        Tanh,
     )  # fmt: skip
     from .objective import value_and_grad
     from .optimize import minimize
@@ -36,8 +60,9 @@ _HOMES = {
     "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
     **dict.fromkeys(["Adam", "GradientDescent", "SGD"], "descent"), "minimize": "optimize", "value_and_grad": "objective",
     **dict.fromkeys([
-        "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected", "GraphConvolution",
-        "Hinge", "L2", "Layer", "LayerNorm", "Loss", "MSE", "MaxPool", "Network", "ReLU", "Recursion", "Residual", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
+        "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected",
+        "GraphConvolution", "Hinge", "L2", "Layer", "LayerNorm", "Loss", "MSE", "MaxPool", "Network", "ReLU", "Recursion", "Residual",
+        "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
     ], "network"),
     "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
 }  # fmt: skip
@@ -92,8 +117,8 @@ __all__ = [
     "function",
     "hadamard",
     "matrix",
-    "ones",
     "minimize",
+    "ones",
     "parse",
     "remove_function",
     "scalar",

@@ -28,6 +28,7 @@ from .modular import Matrix, P, Singular
 from .sizes import Atom, resolve
 
 SMALL = 8  # integer sizes up to this are kept, larger ones are replaced by the next integers, in their order
+MANY_SIZES = 11  # more different sizes than this share their lengths
 TRIES = 2000  # points without the square roots that are needed
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
 OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may have no square root
@@ -192,6 +193,8 @@ class _Claim:
         """Pairwise different sizes, also different from others: ascending, descending, then in random orders."""
         fixed: dict[Atom, int] = {a: self.replaced.get(a, a) for a in self.atoms if isinstance(a, int)}
         names = [a for a in self.atoms if a not in fixed]
+        if len(names) > MANY_SIZES:  # or the points would be huge
+            return fixed | {a: 2 + (k * (layout + 1)) % MANY_SIZES for k, a in enumerate(names)}
         for start in count():
             free = (n for n in count(2) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
             chosen = dict(zip(names, _arranged(list(islice(free, start, start + len(names) + 2)), len(names), layout), strict=True))

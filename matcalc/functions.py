@@ -45,6 +45,7 @@ class Row:
     latex: str = ""
     aliases: tuple[str, ...] = ()
     square: bool = False
+    matrix: bool = False  # takes a matrix (or a scalar) only
     vector: bool = False  # takes a vector (or a scalar) only
     domain: tuple[float, float] = (-INFINITY, INFINITY)
     kinks: tuple[float, ...] = ()  # where an argument makes the function nonsmooth; the value used there is in the doc
@@ -105,8 +106,8 @@ ROWS: tuple[Row, ...] = (
     Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True),
     Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", torch="torch.kron({x}.contiguous(), {w}.contiguous())", array_api="kron({x}, {w})"),
     Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))"),
-    Row("tril", "lower triangle of a matrix, the rest 0", adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}"),
-    Row("triu", "upper triangle of a matrix, the rest 0", adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}"),
+    Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}"),
+    Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}"),
     # ---- matrix functions, by their differential ---------------------------------------------------------------------
     # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
     Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes"),

@@ -23,7 +23,7 @@ from .shapes import template
 from .sizes import UNIT, Atom, Shape
 
 
-MAX_CUT = 20_000  # occurrences times factors of one product
+MAX_CUT = 5_000  # occurrences times factors of one product
 
 
 class Label:

@@ -33,6 +33,7 @@ SCIPY = {
     "l-bfgs": "L-BFGS-B", "cg": "CG", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg", "trust-krylov": "trust-krylov",
     "trust-constr": "trust-constr",
 }  # fmt: skip
+EXHAUSTED = 1e-8  # about the square root of the machine precision
 CURVED = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}  # these use the Hessian-vector product
 BOUNDED = {"l-bfgs", "trust-constr", *FIRST_ORDER}
 
@@ -233,7 +234,7 @@ class _Run:
                 raise MatcalcError(f"the checkpoint {self.checkpoint} belongs to another problem", "remove it, or name another file")
             self.x, self.steps = saved.pop("x"), int(saved.pop("steps"))
             self.history = History(*(saved.pop(n).tolist() for n in ("values", "norms", "seconds")))
-            self.memory = saved
+            self.memory = {n.removeprefix("memory of "): a for n, a in saved.items()}
 
     def evaluate(self, x: Array) -> tuple[float, Array]:
         self.evaluations += 1
@@ -253,7 +254,8 @@ class _Run:
         if self.callback is not None:
             self.callback(self.steps, value, self.objective.arrays(self.x))
         if self.checkpoint is not None:
-            save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | (memory or {}))
+            kept = {f"memory of {n}": a for n, a in (memory or {}).items()}
+            save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | kept)
         if self.patience is not None and self._stuck(self.patience):
             raise _Stop
 
@@ -293,9 +295,10 @@ class _Run:
         self.record(np.asarray(x))
 
     def _small(self, x: Array, tolerance: float, bounds: Bounds | None) -> bool:
-        """Whether the projected gradient is small, whatever the method says of its line search."""
-        _, gradient = self.at(x)
-        return bool(np.abs(x - np.clip(x - gradient, *self._limits(bounds))).max() <= tolerance)
+        """Whether the projected gradient is small, or as small as the rounding of the value allows, whatever the line search says."""
+        value, gradient = self.at(x)
+        rounding = EXHAUSTED * max(1.0, abs(value))
+        return bool(np.abs(x - np.clip(x - gradient, *self._limits(bounds))).max() <= max(tolerance, rounding))
 
     def _limits(self, bounds: Bounds | None) -> tuple[Array, Array]:
         def side(i: int, missing: float) -> Array:

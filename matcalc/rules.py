@@ -26,7 +26,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("inv(inv(A))", "A", "A: n×n"),
     ("inv(eye(n))", "eye(n)", ""),
     ("inv(diag(x))", "diag(1./x)", "x: n"),
-    ("inv(a*A)", "inv(A)/a", "A: n×n; a: scalar"),
     ("Q'*Q", "eye(n)", "Q: n×n orthogonal"),
     ("Q*Q'", "eye(n)", "Q: n×n orthogonal"),
     ("inv(Q)", "Q'", "Q: n×n orthogonal"),
@@ -67,7 +66,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("abs(a)^2", "a^2", "a: scalar"),
     # norms
     ("sum(X.^2)", "norm2(X)^2", "X: m×n"),
-    ("norm2(X')", "norm2(X)", "X: m×n"),
     # declared structure
     ("sum(y)", "1", "y: n simplex"),
     ("Y*ones(n)", "ones(m)", "Y: m×n onehot"),

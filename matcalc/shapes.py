@@ -149,7 +149,7 @@ class _Builder:
     def _named(self, expr: Expr) -> Program:
         """Give names to the sizes that are still unknown."""
         roots = [expr, *self.definitions.values()]
-        used = ex.variables(*roots)
+        used = [*ex.variables(*roots), *(v for n, v in self.names.items() if n in self.first_uses and v.head == "var")]
         taken = {v.name for v in used} | set(self.definitions) | self.sizes | set(self.names)
         names = fresh_names(taken)
         for v in sorted(used, key=lambda v: (v.shape_[1] == UNIT, v.name)):
@@ -158,8 +158,10 @@ class _Builder:
         for node in ex.postorder(*roots):
             for size in node.shape_:
                 _name_unknowns(size, names)
-        settled = {root: settle(root) for root in roots}
+        settled = ex.substitute_all(roots, _settled_leaf, skip=_is_settled)
         found = {v.name: v for v in ex.variables(*settled.values())}
+        cancelled = [n for n in self.first_uses if n in self.names and n not in found and n not in self.definitions]
+        found |= {n: settle(self.names[n]) for n in cancelled}
         definitions = {n: settled[e] for n, e in self.definitions.items()}
         assumed = tuple(n for n in self.assumed if n in found)
         unused = tuple(n for n in self.declared if n not in found)
@@ -339,7 +341,11 @@ def _name_unknowns(size: Size, names: Iterator[str]) -> None:
 
 def settle(e: Expr) -> Expr:
     """Rebuild an expression with every unknown size replaced by what unification found."""
-    return ex.substitute(e, _settled_leaf, skip=lambda node: not node.unsettled)
+    return ex.substitute(e, _settled_leaf, skip=_is_settled)
+
+
+def _is_settled(node: Expr) -> bool:
+    return not node.unsettled
 
 
 def _settled_leaf(node: Expr) -> Expr:

@@ -19,6 +19,7 @@ from .sizes import SCALAR, UNIT
 ROUNDS = 12
 EXPAND_LIMIT = 160  # nodes above which products are not multiplied out
 FACTOR_LIMIT = 40  # terms above which no common factor is sought
+FACTOR_NODES = 1000  # nodes above which none is
 
 _memo: dict[Expr, Expr] = {}
 _MEMO_LIMIT = 200_000
@@ -253,7 +254,7 @@ def _readings(e: Expr) -> list[_Reading]:
 
 def _common_factor(e: Expr) -> Expr | None:
     """Take out the factor that shortens the sum most."""
-    if len(e.args) > FACTOR_LIMIT:
+    if len(e.args) > FACTOR_LIMIT or e.count > FACTOR_NODES:
         return None
     readings = [_readings(a) for a in e.args]
     plain = _best_factor(e, [r[:1] for r in readings])

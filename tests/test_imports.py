@@ -15,7 +15,7 @@ ORDER = """
 errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.dialect codegen.steps codegen.facts codegen.order codegen.settle codegen.plan codegen.cost codegen.write codegen.plain
-codegen.arrays codegen.compiled codegen.numpy codegen.jax codegen.torch codegen.array_api codegen
+codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact verify differentiate derivation explain interop build
 descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency
 network.network network.program network.training network.pictures network.command network __init__ cli __main__

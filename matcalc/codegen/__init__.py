@@ -15,7 +15,7 @@ from .plan import plan
 from .source import Root, Source
 from .write import write
 
-TARGETS = ("numpy", "jax", "torch", "array_api")
+TARGETS = ("numpy", "numba", "jax", "torch", "array_api")
 
 
 def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Expr | None = None) -> Compiled:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
-from operator import index
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
@@ -34,25 +35,24 @@ class Compiled:
         self._sizes = source.sizes
         self._variables = {v.name: v for v in source.variables}
         self._wanted = {v.name: tuple(size for size in v.shape_ if size) for v in source.variables}
-        self._seen: set[Any] = set()
+        self.seen: set[Any] = set()
         self.raw = load(source)
+        if target in ("numpy", "numba") and self.parameters and not any(map(iskeyword, self.parameters)):
+            self.__class__ = _quick(self)
 
     def __call__(self, **arguments: Any) -> Any:
-        try:
-            given = [arguments[n] for n in self.parameters]
-        except KeyError:
-            missing = [n for n in self.parameters if n not in arguments]
-            raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}") from None
-        key = tuple([_look(a) for a in given])
-        return self.raw(*given) if key in self._seen else self._called(arguments, given, key)
+        return self.checked(arguments)
 
-    def _called(self, arguments: Mapping[str, Any], given: list[Any], key: Any) -> Any:
-        """The first call with such arguments; what needed no change is let through at once from then on."""
+    def checked(self, arguments: Mapping[str, Any]) -> Any:
+        """Check the arguments, then run; what needed no change is let through at once from then on."""
+        missing = [n for n in self.parameters if n not in arguments]
+        if missing:
+            raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}")
         arrays, column = self._checked(arguments)
         ready = [arrays[n] for n in self.parameters]
         result = self.raw(*ready)
-        if all(a is b for a, b in zip(ready, given, strict=True)):
-            self._seen.add(key)
+        if all(ready[i] is arguments[n] for i, n in enumerate(self.parameters)):
+            self.seen.add(tuple(getattr(a, "shape", a if n in self._sizes else None) for n, a in zip(self.parameters, ready, strict=True)))
         return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
 
     @property
@@ -113,7 +113,7 @@ def _array(name: str, value: Any, target: str) -> Any:
 def _length(name: str, value: Any) -> int:
     """A size given as an argument."""
     try:
-        length = index(value)
+        length = operator.index(value)
     except TypeError:
         length = 0
     if length < 1:
@@ -121,12 +121,34 @@ def _length(name: str, value: Any) -> int:
     return length
 
 
-def _look(a: Any) -> Any:
-    """What of an argument decides whether it fits."""
-    try:
-        return a.__class__, a.shape, a.dtype
-    except AttributeError:
-        return a.__class__, a if isinstance(a, int) else None
+def _quick(f: Compiled) -> type[Compiled]:
+    """The class of one function, whose call lets arrays of double precision, of shapes that have been seen, through at once."""
+    import numpy as np
+
+    scalars = [n for n, wanted in f._wanted.items() if not wanted]
+    arrays = [n for n, wanted in f._wanted.items() if wanted]
+    taken = set(f.parameters)
+    this, others, array, double, seen, raw, missing, number, whole = (
+        _unused(n, taken) for n in ("this", "others", "array", "double", "seen", "raw", "missing", "number", "whole")
+    )
+    tests = [f"{n}.__class__ is {array} and {n}.dtype is {double}" for n in arrays] + [f"{n}.__class__ is {number}" for n in scalars]
+    tests += [f"{n}.__class__ is {whole}" for n in f._sizes]
+    shapes = ", ".join(f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters)
+    given = ", ".join(f"{n!r}: {n}" for n in f.parameters)
+    text = f"""def __call__({this}, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
+    if {" and ".join([*tests, f"({shapes},) in {seen}"])}:
+        return {raw}({", ".join(f.parameters)})
+    return {this}.checked({{n: a for n, a in {{{given}}}.items() if a is not {missing}}} | {others})
+"""
+    scope = {array: np.ndarray, double: np.dtype(float), seen: f.seen, raw: f.raw, missing: object(), number: float, whole: int}
+    call = defined(text, "__call__", scope)
+    return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__})
+
+
+def _unused(wish: str, taken: set[str]) -> str:
+    while wish in taken:
+        wish += "_"
+    return wish
 
 
 def _as_given(result: Any, column: bool) -> Any:
@@ -157,7 +179,11 @@ def _known(sizes: Mapping[str | int, int]) -> str:
 
 def load(source: Source) -> Callable[..., Any]:
     """Run generated source and return its function. The source holds nothing of the user's but validated identifiers."""
-    scope: dict[str, Any] = {}
-    exec(compile(source.text, f"<matcalc {source.name}>", "exec"), scope)
-    function: Callable[..., Any] = scope[source.name]
+    return defined(source.text, source.name, {})
+
+
+def defined(text: str, name: str, scope: dict[str, Any]) -> Callable[..., Any]:
+    """The function of a name in generated source."""
+    exec(compile(text, f"<matcalc {name}>", "exec"), scope)
+    function: Callable[..., Any] = scope[name]
     return function

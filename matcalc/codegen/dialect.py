@@ -27,6 +27,7 @@ class Dialect:
     opening: str = ""  # the first line of the function
     dtype: str = ""  # the line that finds the dtype of the result
     no_dtype: str = ""  # the same where there are no arrays
+    vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
     constant: str = "{0}"  # a number that a function of the target is applied to
     spelling: Callable[[Row], str] = lambda row: row.numpy

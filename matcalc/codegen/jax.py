@@ -67,5 +67,6 @@ DIALECT = Dialect(
     helpers=HELPERS,
     dtype="dtype = jnp.result_type({all})",
     no_dtype="dtype = float",
+    vector_first=True,
     spelling=_spelling,
 )

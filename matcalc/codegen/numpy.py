@@ -88,6 +88,7 @@ PLAIN_HELPERS = {
 SCIPY_HELPERS = {
     "mm": (
         "def mm(a, b):\n    # the product by SciPy's BLAS, which factorizes too: two BLAS libraries in turn fight for the cores\n"
+        "    if a.flags.c_contiguous and b.flags.c_contiguous:\n        return get_blas_funcs('gemm', (a, b))(1, b.T, a.T).T\n"
         "    (b, flip_b), (a, flip_a) = ((x.T, 0) if x.flags.c_contiguous else (x, 1) for x in (b, a))\n"
         "    return get_blas_funcs('gemm', (a, b))(1, b, a, trans_a=flip_b, trans_b=flip_a).T"
     ),

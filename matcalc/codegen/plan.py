@@ -62,6 +62,7 @@ class Planner:
     def __init__(self, roots: Sequence[Expr]) -> None:
         self.steps = Steps()
         self.found: dict[Expr, Step] = {}
+        self.products: dict[tuple[Expr, ...], Step] = {}
         order = postorder(*roots)
         self.kept = set(roots) | {a for e in order if e.head not in ("matmul", "T") for a in e.args}
         self.stretches = _stretches(order)
@@ -276,9 +277,13 @@ class Planner:
         if (d := _mirrored_root(chain)) is not None:
             half = self.steps.mul(1, (self.steps.col(self._power(self(d), Fraction(1, 2))), self(chain[2])))
             return self.steps.dot(self.steps.transpose(half), half)
-        key = _key(chain)
-        if key != tuple(chain):
-            return self.steps.transpose(self._best(key))
+        chain = tuple(chain)
+        flipped = self.products.get(tuple(ex.transpose(a) for a in reversed(chain)))
+        if chain not in self.products:
+            self.products[chain] = self._ordered(chain) if flipped is None else self.steps.transpose(flipped)
+        return self.products[chain]
+
+    def _ordered(self, chain: Sequence[Expr]) -> Step:
         items = [_item(e) for e in chain]
         trees = orders(items, lambda i, j: max(1, self.stretches[_key(chain[i:j])]) if j - i < len(chain) else 1)
         found = [self._pair(tree, chain) for tree in trees]

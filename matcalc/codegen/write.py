@@ -46,6 +46,19 @@ def certain(roots: Iterable[Step]) -> list[Step]:
     return [s for s in whole if s in wanted]
 
 
+def _shared(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
+    """The products that orders of several ``choose`` steps have in common: for each such step, its products and who else has them."""
+    always, users = set(order), dict[Step, list[tuple[Step, int]]]()
+    choices = [s for s in order if s.op == "choose" and len(s.args) == 2]
+    for step in choices:
+        for i, arg in enumerate(step.args):
+            for part in reachable([arg]):
+                if part not in always and part.op == "dot":
+                    users.setdefault(part, []).append((step, i))
+    common = {part: found for part, found in users.items() if len({step for step, _ in found}) > 1}
+    return {step: {part: found for part, found in common.items() if any(s is step for s, _ in found)} for step in choices}
+
+
 class Writer:
     """Writes one function."""
 
@@ -55,6 +68,7 @@ class Writer:
         self.order = certain(plan.roots)
         self.uses = use_counts(reachable(plan.roots), plan.roots)
         self.codes: dict[Step, Code] = {}
+        self.shared = _shared(self.order)
         self.lines: list[str] = []
         self.taken: set[str] = set()
         self.names: dict[Any, str] = {v: self.fresh(v.name) for v in plan.variables}
@@ -256,10 +270,15 @@ class Writer:
         parts = [] if abs(coefficient) == 1 else [number(abs(coefficient))]
         parts += [self.of(a).at(SIGN) for a in over if a.is_scalar]
         text = "*".join(parts) + "".join(f"/{self.of(b).at(SIGN)}" for b in under if b.is_scalar and parts)
-        arrays = [self.of(a).at(SIGN) for a in over if not a.is_scalar]
+        several = sum(not a.is_scalar for a in over) > 1
+        arrays = [self._mask(a) if several and a.data == "step" else self.of(a).at(SIGN) for a in over if not a.is_scalar]
         text = "*".join([text, *arrays] if text else arrays or ["1"])
         text += "".join(f"/{self.of(b).at(SIGN)}" for b in under if not (b.is_scalar and parts))
         return Code(f"-{text}" if coefficient < 0 else text, PRODUCT)
+
+    def _mask(self, step: Step) -> str:
+        """A step function that multiplies is a comparison, where the dialect multiplies by truth values."""
+        return f"({self.of(step.args[0]).at(PRODUCT)} > 0)" if self.dialect.in_place and step.args[0] in self.codes else self.of(step).at(SIGN)
 
     def pow(self, step: Step) -> Code:
         base, k = step.args[0], step.data
@@ -279,13 +298,20 @@ class Writer:
 
     def choose(self, step: Step) -> Code:
         """The cheapest order for the sizes at hand."""
-        trees, items = step.data
-        costs = [tree_cost(t, items) for t in trees]
+        for part in self.shared.get(step, ()):
+            if part not in self.codes:
+                tests = list(dict.fromkeys(self._tests(other)[i] for other, i in self.shared[step][part]))
+                self.codes[part] = Code(self.keep(f"{self.of(part).text} if {' or '.join(tests)} else None"), ATOM)
         text = self.of(step.args[-1]).text
-        for i in reversed(range(len(trees) - 1)):
-            tests = " and ".join(self._cheaper(costs[i], other) for other in costs[i + 1 :])
-            text = f"{self.of(step.args[i]).text} if {tests} else {text}"
+        for i, test in reversed(list(enumerate(self._tests(step)[:-1]))):
+            text = f"{self.of(step.args[i]).text} if {test} else {text}"
         return Code(text, SUM - 1)
+
+    def _tests(self, step: Step) -> list[str]:
+        """When each order is the cheapest; exact for two of them, and for the last of more what is left."""
+        costs = [tree_cost(t, step.data[1]) for t in step.data[0]]
+        tests = [" and ".join(self._cheaper(cost, other) for other in costs[i + 1 :]) for i, cost in enumerate(costs[:-1])]
+        return [*tests, tests[0].replace("<=", ">")]
 
     def _cheaper(self, a: Cost, b: Cost) -> str:
         """One polynomial in the sizes below another, what they share left out."""
@@ -331,7 +357,10 @@ def _dot(w: Writer, s: Step) -> Code:
     call = w.dialect.calls.get("dot")
     if call is not None and len(s.axes) == 2 and any(x.op == "factor" for x in w.order):
         return _gram(w, s) if is_symmetric(s) else w.filled(call, s)
-    return Code(f"{w.of(s.args[0]).at(PRODUCT)} @ {w.of(s.args[1]).at(SIGN)}", PRODUCT)
+    a, b = s.args
+    if w.dialect.vector_first and a.op == "T" and len(s.axes) == 1:
+        a, b = b, a.args[0]
+    return Code(f"{w.of(a).at(PRODUCT)} @ {w.of(b).at(SIGN)}", PRODUCT)
 
 
 def _gram(w: Writer, s: Step) -> Code:

@@ -18,6 +18,7 @@ from .nodes import MINUS_ONE, ONE, ZERO, Expr, commutation, eye, node, num, ones
 
 SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
 MAX_FACTORS = 2000
+FLAT = 40  # a sum or product of more parts than this stays whole inside another one, which keeps deep networks small
 TRANSPOSE_LIMIT = 400  # a sum larger than this is transposed as a whole, without looking inside
 
 
@@ -59,9 +60,12 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
 def _terms(args: Iterable[Expr]) -> Iterator[tuple[Fraction, Expr]]:
     for arg in args:
         coefficient, core = split(arg)
-        if core.head == "add":
+        if core.head == "add" and len(core.args) <= FLAT:
             for k, inner in map(split, core.args):
                 yield coefficient * k, inner
+        elif core.head == "T" and core.args[0].head == "add" and len(core.args[0].args) <= FLAT and not _repeats_rows(core.args[0]):
+            for k, inner in map(split, core.args[0].args):
+                yield coefficient * k, transpose(inner)
         else:
             yield coefficient, core
 
@@ -116,9 +120,14 @@ def _balanced(e: Expr) -> Expr:
         return e
     inside = [transpose(a) for a in e.args]
     if sum(a.transposes for a in inside) + 1 < e.transposes:
-        flipped = sorted(inside, key=_sum_order if e.head == "add" else _times_order)
-        return node("T", (node(e.head, tuple(flipped), None, e.shape_[::-1]),), None, e.shape_)
+        return node("T", (_plain(e.head, inside, e.shape_[::-1]),), None, e.shape_)
     return e
+
+
+def _plain(head: str, parts: Iterable[Expr], shape: Shape) -> Expr:
+    """A sum or an entry-by-entry product of parts in order, as it stands."""
+    order = _sum_order if head == "add" else _times_order
+    return node(head, tuple(sorted(parts, key=order)), None, shape)
 
 
 def _repeats_rows(e: Expr) -> bool:
@@ -147,9 +156,11 @@ def times(*args: Expr) -> Expr:
             if shape != SCALAR and not (unify(shape[0], e.shape_[0]) and unify(shape[1], e.shape_[1])):
                 raise ShapeProblem(f"entry-by-entry product of {show_shape(shape)} and {show_shape(e.shape_)}", "the shapes must be equal")
             shape = e.shape_
-        if e.head == "times":
+        if e.head == "times" and len(e.args) <= FLAT:
             queue += reversed(e.args)
-        elif len(args) > 1 and _all_negative(e):
+        elif e.head == "T" and e.args[0].head == "times" and len(e.args[0].args) <= FLAT:
+            queue += map(transpose, reversed(e.args[0].args))
+        elif len(args) > 1 and negative(e):
             queue += (_flipped(e), MINUS_ONE)
         elif e.head == "zeros":
             coefficient = Fraction(0)
@@ -159,7 +170,7 @@ def times(*args: Expr) -> Expr:
     if coefficient == 0:
         return zeros(shape)
     parts = [pow_(base, exponent) for base, exponent in powers.items() if exponent is not ZERO]
-    if any(p.head in ("num", "times") for p in parts):
+    if any(p.head == "num" or (p.head == "times" and len(p.args) <= FLAT) for p in parts):
         return times(num(coefficient), ones(shape), *parts)
     return _times_node(coefficient, parts, shape)
 
@@ -243,9 +254,11 @@ def matmul(*args: Expr) -> Expr:
             scalars += (a for a in e.args if a.is_scalar)
             stack.append(times(*(a for a in e.args if not a.is_scalar)))
         else:
-            negative = _all_negative(e)
-            scalars += [MINUS_ONE] * negative
-            chain.append(_flipped(e) if negative else e)
+            minus = negative(e.args[0] if e.head == "T" else e)
+            scalars += [MINUS_ONE] * minus
+            if minus:
+                e = transpose(_flipped(e.args[0])) if e.head == "T" else _flipped(e)
+            chain.append(e)
     if not chain:
         return times(*scalars)
     if len(chain) > MAX_FACTORS:
@@ -260,6 +273,8 @@ def matmul(*args: Expr) -> Expr:
         if i == len(chain) or chain[i].shape_[0] == UNIT:
             segments.append(_absorb(chain[start:i]))
             start = i
+    if any(e.is_scalar or e.head == "matmul" or (e.head == "times" and e.args[0].is_scalar) for segment in segments for e in segment):
+        return matmul(*scalars, *(e for segment in segments for e in segment))
     pieces: list[Expr] = []
     for segment in segments:
         closed = segment[0].shape_[0] == UNIT == segment[-1].shape_[1]
@@ -271,8 +286,15 @@ def matmul(*args: Expr) -> Expr:
     return times(*scalars, body) if scalars else body
 
 
-def _all_negative(e: Expr) -> bool:
-    return e.head == "add" and all(split(a)[0] < 0 for a in e.args)
+def negative(e: Expr) -> bool:
+    """Whether a sum reads better with every sign changed: more minus than plus, or minus before the number or the first term."""
+    if e.head != "add":
+        return False
+    signs = [split(a)[0] < 0 for a in e.args]
+    minus = sum(signs)
+    if 2 * minus != len(signs):
+        return 2 * minus > len(signs)
+    return signs[-1] if e.args[-1].head == "num" else signs[0]
 
 
 def _flipped(e: Expr) -> Expr:
@@ -334,6 +356,12 @@ def transpose(e: Expr) -> Expr:
     """The transpose, pushed through products to the leaves."""
     if e.is_scalar:
         return e
+    if e.flipped is None or e.unsettled:
+        e.flipped = _transposed(e)
+    return e.flipped
+
+
+def _transposed(e: Expr) -> Expr:
     if e.head == "T":
         return e.args[0]
     if e.head in ("eye", "diag") or SELF_TRANSPOSED.intersection(e.properties):
@@ -366,8 +394,10 @@ def _bare(e: Expr) -> Expr:
 
 def _transposed_parts(e: Expr) -> Expr:
     """The transpose of a sum or an entry-by-entry product: inside or outside, whichever has fewer transposes."""
-    order = _sum_order if e.head == "add" else _times_order
-    inside = node(e.head, tuple(sorted(map(transpose, e.args), key=order)), None, e.shape_[::-1])
+    parts = [transpose(a) for a in e.args]
+    if any(a.head == e.head for a in parts):  # a transpose of a transposed sum: flatten
+        return add(*parts) if e.head == "add" else times(*parts)
+    inside = _plain(e.head, parts, e.shape_[::-1])
     return inside if inside is e or inside.transposes <= e.transposes else node("T", (e,), None, e.shape_[::-1])
 
 
@@ -396,7 +426,7 @@ def plainer(e: Expr) -> Expr:
     if e.shape_[1] == UNIT or e.count > TRANSPOSE_LIMIT:
         return e
     flipped = transpose(e)
-    return flipped if e.head == "T" or flipped.transposes < e.transposes else e
+    return flipped if e.shape_[0] == UNIT or e.head == "T" or flipped.transposes < e.transposes else e
 
 
 def _sum_of_product(chain: tuple[Expr, ...]) -> Expr | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
@@ -73,8 +73,11 @@ def call(name: str, *args: Expr) -> Expr:
 
 def _check(row: Row, x: Expr) -> None:
     """The shape that a function asks for."""
+    name = "diag" if row.name == "diagonal" else row.name
     if row.square and not unify(*x.shape_):
-        raise ShapeProblem(f"{row.name}({brief(x)}) of {show_shape(x.shape_)}", f"{row.name} needs a square matrix")
+        raise ShapeProblem(f"{name}({brief(x)}) of {show_shape(x.shape_)}", f"{name} needs a square matrix")
+    if row.matrix and UNIT in x.shape_ and not x.is_scalar:
+        raise ShapeProblem(f"{name}({brief(x)}) of {show_shape(x.shape_)}", f"{name} needs a matrix")
     if row.vector and UNIT not in x.shape_:
         raise ShapeProblem(f"{row.name}({brief(x)}) of {show_shape(x.shape_)} is ambiguous", f"write {row.name}_rows({brief(x)}) for each row")
 
@@ -147,6 +150,8 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "diagonal": _diagonal,
     "sum": total,
     "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
+    "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
+    "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
     "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
 }
@@ -206,7 +211,13 @@ _BUILD: dict[str, Callable[..., Expr]] = {"times": times, "matmul": matmul, "T":
 
 def substitute(e: Expr, leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None) -> Expr:
     """Replace every leaf and rebuild what stands above it; nodes for which ``skip`` holds stay as they are."""
+    return substitute_all((e,), leaf, skip)[e]
+
+
+def substitute_all(roots: Iterable[Expr], leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None) -> dict[Expr, Expr]:
+    """Several expressions at once, with the parts that they share rebuilt once."""
+    roots = list(roots)
     new: dict[Expr, Expr] = {}
-    for part in postorder(e, skip=skip):
+    for part in postorder(*roots, skip=skip):
         new[part] = leaf(part) if not part.args else rebuild(part, tuple(new.get(a, a) for a in part.args))
-    return new.get(e, e)
+    return {e: new.get(e, e) for e in roots}

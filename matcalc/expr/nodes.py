@@ -34,7 +34,7 @@ class Expr:
     """
 
     __array_ufunc__ = None  # numpy is to refuse an array and an expression, not to make an array of objects
-    __slots__ = ("__weakref__", "args", "count", "data", "functions", "head", "order", "shape_", "transposes", "unsettled")
+    __slots__ = ("__weakref__", "args", "count", "data", "flipped", "functions", "head", "order", "shape_", "transposes", "unsettled")
 
     head: str
     args: tuple[Expr, ...]
@@ -42,6 +42,7 @@ class Expr:
     shape_: Shape
     count: int  # nodes of the expression as a tree
     transposes: int  # how many of them are transposes
+    flipped: Expr | None  # its transpose, once that has been asked for
     functions: frozenset[str]  # the functions of the table that occur in it
     unsettled: bool  # a size in it is still unknown
     order: tuple[int, tuple[str, ...], bytes]  # a total order that depends on structure alone
@@ -202,6 +203,7 @@ def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
     self.head, self.args, self.data, self.shape_ = head, args, data, shape
     self.count = _count(head, args)
     self.unsettled = any(a.unsettled for a in args) or any(isinstance(a, Unknown) for size in shape for a in size) or isinstance(data, Unknown)
+    self.flipped = None
     self.functions = _functions(head, args)
     self.transposes = sum(a.transposes for a in args) + (head == "T")
     marks: tuple[str, ...] = () if head in ("matmul", "times", "T") else (str(data[0] if isinstance(data, tuple) else head if data is None else data),)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import NameProblem
+from ..functions import BY_NAME
 from .derived import COTANGENT, Derived
 from .layer import Layer, Sequential
 from .layers import Dropout, MaxPool
@@ -220,13 +221,14 @@ class _Writer:
     def _function(self, rule: Derived, layer: Layer) -> str:
         if rule not in self.called:
             wish = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(getattr(layer, "name", type(layer).__name__))).lower()
-            wish = wish if wish.isidentifier() else "loss"
+            wish = f"{wish}_layer" if wish in BY_NAME else wish if wish.isidentifier() else "loss"
             self.called[rule] = wish if wish not in self.called.values() else self.fresh(f"{wish}_")
             self._add(rule.forward_source(self.target, self.called[rule]))
         return self.called[rule]
 
     def _back_function(self, rule: Derived, names: tuple[str, ...], forward: str) -> str:
-        name = f"{forward}_back" if names == tuple(rule.gradients) else f"{forward}_back_{'_'.join(names)}"
+        base = forward.removesuffix("_layer")
+        name = f"{base}_back" if names == tuple(rule.gradients) else f"{base}_back_{'_'.join(names)}"
         if name not in self.functions:
             self._add(rule.backward_source(names, self.target, name))
         return name
@@ -274,7 +276,7 @@ def source(network: Network, target: str = "numpy") -> str:
         # the loss, and its gradients by name
         d = {}
         a1 = fully_connected(p["1.W"], x, p["1.b"])
-        a2 = relu(a1)
+        a2 = relu_layer(a1)
         a3 = fully_connected(p["3.W"], a2, p["3.b"])
         a4 = cross_entropy(y, a3)
         g1 = cross_entropy_back(y, a3)

@@ -135,7 +135,8 @@ def test_two_hundred_steps_of_sgd(momentum):
     """The same start and the same batches give the same weights."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 8, 8, 1)), rng.integers(0, 10, 200)
-    net = mc.Network([mc.Conv2d(1, 3, 3, padding=1), mc.ReLU(), mc.MaxPool(2), mc.Flatten(), mc.FullyConnected(48, 16), mc.Tanh(), mc.FullyConnected(16, 10)])
+    convolution = [mc.Conv2d(1, 3, 3, padding=1), mc.ReLU(), mc.MaxPool(2), mc.Flatten()]
+    net = mc.Network([*convolution, mc.FullyConnected(48, 16), mc.Tanh(), mc.FullyConnected(16, 10)])
     p = {n: leaf(a) for n, a in net.parameters_by_name().items()}
 
     def model(x):
