@@ -65,6 +65,9 @@ def _run(argv: list[str]) -> int:
 
         return network(argv[1:])
     options = _parser().parse_args(_shielded(argv))
+    if options.expression is None:
+        _parser().print_usage(sys.stderr)
+        raise NameProblem("there is no expression", 'type one, such as "norm2(X*w - y)^2", or --help')
     if options.explain and options.to != "text":
         raise NameProblem(f"--explain writes text, not {options.to}", "leave out one of them")
     if options.expression == "-" and sys.stdin is None:
@@ -84,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="matcalc", usage="matcalc EXPRESSION [VARIABLE ...] [options]", description=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
-    parser.add_argument("expression", help="the expression, or - to read one from each line of the input")
+    parser.add_argument("expression", nargs="?", help="the expression, or - to read one from each line of the input")
     parser.add_argument("variables", nargs="*", metavar="VARIABLE", help="what to differentiate by; default: every variable")
     _add_shapes(parser)
     parser.add_argument("--to", choices=FORMATS, default="text", help="what to print (default: text)")

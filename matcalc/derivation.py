@@ -171,7 +171,7 @@ class Derivations(Mapping[str, Derivation]):
         return len(self._found)
 
     def __repr__(self) -> str:
-        return f"<derivatives by {', '.join(self._found)}>"
+        return f"<{', '.join(f'∂/∂{n}' for n in self._found)}>"
 
     @cached_property
     def named(self) -> Named:

@@ -166,4 +166,4 @@ def test_a_thousand_layers() -> None:
 
 
 def test_links_of_a_leaf_are_none() -> None:
-    assert not links(ex.var("x"), ())
+    assert not links(ex.var("x"), (), set())

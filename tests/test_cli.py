@@ -53,7 +53,7 @@ def test_no_argument_is_an_error_that_shows_the_usage():
     found = matcalc()
     assert (found.returncode, found.stdout) == (2, "")
     assert "usage" in found.stderr
-    assert "VARIABLE" not in found.stderr.split("required:")[-1]  # it is optional
+    assert "[VARIABLE ...]" in found.stderr  # it is optional
 
 
 # ---- streams and statuses -------------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_a_reader_that_stops_is_no_error():
 def test_a_terminal_without_unicode(encoding):
     found = matcalc(LEAST_SQUARES, encoding=encoding)
     assert "internal error" not in found.stderr
-    assert "2*X'*(X*w - y)" in found.stdout
+    assert "2*X'*r" in found.stdout
     assert found.returncode == 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..functions import Row
+from .plan import Plan
 
 IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
 
@@ -27,6 +28,7 @@ class Dialect:
     opening: str = ""  # the first line of the function
     dtype: str = ""  # the line that finds the dtype of the result
     no_dtype: str = ""  # the same where there are no arrays
+    change: Callable[[Plan], Plan] | None = None  # what the target does to a plan before it is written
     vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
     constant: str = "{0}"  # a number that a function of the target is applied to

@@ -1,7 +1,207 @@
-"""The Numba dialect: NumPy's, with kernels where one pass over the data replaces several."""
+"""The Numba dialect: NumPy's, with a kernel where one pass over the data does what takes NumPy several.
+
+Each kernel stands beside the steps that it replaces, which run where the matrix is small, of another type or not stored by rows.
+"""
 
 from __future__ import annotations
 
-from .numpy import dialect
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache, partial
 
-__all__ = ["dialect"]
+from ..expr import Expr, var
+from ..functions import BY_NAME, Row
+from ..sizes import UNIT
+from .dialect import Dialect
+from .fuse import Fusion, fusions, replaced
+from .numpy import dialect as numpy_dialect
+from .plan import Plan
+from .source import number
+from .steps import Step, Steps
+
+LEAST = 100_000  # entries of a matrix below which NumPy's steps are as fast
+NARROWEST = 24  # columns: below, the functions of the entries outweigh the pass over the data
+UNROLLED = 4  # rows that are read together, so that sums are carried through memory less often
+ENTRYWISE = {
+    "sigmoid": "1/(1 + np.exp(-{x}))",
+    "softplus": "max({x}, 0.0) + np.log1p(np.exp(-abs({x})))",
+    "relu": "max({x}, 0.0)",
+    "step": "1.0*({x} > 0)",
+}
+
+
+@cache
+def dialect(scipy: bool) -> Dialect:
+    """NumPy's dialect with kernels."""
+    base = numpy_dialect(scipy)
+    imports = {"njit": "from numba import get_num_threads, njit, prange", **base.imports}
+    return replace(base, name="numba", imports=imports, change=partial(with_kernels, base=base))
+
+
+def _template(row: Row) -> str:
+    return ENTRYWISE.get(row.name, row.numpy)
+
+
+def _entrywise(name: str) -> bool:
+    """Whether a function is one expression of numbers."""
+    return name in ENTRYWISE or BY_NAME[name].numpy.startswith("np.")
+
+
+def with_kernels(plan: Plan, base: Dialect) -> Plan:
+    """The plan with a kernel for each pass over a matrix."""
+    found = fusions(plan.roots, _entrywise)
+    if not found:
+        return plan
+    names = {id(f): f"one_pass{'' if i == 0 else f'_{i + 1}'}" for i, f in enumerate(found)}
+
+    def kernel(fusion: Fusion, steps: Steps) -> Step:
+        axes = fusion.outputs[0].axes
+        return steps.make("kernel", data=(names[id(fusion)], _text(fusion, names[id(fusion)], base)), axes=axes)
+
+    return replace(plan, roots=replaced(Steps(), plan.roots, found, kernel))
+
+
+# ---- the text of a kernel ---------------------------------------------------------------------------------------------------
+
+
+def _text(fusion: Fusion, name: str, base: Dialect) -> str:
+    """The kernel, the steps that it replaces, and the function that chooses between them."""
+    names = _names(fusion)
+    parameters = ", ".join(names[a] for a in fusion.inputs)
+    data = names[fusion.data]
+    # NumPy asks for large pages, Numba does not: half the time of a large result
+    made = [f"np.empty((len({data}), len({names[s.args[1]]})))" for s in _sorted(fusion)[2]]
+    choice = (
+        f"def {name}({parameters}):\n    if {data}.size >= {LEAST} and {data}.shape[1] >= {NARROWEST}"
+        f" and {data}.flags.c_contiguous and {' and '.join(_double(fusion, names))}:\n"
+        f"        return {name}_kernel({', '.join([parameters, *made])})\n    return {name}_steps({parameters})"
+    )
+    outs = [_total(s, fusion) for s in _sorted(fusion)[2]]
+    return "\n\n\n".join([_kernel(fusion, names, f"{name}_kernel({', '.join([parameters, *outs])})"), _steps(fusion, names, f"{name}_steps", base), choice])
+
+
+def _double(fusion: Fusion, names: dict[Step, str]) -> Iterator[str]:
+    return (f"{names[a]}.dtype == np.float64" for a in fusion.inputs if a.axes)
+
+
+def _names(fusion: Fusion) -> dict[Step, str]:
+    """A matrix X, vectors u, v, … and numbers a, b, …"""
+    names: dict[Step, str] = {fusion.data: "X"}
+    vectors, scalars = 0, 0
+    for a in fusion.inputs:
+        if a in names:
+            continue
+        vectors, scalars = vectors + bool(a.axes), scalars + (not a.axes)
+        names[a] = f"v{vectors}" if a.axes else f"c{scalars}"
+    return names | {s: f"r{i}" for i, s in enumerate(fusion.rows)}
+
+
+def _steps(fusion: Fusion, names: dict[Step, str], name: str, base: Dialect) -> str:
+    """NumPy's steps for the same results."""
+    from .write import Writer
+
+    steps = Steps()
+    new: dict[Step, Step] = {a: steps.make("arg", data=_variable(names[a], a), axes=a.axes) for a in fusion.inputs}
+    variables = tuple(new[a].data for a in fusion.inputs)
+    roots = tuple(_copied(steps, s, new) for s in fusion.outputs)
+    writer = Writer(Plan(roots, (), variables), base)
+    return "\n".join([f"def {name}({', '.join(v.name for v in variables)}):", *writer.body(several=False)])
+
+
+def _variable(name: str, a: Step) -> Expr:
+    rows, cols = (*a.axes, UNIT, UNIT)[:2]
+    return var(name, (rows, cols))
+
+
+def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:
+    from .settle import rebuilt
+    from .steps import reachable
+
+    for s in reachable([root]):
+        if s not in new:
+            new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args)) if s.args else steps.make(s.op, data=s.data, axes=s.axes)
+    return new[root]
+
+
+def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
+    """The compiled loop over rows; every thread has a stretch of them, and sums of its own."""
+    sums, gradients, _ = _sorted(fusion)
+    lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:", "    m, n = X.shape", "    parts = get_num_threads()"]
+    lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
+    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums]
+    lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]
+    lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [f"        s{k} = 0.0" for k, _ in enumerate(sums)]
+    lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
+    lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED) + _loop(fusion, names, "        ", "range(four, last)", 1)
+    lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
+    lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
+    results = [_total(s, fusion) + ("" if s.op == "outer" else ".sum(0)" if s.axes else ".sum()") for s in fusion.outputs]
+    return "\n".join([*lines, f"    return {', '.join(results)}"])
+
+
+def _total(s: Step, fusion: Fusion) -> str:
+    return f"out{fusion.outputs.index(s)}"
+
+
+def _sorted(fusion: Fusion) -> tuple[list[Step], list[Step], list[Step]]:
+    """Sums, products with X', outer products."""
+    sums = [s for s in fusion.outputs if s.is_scalar]
+    outers = [s for s in fusion.outputs if s.op == "outer"]
+    return sums, [s for s in fusion.outputs if s not in sums and s not in outers], outers
+
+
+def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count: int) -> list[str]:
+    """The loop over some rows at a time."""
+    sums, gradients, outers = _sorted(fusion)
+    w, inner = names[fusion.seed.args[1]], indent + "    "
+    at = [f"i + {k}" if k else "i" for k in range(count)]
+    lines = [f"{indent}for i in {rows}:", f"{inner}{' = '.join(f'z{k}' for k in range(count))} = 0.0", f"{inner}for j in range(n):"]
+    lines += [f"{inner}    z{k} += X[{i}, j]*{w}[j]" for k, i in enumerate(at)]
+    for k, i in enumerate(at):
+        code = _Entries(fusion, names, k, i)
+        lines += [f"{inner}{line}" for line in code.lines()]
+        lines += [f"{inner}s{q} += {code.summed(s)}" for q, s in enumerate(sums)]
+    if gradients:
+        lines.append(f"{inner}for j in range(n):")
+    for q, s in enumerate(gradients):
+        total = " + ".join(f"{_Entries(fusion, names, k, i).of(s.args[1])}*X[{i}, j]" for k, i in enumerate(at))
+        lines.append(f"{inner}    g{q}[j] += {total}")
+    for s in outers:
+        v = names[s.args[1]]
+        for k, i in enumerate(at):
+            lines.append(f"{inner}for j in range({v}.size):")
+            lines.append(f"{inner}    {_total(s, fusion)}[{i}, j] = {_Entries(fusion, names, k, i).of(s.args[0])}*{v}[j]")
+    return lines
+
+
+class _Entries:
+    """The entries of row vectors at one row: the k-th of those that are read together."""
+
+    def __init__(self, fusion: Fusion, names: dict[Step, str], k: int, i: str) -> None:
+        self.fusion, self.names, self.k, self.i = fusion, names, k, i
+
+    def of(self, s: Step) -> str:
+        if s is self.fusion.seed:
+            return f"z{self.k}"
+        if s in self.fusion.rows:
+            return f"{self.names[s]}_{self.k}"
+        if s.op == "num":
+            return f"({number(s.data)})"
+        return f"{self.names[s]}[{self.i}]" if s.axes else self.names[s]
+
+    def lines(self) -> list[str]:
+        return [f"{self.of(s)} = {self.formula(s)}" for s in self.fusion.rows if s is not self.fusion.seed]
+
+    def summed(self, s: Step) -> str:
+        return "*".join(map(self.of, s.args))
+
+    def formula(self, s: Step) -> str:
+        args = list(map(self.of, s.args))
+        if s.op == "add":
+            return " + ".join(f"({number(k)})*{a}" if k != 1 else a for k, a in zip(s.data, args, strict=True))
+        if s.op == "mul":
+            k, above = s.data
+            return "*".join([f"({number(k)})", *args[:above]]) + "".join(f"/{a}" for a in args[above:])
+        if s.op == "pow":
+            return f"{args[0]}**({number(s.data)})"
+        return _template(BY_NAME[s.data]).replace("{x}", args[0])

@@ -32,7 +32,7 @@ OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
 
 def write(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     """The source of a function of the variables of a plan."""
-    return Writer(plan, dialect).source(name, several)
+    return Writer(plan if dialect.change is None else dialect.change(plan), dialect).source(name, several)
 
 
 def certain(roots: Iterable[Step]) -> list[Step]:
@@ -111,17 +111,20 @@ class Writer:
     # ---- the function ---------------------------------------------------------------------------------------------------
 
     def source(self, name: str, several: bool) -> Source:
-        for step in self.order:
-            self.codes[step] = self._placed(step, self.code(step))
-        results = [self.codes[r].text for r in self.plan.roots]
-        self._find_sizes()
-        result = ", ".join(results) + "," * (several and len(results) == 1)
-        body = self._body(f"return {result}")
+        body = self.body(several)
         shown = self._shown()
         hidden = [a for a in self.mentioned if a not in shown]
         parameters = {self.names[v]: v.name for v in self.variables} | {self.names[a]: a for a in hidden}
         text = self._assembled(f"def {name}({', '.join(parameters)}):", body)
         return Source(text, name, parameters, self.plan.exprs, tuple(self.variables), tuple(hidden))
+
+    def body(self, several: bool) -> list[str]:
+        """The lines of the function."""
+        for step in self.order:
+            self.codes[step] = self._placed(step, self.code(step))
+        results = [self.codes[r].text for r in self.plan.roots]
+        self._find_sizes()
+        return self._body(f"return {', '.join(results)}" + "," * (several and len(results) == 1))
 
     def _find_sizes(self) -> None:
         """Ask for a known variable rather than for a size that it shows."""
@@ -143,7 +146,8 @@ class Writer:
         return [f"    {line}" if line else "" for line in [*self._doc(), *sizes, *lines]]
 
     def _assembled(self, signature: str, body: list[str]) -> str:
-        helpers = self._helpers("\n".join(body))
+        kernels = [s.data[1] for s in self.order if s.op == "kernel"]
+        helpers = [*self._helpers("\n".join([*kernels, *body])), *kernels]
         used = "\n".join([*helpers, *body])
         imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if re.search(rf"\b{name}\b", used))
         return "\n".join([*self.dialect.head, *imports, "", "", *(h + "\n\n" for h in helpers), signature, *body, ""])
@@ -171,6 +175,8 @@ class Writer:
         """The formulas and the shapes."""
         formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
         shapes = ", ".join(f"{self.names[v]}: {show_shape(v.shape_)}" for v in self.variables)
+        if not formulas:
+            return []
         first, *rest = [*formulas, *(["", shapes] if shapes else [])]
         return [f'"""{first}', *rest, '"""'] if rest else [f'"""{first}"""']
 
@@ -180,7 +186,7 @@ class Writer:
         """A name for what is shared or deep."""
         if step.op in ("arg", "num", "size") or code.text.isidentifier() or (step.op == "T" and code.text[:-2].isidentifier()):
             return code
-        named = self.uses[step] > 1 or code.depth >= DEEPEST or step.op == "choose" or (len(code.text) > WIDEST and bool(step.axes))
+        named = step.op == "kernel" or self.uses[step] > 1 or code.depth >= DEEPEST or step.op == "choose" or (len(code.text) > WIDEST and bool(step.axes))
         return Code(self.keep(code.text), ATOM) if named else code
 
     def keep(self, text: str) -> str:
@@ -376,6 +382,7 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
     "col": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]", ATOM),
     "outer": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]*{w.of(s.args[1]).at(SIGN)}", PRODUCT),
+    "kernel": lambda w, s: Code(f"{s.data[0]}({', '.join(w.of(a).text for a in s.args)})", ATOM),
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),

@@ -398,7 +398,7 @@ def _transposed_parts(e: Expr) -> Expr:
     if any(a.head == e.head for a in parts):  # a transpose of a transposed sum: flatten
         return add(*parts) if e.head == "add" else times(*parts)
     inside = _plain(e.head, parts, e.shape_[::-1])
-    return inside if inside is e or inside.transposes <= e.transposes else node("T", (e,), None, e.shape_[::-1])
+    return inside if inside is e or inside.transposes <= e.transposes + 1 else node("T", (e,), None, e.shape_[::-1])
 
 
 def _commutes(e: Expr) -> bool:

@@ -283,6 +283,8 @@ def as_expr(value: object) -> Expr:
         return value
     if isinstance(value, Rational) and not isinstance(value, bool):
         return num(Fraction(int(value.numerator), int(value.denominator)))
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        return as_expr(value.item())  # an array of one number
     if isinstance(value, Real) and float(value) - float(value) == 0:  # neither infinite nor nan
         return num(Fraction(repr(float(value))))
     raise TypeError(f"a matcalc expression or a finite number is needed, not {value!r}")

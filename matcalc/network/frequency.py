@@ -96,6 +96,7 @@ class FourierConv2d(Conv2d):
     def propagate(self, x: Array = None) -> Array:
         self.input = x = self.input if x is None else np.asarray(x)
         c = self.columns
+        c.fitting(x)
         self._at = Spectra(x, c.kernel, c.stride, c.padding)
         product = self._product(self._at, self.parameters["K"])
         values = {"C": product.reshape(-1, product.shape[3]), "b": self.parameters["b"]}

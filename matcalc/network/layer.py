@@ -8,12 +8,13 @@ adjoint or another layer; the chain rule through it is its own ``backpropagate``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import NameProblem, ShapeProblem
-from ..shapes import typed
+from ..shapes import Program, typed
 from ..sizes import show_shape
 from .derived import COTANGENT, Derived, derived
 from .maps import Array, Map
@@ -89,7 +90,7 @@ class Layer(Part):
     ) -> None:  # fmt: skip
         self.maps, self.constants = dict(maps or {}), dict(constants or {})
         self.input_name, self._start, self.seed, self.training = input, dict(start or {}), seed, True
-        program = typed(expression, shapes)
+        program = _program(expression, shapes if isinstance(shapes, str) or shapes is None else tuple(shapes.items()))
         if COTANGENT in program.variables:
             raise NameProblem(f"{COTANGENT} is the gradient by the output", "choose another name")
         names = set(program.variables)
@@ -140,9 +141,14 @@ class Layer(Part):
             if name in self._start:
                 self.parameters[name] = np.array(self._start[name], dtype=float)
                 continue
-            lengths = tuple(a if isinstance(a, int) else self.sizes[a] for a in self._shape(name))
+            lengths = tuple(a if isinstance(a, int) else self._length(name, a) for a in self._shape(name))
             bound = np.sqrt(6 / sum(lengths)) if len(lengths) == 2 else 0.0
             self.parameters[name] = rng.uniform(-bound, bound, lengths)
+
+    def _length(self, name: str, size: str) -> int:
+        if size not in self.sizes:
+            raise NameProblem(f"the size {size} of {name} in {self.expression} is not known", f"give sizes={{'{size}': …}}")
+        return self.sizes[size]
 
     def _learn_sizes(self, values: Mapping[str, Array]) -> None:
         """The lengths of the named axes, from the arrays that are there."""
@@ -205,6 +211,8 @@ class Layer(Part):
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
         self.output_diff = g = self.output_diff if output_diff is None else output_diff
         values = self._values
+        if not values or (g is None and self.rule.cotangent is not None):
+            raise NameProblem("there is nothing to go back from", "propagate first, then give output_diff")
         if self.rule.cotangent is not None:
             values[COTANGENT] = g.reshape(-1) if self.rule.cotangent.shape_[1] == () else _rows(g)
         names = self.backward_names(wanted)
@@ -226,6 +234,12 @@ class Layer(Part):
         values, backward = self._values, self.rule.backward(names)
         found: tuple[Array, ...] = backward.raw(*[values[n] if n in values else self._size(n) for n in backward.parameters])
         return found
+
+
+@lru_cache(maxsize=1024)
+def _program(expression: str, shapes: str | tuple[tuple[str, str], ...] | None) -> Program:
+    """A typed expression; equal layers share it."""
+    return typed(expression, dict(shapes) if isinstance(shapes, tuple) else shapes)
 
 
 def _declarations(variables: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

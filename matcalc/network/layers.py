@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeProblem
 from .layer import Layer
 from .maps import Array, Im2col, Map, Reshape, Windows
 from .tables import ACTIVATIONS, LOSSES, form
@@ -209,9 +210,14 @@ def as_targets(y: Array, z: Array, low: float = 0.0) -> Array:
     """Class numbers as rows with a 1 in the place of the class; other targets in the shape of the output."""
     y = np.asarray(y)
     if y.dtype.kind in "iu" and y.ndim == 1 and z.shape[-1] > 1:
+        if len(y) != len(z) or y.min(initial=0) < 0 or y.max(initial=0) >= z.shape[-1]:
+            fact = f"{len(y)} classes up to {y.max(initial=0)} for an output of shape {z.shape}"
+            raise ShapeProblem(fact, "classes count from 0, one for each sample")
         out = np.full((len(y), z.shape[-1]), low, dtype=z.dtype)
         out[np.arange(len(y)), y] = 1
         return out
+    if y.size != z.size:
+        raise ShapeProblem(f"targets of shape {y.shape} for an output of shape {z.shape}", "there is one target for each entry")
     return np.asarray(y, dtype=z.dtype).reshape(z.shape)
 
 

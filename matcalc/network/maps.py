@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..errors import ShapeProblem
+
 Array = Any
 
 
@@ -69,6 +71,16 @@ def pool_windows_adjoint(g: Array, shape: tuple[int, ...], kernel: tuple[int, in
     return col2im(parts.reshape(*parts.shape[:3], -1), shape, kernel, stride)
 
 
+def _fitting(x: Array, kernel: tuple[int, int], padding: int) -> tuple[int, ...]:
+    """The shape of an image batch that holds a window; raises ShapeProblem."""
+    if x.ndim != 4:
+        raise ShapeProblem(f"images of shape {x.shape}", "they are arrays (samples, height, width, channels)")
+    if any(n + 2 * padding < k for n, k in zip(x.shape[1:3], kernel, strict=True)):
+        raise ShapeProblem(f"windows of {kernel[0]}×{kernel[1]} in images of {x.shape[1]}×{x.shape[2]}", "use a smaller kernel, or padding")
+    shape: tuple[int, ...] = x.shape
+    return shape
+
+
 class Im2col:
     """Windows as rows; the adjoint is col2im.
 
@@ -84,8 +96,12 @@ class Im2col:
         self.stride, self.padding = stride, padding
         self._shape: tuple[int, ...] = ()
 
+    def fitting(self, x: Array) -> tuple[int, ...]:
+        """The shape of images that hold a window; raises ShapeProblem."""
+        return _fitting(x, self.kernel, self.padding)
+
     def propagate(self, x: Array) -> Array:
-        self._shape = x.shape
+        self._shape = self.fitting(x)
         return im2col(x, self.kernel, self.stride, self.padding)
 
     def backpropagate(self, output_diff: Array) -> Array:
@@ -101,7 +117,7 @@ class Windows:
         self._shape: tuple[int, ...] = ()
 
     def propagate(self, x: Array) -> Array:
-        self._shape = x.shape
+        self._shape = _fitting(x, self.kernel, 0)
         return pool_windows(x, self.kernel, self.stride)
 
     def backpropagate(self, output_diff: Array) -> Array:

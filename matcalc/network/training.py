@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..descent import FIRST_ORDER, Optimizer, optimizer
-from ..errors import MatcalcError
+from ..errors import MatcalcError, ShapeProblem
 from ..longrun import load_arrays, progress_bar, save_arrays
 from .maps import Array
 
@@ -53,6 +53,8 @@ def fit(
     """
     if isinstance(optimizer, str) and optimizer.lower() not in FIRST_ORDER:
         return _full_batch(network, x, y, optimizer, epochs, progress)
+    if len(x) != len(y):
+        raise ShapeProblem(f"{len(x)} samples and {len(y)} targets", "there is one target for each sample")
     loop = _Loop(network, np.asarray(x, dtype=network.dtype), np.asarray(y), batch, _made(optimizer, rate), shuffle, seed, checkpoint, every)
     loop.resume()
     with progress_bar("train", epochs, progress) as show:
@@ -106,6 +108,8 @@ class _Loop:
 
     def _step(self, chosen: Array) -> None:
         value, gradients = self.network.value_and_gradients(self.x[chosen], self.y[chosen])
+        if not np.isfinite(value):
+            raise MatcalcError(f"the loss is {value} after {len(self.history.steps)} steps", "use a smaller rate, or scale the data")
         self.history.steps.append(value)
         self.step.update(self.network.parameters_by_name(), gradients)
 

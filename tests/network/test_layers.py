@@ -212,3 +212,20 @@ def test_unknown_names_are_said():
         mc.Loss("cross_entropi")
     with pytest.raises(mc.NameProblem, match="did you mean relu"):
         mc.Network("3-4-2", activation="rellu")
+
+
+@pytest.mark.parametrize(("run", "words"), [
+    (lambda: mc.Layer("A*X*W", shapes="A: p×m", sizes={"k": 2}).propagate(np.ones((3, 4))), "the size p of A"),
+    (lambda: mc.FullyConnected(3, 2).backpropagate(np.ones((1, 2))), "propagate first"),
+    (lambda: mc.MaxPool(5).propagate(np.ones((1, 4, 4, 1))), "windows of 5×5 in images of 4×4"),
+    (lambda: mc.Conv2d(1, 1, method="fft").propagate(np.ones((1, 2, 2, 1))), "windows of 3×3 in images of 2×2"),
+    (lambda: mc.Conv2d(1, 1).propagate(np.ones((4, 4))), "they are arrays"),
+    (lambda: mc.Conv2d(2, 1).propagate(np.ones((1, 4, 4, 1))), "P has shape|K has shape"),
+    (lambda: mc.CrossEntropy().propagate(np.ones((2, 3)), np.array([0, 3])), "classes count from 0"),
+    (lambda: mc.MSE().propagate(np.ones((2, 3)), np.ones((2, 2))), "one target for each entry"),
+    (lambda: mc.Network("3-2").fit(np.ones((4, 3)), np.ones(5, int)), "4 samples and 5 targets"),
+    (lambda: mc.Network("3-2", loss="squared").fit(np.full((4, 3), 1e200), np.ones((4, 2)), optimizer="sgd"), "the loss is"),
+])  # fmt: skip
+def test_misuse_is_said(run, words):
+    with np.errstate(all="ignore"), pytest.raises(mc.MatcalcError, match=words):
+        run()

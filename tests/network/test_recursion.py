@@ -50,7 +50,6 @@ def test_the_forward_pass():
     ("squared", "sigmoid", "sigmoid(z(2)).*(1 - sigmoid(z(2))).*(sigmoid(z(2)) - y)"),
     ("cross_entropy", "linear", "softmax(z(2)) - y"),
     ("logistic", "linear", "sigmoid(z(2)) - y"),
-    ("mse", "linear", "2*(z(2) - y)/n"),
     ("hinge", "linear", "-y.*step(1 - y.*z(2))"),
 ])  # fmt: skip
 def test_the_top_delta(loss, output, top):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import matcalc as mc
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # the arrays are small
 SMALL = settings(max_examples=10, deadline=None)
 SEED = st.integers(0, 10**6)
 EXACT = {"rtol": 1e-10, "atol": 1e-10}

@@ -1,0 +1,109 @@
+"""One pass over the data: which steps read a matrix by rows, work on entries, and come back to the same rows.
+
+``X'*g(X*w)``, ``g(X*w)*w'`` and sums of functions of ``X*w`` need each row of X once: the entry of X*w is known when the row has been
+read, and the row is still in the cache when it is needed again. A fusion is the set of such steps for one X and one w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..functions import BY_NAME
+from .settle import rebuilt
+from .steps import Step, Steps, reachable
+
+WORK = frozenset({"add", "mul", "pow"})
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Steps that one pass computes: ``rows`` entry by entry, from ``inputs``; ``outputs`` are what is needed outside."""
+
+    seed: Step  # X*w
+    rows: tuple[Step, ...]
+    outputs: tuple[Step, ...]
+    inputs: tuple[Step, ...]
+
+    @property
+    def data(self) -> Step:
+        return self.seed.args[0]
+
+
+def fusions(roots: Sequence[Step], entrywise: Callable[[str], bool]) -> list[Fusion]:
+    """The fusions of a plan; no step is in two of them."""
+    order, found, taken = reachable(roots), list[Fusion](), set[Step]()
+    for seed in order:
+        if seed.op == "dot" and len(seed.axes) == 1 and seed.args[0].op == "arg" and seed not in taken:
+            fusion = _fusion(seed, order, roots, entrywise)
+            if fusion is not None and not taken.intersection(fusion.outputs + fusion.rows):
+                found.append(fusion)
+                taken.update(fusion.outputs + fusion.rows)
+    return found
+
+
+def _fusion(seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise: Callable[[str], bool]) -> Fusion | None:
+    rows = {seed: None}
+    for s in order:
+        if s.axes == seed.axes and any(a in rows for a in s.args) and _by_entries(s, seed, entrywise):
+            rows[s] = None
+    outputs = [s for s in order if s not in rows and any(a in rows for a in s.args)]
+    if any(r in rows for r in roots) or not all(_is_output(s, seed, rows) for s in outputs):
+        return None
+    if not any(s.op == "outer" or len(s.axes) == 1 for s in outputs):
+        return None
+    inputs = dict.fromkeys(a for s in (*rows, *outputs) for a in s.args if a not in rows and not (a.op == "T" and a.args[0] is seed.args[0]) and a.op != "num")
+    inside = {*rows, *outputs}
+    if any(inside.intersection(reachable([a])) for a in inputs):
+        return None
+    return Fusion(seed, tuple(rows), tuple(outputs), tuple(inputs))
+
+
+def _by_entries(s: Step, seed: Step, entrywise: Callable[[str], bool]) -> bool:
+    fits = all(a.axes in ((), seed.axes) for a in s.args)
+    return fits and (s.op in WORK or (s.op == "fn" and BY_NAME.get(s.data) is not None and BY_NAME[s.data].elementwise and entrywise(s.data)))
+
+
+def _is_output(s: Step, seed: Step, rows: Iterable[Step]) -> bool:
+    """X'*e, e*v', the product of two vectors, or a sum."""
+    if s.op == "dot" and len(s.axes) == 1:
+        return s.args[0].op == "T" and s.args[0].args[0] is seed.args[0] and s.args[1] in rows
+    if s.op == "outer":
+        return s.args[0] in rows and s.args[1] not in rows
+    return s.is_scalar and (s.op == "dot" or (s.op == "sum" and s.data is None))
+
+
+def replaced(steps: Steps, roots: Sequence[Step], found: Sequence[Fusion], kernel: Callable[[Fusion, Steps], Step]) -> tuple[Step, ...]:
+    """The same results, with every fusion as one step."""
+    whole = {s: fusion for fusion in found for s in fusion.outputs}
+    made: dict[int, Step] = {}
+    new: dict[Step, Step] = {}
+    for s in _order(roots, whole):
+        fusion = whole.get(s)
+        if fusion is None:
+            new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args))
+            continue
+        call = made.get(id(fusion))
+        if call is None:
+            call = made[id(fusion)] = kernel(fusion, steps)
+            call = made[id(fusion)] = steps.make("kernel", *(new[a] for a in fusion.inputs), data=call.data, axes=call.axes)
+        several = len(fusion.outputs) > 1
+        new[s] = steps.make("item", call, data=fusion.outputs.index(s), axes=s.axes) if several else call
+    return tuple(new[r] for r in roots)
+
+
+def _order(roots: Sequence[Step], whole: dict[Step, Fusion]) -> list[Step]:
+    """Every step that is still needed, what it takes first."""
+    done: dict[Step, None] = {}
+    stack = [(r, False) for r in reversed(roots)]
+    while stack:
+        s, ready = stack.pop()
+        args = whole[s].inputs if s in whole else s.args
+        if s in done:
+            continue
+        if ready or not args:
+            done[s] = None
+        else:
+            stack.append((s, True))
+            stack += [(a, False) for a in reversed(args) if a not in done]
+    return list(done)

@@ -1,0 +1,216 @@
+"""Every target gives the values of the plain translation, which rearranges nothing; and its source stands on its own."""
+
+from __future__ import annotations
+
+import ast
+import csv
+from pathlib import Path
+
+import numpy as np
+import points
+import pytest
+from strategies import expression
+
+import matcalc as mc
+from matcalc.codegen import TARGETS, compile_expr, plain, source
+from matcalc.codegen.compiled import load
+from matcalc.derivation import unverified
+from matcalc.expr import Expr
+from matcalc.shapes import typed
+
+TABLE = Path(__file__).parent.parent / "identities.tsv"
+RANDOM = 60
+SOME = {"numpy": 1, "numba": 3, "jax": 8, "torch": 4, "array_api": 4}  # every so many cases: tracing and dispatching are slow
+SMALLEST_SINGULAR = 1e-6
+
+
+def cases():
+    lines = (line for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+        yield row["expr"], row["wrt"], row["vars"], 2 if row["kind"] in ("hess", "vechess") else 1
+    for seed in range(RANDOM):
+        text, shapes = expression(seed, 2 + seed % 2)
+        yield text, sorted(shapes)[seed % len(shapes)], shapes, 1
+
+
+def roots(text, wrt, shapes, order):
+    """The expression and its derivative."""
+    program = typed(text, shapes)
+    if wrt not in program.variables:
+        return None
+    (d,) = unverified(program, [program.variables[wrt]], order=order)
+    return d.expr, d.result
+
+
+CASES = list(cases())
+
+
+def plain_values(found, at):
+    code = plain.emit(found)
+    return load(code)(*(at[n] for n in code.parameters.values()))
+
+
+def regular_points(found, count=2):
+    """Points where the plain values exist and do not hang on the last digits."""
+    parts = [p for r in found for p in ((r,) if isinstance(r, Expr) else r.factors)]
+    for _, (at, _) in zip(range(count), points.settled(parts, np.random.default_rng(5)), strict=False):
+        if all(np.linalg.cond(m) < 1 / SMALLEST_SINGULAR for m in inverted(found, at)):
+            yield at
+
+
+def inverted(found, at):
+    nodes = [n for r in found if isinstance(r, Expr) for n in mc.expr.postorder(r) if n.head in ("inv", "logdet", "det", "pinv")]
+    return [np.atleast_2d(compile_expr(n.args[0])(**at)) for n in nodes]
+
+
+def in_target(target, at):
+    """The point as the target's own arrays."""
+    if target in ("numpy", "numba"):
+        return at
+    if target == "torch":
+        torch = pytest.importorskip("torch")
+        return {n: a if isinstance(a, int) else torch.as_tensor(np.array(a)) for n, a in at.items()}
+    if target == "jax":
+        return at
+    strict = pytest.importorskip("array_api_strict")
+    return {n: a if isinstance(a, int) else strict.asarray(np.array(a)) for n, a in at.items()}
+
+
+@pytest.fixture
+def double_precision():
+    """JAX computes in single precision unless it is told."""
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def assert_right(target, case):
+    found = roots(*case)
+    if found is None:
+        return
+    f = compile_expr(found, target)
+    for at in regular_points(found):
+        with np.errstate(all="ignore"):
+            for expected, value in zip(plain_values(found, at), f(**in_target(target, at)), strict=True):
+                assert points.gap(expected, np.asarray(value)) < 1e-9, f.source
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case[0]))
+def test_numpy(case):
+    assert_right("numpy", case)
+
+
+@pytest.mark.parametrize("case", CASES[:: SOME["numba"]], ids=lambda case: str(case[0]))
+def test_numba(case):
+    pytest.importorskip("numba")
+    assert_right("numba", case)
+
+
+@pytest.mark.parametrize("case", CASES[:: SOME["torch"]], ids=lambda case: str(case[0]))
+def test_torch(case):
+    pytest.importorskip("torch")
+    assert_right("torch", case)
+
+
+@pytest.mark.parametrize("case", CASES[:: SOME["array_api"]], ids=lambda case: str(case[0]))
+def test_array_api_is_kept_strictly(case):
+    pytest.importorskip("array_api_strict")
+    assert_right("array_api", case)
+
+
+@pytest.mark.parametrize("case", CASES[:: SOME["jax"]], ids=lambda case: str(case[0]))
+def test_jax(case, double_precision):
+    assert_right("jax", case)
+
+
+@pytest.mark.parametrize("case", CASES[::5], ids=lambda case: str(case[0]))
+def test_numpy_without_scipy(case, monkeypatch):
+    monkeypatch.setattr("matcalc.codegen.find_spec", lambda name: None)
+    found = roots(*case)
+    if found is not None:
+        assert "scipy" not in source(found).text
+        assert_right("numpy", case)
+
+
+# ---- sources ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: str(case[0]))
+def test_source_is_a_module_with_a_docstring(case, target):
+    found = roots(*case)
+    if found is not None:
+        text = source(found, target).text
+        functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
+        assert functions[-1].name == "f"
+        assert ast.get_docstring(functions[-1])
+        assert not any(line.endswith(" ") for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_source_runs_alone(target):
+    f = mc.derive("logdet(X'*X + 0.1*eye(n)) + sum(softplus(X*w))", "w").compile(target, value=True)
+    scope = {}
+    exec(f.source, scope)
+    X, w = np.random.default_rng(1).normal(size=(5, 3)), np.ones(3)
+    for a, b in zip(scope["value_and_gradient"](X, w), f(X=X, w=w), strict=True):
+        np.testing.assert_allclose(a, b)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_names_that_the_source_uses_itself_may_be_variables(target):
+    text = "sum(np.*lambda) + sum(t1.*dtype) + sum(jnp.*torch) + sum(xp.*sigmoid(mm)) + tr(lu*inv(A))"
+    shapes = dict.fromkeys(["np", "lambda", "t1", "dtype", "jnp", "torch", "xp", "mm"], "n") | {"A": "n×n", "lu": "n×n"}
+    found = source(mc.parse(text, shapes), target)
+    assert len(set(found.parameters)) == len(shapes)
+    ast.parse(found.text)
+
+
+# ---- types ------------------------------------------------------------------------------------------------------------------
+
+TYPED = ["norm2(X*w - y)^2", "sum(softplus(X*w)) + 0.5*norm2(w)^2", "logdet(X'*X + 0.1*eye(n)) + sum(w)", "sum(relu(X*w))",
+         "logsumexp(X*w)", "sum(logsumexp_rows(X)) + sum(w)", "w'*inv(X'*X + a*eye(n))*w"]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("text", TYPED)
+def test_single_precision_is_kept(text, target):
+    pytest.importorskip({"array_api": "array_api_strict"}.get(target, target))
+    f = mc.derive(text, "w", "X: m×n; w: n; y: m; a: scalar").compile(target, value=True)
+    rng = np.random.default_rng(3)
+    at = {"X": rng.normal(size=(5, 3)), "w": rng.normal(size=3), "y": rng.normal(size=5)}
+    single = {n: a.astype(np.float32) for n, a in at.items()}
+    found = f(**in_target(target, single), a=0.5, m=5, n=3)
+    assert [str(np.asarray(v).dtype) for v in found] == ["float32", "float32"]
+    expected = mc.derive(text, "w", "X: m×n; w: n; y: m; a: scalar").compile(value=True)(**at, a=0.5, m=5, n=3)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=2e-4, atol=2e-4)
+
+
+def test_jax_code_can_be_jitted_and_differentiated_again(double_precision):
+    jax = pytest.importorskip("jax")
+    d = mc.derive("norm2(X*w - y)^2", "w")
+    f = d.compile("jax")
+    X, w, y = np.random.default_rng(0).normal(size=(4, 3)), np.ones(3), np.zeros(4)
+    again = jax.jit(jax.jacobian(f.raw, 1))(X, w, y)
+    np.testing.assert_allclose(again, 2 * X.T @ X)
+
+
+def test_torch_code_keeps_a_graph():
+    torch = pytest.importorskip("torch")
+    f = mc.parse("norm2(X*w)^2").compile("torch")
+    w = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    f(X=torch.eye(2, dtype=torch.float64), w=w).backward()
+    assert w.grad.tolist() == [2, 2]
+
+
+def test_calls_after_the_first_are_checked_too():
+    f = mc.parse("X*w").compile()
+    X, w = np.ones((3, 2)), np.ones(2)
+    assert f(X=X, w=w).tolist() == f(X=X, w=w).tolist() == [2, 2, 2]
+    with pytest.raises(mc.ShapeProblem):
+        f(X=X, w=np.ones(3))
+    assert f(X=X, w=[1, 1]).tolist() == [2, 2, 2]
+    assert f(X=X, w=w[:, None]).shape == (3, 1)
