@@ -315,17 +315,37 @@ class _Graph:
             for edge in self.edges:
                 for label in edge.labels:
                     if self._inner(label, 2):
-                        other = next(e for e in self.edges if e is not edge and label in e.labels)
+                        other = self._other(edge, label)
                         if len(edge.labels) + len(other.labels) <= most:
-                            return self._multiply(edge, other, label)
+                            return self._multiply(edge, label)
         return False
 
-    def _multiply(self, a: _Edge, b: _Edge, label: Label) -> bool:
-        if len(a.labels) == 1:
-            a, b = b, a
-        left, right = ex.transpose(a.seen_from(label)), b.seen_from(label)
-        labels = (a.beyond(label), *(() if len(b.labels) == 1 else (b.beyond(label),)))
-        return self._replace([a, b], ex.matmul(left, right), labels, "two factors hold a summed axis, matrix product")
+    def _other(self, edge: _Edge, label: Label) -> _Edge:
+        """The other factor on a label that two factors hold."""
+        return next(e for e in self.edges if e is not edge and label in e.labels)
+
+    def _multiply(self, edge: _Edge, label: Label) -> bool:
+        """The product along the path that leaves ``edge`` through ``label``, as far as two factors hold each axis."""
+        if len(edge.labels) == 1:
+            path, ends = [edge], ()
+            chain = [ex.transpose(edge.expr)]
+        else:
+            path, ends = [edge], (edge.beyond(label),)
+            chain = [ex.transpose(edge.seen_from(label))]
+        while self._inner(label, 2):
+            following = self._other(path[-1], label)
+            if following in path or (len(following.labels) == 1 and not ends):
+                break
+            path.append(following)
+            chain.append(following.seen_from(label))
+            if len(following.labels) == 1:
+                return self._replace(path, ex.matmul(*chain), ends, "two factors hold a summed axis, matrix product")
+            label = following.beyond(label)
+            if label in ends:
+                break
+        product = ex.matmul(*chain)
+        labels = (*ends, label)
+        return self._replace(path, product if ends else ex.transpose(product), labels, "two factors hold a summed axis, matrix product")
 
     def _scale(self) -> bool:
         """A vector on a summed label that two or more matrices need scales the rows of one of them."""

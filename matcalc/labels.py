@@ -191,7 +191,7 @@ def cut(terms: Iterable[Term], wanted: Container[Expr]) -> Iterable[Link]:
     for t in terms:
         places = [k for k, f in enumerate(t.factors) if f.expr in wanted]
         if len(places) * len(t.factors) > MAX_CUT:
-            raise LimitProblem(f"a derivative of {len(places)} terms of {len(t.factors)} factors each", "give a name to a part: r = A*B; …")
+            raise LimitProblem(f"a derivative of {len(places)} terms of {len(t.factors)} factors each", f"the limit is {MAX_CUT} factors in all")
         for k in places:
             yield Link(t.coefficient, t.factors[:k] + t.factors[k + 1 :], t.factors[k].expr, t.factors[k].labels)
 

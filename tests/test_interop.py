@@ -201,6 +201,8 @@ def test_kinks_have_matcalcs_values():
 @pytest.mark.parametrize("seed", range(60))
 def test_random_expressions_have_the_same_numbers(seed):
     e = typed(*random_expression(seed, depth=2 + seed % 2)).expr
+    if NO_FORM & e.functions:
+        pytest.skip("SymPy has no form for it")
     at = point(e)
     assert_same_numbers(e, *at)
     np.testing.assert_allclose(numbers(from_sympy(to_sympy(e)), *at), numbers(e, *at), rtol=1e-9)
