@@ -15,7 +15,7 @@ the order below is chosen to read well. Nothing is simplified here except powers
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
@@ -121,7 +121,7 @@ class _Graph:
         self.joined = False  # the two outputs are one label: the answer is a diagonal matrix
         self.scalars: list[Expr] = []
         self.edges: list[_Edge] = []
-        self.ends: Counter[Label] = Counter()  # how many ends of edges each label has
+        self.ends: defaultdict[Label, list[_Edge]] = defaultdict(list)  # the edges at each label, a loop twice
         self.kept: list[Factor] = []  # factors with more than two axes, which nothing reduces
         self.out = out
         factors = self._joined(list(flat.factors))
@@ -216,14 +216,16 @@ class _Graph:
 
     def _add(self, edge: _Edge) -> None:
         self.edges.append(edge)
-        self.ends.update(edge.labels)
+        for i in edge.labels:
+            self.ends[i].append(edge)
 
     def _drop(self, edge: _Edge) -> None:
         self.edges.remove(edge)
-        self.ends.subtract(edge.labels)
+        for i in edge.labels:
+            self.ends[i].remove(edge)
 
     def _inner(self, label: Label, ends: int) -> bool:
-        return not self._needed(label) and self.ends[label] == ends
+        return not self._needed(label) and len(self.ends[label]) == ends
 
     def _needed(self, label: Label) -> bool:
         """Whether a label is an output, or belongs to a factor that nothing reduces."""
@@ -317,12 +319,13 @@ class _Graph:
                     if self._inner(label, 2):
                         other = self._other(edge, label)
                         if len(edge.labels) + len(other.labels) <= most:
-                            return self._multiply(edge, label)
+                            return self._multiply(min(edge, other, key=lambda e: len(e.labels)), label)
         return False
 
     def _other(self, edge: _Edge, label: Label) -> _Edge:
         """The other factor on a label that two factors hold."""
-        return next(e for e in self.edges if e is not edge and label in e.labels)
+        a, b = self.ends[label]
+        return b if a is edge else a
 
     def _multiply(self, edge: _Edge, label: Label) -> bool:
         """The product along the path that leaves ``edge`` through ``label``, as far as two factors hold each axis."""

@@ -60,8 +60,8 @@ class _Explained:
 
     def step_one(self) -> str:
         root = self.chain.root
-        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {_body(root, self.names)}"]
-        lines += (f"         where {name} = {_body(part, self.names)}" for part, name in reversed(self.names.items()) if part is not root)
+        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {text(root, self.names)}"]
+        lines += (f"         where {name} = {text(part, self.names)}" for part, name in reversed(self.names.items()) if part is not root)
         shown = self.chain.steps[1:] if len(self.chain.steps) > 1 else self.chain.steps
         lines += (f"         ∂f/∂{self.bracketed(step.node)} = {self.adjoint(step)}" for step in shown[:MAX_STEPS])
         if len(shown) > MAX_STEPS:
@@ -137,10 +137,6 @@ def _names(chain: Chain, definitions: Mapping[str, Expr]) -> dict[Expr, str]:
             names[part] = part_name(part, False, taken)
             taken.add(names[part])
     return names
-
-
-def _body(part: Expr, names: Mapping[Expr, str]) -> str:
-    return text(part, {p: n for p, n in names.items() if p is not part})
 
 
 def _wanted(bag: Bag, wrt: Expr) -> str:

@@ -26,7 +26,7 @@ class Piece:
 
 
 def text(e: Expr, names: Mapping[Expr, str] | None = None) -> str:
-    """The expression; parts listed in ``names`` are written by their name."""
+    """The expression; the parts below it that are listed in ``names`` are written by their name."""
     if e.count > INLINE_LIMIT and not names:
         shared = shared_parts(e)
         definitions = [f"{name} = {body}" for name, body in shared.values()]

@@ -44,15 +44,11 @@ def named(roots: Mapping[str, Any], definitions: Mapping[str, Expr]) -> Named:
             names[part] = part_name(part, part in shared, taken)
             taken.add(names[part])
     used = _used(roots, names)
-    return Named({n: _shown(e, names) for n, e in roots.items()}, tuple((names[p], _body(p, names)) for p in used))
+    return Named({n: _shown(e, names) for n, e in roots.items()}, tuple((names[p], text(p, names)) for p in used))
 
 
 def _shown(e: Expr, names: Mapping[Expr, str]) -> str:
     return names[e] if e in names else text(e, names)
-
-
-def _body(part: Expr, names: Mapping[Expr, str]) -> str:
-    return text(part, {p: n for p, n in names.items() if p is not part})
 
 
 def _sizes(roots: Mapping[str, Expr]) -> Iterator[str]:
