@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 Run = Callable[[], Any]
+LONGEST, FEWEST = 0.5, 3  # what takes longer than so many seconds is run so many times
 SHORTEST = 2e-4  # seconds of one timing; faster functions are called several times
 
 
@@ -79,12 +80,15 @@ def _measured(case: Any, arguments: dict[str, Any], runs: int) -> dict[str, floa
 
 def timed(functions: dict[str, Run], runs: int) -> dict[str, float]:
     """Medians of interleaved runs, in seconds."""
-    loops = {name: max(1, math.ceil(SHORTEST / max(_seconds(f, 1), 1e-9))) for name, f in functions.items()}
+    once = {name: max(_seconds(f, 1), 1e-9) for name, f in functions.items()}
+    loops = {name: max(1, math.ceil(SHORTEST / t)) for name, t in once.items()}
     times: dict[str, list[float]] = {name: [] for name in functions}
     names, shuffle = list(functions), random.Random(0).shuffle
-    for _ in range(runs):
+    for k in range(runs):
         shuffle(names)  # nobody always runs after the same neighbour
         for name in names:
+            if once[name] > LONGEST and k >= FEWEST:
+                continue
             functions[name]()
             times[name].append(_seconds(functions[name], loops[name]))
     return {name: statistics.median(t) for name, t in times.items()}
@@ -158,7 +162,7 @@ def _with_value(case: Any, arguments: dict[str, Any]) -> dict[str, Run]:
 
 
 def _ratios(t: dict[str, float]) -> dict[str, float]:
-    out = {name: t[name] / t["numpy"] for name in ("hand", "jit(grad)", "torch", "autograd") if name in t}
+    out: dict[str, float] = {name: t[name] / t["numpy"] for name in ("hand", "jit(grad)", "torch", "autograd") if name in t}
     out |= {"numba: hand": t["hand"] / t["numba"], "numba: jit(grad)": t["jit(grad)"] / t["numba"], "numba: numpy": t["numpy"] / t["numba"]}
     out["jax: jit(grad)"] = t["jit(grad)"] / t["jax"]
     return out | ({"value": t["value and gradient"] / t["value"]} if "value" in t else {})

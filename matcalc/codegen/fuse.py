@@ -52,7 +52,8 @@ def _fusion(seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise:
         return None
     if not any(s.op == "outer" or len(s.axes) == 1 for s in outputs):
         return None
-    inputs = dict.fromkeys(a for s in (*rows, *outputs) for a in s.args if a not in rows and not (a.op == "T" and a.args[0] is seed.args[0]) and a.op != "num")
+    taken = (a for s in (*rows, *outputs) for a in s.args if a not in rows and a.op != "num")
+    inputs = dict.fromkeys(a for a in taken if not (a.op == "T" and a.args[0] is seed.args[0]))
     inside = {*rows, *outputs}
     if any(inside.intersection(reachable([a])) for a in inputs):
         return None

@@ -72,12 +72,13 @@ def _text(fusion: Fusion, name: str, base: Dialect) -> str:
     # NumPy asks for large pages, Numba does not: half the time of a large result
     made = [f"np.empty((len({data}), len({names[s.args[1]]})))" for s in _sorted(fusion)[2]]
     choice = (
-        f"def {name}({parameters}):\n    if {data}.size >= {LEAST} and {data}.shape[1] >= {NARROWEST}"
-        f" and {data}.flags.c_contiguous and {' and '.join(_double(fusion, names))}:\n"
+        f"def {name}({parameters}):\n    large = {data}.size >= {LEAST} and {data}.shape[1] >= {NARROWEST}\n"
+        f"    if large and {data}.flags.c_contiguous and {' and '.join(_double(fusion, names))}:\n"
         f"        return {name}_kernel({', '.join([parameters, *made])})\n    return {name}_steps({parameters})"
     )
     outs = [_total(s, fusion) for s in _sorted(fusion)[2]]
-    return "\n\n\n".join([_kernel(fusion, names, f"{name}_kernel({', '.join([parameters, *outs])})"), _steps(fusion, names, f"{name}_steps", base), choice])
+    kernel = _kernel(fusion, names, f"{name}_kernel({', '.join([parameters, *outs])})")
+    return "\n\n\n".join([kernel, _steps(fusion, names, f"{name}_steps", base), choice])
 
 
 def _double(fusion: Fusion, names: dict[Step, str]) -> Iterator[str]:
@@ -126,7 +127,8 @@ def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:
 def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     """The compiled loop over rows; every thread has a stretch of them, and sums of its own."""
     sums, gradients, _ = _sorted(fusion)
-    lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:", "    m, n = X.shape", "    parts = get_num_threads()"]
+    lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:"]
+    lines += ["    m, n = X.shape", "    parts = get_num_threads()"]
     lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
     lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums]
     lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]

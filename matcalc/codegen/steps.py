@@ -132,6 +132,15 @@ class Steps:
         axes = broadcast_axes([a for _, a in terms])
         return self.make("add", *(a for _, a in terms), data=tuple(k for k, _ in terms), axes=axes)
 
+    def power(self, x: Step, k: Fraction) -> Step:
+        """An entry-by-entry power; small ones by multiplication."""
+        if k == 1:
+            return x
+        if k in (3, 4):
+            square = self.make("pow", x, data=Fraction(2), axes=x.axes)
+            return self.mul(1, (square, x)) if k == 3 else self.make("pow", square, data=Fraction(2), axes=x.axes)
+        return self.make("pow", x, data=k, axes=x.axes)
+
     def fn(self, name: str, *args: Step, axes: Axes) -> Step:
         return self.make("fn", *args, data=name, axes=axes)
 

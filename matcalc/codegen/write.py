@@ -186,7 +186,8 @@ class Writer:
         """A name for what is shared or deep."""
         if step.op in ("arg", "num", "size") or code.text.isidentifier() or (step.op == "T" and code.text[:-2].isidentifier()):
             return code
-        named = step.op == "kernel" or self.uses[step] > 1 or code.depth >= DEEPEST or step.op == "choose" or (len(code.text) > WIDEST and bool(step.axes))
+        wide = len(code.text) > WIDEST and bool(step.axes)
+        named = step.op in ("kernel", "choose") or self.uses[step] > 1 or code.depth >= DEEPEST or wide
         return Code(self.keep(code.text), ATOM) if named else code
 
     def keep(self, text: str) -> str:

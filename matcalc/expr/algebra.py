@@ -287,14 +287,8 @@ def matmul(*args: Expr) -> Expr:
 
 
 def negative(e: Expr) -> bool:
-    """Whether a sum reads better with every sign changed: more minus than plus, or minus before the number or the first term."""
-    if e.head != "add":
-        return False
-    signs = [split(a)[0] < 0 for a in e.args]
-    minus = sum(signs)
-    if 2 * minus != len(signs):
-        return 2 * minus > len(signs)
-    return signs[-1] if e.args[-1].head == "num" else signs[0]
+    """Whether a sum reads better with every sign changed: it has more minus than plus."""
+    return e.head == "add" and 2 * sum(split(a)[0] < 0 for a in e.args) > len(e.args)
 
 
 def _flipped(e: Expr) -> Expr:

@@ -1,0 +1,59 @@
+"""Kernels: one pass over the data gives what NumPy's steps give, and stands aside where it would not help."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import matcalc as mc
+from matcalc.codegen import source
+from matcalc.codegen.fuse import fusions
+from matcalc.codegen.numba import LEAST, with_kernels
+from matcalc.codegen.numpy import dialect
+from matcalc.codegen.plan import plan
+
+pytest.importorskip("numba")
+RNG = np.random.default_rng(8)
+M, N = LEAST // 50 + 3, 50
+BIG = {"X": RNG.normal(size=(M, N)) / 7, "w": RNG.normal(size=N), "y": RNG.normal(size=M), "c": 0.3, "s": RNG.uniform(0.5, 1, size=M)}
+
+
+def roots(text, wrt, **options):
+    d = mc.derive(text, wrt, "X: m×n; w: n; y: m; s: m; c: scalar", **options)
+    return d.expr, d.result
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt"),
+    [("norm2(X*w - y)^2", "X"), ("sum(s.*softplus(X*w)) - y'*X*w + c*norm2(w)^2", "w"), ("sum(relu(X*w - y).^2) + sum(exp(c*tanh(X*w)))/m", "w")],
+)
+def test_a_kernel_agrees_with_the_steps(text, wrt):
+    d = mc.derive(text, wrt, "X: m×n; w: n; y: m; s: m; c: scalar")
+    fast, plain = d.compile("numba", value=True), d.compile("numpy", value=True)
+    assert "one_pass_kernel" in fast.source
+    for a, b in zip(fast(**BIG), plain(**BIG), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
+    by_columns = BIG | {"X": np.asfortranarray(BIG["X"])}
+    np.testing.assert_allclose(fast(**by_columns)[0], plain(**BIG)[0], rtol=1e-9)
+    single = {n: a if isinstance(a, float) else a.astype(np.float32) for n, a in BIG.items()}
+    assert fast(**single)[1].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "outputs"),
+    [("norm2(X*w - y)^2", "w", 2), ("norm2(X*w - y)^2", "X", 2), ("sum(softplus(X*w)) - y'*X*w", "w", 3)],
+)
+def test_what_is_fused(text, wrt, outputs):
+    (fusion,) = fusions(plan(roots(text, wrt)).roots, lambda name: True)
+    assert len(fusion.outputs) == outputs
+
+
+@pytest.mark.parametrize("text", ["A*x", "A*B", "exp(A*x)", "norm2(A*x)^2", "softmax(A*x)", "A'*softmax(A*x)", "A'*(A*x) + B'*(A*x)"])
+def test_where_one_pass_is_not_enough_nothing_is_fused(text):
+    assert not fusions(plan((mc.parse(text),)).roots, lambda name: True)
+    assert "njit" not in source(mc.parse(text), "numba").text
+
+
+def test_a_plan_without_fusions_is_left_alone():
+    found = plan((mc.parse("A*B"),))
+    assert with_kernels(found, dialect(True)) is found
