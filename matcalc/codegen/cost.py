@@ -40,7 +40,7 @@ class Cost:
         """One line, and another for the expression.
 
         >>> print(Cost(2000, 16000, 800, "O(m*n)"))
-        O(m*n): 2 k flops, 16 kB moved, 800 B of temporaries
+        O(m*n): 2 kflops, 16 kB moved, 800 B of temporaries
         """
         line = self.growth
         if self.flops is not None:

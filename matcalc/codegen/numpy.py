@@ -137,7 +137,7 @@ def _spelling(row: Row) -> str:
 
 
 def _scipy_spelling(row: Row) -> str:
-    return "expit({x})" if row.name == "sigmoid" else _spelling(row)
+    return _spelling(row).replace("sigmoid(", "expit(")
 
 
 @cache

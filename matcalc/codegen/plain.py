@@ -23,6 +23,7 @@ from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Root, Source, number
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
 
+RESERVED = frozenset({"np", "dtype", "len"})  # names that the code itself uses
 HELPERS = {
     "commutation": (
         "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
@@ -59,7 +60,7 @@ class _Writer:
 
     def fresh(self, wish: str) -> str:
         name, i = wish, 1
-        while name in self.taken or keyword.iskeyword(name) or name in HELPERS or name == "np":
+        while name in self.taken or keyword.iskeyword(name) or name in HELPERS or name in RESERVED:
             name, i = f"{wish}_{i}" if not wish.startswith("t") or not wish[1:].isdigit() else f"t{int(wish[1:]) + i}", i + 1
         self.taken.add(name)
         return name

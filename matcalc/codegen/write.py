@@ -238,7 +238,8 @@ class Writer:
         row = BY_NAME.get(step.data)
         text = self.dialect.calls[step.data] if row is None else template(row, self.dialect)
         arg = step.args[0]
-        if self.dialect.in_place and OVERWRITES.fullmatch(text) and not self._is_helper(text) and self._dies(arg) and arg.axes == step.axes:
+        ufunc = row is not None and row.elementwise and OVERWRITES.fullmatch(text) is not None and not self._is_helper(text)
+        if self.dialect.in_place and ufunc and self._dies(arg) and arg.axes == step.axes:
             name = self.of(arg).text
             name = name if name.isidentifier() else self.keep(name)
             self.lines.append(text.replace("({0})", f"({name}, out={name})"))
