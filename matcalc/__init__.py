@@ -56,7 +56,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
-    "Expr": "expr", "IndexForm": "index", "Verification": "verify", "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "eye": "build", "ones": "build", "zeros": "build", "function": "build", "remove_function": "build",
+    "Expr": "expr", "IndexForm": "index", "Verification": "verify",
+    "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "eye": "build", "ones": "build", "zeros": "build",
+    "function": "build", "remove_function": "build",
     "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
     **dict.fromkeys(["Adam", "GradientDescent", "SGD"], "descent"), "minimize": "optimize", "value_and_grad": "objective",
     **dict.fromkeys([

@@ -25,6 +25,7 @@ from .expr import Expr
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, one, opened
 from .sizes import UNIT, Shape
 
+PRODUCT = "two factors hold a summed axis, matrix product"
 Note = Callable[[str, Expr], None]
 
 
@@ -309,7 +310,8 @@ class _Graph:
                     if len(edge.labels) == 1:
                         return self._replace([edge], ex.call("sum", edge.expr), (), "nothing else holds the summed axis, sum")
                     rest = edge.beyond(label)
-                    return self._replace([edge], ex.matmul(edge.seen_from(rest), ex.ones(((label.size,), UNIT))), (rest,), "nothing else holds the summed axis, times ones")
+                    total = ex.matmul(edge.seen_from(rest), ex.ones(((label.size,), UNIT)))
+                    return self._replace([edge], total, (rest,), "nothing else holds the summed axis, times ones")
         return False
 
     def _series(self) -> bool:
@@ -329,12 +331,9 @@ class _Graph:
 
     def _multiply(self, edge: _Edge, label: Label) -> bool:
         """The product along the path that leaves ``edge`` through ``label``, as far as two factors hold each axis."""
-        if len(edge.labels) == 1:
-            path, ends = [edge], ()
-            chain = [ex.transpose(edge.expr)]
-        else:
-            path, ends = [edge], (edge.beyond(label),)
-            chain = [ex.transpose(edge.seen_from(label))]
+        path = [edge]
+        chain = [ex.transpose(edge.seen_from(label))]
+        ends: Labels = () if len(edge.labels) == 1 else (edge.beyond(label),)
         while self._inner(label, 2):
             following = self._other(path[-1], label)
             if following in path or (len(following.labels) == 1 and not ends):
@@ -342,13 +341,12 @@ class _Graph:
             path.append(following)
             chain.append(following.seen_from(label))
             if len(following.labels) == 1:
-                return self._replace(path, ex.matmul(*chain), ends, "two factors hold a summed axis, matrix product")
+                return self._replace(path, ex.matmul(*chain), ends, PRODUCT)
             label = following.beyond(label)
             if label in ends:
                 break
         product = ex.matmul(*chain)
-        labels = (*ends, label)
-        return self._replace(path, product if ends else ex.transpose(product), labels, "two factors hold a summed axis, matrix product")
+        return self._replace(path, product if ends else ex.transpose(product), (*ends, label), PRODUCT)
 
     def _scale(self) -> bool:
         """A vector on a summed label that two or more matrices need scales the rows of one of them."""

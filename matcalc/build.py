@@ -82,7 +82,13 @@ def table_function(name: str) -> Callable[..., Expr]:
 
 
 def function(
-    name: str, definition: Any = None, *, meaning: str = "", signature: str = "ij->ij", rule: str = "", domain: tuple[float, float] = (-INFINITY, INFINITY)
+    name: str,
+    definition: Any = None,
+    *,
+    meaning: str = "",
+    signature: str = "ij->ij",
+    rule: str = "",
+    domain: tuple[float, float] = (-INFINITY, INFINITY),
 ) -> Callable[..., Expr]:
     """Add a function to the language, and return it as a Python function.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
-    from .derivation import Derivation
+    from .derivation import Derivation, Options
     from .shapes import Program
 
 VERIFIED, UNVERIFIED, USAGE = 0, 1, 2
@@ -114,7 +114,8 @@ class _Functions(argparse.Action):
 
 
 def _checker() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="matcalc check", description="Is a gradient right? Compares it exactly and with finite differences.", allow_abbrev=False)
+    about = "Is a gradient right? Compares it exactly and with finite differences."
+    parser = argparse.ArgumentParser(prog="matcalc check", description=about, allow_abbrev=False)
     parser.add_argument("expression")
     parser.add_argument("variable")
     parser.add_argument("candidate", help="the gradient to check")
@@ -152,7 +153,8 @@ def _derive(source: str, options: argparse.Namespace) -> int:
 
     wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
     shapes = "; ".join(options.shapes) or None
-    found = derive(source.strip(), wanted or None, shapes, order=options.order, layout=options.layout, along=options.along, symmetric=options.symmetric)
+    asked: Options = {"order": options.order, "layout": options.layout, "along": options.along, "symmetric": options.symmetric}
+    found = derive(source.strip(), wanted or None, shapes, **asked)
     derivations = list(found.values())
     if options.explain:
         print("\n\n".join(map(_explained, derivations)))

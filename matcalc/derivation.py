@@ -217,7 +217,8 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the
     variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
     a gradient; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
-    G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), which is not a gradient. Without ``wrt``, or with a list, the result is a mapping. Raises a MatcalcError for input that does not fit,
+    G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), which is not a gradient. Without ``wrt``, or with
+    a list, the result is a mapping. Raises a MatcalcError for input that does not fit,
     NotDifferentiable for a function without a proven rule, and WrongAnswer if verification contradicts the derivation.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))

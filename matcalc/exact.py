@@ -10,7 +10,6 @@ everywhere, is undecided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -133,7 +133,8 @@ def _names(chain: Chain, definitions: Mapping[str, Expr]) -> dict[Expr, str]:
     taken = {e.name for e in ex.variables(chain.root)} | set(definitions) | {str(a) for v in ex.variables(chain.root) for s in v.shape_ for a in s}
     for step in reversed(chain.steps[1:]):
         part = step.node
-        if part not in names and not part.is_scalar and part.count >= SHORTEST and len(names) < MAX_NAMES and (part.head == "add" or part.head in BY_NAME):
+        worth_it = not part.is_scalar and part.count >= SHORTEST and (part.head == "add" or part.head in BY_NAME)
+        if worth_it and part not in names and len(names) < MAX_NAMES:
             names[part] = part_name(part, False, taken)
             taken.add(names[part])
     return names

@@ -22,7 +22,6 @@ from .functions import BY_NAME, Row
 from .shapes import template
 from .sizes import UNIT, Atom, Shape
 
-
 MAX_CUT = 5_000  # occurrences times factors of one product
 
 

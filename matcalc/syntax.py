@@ -70,7 +70,8 @@ def _check_limits(text: str) -> None:
         signs = signs + 1 if c in "+-−" else 0 if not c.isspace() else signs
         digits = digits + 1 if c.isdigit() else 0
         if max(depth, signs, bars) > MAX_DEPTH:
-            raise LimitProblem(f"more than {MAX_DEPTH} nested brackets, bars or signs", "name parts with definitions: r = X*w; …").at(text, (i, i + 1))
+            hint = "name parts with definitions: r = X*w; …"
+            raise LimitProblem(f"more than {MAX_DEPTH} nested brackets, bars or signs", hint).at(text, (i, i + 1))
         if digits > MAX_DIGITS:
             raise LimitProblem(f"a number of more than {MAX_DIGITS} digits").at(text, (i, i + 1))
 

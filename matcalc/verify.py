@@ -43,7 +43,8 @@ _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", Non
 class Verification:
     """The outcome of the checks.
 
-    ``ok`` is True only if the numbers agree and the exact check does not object. ``exact`` and ``numeric`` are each True, False or None (not decided); ``max_error`` is the largest relative difference seen.
+    ``ok`` is True only if the numbers agree and the exact check does not object. ``exact`` and ``numeric`` are each True, False
+    or None (not decided); ``max_error`` is the largest relative difference seen.
     """
 
     ok: bool
@@ -96,8 +97,8 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
 def _smooth(*roots: Root) -> bool:
     """Whether an identity between functions may be at work that no point of the numbers could miss: analytic, and not rational."""
     rows = list(_rows(*(p for r in roots for p in _parts(r))))
-    rational = all(not r.elementwise and r.name not in ("softmax", "logsoftmax", "logsumexp", "softmax_rows", "logsumexp_rows", "logdet") for r in rows)
-    return not rational and not any(r.kinks or r.complex_safe is None or r.name in ("sign", "step") for r in rows)
+    transcendental = any(r.elementwise or r.exact for r in rows)
+    return transcendental and not any(r.kinks or r.complex_safe is None for r in rows)
 
 
 # ---- numerically ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
-codegen.source codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse codegen.dialect codegen.write codegen.plain
+codegen.source codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
+codegen.dialect codegen.write codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact verify differentiate derivation explain interop build
 descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency

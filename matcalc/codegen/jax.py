@@ -56,7 +56,7 @@ HELPERS = {
 
 
 def _spelling(row: Row) -> str:
-    return row.jax or row.numpy.replace("np.", "jnp.")
+    return row.jax or row.numpy.replace("np.", "jnp.").replace("sigmoid(", "jax.nn.sigmoid(")
 
 
 DIALECT = Dialect(

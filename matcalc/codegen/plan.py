@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from .. import expr as ex
+from ..errors import NameProblem
 from ..expr import Expr, split
 from ..functions import BY_NAME
 from ..index import IndexForm, subscripts
 from ..labels import Factor, Term
-from ..sizes import UNIT
+from ..sizes import UNIT, show_shape
 from .facts import stable
 from .products import Products, axes_of, outer_cut, scalars_of
 from .settle import settled
@@ -39,9 +41,18 @@ def plan(roots: Sequence[Root], known: Iterable[Expr] = ()) -> Plan:
     """The steps that compute expressions and index forms together; ``known`` variables may show sizes."""
     parts = [p for r in roots for p in ((r,) if isinstance(r, Expr) else r.factors)]
     used = sorted(ex.variables(*parts), key=lambda v: v.name)
+    _check_names(used)
     planner = Planner(parts)
     found = tuple(planner(r) if isinstance(r, Expr) else planner.form(r) for r in roots)
     return Plan(settled(planner.steps, found), tuple(roots), tuple(used), tuple(v for v in known if v not in used))
+
+
+def _check_names(used: Sequence[Expr]) -> None:
+    """Raise NameProblem if one name stands for two variables."""
+    for a, b in pairwise(used):
+        if a.name == b.name:
+            kinds = [" ".join([show_shape(v.shape_), *v.properties]) for v in (a, b)]
+            raise NameProblem(f"'{a.name}' stands for two variables, {kinds[0]} and {kinds[1]}", "give one of them another name")
 
 
 class Planner(Products):

@@ -65,7 +65,7 @@ HELPERS = {
 
 
 def _spelling(row: Row) -> str:
-    return row.torch or row.numpy.replace("np.", "torch.")
+    return row.torch or row.numpy.replace("np.", "torch.").replace("sigmoid(", "torch.sigmoid(")
 
 
 DIALECT = Dialect(

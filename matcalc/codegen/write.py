@@ -187,7 +187,7 @@ class Writer:
         if step.op in ("arg", "num", "size") or code.text.isidentifier() or (step.op == "T" and code.text[:-2].isidentifier()):
             return code
         wide = len(code.text) > WIDEST and bool(step.axes)
-        named = step.op in ("kernel", "choose") or self.uses[step] > 1 or code.depth >= DEEPEST or wide
+        named = step.op == "choose" or self.uses[step] > 1 or code.depth >= DEEPEST or wide
         return Code(self.keep(code.text), ATOM) if named else code
 
     def keep(self, text: str) -> str:

@@ -206,7 +206,8 @@ def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
     self.flipped = None
     self.functions = _functions(head, args)
     self.transposes = sum(a.transposes for a in args) + (head == "T")
-    marks: tuple[str, ...] = () if head in ("matmul", "times", "T") else (str(data[0] if isinstance(data, tuple) else head if data is None else data),)
+    mark = str(data[0] if isinstance(data, tuple) else head if data is None else data)
+    marks: tuple[str, ...] = () if head in ("matmul", "times", "T") else (mark,)
     for a in args:
         if len(marks) >= SIGNATURE_LENGTH:
             break

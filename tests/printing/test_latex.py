@@ -86,7 +86,8 @@ TYPESET = (
 
 SYMBOLS = {
     "W1": "W_{1}", "W_1": "W_{1}", "W1_2": "W_{1,2}", "x_i": "x_{i}", "x_": r"x_{\_}", "x__a": r"x_{\_,a}", "theta": r"\theta", "lam": r"\lambda",
-    "x_mu": r"x_{\mu}", "μ2": r"\mu_{2}", "Σ": r"\Sigma", "Α": r"\mathrm{A}", "Δx": r"\mathit{\Delta x}", "W1a": r"\mathit{W1a}", "varsigma": r"\varsigma",
+    "x_mu": r"x_{\mu}", "μ2": r"\mu_{2}", "Σ": r"\Sigma", "Α": r"\mathrm{A}", "Δx": r"\mathit{\Delta x}", "W1a": r"\mathit{W1a}",
+    "varsigma": r"\varsigma",
 }  # fmt: skip
 
 
