@@ -90,7 +90,7 @@ ROWS: tuple[Row, ...] = (
     _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})"),
     _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})"),
     _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})"),
-    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2", jax="({x} > 0).astype(dtype)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)"),
+    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2", jax="jnp.heaviside({x}, 0.0)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)"),
     _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)"),
     _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd"),
     _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", complex_safe=None, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))"),

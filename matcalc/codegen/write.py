@@ -278,8 +278,9 @@ class Writer:
         parts = [] if abs(coefficient) == 1 else [number(abs(coefficient))]
         parts += [self.of(a).at(SIGN) for a in over if a.is_scalar]
         text = "*".join(parts) + "".join(f"/{self.of(b).at(SIGN)}" for b in under if b.is_scalar and parts)
-        several = sum(not a.is_scalar for a in over) > 1
-        arrays = [self._mask(a) if several and a.data == "step" else self.of(a).at(SIGN) for a in over if not a.is_scalar]
+        plain = [a for a in over if not a.is_scalar and a.data != "step"]
+        steps = [a for a in over if not a.is_scalar and a.data == "step"]
+        arrays = [self.of(a).at(SIGN) for a in plain] + [self._mask(a) if plain else self.of(a).at(SIGN) for a in steps]
         text = "*".join([text, *arrays] if text else arrays or ["1"])
         text += "".join(f"/{self.of(b).at(SIGN)}" for b in under if not (b.is_scalar and parts))
         return Code(f"-{text}" if coefficient < 0 else text, PRODUCT)
