@@ -139,9 +139,9 @@ def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
 
 
 def _ordered(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
-    """Scalars first; equal expressions in the order of their outputs."""
+    """Scalars first, identities last; equal expressions in the order of their outputs."""
     place = {i: k for k, i in enumerate(out)}
-    return tuple(sorted(factors, key=lambda f: (bool(f.labels), f.expr.order, [place.get(i, len(out)) for i in f.labels])))
+    return tuple(sorted(factors, key=lambda f: (bool(f.labels), is_wire(f), f.expr.order, [place.get(i, len(out)) for i in f.labels])))
 
 
 def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:

@@ -1,0 +1,112 @@
+"""Derivatives of every kind, conventions, functions of one's own, and what happens when a rule is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import matcalc as mc
+from matcalc import functions
+from matcalc.cli import main
+
+WRONG = dataclasses.replace(functions.BY_NAME["tanh"], derivative="1+tanh(x).^2")
+
+
+@pytest.mark.parametrize("text", ["sum(tanh(x))", "y'*tanh(A*x)", "tanh(x'*y)"])
+def test_a_wrong_rule_is_reported_as_a_defect(text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(functions.BY_NAME, "tanh", WRONG)
+    with pytest.raises(mc.WrongAnswer, match="report this expression") as caught:
+        mc.derive(text, "x")
+    assert text in caught.value.message
+    assert main([text, "x"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert text in printed.err
+
+
+def test_what_cannot_be_decided_is_not_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    d = mc.derive("logdet(x*x')", "x")
+    assert d.verification is not None
+    assert not d.verification.ok
+    assert not d.verification.wrong
+    assert main(["logdet(x*x')", "x"]) == 1
+    assert "not verified" in capsys.readouterr().err
+
+
+INDEX_FORMS = (
+    ("A*X*B", "X", 1, "A[i,k]*B[l,j]"),
+    ("X'", "X", 1, "I[j,k]*I[i,l]"),
+    ("X*b", "X", 1, "b[k]*I[i,j]"),
+    ("norm2(A*X - B)^2", "X", 2, "2*(A'*A)[i,k]*I[j,l]"),
+    ("sum(exp(x))", "x", 3, "exp(x)[i]*I[i,j]*I[i,k]"),
+    ("x'*A*x", "x", 3, "0"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "order", "answer"), INDEX_FORMS)
+def test_index_forms(text: str, wrt: str, order: int, answer: str) -> None:
+    d = mc.derive(text, wrt, "b: n" if "b" in text else None, order=order)
+    assert str(d) == answer
+    assert d.verification is not None
+    assert d.verification.exact is True
+    assert d.verification.numeric is True
+
+
+DIFFERENTIALS = [("A*X*B", "A*dX*B"), ("inv(X)", "-inv(X)*dX*inv(X)"), ("X'*X", "X'*dX + dX'*X"), ("det(X)", "det(X)*tr(dX*inv(X))")]
+
+
+@pytest.mark.parametrize(("text", "answer"), DIFFERENTIALS)
+def test_differentials(text: str, answer: str) -> None:
+    d = mc.derive(text, "X", "X: n×n")
+    assert str(d.differential()) == str(mc.parse(answer, {"dX": "n×n", **{v: x.shape for v, x in d.program.variables.items()}}))
+
+
+def test_a_hessian_by_the_first_weights_of_a_network() -> None:
+    d = mc.derive("norm2(W3*tanh(W2*tanh(W1*x)) - y)^2", "W1", order=2)
+    assert d.shape == ("n", "p", "n", "p") or len(d.shape) == 4
+    assert d.verification is not None
+    assert d.verification.ok
+    rng = np.random.default_rng(0)
+    sizes = {"W1": (3, 2), "W2": (4, 3), "W3": (2, 4), "x": 2, "y": 2}
+    point = {name: rng.normal(size=size) for name, size in sizes.items()}
+    gradient = mc.derive("norm2(W3*tanh(W2*tanh(W1*x)) - y)^2", "W1").compile()
+    hessian, h = d.compile()(**point), 1e-5
+    moved = np.zeros((3, 2))
+    moved[1, 0] = h
+    slope = (gradient(**(point | {"W1": point["W1"] + moved})) - gradient(**(point | {"W1": point["W1"] - moved}))) / (2 * h)
+    np.testing.assert_allclose(hessian[:, :, 1, 0], slope, rtol=1e-6, atol=1e-8)
+
+
+def test_directions() -> None:
+    assert str(mc.derive("norm2(X*w - y)^2", "w", order=2, along="v")) == "2*X'*X*v"
+    assert str(mc.derive("tanh(A*x)", "x", along="v")) == "(A*v).*(1 - tanh(A*x).^2)"
+    with pytest.raises(mc.NameProblem, match="already"):
+        mc.derive("norm2(X*w - y)^2", "w", along="X")
+
+
+def test_the_matrix_cookbook_convention() -> None:
+    d = mc.derive("log(det(S))", "S", "S: n×n spd", symmetric="elements")
+    assert str(d) == "2*inv(S) - diag(diag(inv(S)))"
+    assert d.verification is not None
+    assert d.verification.ok
+
+
+def test_mixed_second_derivatives() -> None:
+    first = mc.derive("x'*A*y + norm2(x)^2*norm2(y)^2", "x").gradient
+    assert str(mc.derive(first, "y")) == "4*x*y' + A"
+
+
+def test_a_function_of_ones_own_with_a_wrong_rule_is_refused() -> None:
+    with pytest.raises(mc.WrongAnswer):
+        mc.function("energy", meaning="sum(x.^2)", signature="ij->11", rule="3 x[i,j] dx[i,j]")
+    with pytest.raises(mc.NameProblem, match="unknown function"):
+        mc.parse("energy(x)")
+
+
+def test_published_answers_that_run_long_come_out_short() -> None:
+    one = mc.derive("y'*log(x*exp(t)/sum(exp(t)))-1/18*t'*t", "t", "x: m×n; y: m; t: n")
+    two = mc.derive("norm2(v*(p+B*-inv(B'*v'*v*B)*B'*v'*(v*p-w))-w)^2", "B", "v: m×n; B: n×q; p: n; w: m")
+    assert len(str(one.result)) <= 94
+    assert len(str(two.result)) <= 94
