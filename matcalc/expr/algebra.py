@@ -241,9 +241,36 @@ def _number_power(base: Fraction, k: Fraction) -> Expr:
 
 def matmul(*args: Expr) -> Expr:
     """The matrix product of any number of factors, scalars among them."""
+    scalars, chain = _gathered(args)
+    if not chain:
+        return times(*scalars)
+    if len(chain) > MAX_FACTORS:
+        raise LimitProblem(f"a product of {len(chain)} matrices", f"the limit is {MAX_FACTORS}")
+    for a, b in pairwise(chain):
+        check_product(a, b)
+    if any(e.head == "zeros" for e in chain):
+        return times(*scalars, zeros((chain[0].shape_[0], chain[-1].shape_[1])))
+    segments = [_absorb(part) for part in _cut_at_vectors(chain)]
+    if any(e.is_scalar or e.head == "matmul" or (e.head == "times" and e.args[0].is_scalar) for part in segments for e in part):
+        return matmul(*scalars, *(e for part in segments for e in part))
+    pieces: list[Expr] = []
+    for part in segments:
+        if part[0].shape_[0] == UNIT == part[-1].shape_[1]:
+            scalars.append(_inner(part))
+        else:
+            pieces += part
+    if not pieces:
+        return times(*scalars)
+    joined = _outer_of_ones(pieces)
+    body = joined[0] if len(joined) == 1 else node("matmul", tuple(joined), None, (joined[0].shape_[0], joined[-1].shape_[1]))
+    return times(*scalars, body) if scalars else body
+
+
+def _gathered(args: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
+    """The scalars of a product, and its other factors in order, with the signs of sums among the scalars."""
     scalars: list[Expr] = []
     chain: list[Expr] = []
-    stack = list(reversed(args))
+    stack = list(args)[::-1]
     while stack:
         e = stack.pop()
         if e.is_scalar:
@@ -253,37 +280,21 @@ def matmul(*args: Expr) -> Expr:
         elif e.head == "times" and e.args[0].is_scalar:
             scalars += (a for a in e.args if a.is_scalar)
             stack.append(times(*(a for a in e.args if not a.is_scalar)))
+        elif negative(e.args[0] if e.head == "T" else e):
+            scalars.append(MINUS_ONE)
+            chain.append(transpose(_flipped(e.args[0])) if e.head == "T" else _flipped(e))
         else:
-            minus = negative(e.args[0] if e.head == "T" else e)
-            scalars += [MINUS_ONE] * minus
-            if minus:
-                e = transpose(_flipped(e.args[0])) if e.head == "T" else _flipped(e)
             chain.append(e)
-    if not chain:
-        return times(*scalars)
-    if len(chain) > MAX_FACTORS:
-        raise LimitProblem(f"a product of {len(chain)} matrices", f"the limit is {MAX_FACTORS}")
-    for a, b in pairwise(chain):
-        check_product(a, b)
-    shape = (chain[0].shape_[0], chain[-1].shape_[1])
-    if any(e.head == "zeros" for e in chain):
-        return times(*scalars, zeros(shape))
-    segments, start = [], 0
+    return scalars, chain
+
+
+def _cut_at_vectors(chain: list[Expr]) -> Iterator[list[Expr]]:
+    """A chain cut where a column meets a row: every part but the first and the last is a number."""
+    start = 0
     for i in range(1, len(chain) + 1):
         if i == len(chain) or chain[i].shape_[0] == UNIT:
-            segments.append(_absorb(chain[start:i]))
+            yield chain[start:i]
             start = i
-    if any(e.is_scalar or e.head == "matmul" or (e.head == "times" and e.args[0].is_scalar) for segment in segments for e in segment):
-        return matmul(*scalars, *(e for segment in segments for e in segment))
-    pieces: list[Expr] = []
-    for segment in segments:
-        closed = segment[0].shape_[0] == UNIT == segment[-1].shape_[1]
-        (scalars if closed else pieces).append(_inner(segment)) if closed else pieces.extend(segment)
-    if not pieces:
-        return times(*scalars)
-    joined = _outer_of_ones(pieces)
-    body = joined[0] if len(joined) == 1 else node("matmul", tuple(joined), None, (joined[0].shape_[0], joined[-1].shape_[1]))
-    return times(*scalars, body) if scalars else body
 
 
 def negative(e: Expr) -> bool:
