@@ -20,7 +20,7 @@ from .errors import LimitProblem, MatcalcError, SyntaxProblem
 Syntax = Tree[Token]
 
 MAX_LENGTH = 400_000
-MAX_DEPTH = 4_000
+MAX_DEPTH = 2_500
 MAX_DIGITS = 40
 
 _EXPECTED = {
