@@ -29,6 +29,7 @@ MORE_POINTS = 7  # at which the numbers must agree where the exact check does no
 CONDITION = 300.0  # of the matrices that are inverted at a point
 MARGIN = 0.02  # distance from the edge of a domain
 KINK = 1e-2  # distance from a kink
+FLOOR = 1e-5  # of the scale of a derivative: a function may be constant
 STEP = 2e-3
 KEPT = 6  # numbers up to this keep their value as sizes of a point
 TOLERANCE_COMPLEX = 1e-9
@@ -300,7 +301,7 @@ def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: 
     if pattern:
         return _Found(False, 1.0, "structure", worst=pattern)
     claim = _unfolded(claim, value, x)
-    worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + 1e-12, ""
+    worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + FLOOR, ""
     method = "complex step and finite differences" if functions.complex_value else "finite differences"
     for direction in _directions(wrt, x, rng) if functions.along is None else [np.asarray(point[functions.along.name])]:
         claimed = _contract(claim, direction, value.ndim) if functions.along is None else claim

@@ -170,7 +170,9 @@ def differs_from_slope(e: Expr, v: Expr, g: Expr, rng: np.random.Generator, equa
     """How far a derivative is from differences of values, at best over some points (others are near a kink); None without a point."""
     best: float | None = None
     for _, (at, (value, claim)) in zip(range(tries), settled((e, g), rng, equal), strict=False):
-        along = direction(v, at[v.name], rng) if v.name in at else 0.0
+        if v.name not in at:  # it has cancelled out of both
+            return float(np.abs(claim).max(initial=0))
+        along = direction(v, at[v.name], rng)
         measured, error = slope(e, v, at, along)
         scale = float(np.abs(claim).max(initial=0) + np.abs(value).max(initial=0)) + 1e-3
         if error > 1e-6 * scale:
