@@ -110,3 +110,24 @@ def test_published_answers_that_run_long_come_out_short() -> None:
     two = mc.derive("norm2(v*(p+B*-inv(B'*v'*v*B)*B'*v'*(v*p-w))-w)^2", "B", "v: m×n; B: n×q; p: n; w: m")
     assert len(str(one.result)) <= 94
     assert len(str(two.result)) <= 94
+
+
+LAYERS = 12
+DEEP = "; ".join(f"A{k + 1} = tanh(W{k}*A{k} + V{k})" for k in range(LAYERS)) + f"; norm2(A{LAYERS} - Y)^2"
+
+
+def test_many_gradients_are_verified_together() -> None:
+    found = mc.derive(DEEP, [f"W{k}" for k in range(LAYERS)])
+    verifications = {id(d.verification) for d in found.values()}
+    assert len(verifications) == 1
+    assert all(d.verification is not None and d.verification.ok and d.verification.exact for d in found.values())
+    alone = mc.derive(DEEP, "W3")
+    assert alone.verification is not None
+    assert alone.verification.ok
+    assert str(alone.result) == str(found["W3"].result)
+
+
+def test_many_gradients_of_which_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(functions.BY_NAME, "tanh", WRONG)
+    with pytest.raises(mc.WrongAnswer):
+        mc.derive("sum(tanh(W0*x)) + " + " + ".join(f"sum(W{k})" for k in range(1, LAYERS)), [f"W{k}" for k in range(LAYERS)])
