@@ -9,10 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .errors import MatcalcError
 
 Array = Any
 
@@ -32,6 +35,15 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
     """The arrays of a checkpoint; nothing in the file is executed."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def scipy_optimize() -> Any:
+    """scipy.optimize; raises MatcalcError with what to do where SciPy is not installed."""
+    try:
+        return import_module("scipy.optimize")
+    except ImportError:
+        hint = "install the extra matgrad[fast], or take the method gradient-descent, momentum or adam"
+        raise MatcalcError("this method needs SciPy", hint) from None
 
 
 @contextmanager

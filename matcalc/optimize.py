@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from . import expr as ex
 from .derivation import Derivations, derive
 from .descent import FIRST_ORDER, Optimizer, optimizer
 from .errors import MatcalcError, NameProblem, ShapeProblem
-from .longrun import load_arrays, progress_bar, save_arrays
+from .longrun import load_arrays, progress_bar, save_arrays, scipy_optimize
 from .shapes import Program, typed
 from .sizes import show_shape
 from .syntax import nearest
@@ -169,7 +168,7 @@ class Minimum:
     evaluations: int
     converged: bool
     message: str
-    history: History
+    history: History = field(repr=False)
 
     def __getitem__(self, name: str) -> Array:
         return self.arrays[name]
@@ -279,7 +278,7 @@ class _Run:
         return self.result(x, False, "the limit of steps is reached")
 
     def scipy(self, key: str, tolerance: float, bounds: Bounds | None) -> Minimum:
-        optimize = import_module("scipy.optimize")
+        optimize = scipy_optimize()
         left = self.max_steps - self.steps
         options = {"maxiter": max(1, left)} | _TOLERANCES[key](tolerance)
         curved = {"hessp": self.objective.hessian_product} if key in CURVED else {}

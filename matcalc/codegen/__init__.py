@@ -24,7 +24,11 @@ def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = 
     ``beside`` is the expression that was differentiated: costs are shown beside its own, and its variables show sizes.
     Raises NameProblem for a target that does not exist or whose package is not installed.
     """
-    return Compiled(source(e, target, name, variables(beside) if beside is not None else ()), target, beside)
+    found = source(e, target, name, variables(beside) if beside is not None else ())
+    try:
+        return Compiled(found, target, beside)
+    except ModuleNotFoundError as missing:
+        raise NameProblem(f"the target {target} needs the package {missing.name}", "it is not installed here") from None
 
 
 def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = ()) -> Source:

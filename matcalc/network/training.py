@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from ..descent import FIRST_ORDER, Optimizer, optimizer
 from ..errors import MatcalcError, ShapeProblem
-from ..longrun import load_arrays, progress_bar, save_arrays
+from ..longrun import load_arrays, progress_bar, save_arrays, scipy_optimize
 from .maps import Array
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, p
             show(len(history.losses), f"loss {history.losses[-1]:.4g}")
 
         start = np.concatenate([np.ravel(a) for a in parameters.values()]).astype(float)
-        found = import_module("scipy.optimize").minimize(evaluate, start, jac=True, method=SCIPY[key], callback=record, options={"maxiter": steps})
+        found = scipy_optimize().minimize(evaluate, start, jac=True, method=SCIPY[key], callback=record, options={"maxiter": steps})
     put(found.x)
     history.message = str(found.message)
     return history

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +215,9 @@ def test_calls_after_the_first_are_checked_too():
         f(X=X, w=np.ones(3))
     assert f(X=X, w=[1, 1]).tolist() == [2, 2, 2]
     assert f(X=X, w=w[:, None]).shape == (3, 1)
+
+
+def test_a_target_whose_package_is_missing_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(mc.NameProblem, match="needs the package jax"):
+        mc.parse("x'*y").compile("jax")
