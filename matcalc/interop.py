@@ -20,6 +20,7 @@ from . import expr as ex
 from .errors import LimitProblem, NameProblem, ShapeProblem
 from .expr import Expr
 from .functions import BY_NAME
+from .graph import arguments_first
 from .shapes import Declared, declarations, template
 from .sizes import SCALAR, UNIT, Shape, Size, show_shape
 
@@ -84,7 +85,7 @@ class _Reader:
         self.symbols: dict[str, Any] = {}  # the one symbol of every name
         self.orders: dict[Any, Size] = {}  # products of dimensions, in the order in which a Kronecker product makes them
         self.dimensions: set[Any] = set()  # symbols that are dimensions
-        for node in _postorder(root, lambda node: getattr(node, "args", ())):
+        for node in arguments_first([root], lambda node: getattr(node, "args", ())[::-1]):
             kind = type(node).__name__
             if kind in _LEAVES:
                 self.dimensions |= {s for dim in node.args[-2:] for s in dim.free_symbols}
@@ -95,7 +96,7 @@ class _Reader:
     def read(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Expr:
         """The expression; ``bound`` says what the variable of a Lambda stands for."""
         done: dict[Any, Expr] = dict(bound or {})
-        for node in _postorder(root, lambda node: () if node in done else _operands(node)):
+        for node in arguments_first([root], lambda node: () if node in done else _operands(node)[::-1]):
             if node not in done:
                 done[node] = self._built(node, [done[a] for a in _operands(node)])
         return done[root]
@@ -146,7 +147,7 @@ class _Reader:
     def elementwise(self, node: Any, args: list[Expr]) -> Expr:
         function = node.function
         variables: Sequence[Any] = getattr(function, "variables", ())
-        if len(variables) != 1 or any(_is_array_of(variables[0], part) for part in _postorder(function.expr, lambda n: n.args)):
+        if len(variables) != 1 or any(_is_array_of(variables[0], part) for part in arguments_first([function.expr], lambda n: n.args)):
             raise NameProblem(f"the function {function} is no function of one entry", "use a Lambda of one scalar")
         return ex.spread(self.read(function.expr, {variables[0]: args[0]}), args[0].shape_)
 
@@ -154,20 +155,6 @@ class _Reader:
         if args[0].is_scalar:
             return args[0]
         raise NameProblem(f"SymPy's MatrixElement {node} has no form in matcalc", "write a'*X*b with unit vectors a and b")
-
-
-def _postorder(root: Any, below: Callable[[Any], Iterable[Any]]) -> list[Any]:
-    """Every node once, operands first."""
-    done: dict[Any, None] = {}
-    stack = [(root, False)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            done[node] = None
-        elif node not in done:
-            stack.append((node, True))
-            stack += [(a, False) for a in below(node) if a not in done]
-    return list(done)
 
 
 def _kind(node: Any) -> str:

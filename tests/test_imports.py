@@ -12,7 +12,8 @@ import matcalc
 
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
-errors sizes functions expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
+errors graph sizes functions
+expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.plain

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from ..errors import NameProblem
 from ..expr import Expr, variables
-from ..index import IndexForm, written_out
+from ..index import written_out
 from .compiled import Compiled
 from .dialect import Dialect
 from .plan import plan
@@ -46,4 +46,4 @@ def dialect(target: str) -> Dialect:
     return found
 
 
-__all__ = ["TARGETS", "Compiled", "IndexForm", "compile_expr", "dialect", "source"]
+__all__ = ["TARGETS", "Compiled", "compile_expr", "dialect", "source"]

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..expr import Expr
-from ..index import IndexForm
+from ..graph import arguments_first
 from ..sizes import Atom, Size
-from .order import tree_cost
+from .order import Cost as Polynomial
+from .order import monomial, tree_cost
 from .plan import plan
 from .source import Root
-from .steps import LEAVES, VIEWS, Step, reachable
+from .steps import LEAVES, VIEWS, Step
 
-Polynomial = Counter[tuple[Atom, ...]]  # size names -> coefficient
 FUNCTION = 10
 WORD = 8
 
@@ -52,8 +52,7 @@ def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Ex
     """The cost of computing expressions together; beside it that of another expression alone."""
     beside = None if expression is None else cost((expression,), sizes)
     found = plan(roots)
-    order = [s for s in reachable(found.roots) if s.op != "choose"]
-    order = _chosen(found.roots, sizes) or order
+    order = _chosen(found.roots, sizes)
     total: Polynomial = Counter()
     for step in order:
         total.update(flops(step))
@@ -67,19 +66,8 @@ def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Ex
 
 def _chosen(roots: tuple[Step, ...], sizes: Mapping[str | int, int]) -> list[Step]:
     """The steps that run at these sizes, arguments first; where sizes are open, those of the first order."""
-    done: dict[Step, None] = {}
-    stack = [(r, False) for r in reversed(roots)]
-    while stack:
-        step, ready = stack.pop()
-        args = (best_order(step, sizes),) if step.op == "choose" else step.args
-        if step in done:
-            continue
-        if ready or not args:
-            done[step] = None
-        else:
-            stack.append((step, True))
-            stack += [(a, False) for a in reversed(args) if a not in done]
-    return [s for s in done if s.op != "choose"]
+    order = arguments_first(roots, lambda s: (best_order(s, sizes),) if s.op == "choose" else s.args)
+    return [s for s in order if s.op != "choose"]
 
 
 def best_order(step: Step, sizes: Mapping[str | int, int]) -> Step:
@@ -146,26 +134,19 @@ def flops(step: Step) -> Polynomial:
     """The additions and multiplications of a step, as a polynomial in the sizes."""
     if step.op in LEAVES or step.op in VIEWS:
         return Counter()
-    entries = _key(*step.axes)
+    entries = monomial(*step.axes)
     if step.op == "dot":
-        return Counter({_key(*step.axes, step.args[0].axes[-1]): 2})
-    if step.op in _CUBIC:
-        return Counter({_key(*step.args[0].axes, step.args[0].axes[0]): _CUBIC[step.op]})
+        return Counter({monomial(*step.axes, step.args[0].axes[-1]): 2})
+    if step.op in ("factor", "inverse"):
+        return Counter({monomial(*step.args[0].axes, step.args[0].axes[0]): 1})
     if step.op == "solve":
-        return Counter({_key(step.args[0].axes[0], *step.axes): 2})
+        return Counter({monomial(step.args[0].axes[0], *step.axes): 2})
     if step.op == "einsum":
         inputs = dict.fromkeys(size for a in step.args for size in a.axes)
-        return Counter({_key(*inputs): 2 * max(1, len(step.args) - 1)})
+        return Counter({monomial(*inputs): 2 * max(1, len(step.args) - 1)})
     if step.op in ("sum", "vdot", "vdott", "rowdot", "trace"):
-        return Counter({_key(*step.args[0].axes): 1 if step.op == "sum" else 2})
+        return Counter({monomial(*step.args[0].axes): 1 if step.op == "sum" else 2})
     return Counter({entries: FUNCTION if step.op in ("fn", "power") else max(1, len(step.args) - 1)})
-
-
-_CUBIC = {"factor": 1, "inverse": 1}
-
-
-def _key(*sizes: Size) -> tuple[Atom, ...]:
-    return tuple(sorted((a for size in sizes for a in size), key=str))
 
 
 def growth(polynomial: Polynomial) -> str:
@@ -191,5 +172,3 @@ def _short(n: int | None) -> str:
         amount, prefix = amount / 1000, larger
     return f"{amount:.3g} {prefix}"
 
-
-__all__ = ["Cost", "IndexForm", "cost", "flops", "growth"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..functions import BY_NAME
+from ..graph import arguments_first
 from .settle import rebuilt
 from .steps import Step, Steps, reachable
 
@@ -79,7 +80,7 @@ def replaced(steps: Steps, roots: Sequence[Step], found: Sequence[Fusion], kerne
     whole = {s: fusion for fusion in found for s in fusion.outputs}
     made: dict[int, Step] = {}
     new: dict[Step, Step] = {}
-    for s in _order(roots, whole):
+    for s in arguments_first(roots, lambda s: whole[s].inputs if s in whole else s.args):
         fusion = whole.get(s)
         if fusion is None:
             new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args))
@@ -91,20 +92,3 @@ def replaced(steps: Steps, roots: Sequence[Step], found: Sequence[Fusion], kerne
         several = len(fusion.outputs) > 1
         new[s] = steps.make("item", call, data=fusion.outputs.index(s), axes=s.axes) if several else call
     return tuple(new[r] for r in roots)
-
-
-def _order(roots: Sequence[Step], whole: dict[Step, Fusion]) -> list[Step]:
-    """Every step that is still needed, what it takes first."""
-    done: dict[Step, None] = {}
-    stack = [(r, False) for r in reversed(roots)]
-    while stack:
-        s, ready = stack.pop()
-        args = whole[s].inputs if s in whole else s.args
-        if s in done:
-            continue
-        if ready or not args:
-            done[s] = None
-        else:
-            stack.append((s, True))
-            stack += [(a, False) for a in reversed(args) if a not in done]
-    return list(done)

@@ -101,11 +101,12 @@ def join(items: Sequence[Item], i: int, k: int, j: int) -> Cost:
     """The flops of one product, of the factors i to k with those from k to j."""
     left, right = items[i], items[j - 1]
     if (k - i == 1 and left.kind == "diag") or (j - k == 1 and right.kind == "diag"):
-        return Counter({_key(left.rows, right.cols): 1})
-    return Counter({_key(left.rows, items[k].rows, right.cols): 2})
+        return Counter({monomial(left.rows, right.cols): 1})
+    return Counter({monomial(left.rows, items[k].rows, right.cols): 2})
 
 
-def _key(*sizes: Size) -> tuple[Atom, ...]:
+def monomial(*sizes: Size) -> tuple[Atom, ...]:
+    """The product of sizes, as sorted atoms."""
     return tuple(sorted((a for size in sizes for a in size), key=str))
 
 

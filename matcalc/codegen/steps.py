@@ -21,6 +21,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..expr.algebra import SELF_TRANSPOSED
+from ..graph import arguments_first
 from ..sizes import Size
 
 Axes = tuple[Size, ...]
@@ -188,18 +189,7 @@ def broadcast_axes(args: Iterable[Step]) -> Axes:
 
 def reachable(roots: Iterable[Step]) -> list[Step]:
     """Every step that the roots need, arguments first."""
-    done: dict[Step, None] = {}
-    stack = [(r, False) for r in reversed(list(roots))]
-    while stack:
-        step, ready = stack.pop()
-        if step in done:
-            continue
-        if ready or not step.args:
-            done[step] = None
-        else:
-            stack.append((step, True))
-            stack += [(a, False) for a in reversed(step.args) if a not in done]
-    return list(done)
+    return arguments_first(list(roots), lambda step: step.args)
 
 
 def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:

@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from hashlib import blake2b
 from numbers import Rational, Real
+from operator import attrgetter
 
 from ..errors import LimitProblem
 from ..functions import BY_NAME
+from ..graph import arguments_first
 from ..sizes import SCALAR, Atom, Shape, Size, Unknown, show_shape
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
@@ -304,22 +306,11 @@ def split(e: Expr) -> tuple[Fraction, Expr]:
 
 
 def postorder(*roots: Expr, skip: Callable[[Expr], bool] | None = None) -> list[Expr]:
-    """Every node once, arguments before the nodes that use them; no recursion, whatever the depth.
+    """Every node once, arguments before the nodes that use them; without those for which ``skip`` holds and what only they use."""
+    return arguments_first(roots, _arguments, skip)
 
-    Nodes for which ``skip`` holds are left out, and so is what only they use.
-    """
-    done: dict[Expr, None] = {}
-    stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
-    while stack:
-        e, ready = stack.pop()
-        if e in done or (skip is not None and skip(e)):
-            continue
-        if ready or not e.args:
-            done[e] = None
-        else:
-            stack.append((e, True))
-            stack += [(a, False) for a in reversed(e.args) if a not in done]
-    return list(done)
+
+_arguments: Callable[[Expr], tuple[Expr, ...]] = attrgetter("args")
 
 
 def variables(*roots: Expr) -> list[Expr]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from ..expr import Expr, postorder, split
 from ..functions import BY_NAME
+from ..graph import arguments_first
 from ..sizes import UNIT, show
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # precedence, loose to tight
@@ -56,19 +57,7 @@ def pieces(root: Expr, names: Mapping[Expr, str]) -> dict[Expr, Piece]:
 
 def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
     """Postorder that does not look below named parts; hidden cores of terms are included."""
-    done: dict[Expr, None] = {}
-    stack: list[tuple[Expr, bool]] = [(root, False)]
-    while stack:
-        e, ready = stack.pop()
-        if e in done:
-            continue
-        below = () if e in names and e is not root else _parts(e, names)
-        if ready or not below:
-            done[e] = None
-        else:
-            stack.append((e, True))
-            stack += ((a, False) for a in below)
-    return done
+    return arguments_first([root], lambda e: () if e in names and e is not root else _parts(e, names))
 
 
 def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
