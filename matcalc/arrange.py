@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial
 
 from . import expr as ex
 from .errors import NoMatrixForm
 from .expr import Expr
-from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, one, opened
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, one, opened
 from .sizes import UNIT, Shape
 
 PRODUCT = "two factors hold a summed axis, matrix product"
@@ -69,13 +70,13 @@ def _composite(t: Term, out: Labels, shape: Shape, note: Note) -> Expr:
     rows, cols = out[: len(shape[0])], out[len(shape[0]) :]
     if len(rows) == 2 and not cols:
         inner = Bag((rows[1], rows[0]), (t,))
-        return ex.call("vec", arrange(inner, _shape_of(inner.out), note))
+        return ex.call("vec", arrange(inner, label_shape(inner.out), note))
     if len(rows) != 2 or len(cols) != 2:
         raise NoMatrixForm(f"the derivative has {len(out)} axes and no matrix form")
     sides = [(rows[0], cols[0]), (rows[1], cols[1])]
     flat = opened(t.factors)
     groups = _components(flat.factors, sides)
-    first, second = (arrange(Bag(side, (Term(Fraction(1), group),)), _shape_of(side), note) for side, group in zip(sides, groups, strict=True))
+    first, second = (arrange(Bag(side, (Term(Fraction(1), group),)), label_shape(side), note) for side, group in zip(sides, groups, strict=True))
     return ex.times(ex.num(t.coefficient * flat.coefficient), ex.call("kron", first, second))
 
 
@@ -134,11 +135,7 @@ class _Graph:
         name: dict[Label, Label] = {}
         joined: list[Labels] = []
 
-        def root(i: Label) -> Label:
-            while i in name:
-                i = name[i]
-            return i
-
+        root = partial(joined_to, name)
         for a, b in (f.labels for f in factors if is_wire(f)):
             a, b = root(a), root(b)
             if a is b:
@@ -255,7 +252,7 @@ class _Graph:
         """Reduce as far as it goes, then write down what is left."""
         self.reduce()
         if not self.coefficient:
-            return ex.zeros(_shape_of(self.out if not self.joined else self.out * 2))
+            return ex.zeros(label_shape(self.out if not self.joined else self.out * 2))
         return self._written()
 
     def _loop(self) -> bool:
@@ -375,7 +372,7 @@ class _Graph:
             return factor
         sides = [vectors.get(i) for i in self.out]
         if len(self.out) == 1:
-            return ex.times(factor, sides[0] if sides[0] is not None else ex.ones(_shape_of(self.out)))
+            return ex.times(factor, sides[0] if sides[0] is not None else ex.ones(label_shape(self.out)))
         left, right = sides
         i, j = self.out
         if not matrices:
@@ -390,8 +387,3 @@ class _Graph:
         elif right is not None:
             m = ex.matmul(m, ex.call("diag", right))
         return ex.times(factor, m)
-
-
-def _shape_of(out: Labels) -> Shape:
-    rows, cols = [*((i.size,) for i in out), UNIT, UNIT][:2]
-    return rows, cols

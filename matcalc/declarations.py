@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .errors import NameProblem, ShapeProblem, SyntaxProblem
 from .functions import BY_NAME, MACROS
-from .sizes import UNIT, Shape, Size, Unknown, show_shape, unify
+from .sizes import UNIT, Shape, Size, Unknown, shape_of, show_shape, unify
 from .syntax import nearest
 
 PROPERTIES = {
@@ -73,7 +73,7 @@ def _declared(name: str, text: Declaration) -> Declared:
     if not isinstance(text, (str, tuple, list)):
         raise TypeError(f"the declaration of {name} is a text or a tuple of sizes, not {type(text).__name__}")
     if not isinstance(text, str):
-        return Declared(shape_of([_size(name, str(s)) for s in text]))
+        return Declared(declared_shape([_size(name, str(s)) for s in text]))
     kinds: list[str] = []
     properties: list[str] = []
     sizes = ""
@@ -96,17 +96,17 @@ def _declared(name: str, text: Declaration) -> Declared:
         raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}")
     if not parts and not kinds and not properties:
         raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
-    shape = shape_of([_size(name, p) for p in parts]) if parts or "scalar" in kinds else kind_shape(kinds[0] if kinds else default_kind(name))
+    shape = declared_shape([_size(name, p) for p in parts]) if parts or "scalar" in kinds else kind_shape(kinds[0] if kinds else default_kind(name))
     if SQUARE_PROPERTIES.intersection(properties) and not unify(*shape):
         raise ShapeProblem(f"{name} is declared {properties[0]} but has shape {show_shape(shape)}", "it must be square")
     return Declared(shape, tuple(properties))
 
 
-def shape_of(sizes: list[Size]) -> Shape:
+def declared_shape(sizes: list[Size]) -> Shape:
+    """The shape of some sizes; raises ShapeProblem if they are more than two."""
     if len(sizes) > 2:
         raise ShapeProblem("more than two axes", "matcalc knows scalars, vectors and matrices")
-    rows, cols = [*sizes, UNIT, UNIT][:2]
-    return rows, cols
+    return shape_of(sizes)
 
 
 def _size(name: str, text: str) -> Size:

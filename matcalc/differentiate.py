@@ -13,9 +13,9 @@ from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
 from .index import IndexForm, index_form
-from .labels import Bag, Factor, Term, fresh, rename
+from .labels import Bag, Factor, Term, fresh, label_shape, rename
 from .simplify import simplify
-from .sizes import UNIT, Shape
+from .sizes import Shape, shape_of
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,8 @@ def fold(bag: Bag) -> Expr | None:
     """An adjoint with at most two axes as one factor, if it can be arranged."""
     if len(bag.out) > 2:
         return None
-    rows, cols = [*((i.size,) for i in bag.out), UNIT, UNIT][:2]
     try:
-        return simplify(arrange(bag, (rows, cols)))
+        return simplify(arrange(bag, label_shape(bag.out)))
     except NoMatrixForm:
         return None
 
@@ -66,10 +65,7 @@ def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Expr | IndexForm:
 
 def _matrix_shape(shapes: tuple[Shape, ...]) -> Shape | None:
     axes = [size for shape in shapes for size in shape if size]
-    if len(axes) > 2:
-        return None
-    rows, cols = [*axes, UNIT, UNIT][:2]
-    return rows, cols
+    return shape_of(axes) if len(axes) <= 2 else None
 
 
 def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Expr | IndexForm:

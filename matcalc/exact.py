@@ -21,7 +21,7 @@ from random import Random
 from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
-from .index import IndexForm
+from .index import IndexForm, Root, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
 from .sizes import Atom, resolve
@@ -41,9 +41,6 @@ class Verdict:
 
     equal: bool | None
     reason: str = ""
-
-
-Root = Expr | IndexForm
 
 
 def check(
@@ -210,11 +207,6 @@ def _arranged(values: list[int], number: int, layout: int) -> list[int]:
 
 def _brief(node: Expr) -> str:
     return str(node) if node.count < BRIEF else f"a part of the form {node.head}(…)"
-
-
-def parts(root: Root) -> tuple[Expr, ...]:
-    """The expressions that a root is made of."""
-    return (root,) if isinstance(root, Expr) else root.factors
 
 
 def _contract(claimed: list[int], direction: list[int]) -> list[int]:

@@ -11,7 +11,7 @@ from .arrange import arrange, derivative_shape
 from .errors import NoMatrixForm
 from .expr import Expr
 from .functions import BY_NAME
-from .labels import Bag, Factor, Label, Term, is_one, is_wire, opened
+from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_to, opened
 from .printing.text import number, text
 from .printing.where import part_name
 from .sizes import UNIT, Shape, show_shape
@@ -152,22 +152,16 @@ def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label,
     joined: dict[Label, Label] = {}
     for f in factors:
         if is_wire(f):
-            a, b = (_root(joined, i) for i in f.labels)
+            a, b = (joined_to(joined, i) for i in f.labels)
             if a is not b:
                 joined[a] = b
     for i in (*out, *(i for f in factors for i in f.labels)):
-        root = _root(joined, i)
+        root = joined_to(joined, i)
         if root not in names:
             k = len(set(names.values()))
             names[root] = LETTERS[k % len(LETTERS)] + (str(k // len(LETTERS)) if k >= len(LETTERS) else "")
         names[i] = names[root]
     return names
-
-
-def _root(joined: dict[Label, Label], i: Label) -> Label:
-    while i in joined:
-        i = joined[i]
-    return i
 
 
 def _uniqueness(factors: list[Factor], shape: Shape) -> str:

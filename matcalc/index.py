@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from . import expr as ex
@@ -18,7 +18,7 @@ from . import extend
 from .arrange import reduced
 from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
-from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, wire
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
 from .simplify import simplify
 from .sizes import SCALAR, UNIT, Shape, Size, public_size
 
@@ -123,12 +123,7 @@ def _polished(t: Term, settle: Callable[[Expr], Expr]) -> tuple[Fraction, tuple[
 def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
     """Identities between outputs all start at the first output that they join, and the other factors use that one."""
     first: dict[Label, Label] = {}
-
-    def root(i: Label) -> Label:
-        while i in first:
-            i = first[i]
-        return i
-
+    root = partial(joined_to, first)
     for f in factors:
         if is_wire(f):
             a, b = sorted(map(root, f.labels), key=out.index)
@@ -150,7 +145,15 @@ def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
     return tuple((f.expr, tuple(number.setdefault(i, len(number)) for i in f.labels)) for f in factors)
 
 
-def written_out(root: Expr | IndexForm) -> Expr | IndexForm:
+Root = Expr | IndexForm  # what a derivative is, and what is evaluated
+
+
+def parts(*roots: Root) -> tuple[Expr, ...]:
+    """The expressions that are evaluated: an index form's factors, or the expression itself."""
+    return tuple(part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors))
+
+
+def written_out(root: Root) -> Root:
     """The expression or index form with every function that a user added replaced by its meaning."""
     return extend.written_out(root) if isinstance(root, Expr) else root.with_factors(extend.written_out)
 

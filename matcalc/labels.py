@@ -20,7 +20,7 @@ from .errors import LimitProblem
 from .expr import Expr
 from .functions import BY_NAME, Row
 from .shapes import template
-from .sizes import UNIT, Atom, Shape
+from .sizes import UNIT, Atom, Shape, shape_of
 
 MAX_CUT = 5_000  # occurrences times factors of one product
 
@@ -64,6 +64,18 @@ class Bag:
 def fresh(shape: Shape) -> Labels:
     """New labels for the axes of a shape, rows first."""
     return tuple(Label(atom) for size in shape for atom in size)
+
+
+def label_shape(labels: Iterable[Label]) -> Shape:
+    """The shape of a matrix with these labels on its axes."""
+    return shape_of((i.size,) for i in labels)
+
+
+def joined_to(joined: Mapping[Label, Label], i: Label) -> Label:
+    """The label that stands for ``i`` where wires have joined some."""
+    while i in joined:
+        i = joined[i]
+    return i
 
 
 def one(label: Label) -> Factor:

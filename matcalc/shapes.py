@@ -15,7 +15,7 @@ from functools import cached_property
 from lark import Token
 
 from . import expr as ex
-from .declarations import CONSTANTS, SPELLED_GREEK, Declaration, Declared, declarations, declared_name, default_kind, kind_shape, shape_of
+from .declarations import CONSTANTS, SPELLED_GREEK, Declaration, Declared, declarations, declared_name, declared_shape, default_kind, kind_shape
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
 from .functions import BY_NAME, MACROS, visible
@@ -236,7 +236,7 @@ class _Builder:
             raise NameProblem(f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}", f"write {name}(n)")
         if name == "eye":
             return ex.eye(sizes[0])
-        return (ex.ones if name == "ones" else ex.zeros)(shape_of(sizes))
+        return (ex.ones if name == "ones" else ex.zeros)(declared_shape(sizes))
 
     def _commutation(self, args: list[Syntax]) -> Expr:
         if len(args) != 2:

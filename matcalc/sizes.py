@@ -71,6 +71,12 @@ def unify(a: Size, b: Size) -> bool:
     return len(a) == len(b) and len(a) > 1 and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
 
 
+def shape_of(sizes: Iterable[Size]) -> Shape:
+    """The shape with at most two axes of the given sizes, rows first."""
+    rows, cols = [*sizes, UNIT, UNIT][:2]
+    return rows, cols
+
+
 def same(a: Size, b: Size) -> bool:
     """Equal already, without binding anything."""
     return resolve(a) == resolve(b)

@@ -19,7 +19,7 @@ from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
 from .functions import BY_NAME
-from .index import IndexForm, written_out
+from .index import Root, parts, written_out
 from .sizes import Atom, Size
 
 Array = Any
@@ -72,9 +72,6 @@ class Verification:
         return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
 
 
-Root = Expr | IndexForm
-
-
 def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None) -> Verification:
     """Check a claimed derivative in both ways.
 
@@ -98,7 +95,7 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
 
 def _smooth(*roots: Root) -> bool:
     """Whether an identity between functions may be at work that no point of the numbers could miss: analytic, and not rational."""
-    rows = list(_rows(*(p for r in roots for p in _parts(r))))
+    rows = list(_rows(*parts(*roots)))
     transcendental = any(r.elementwise or r.exact for r in rows)
     return transcendental and not any(r.kinks or r.complex_safe is None for r in rows)
 
@@ -135,17 +132,13 @@ class _Functions:
     def __init__(self, e: Root, wrt: Expr, derivative: Root, along: Expr | None) -> None:
         e, derivative = written_out(e), written_out(derivative)
         self.e, self.wrt, self.derivative, self.along = e, wrt, derivative, along
-        self.parts = (*_parts(e), *_parts(derivative))
+        self.parts = parts(e, derivative)
         self.variables = sorted({*variables(*self.parts), wrt} | ({along} if along is not None else set()), key=lambda v: v.name)
         self.guards = _guards(*self.parts)
         self.value = _compiled((e,), self.variables, False)
         assert self.value is not None
-        self.complex_value = None if any(r.complex_safe is None for r in _rows(*_parts(e))) else _compiled((e,), self.variables, True)
+        self.complex_value = None if any(r.complex_safe is None for r in _rows(*parts(e))) else _compiled((e,), self.variables, True)
         self.claim = _compiled((derivative, *(g.argument for g in self.guards)), self.variables, False)
-
-
-def _parts(root: Root) -> tuple[Expr, ...]:
-    return (root,) if isinstance(root, Expr) else root.factors
 
 
 def _rows(*roots: Expr) -> Iterator[Any]:

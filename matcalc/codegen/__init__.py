@@ -8,11 +8,11 @@ from importlib.util import find_spec
 
 from ..errors import NameProblem
 from ..expr import Expr, variables
-from ..index import written_out
+from ..index import Root, written_out
 from .compiled import Compiled
 from .dialect import Dialect
 from .plan import plan
-from .source import Root, Source
+from .source import Source
 from .write import write
 
 TARGETS = ("numpy", "numba", "jax", "torch", "array_api")

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from ..expr import Expr
 from ..graph import arguments_first
+from ..index import Root
 from ..sizes import Atom, Size
 from .order import Cost as Polynomial
 from .order import monomial, tree_cost
 from .plan import plan
-from .source import Root
 from .steps import LEAVES, VIEWS, Step
 
 FUNCTION = 10

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from ..expr import Expr, var
 from ..functions import BY_NAME, Row
-from ..sizes import UNIT
+from ..sizes import shape_of
 from .dialect import Dialect
 from .fuse import Fusion, fusions, replaced
 from .numpy import dialect as numpy_dialect
@@ -110,8 +110,7 @@ def _steps(fusion: Fusion, names: dict[Step, str], name: str, base: Dialect) -> 
 
 
 def _variable(name: str, a: Step) -> Expr:
-    rows, cols = (*a.axes, UNIT, UNIT)[:2]
-    return var(name, (rows, cols))
+    return var(name, shape_of(a.axes))
 
 
 def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:

@@ -6,6 +6,7 @@ from functools import cache
 
 from ..functions import Row
 from .dialect import Dialect
+from .plain import HELPERS as PLAIN
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype)",
@@ -50,18 +51,16 @@ LAPACK = {
     "det": "det({0})",
     "logdet": "logdet({0})",
 }
-HELPERS = {
+HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_frechet")} | {
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "add_diagonal": "def add_diagonal(a, d):\n    a.ravel('K')[:: len(a) + 1] += d\n    return a",
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
-    "softmax": "def softmax(x):\n    e = np.exp(x - x.max())\n    return e/e.sum()",
     "softmax_rows": (
         "def softmax_rows(x):\n    e = x - x.max(-1, keepdims=True)\n    np.exp(e, out=e)\n    e /= e.sum(-1, keepdims=True)\n    return e"
     ),
-    "logsumexp": "def logsumexp(x):\n    top = x.max()\n    return top + np.log(np.exp(x - top).sum())",
     "logsumexp_rows": (
         "def logsumexp_rows(x):\n    top = x.max(-1)\n    e = x - top[..., None]\n    np.exp(e, out=e)\n    return top + np.log(e.sum(-1))"
     ),
@@ -70,17 +69,6 @@ HELPERS = {
         "    total = e.sum(-1, keepdims=True)\n    e /= total\n    return e, (top + np.log(total))[..., 0]"
     ),
     "softmax_logsumexp": "def softmax_logsumexp(x):\n    return softmax_logsumexp_rows(x)",
-    "expm": (
-        "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
-        "    halvings = max(0, int(np.ceil(np.log2(max(np.abs(x).sum(0).max(), 1e-300)))) + 1)\n"
-        "    a = x/2.0**halvings\n    term = total = np.eye(len(x), dtype=a.dtype)\n"
-        "    for k in range(1, 19):\n        term = term @ a/k\n        total = total + term\n"
-        "    for _ in range(halvings):\n        total = total @ total\n    return total"
-    ),
-    "expm_frechet": (
-        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
-        "    n = len(x)\n    return expm(np.block([[x, e], [np.zeros_like(x), x]]))[:n, n:]"
-    ),
 }
 PLAIN_HELPERS = {
     "sigmoid": "def sigmoid(x):\n    e = np.exp(-np.abs(x))\n    return np.where(x >= 0, 1, e)/(1 + e)",

@@ -15,10 +15,10 @@ from fractions import Fraction
 from ..errors import NotDifferentiable
 from ..expr import Expr, postorder, split, variables
 from ..functions import BY_NAME
-from ..index import IndexForm, subscripts
+from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
 from ..sizes import UNIT, Size
-from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Root, Source, number
+from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -78,15 +78,15 @@ def emit(roots: Root | tuple[Root, ...], name: str = "f", complex_safe: bool = F
     several = isinstance(roots, tuple)
     roots = roots if isinstance(roots, tuple) else (roots,)
     w = _Writer(complex_safe=complex_safe)
-    parts = [p for r in roots for p in ((r,) if isinstance(r, Expr) else r.factors)]
-    used = sorted({*variables(*parts), *known}, key=lambda v: v.name)
+    evaluated = parts(*roots)
+    used = sorted({*variables(*evaluated), *known}, key=lambda v: v.name)
     for v in used:
         w.names[v] = w.fresh(v.name)
-    order = postorder(*parts)
+    order = postorder(*evaluated)
     shown = _size_sources(used, w)
     mentioned = _mentioned(order, roots)
     hidden = _bind_sizes(mentioned, shown, w)
-    uses = _use_counts(order, parts)
+    uses = _use_counts(order, evaluated)
     for node in order:
         w.codes[node] = _line(node, _code(node, w), uses[node], w)
     result = ", ".join(w.codes[r].text if isinstance(r, Expr) else _einsum(r, w) for r in roots) + "," * (several and len(roots) == 1)

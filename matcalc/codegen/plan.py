@@ -16,15 +16,13 @@ from .. import expr as ex
 from ..errors import NameProblem
 from ..expr import Expr, split
 from ..functions import BY_NAME
-from ..index import IndexForm, subscripts
+from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
 from ..sizes import UNIT, show_shape
 from .facts import stable
 from .products import Products, axes_of, outer_cut, scalars_of
 from .settle import settled
 from .steps import Axes, Step
-
-Root = Expr | IndexForm
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,10 @@ class Plan:
 
 def plan(roots: Sequence[Root], known: Iterable[Expr] = ()) -> Plan:
     """The steps that compute expressions and index forms together; ``known`` variables may show sizes."""
-    parts = [p for r in roots for p in ((r,) if isinstance(r, Expr) else r.factors)]
-    used = sorted(ex.variables(*parts), key=lambda v: v.name)
+    evaluated = parts(*roots)
+    used = sorted(ex.variables(*evaluated), key=lambda v: v.name)
     _check_names(used)
-    planner = Planner(parts)
+    planner = Planner(evaluated)
     found = tuple(planner(r) if isinstance(r, Expr) else planner.form(r) for r in roots)
     return Plan(settled(planner.steps, found), tuple(roots), tuple(used), tuple(v for v in known if v not in used))
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..expr import Expr
-from ..index import IndexForm
+from ..index import Root
 
-Root = Expr | IndexForm
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 
 
