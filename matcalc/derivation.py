@@ -14,18 +14,16 @@ from .chain import Chain, chain
 from .differentiate import derivative, fold, in_convention, kronecker_shape, out_of_convention
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
-from .index import IndexForm
-from .printing.text import text
+from .given import Shapes, as_program, in_names_of, variable_of
+from .index import Root
 from .printing.where import Named, named
-from .shapes import Declaration, Declared, Program, declarations, declared_name, typed
+from .shapes import Program, declared_name, typed
 from .sizes import Shape, show, show_shape
-from .syntax import nearest
 
 if TYPE_CHECKING:
     from .codegen import Compiled
     from .verify import Verification
 
-Shapes = str | Mapping[str, Declaration | Declared] | None
 MAX_ORDER = 6
 MANY = 8  # gradients that are verified together
 LAYOUTS = ("denominator", "numerator")
@@ -45,12 +43,13 @@ class Derivation:
     program: Program
     wrt: Expr
     order: int
-    result: Expr | IndexForm
+    result: Root
     chains: tuple[Chain, ...] = field(repr=False)
     layout: str = "denominator"
     along: Expr | None = None
     symmetric: str = "gradient"
     verification: Verification | None = field(default=None, repr=False)
+    lower: tuple[Root, ...] = field(default=(), repr=False)  # the derivatives of lower order that this one was derived from
 
     @property
     def expr(self) -> Expr:
@@ -63,7 +62,7 @@ class Derivation:
         return self.expr.is_scalar and self.order == 1 and self.along is None
 
     @property
-    def gradient(self) -> Expr | IndexForm:
+    def gradient(self) -> Root:
         return self.result
 
     jacobian = hessian = gradient
@@ -233,9 +232,9 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     >>> print(derive("X*X'", "X"))
     X[j,l]*I[i,k] + X[i,l]*I[j,k]
     """
-    program = _program(expr, shapes)
+    program = as_program(expr, shapes)
     single = isinstance(wrt, (str, Expr)) or (wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset)))
-    targets = [_target(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
+    targets = [variable_of(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
     if not targets:
         raise NameProblem("there is nothing to differentiate by", "the expression has no variables")
     found = _all_checked(unverified(program, targets, **options))
@@ -255,9 +254,9 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
     """
     from .verify import verify
 
-    program = _program(expr, shapes)
-    target = _target(program, wrt)
-    claim = _in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
+    program = as_program(expr, shapes)
+    target = variable_of(program, wrt)
+    claim = in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
     wanted = derivative_shape(program.expr, target) or kronecker_shape(program.expr, target)
     if claim.shape_ != wanted and claim.shape_ == wanted[::-1] and program.expr.is_scalar:
         claim = ex.transpose(claim)
@@ -266,55 +265,6 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
             raise ShapeProblem(f"the candidate is {show_shape(claim.shape_)}", f"the derivative by {target.name} is {show_shape(wanted)}")
         claim = ex.spread(claim, wanted)
     return verify(program.expr, target, claim)
-
-
-def _in_names_of(program: Program, candidate: str) -> Expr:
-    """A candidate may use the variables, the sizes and the definitions of the program."""
-    prefix = "; ".join(f"{name} = {text(body)}" for name, body in program.definitions.items())
-    return typed(f"{prefix}; {candidate}" if prefix else candidate, program.declarations).expr
-
-
-def _program(expr: Any, shapes: Shapes) -> Program:
-    if isinstance(expr, str):
-        return typed(expr, shapes)
-    if isinstance(expr, Expr):
-        return _declared(expr, shapes)
-    if isinstance(expr, Program):
-        return expr
-    from .interop import from_sympy
-
-    return _declared(from_sympy(expr), shapes)
-
-
-def _declared(expr: Expr, shapes: Shapes) -> Program:
-    """An expression as a program; a declaration adds properties to its variables."""
-    declared = declarations(shapes)
-
-    def leaf(node: Expr) -> Expr:
-        d = declared.get(node.name) if node.head == "var" else None
-        return node if d is None else ex.var(node.name, d.shape, d.properties)
-
-    expr = ex.substitute(expr, leaf) if declared else expr
-    found: dict[str, Expr] = {}
-    for v in ex.variables(expr):
-        if found.setdefault(v.name, v) is not v:
-            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
-    return Program(expr, {}, found)
-
-
-def _target(program: Program, wrt: Any) -> Expr:
-    if isinstance(wrt, Expr) and wrt.head != "var":
-        raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
-    if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
-        raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
-    name = wrt.name if isinstance(wrt, Expr) else wrt if isinstance(wrt, str) else getattr(wrt, "name", str(wrt))
-    name = name.strip()
-    if name in program.variables:
-        return program.variables[name]
-    if name in program.definitions:
-        raise NameProblem(f"'{name}' is a definition, not a variable", "differentiate by a variable, or remove the definition")
-    known = ", ".join(program.variables) or "none"
-    raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
 
 
 # ---- deriving ---------------------------------------------------------------------------------------------------------------
@@ -342,7 +292,7 @@ def _one(program: Program, wrt: Expr, options: Options, first: Chain | None = No
     layout, symmetric = options.get("layout", LAYOUTS[0]), options.get("symmetric", SYMMETRIC[0])
     direction = None if along is None else _direction(program, wrt, along)
     found = derivative(program.expr, wrt, order, direction, first)
-    d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric)
+    d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric, lower=found.lower)
     if not d.is_gradient or not isinstance(d.result, Expr):
         return d
     return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
@@ -361,9 +311,8 @@ def _verified(d: Derivation, seed: int) -> Verification:
     """Each order is checked against the one below it, the first against the expression."""
     from .verify import verify
 
-    e: Expr | IndexForm = d.expr
-    for order in range(1, d.order):
-        below = _one(d.program, d.wrt, {"order": order}).result
+    e: Root = d.expr
+    for below in d.lower:
         found = verify(e, d.wrt, below, seed)
         if not found.ok:
             return found

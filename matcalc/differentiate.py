@@ -12,7 +12,7 @@ from .arrange import arrange, derivative_shape
 from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
-from .index import IndexForm, index_form
+from .index import IndexForm, Root, index_form
 from .labels import Bag, Factor, Term, fresh, label_shape, rename
 from .simplify import simplify
 from .sizes import Shape, shape_of
@@ -20,9 +20,10 @@ from .sizes import Shape, shape_of
 
 @dataclass(frozen=True)
 class Derivative:
-    """An answer, and the chains that it was read from, one for each order in matrix notation."""
+    """An answer, the derivatives of lower order below it, and the chains that it was read from, one for each order in matrix notation."""
 
-    result: Expr | IndexForm
+    result: Root
+    lower: tuple[Root, ...]
     chains: tuple[Chain, ...]
 
 
@@ -30,15 +31,17 @@ def derivative(e: Expr, wrt: Expr, order: int = 1, direction: Expr | None = None
     """The derivative of some order, contracted with a direction if there is one; ``first`` is the first chain, if it is known."""
     chains = [first if first is not None else chain(e, [wrt], fold)]
     bag = chains[0].bags[wrt]
-    for k in range(2, order + 1):
-        below = _answer(bag, e, wrt, k - 1)
+    lower: list[Root] = []
+    for k in range(1, order):
+        below = _answer(bag, e, wrt, k)
+        lower.append(below)
         if isinstance(below, Expr):
             chains.append(chain(below, [wrt], fold))
             bag = chains[-1].bags[wrt]
         else:
             bag = _next(below, wrt)
     result = _answer(bag, e, wrt, order) if direction is None else _contracted(bag, e, wrt, direction, order)
-    return Derivative(result, tuple(chains))
+    return Derivative(result, tuple(lower), tuple(chains))
 
 
 def fold(bag: Bag) -> Expr | None:
@@ -51,7 +54,7 @@ def fold(bag: Bag) -> Expr | None:
         return None
 
 
-def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Expr | IndexForm:
+def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Root:
     """A bag in matrix notation where that reaches, else in index form."""
     shapes = (e.shape_, *[wrt.shape_] * order)
     shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(shapes)
@@ -68,7 +71,7 @@ def _matrix_shape(shapes: tuple[Shape, ...]) -> Shape | None:
     return shape_of(axes) if len(axes) <= 2 else None
 
 
-def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Expr | IndexForm:
+def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Root:
     """The derivative along a direction: one more factor, on the variable's labels."""
     cut = len(bag.out) - sum(len(size) for size in wrt.shape_)
     extra = Factor(direction, bag.out[cut:])

@@ -18,7 +18,7 @@ printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
-modular dual exact verify differentiate derivation explain interop build
+modular dual exact verify differentiate interop given derivation explain build
 descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency
 network.network network.program network.training network.pictures network.command network __init__ cli __main__
 """.split()

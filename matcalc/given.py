@@ -1,0 +1,64 @@
+"""What a caller gives, as one typed program: a text, an expression, a program or a SymPy expression; and which variable is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import expr as ex
+from .errors import NameProblem
+from .expr import Expr
+from .printing.text import text
+from .shapes import Declaration, Declared, Program, declarations, typed
+from .syntax import nearest
+
+Shapes = str | Mapping[str, Declaration | Declared] | None
+
+
+def in_names_of(program: Program, candidate: str) -> Expr:
+    """A candidate may use the variables, the sizes and the definitions of the program."""
+    prefix = "; ".join(f"{name} = {text(body)}" for name, body in program.definitions.items())
+    return typed(f"{prefix}; {candidate}" if prefix else candidate, program.declarations).expr
+
+
+def as_program(expr: Any, shapes: Shapes) -> Program:
+    if isinstance(expr, str):
+        return typed(expr, shapes)
+    if isinstance(expr, Expr):
+        return _declared(expr, shapes)
+    if isinstance(expr, Program):
+        return expr
+    from .interop import from_sympy
+
+    return _declared(from_sympy(expr), shapes)
+
+
+def _declared(expr: Expr, shapes: Shapes) -> Program:
+    """An expression as a program; a declaration adds properties to its variables."""
+    declared = declarations(shapes)
+
+    def leaf(node: Expr) -> Expr:
+        d = declared.get(node.name) if node.head == "var" else None
+        return node if d is None else ex.var(node.name, d.shape, d.properties)
+
+    expr = ex.substitute(expr, leaf) if declared else expr
+    found: dict[str, Expr] = {}
+    for v in ex.variables(expr):
+        if found.setdefault(v.name, v) is not v:
+            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
+    return Program(expr, {}, found)
+
+
+def variable_of(program: Program, wrt: Any) -> Expr:
+    if isinstance(wrt, Expr) and wrt.head != "var":
+        raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
+    if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
+        raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
+    name = wrt.name if isinstance(wrt, Expr) else wrt if isinstance(wrt, str) else getattr(wrt, "name", str(wrt))
+    name = name.strip()
+    if name in program.variables:
+        return program.variables[name]
+    if name in program.definitions:
+        raise NameProblem(f"'{name}' is a definition, not a variable", "differentiate by a variable, or remove the definition")
+    known = ", ".join(program.variables) or "none"
+    raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
