@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -44,6 +44,15 @@ def scipy_optimize() -> Any:
     except ImportError:
         hint = "install the extra matgrad[fast], or take the method gradient-descent, momentum or adam"
         raise MatcalcError("this method needs SciPy", hint) from None
+
+
+def no_progress(values: Sequence[float], patience: int) -> bool:
+    """Whether the last ``patience`` values hold none that is below all before them.
+
+    >>> no_progress([3.0, 1.0, 2.0, 1.0], 2), no_progress([3.0, 1.0, 2.0, 0.0], 2)
+    (True, False)
+    """
+    return len(values) > patience and min(values[-patience:]) >= min(values[:-patience])
 
 
 @contextmanager

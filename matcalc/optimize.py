@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ from . import expr as ex
 from .derivation import Derivations, derive
 from .descent import FIRST_ORDER, Optimizer, optimizer
 from .errors import MatcalcError, NameProblem, ShapeProblem
-from .longrun import load_arrays, progress_bar, save_arrays, scipy_optimize
-from .shapes import Program, typed
+from .given import as_program
+from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 from .sizes import show_shape
 from .syntax import nearest
 
@@ -55,7 +55,7 @@ class Objective:
     def __init__(
         self, expression: Any, wrt: str | Sequence[str] | None, data: Mapping[str, Any], shapes: Any = None, start: Mapping[str, Any] | None = None
     ) -> None:
-        self.program = typed(expression, shapes) if isinstance(expression, str) else _as_program(expression, shapes)
+        self.program = as_program(expression, shapes)
         if not self.program.expr.is_scalar:
             raise ShapeProblem(f"the objective is {show_shape(self.program.expr.shape_)}", "only a scalar can be minimized")
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
@@ -89,22 +89,21 @@ class Objective:
     # one flat vector, and back
 
     def flat(self, arrays: Mapping[str, Array]) -> Array:
-        return np.concatenate([np.ravel(arrays[n]) for n in self.start])
+        return joined(arrays[n] for n in self.start)
 
     def arrays(self, x: Array) -> Arrays:
-        cuts = np.cumsum([a.size for a in self.start.values()])[:-1]
-        return {n: part.reshape(a.shape) for (n, a), part in zip(self.start.items(), np.split(x, cuts), strict=True)}
+        return parted(x, self.start)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         value, *gradients = self._function(**self.data, **self.arrays(x))
-        return float(value), np.concatenate([np.ravel(g) for g in gradients])
+        return float(value), joined(gradients)
 
     def hessian_product(self, x: Array, v: Array) -> Array:
         """The Hessian times a vector, by a derived expression of the cost of a gradient; no Hessian is formed."""
         self._curvature = self._curvature or self._derived_curvature()
         along = {self._along(n): a for n, a in self.arrays(v).items()}
         found = self._curvature(**self.data, **self.arrays(x), **along)
-        return np.concatenate([np.ravel(a) for a in (found if isinstance(found, tuple) else (found,))])
+        return joined(found if isinstance(found, tuple) else (found,))
 
     def _along(self, name: str) -> str:
         return next(n for n in (f"{name}_along{'_' * i}" for i in range(9)) if n not in self.program.variables)
@@ -124,8 +123,15 @@ class Objective:
         return compile_expr(tuple(zero[n] if n in zero else found[n].result for n in names), "numpy", "curvature")
 
 
-def _as_program(expression: Any, shapes: Any) -> Program:
-    return typed(str(expression), shapes or {v.name: v.shape for v in ex.variables(ex.as_expr(expression))})
+def joined(arrays: Iterable[Array]) -> Array:
+    """Arrays one after another as one flat vector, matrices row by row."""
+    return np.concatenate([np.ravel(a) for a in arrays])
+
+
+def parted(x: Array, like: Mapping[str, Array]) -> Arrays:
+    """The arrays that a flat vector joins, in the shapes of others."""
+    cuts = np.cumsum([a.size for a in like.values()])[:-1]
+    return {n: part.reshape(a.shape) for (n, a), part in zip(like.items(), np.split(x, cuts), strict=True)}
 
 
 def _inner(gradient: Any, variable: ex.Expr, along: str) -> ex.Expr:
@@ -255,12 +261,8 @@ class _Run:
         if self.checkpoint is not None:
             kept = {f"memory of {n}": a for n, a in (memory or {}).items()}
             save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | kept)
-        if self.patience is not None and self._stuck(self.patience):
+        if self.patience is not None and no_progress(self.history.values, self.patience):
             raise _Stop
-
-    def _stuck(self, patience: int) -> bool:
-        values = self.history.values
-        return len(values) > patience and min(values[-patience:]) >= min(values[:-patience])
 
     def first_order(self, step: Optimizer, tolerance: float, bounds: Bounds | None) -> Minimum:
         step.state = dict(self.memory)

@@ -217,3 +217,10 @@ def test_what_does_not_fit_is_said(arguments, words):
 def test_unknown_methods_are_said():
     with pytest.raises(mc.NameProblem, match="did you mean newton-cg"):
         mc.minimize("x'*x", "x", start={"x": np.ones(2)}, method="newton")
+
+
+def test_an_expression_keeps_what_its_variables_are_declared_to_be():
+    s = mc.matrix("S", "n", "n", "spd")
+    objective = Objective(mc.tr(s @ s) - mc.logdet(s), ["S"], {}, start={"S": 2 * np.eye(3)})
+    assert objective.program.variables["S"] is s
+    np.testing.assert_allclose(mc.minimize(mc.tr(s @ s) - mc.logdet(s), "S", start=objective.start)["S"], np.eye(3) / np.sqrt(2), atol=1e-6)

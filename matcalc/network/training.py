@@ -13,7 +13,7 @@ import numpy as np
 
 from ..descent import FIRST_ORDER, Optimizer, optimizer
 from ..errors import MatcalcError, ShapeProblem
-from ..longrun import load_arrays, progress_bar, save_arrays, scipy_optimize
+from ..longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 from .maps import Array
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ class _Loop:
         self.save()
 
     def stuck(self, patience: int) -> bool:
-        track = self.history.scores or [-v for v in self.history.losses]
-        return len(track) > patience and max(track[-patience:]) <= max(track[:-patience])
+        return no_progress([-score for score in self.history.scores] or self.history.losses, patience)
 
     # checkpoints: parameters, the optimizer's memory, generators, position and history
 
@@ -161,7 +160,7 @@ class _Loop:
 
 def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, progress: bool | None) -> Training:
     """Train with a method of SciPy on all samples."""
-    from ..optimize import CURVED, SCIPY
+    from ..optimize import CURVED, SCIPY, joined, parted
 
     key = method.lower()
     if key not in SCIPY or key in CURVED:
@@ -170,15 +169,14 @@ def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, p
     parameters, history = network.parameters_by_name(), Training()
 
     def put(flat: Array) -> None:
-        cuts = np.cumsum([a.size for a in parameters.values()])[:-1]
-        for a, part in zip(parameters.values(), np.split(flat, cuts), strict=True):
-            a[...] = part.reshape(a.shape)
+        for name, part in parted(flat, parameters).items():
+            parameters[name][...] = part
 
     def evaluate(flat: Array) -> tuple[float, Array]:
         put(flat)
         value, gradients = network.value_and_gradients(x, y)
         history.steps.append(value)
-        return value, np.concatenate([np.ravel(gradients[n]) for n in parameters]).astype(float)
+        return value, joined(gradients[n] for n in parameters).astype(float)
 
     with progress_bar(f"train, {method}", steps, progress) as show:
 
@@ -186,7 +184,7 @@ def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, p
             history.losses.append(history.steps[-1])
             show(len(history.losses), f"loss {history.losses[-1]:.4g}")
 
-        start = np.concatenate([np.ravel(a) for a in parameters.values()]).astype(float)
+        start = joined(parameters.values()).astype(float)
         found = scipy_optimize().minimize(evaluate, start, jac=True, method=SCIPY[key], callback=record, options={"maxiter": steps})
     put(found.x)
     history.message = str(found.message)
