@@ -97,11 +97,10 @@ class Rule:
 
     def right(self, bound: Bindings, like: Expr) -> Expr:
         """The right side, filled out to the shape of what it replaces."""
-        sizes = {"n": like.shape_[0], "m": like.shape_[0]}
         if self.right_text == "eye(n)":
-            return ex.eye(sizes["n"])
+            return ex.eye(like.shape_[0])
         if self.right_text == "ones(m)":
-            return ex.ones((sizes["m"], UNIT))
+            return ex.ones((like.shape_[0], UNIT))
         return template(self.right_text, bound)
 
 

@@ -383,7 +383,7 @@ def _transposed(e: Expr) -> Expr:
     if e.head == "matmul":
         return node("matmul", tuple(map(transpose, reversed(e.args))), None, flipped)
     if e.head == "times" and e.args[0].is_scalar:
-        return times(*(a if a.is_scalar else _bare(e) for a in (*[a for a in e.args if a.is_scalar],)), transpose(_bare(e)))
+        return times(*(a for a in e.args if a.is_scalar), transpose(_bare(e)))
     if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_ and not _repeats_rows(e):
         return _transposed_parts(e)
     if _commutes(e) and e.args[0].count <= TRANSPOSE_LIMIT and all(transpose(a) is a for a in e.args):

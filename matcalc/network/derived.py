@@ -47,7 +47,6 @@ class Derived:
         """The value, then what the backward pass needs."""
         return compile_expr((self.value, *self.saved), "numpy", "forward")
 
-
     def backward(self, names: tuple[str, ...]) -> Compiled:
         """The gradients by some of the names."""
         return _backward(self, names)

@@ -51,6 +51,11 @@ class Part:
         """The layers that are made of an expression, in the order of the forward pass."""
         raise NotImplementedError
 
+    @property
+    def trained(self) -> bool:
+        """Whether there are parameters."""
+        return any(layer.parameters for layer in self.layers())
+
     def update(self, step: float | Step = 0.01) -> None:
         """Move the parameters against their gradients: by a rate, or by an optimizer."""
         if isinstance(step, (int, float)):
@@ -289,5 +294,4 @@ class Sequential(Part):
 
     def _first_trained(self) -> int:
         """The first part that has parameters: below it no gradient is needed."""
-        trained = (i for i, part in enumerate(self.parts) if isinstance(part, Part) and any(layer.parameters for layer in part.layers()))
-        return next(trained, 0)
+        return next((i for i, part in enumerate(self.parts) if isinstance(part, Part) and part.trained), 0)

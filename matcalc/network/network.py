@@ -79,15 +79,16 @@ class Network(Sequential):
     def value(self, x: Array, y: Array) -> float:
         """The loss, with the penalty."""
         value = float(self.loss.propagate(self.propagate(np.asarray(x, dtype=self.dtype)), y))
-        return value + sum(float(penalty.propagate(w)) for penalty, w in self._penalised())
+        return value + sum(float(penalty.propagate(w)) for penalty, _, w in self._penalised())
 
     def value_and_gradients(self, x: Array, y: Array) -> tuple[float, dict[str, Array]]:
         """The loss and its gradients by all parameters, by name."""
         value = float(self.loss.propagate(self.propagate(np.asarray(x, dtype=self.dtype)), y))
         self.backpropagate(self.loss.backpropagate(), wanted=False)
         gradients = self.gradients_by_name()
-        if self._penalty is not None:
-            value += self._add_penalty(gradients)
+        for penalty, name, w in self._penalised():
+            value += float(penalty.propagate(w))
+            gradients[name] += penalty.backpropagate(np.ones((), w.dtype))
         return value, gradients
 
     def propagate(self, x: Array = None) -> Array:
@@ -101,18 +102,10 @@ class Network(Sequential):
         for layer in self.layers():
             layer.parameters = {n: a.astype(self.dtype) for n, a in layer.parameters.items()}
 
-    def _penalised(self) -> Iterator[tuple[L2, Array]]:
+    def _penalised(self) -> Iterator[tuple[L2, str, Array]]:
+        """The penalty with the name and the value of every matrix of parameters that it is for."""
         if self._penalty is not None:
-            yield from ((self._penalty, a) for a in self.parameters_by_name().values() if a.ndim == 2)
-
-    def _add_penalty(self, gradients: dict[str, Array]) -> float:
-        assert self._penalty is not None
-        total = 0.0
-        for name, w in self.parameters_by_name().items():
-            if w.ndim == 2:
-                total += float(self._penalty.propagate(w))
-                gradients[name] += self._penalty.backpropagate(np.ones((), w.dtype))
-        return total
+            yield from ((self._penalty, n, a) for n, a in self.parameters_by_name().items() if a.ndim == 2)
 
     def _set_training(self, on: bool) -> None:
         for layer in self.layers():

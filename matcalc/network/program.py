@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import NameProblem
 from ..functions import BY_NAME
 from .derived import COTANGENT, Derived
-from .layer import Layer, Sequential
+from .layer import Layer, Part, Sequential
 from .layers import Dropout, MaxPool
 from .maps import Im2col, Reshape, Windows, col2im, im2col, padded, pool_windows, pool_windows_adjoint, windows
 
@@ -118,9 +118,9 @@ class _Writer:
     def _sequence(self, parts: list[Any], x: str, rank: int, wanted: bool) -> tuple[str, int, Back]:
         backs: list[Back] = []
         for part in parts:
-            trained = any(layer.parameters for p in parts[: len(backs)] if not hasattr(p, "kernel") and hasattr(p, "layers") for layer in p.layers())
-            x, rank, back = self.part(part, x, rank, wanted or trained)
+            x, rank, back = self.part(part, x, rank, wanted)
             backs.append(back)
+            wanted = wanted or (isinstance(part, Part) and part.trained)
 
         def all_back(g: str) -> str:
             for back in reversed(backs):
