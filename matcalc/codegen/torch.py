@@ -6,7 +6,7 @@ from ..functions import Row
 from .dialect import Dialect
 
 CALLS = {
-    "commutation": "commutation({sizes}, dtype)",
+    "commutation": "commutation({sizes}, dtype, device)",
     "ones": "torch.ones({shape}, dtype=dtype, device=device)",
     "zeros": "torch.zeros({shape}, dtype=dtype, device=device)",
     "eye": "torch.eye({length}, dtype=dtype, device=device)",
@@ -41,8 +41,8 @@ CALLS = {
 }
 HELPERS = {
     "commutation": (
-        "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return torch.eye(m*n, dtype=dtype)[torch.arange(m*n).reshape(n, m).T.ravel()]"
+        "def commutation(m, n, dtype, device):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
+        "    return torch.eye(m*n, dtype=dtype, device=device)[torch.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "lu_solve": (
         "def lu_solve(factor, b, adjoint=False):\n"

@@ -53,7 +53,7 @@ def col2im(g, shape, kernel, stride=1, padding=0):
     samples, height, width, channels = shape
     rows, columns = g.shape[1:3]
     parts = g.reshape(samples, rows, columns, *kernel, channels)
-    out = {zeros}((samples, height + 2*padding, width + 2*padding, channels), dtype=g.dtype)
+    out = {zeros}((samples, height + 2*padding, width + 2*padding, channels), {like})
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             at = (slice(None), slice(i, i + stride*(rows - 1) + 1, stride), slice(j, j + stride*(columns - 1) + 1, stride))
@@ -71,18 +71,19 @@ def pool_windows_adjoint(g, shape, kernel, stride):
 '''
 SPELLING = {
     "jax": {
-        "cat": "jnp.concatenate", "stack": "jnp.stack", "axis": "axis", "zeros": "jnp.zeros", "moveaxis": "jnp.moveaxis",
+        "cat": "jnp.concatenate", "stack": "jnp.stack", "axis": "axis", "zeros": "jnp.zeros", "like": "dtype=g.dtype", "moveaxis": "jnp.moveaxis",
         "pad": "jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))", "add": "out = out.at[at].add(parts[:, :, :, i, j])",
     },
     "torch": {
-        "cat": "torch.cat", "stack": "torch.stack", "axis": "dim", "zeros": "torch.zeros", "moveaxis": "torch.moveaxis",
+        "cat": "torch.cat", "stack": "torch.stack", "axis": "dim", "moveaxis": "torch.moveaxis",
+        "zeros": "torch.zeros", "like": "dtype=g.dtype, device=g.device",
         "pad": "torch.nn.functional.pad(x, (0, 0, padding, padding, padding, padding))", "add": "out[at] += parts[:, :, :, i, j]",
     },
 }  # fmt: skip
 LARGEST = {
     "numpy": "(p.argmax(1)[:, None] == np.arange(p.shape[1])).astype(p.dtype)",
     "jax": "(p.argmax(1)[:, None] == jnp.arange(p.shape[1])).astype(p.dtype)",
-    "torch": "(p.argmax(1)[:, None] == torch.arange(p.shape[1])).to(p.dtype)",
+    "torch": "(p.argmax(1)[:, None] == torch.arange(p.shape[1], device=p.device)).to(p.dtype)",
 }
 IMPORTS = {"numpy": "import numpy as np", "jax": "import jax\nimport jax.numpy as jnp", "torch": "import torch"}
 

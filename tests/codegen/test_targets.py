@@ -190,6 +190,14 @@ def test_single_precision_is_kept(text, target):
         np.testing.assert_allclose(np.asarray(a), b, rtol=2e-4, atol=2e-4)
 
 
+def test_torch_code_stays_on_the_device():
+    """On tensors that only say where they are; a sum across devices is refused."""
+    torch = pytest.importorskip("torch")
+    f = mc.parse("K(m,n) + vec(X)*vec(Y)'", "X: n×m; Y: m×n").compile("torch")
+    assert "commutation(" in f.source
+    assert f(X=torch.zeros(2, 3, device="meta"), Y=torch.zeros(3, 2, device="meta")).device.type == "meta"
+
+
 def test_jax_code_can_be_jitted_and_differentiated_again(double_precision):
     jax = pytest.importorskip("jax")
     d = mc.derive("norm2(X*w - y)^2", "w")

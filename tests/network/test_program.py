@@ -68,6 +68,17 @@ def test_torch(name):
         np.testing.assert_allclose(by_name[n].numpy(), g, rtol=1e-10, atol=1e-13)
 
 
+def test_torch_windows_stay_on_the_device():
+    """On tensors that only say where they are."""
+    torch = pytest.importorskip("torch")
+    net, *_ = prepared("images")
+    scope = {}
+    exec(net.source("torch"), scope)
+    g = torch.zeros(2, 3, 3, 8, device="meta")
+    assert scope["col2im"](g, (2, 4, 4, 2), (2, 2)).device.type == "meta"
+    assert scope["first_largest"](torch.zeros(5, 4, device="meta")).device.type == "meta"
+
+
 @pytest.fixture
 def double():
     """JAX in double precision, for one test."""
