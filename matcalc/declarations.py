@@ -18,6 +18,7 @@ PROPERTIES = {
 }  # fmt: skip
 SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
+NUMBERS = ("pi", "π")  # a number, unless they are declared or defined
 SPELLED_GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta iota kappa lambda lam mu nu xi pi rho sigma tau phi chi psi omega".split()
 )

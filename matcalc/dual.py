@@ -158,6 +158,12 @@ class Point:
         digest = blake2b(f"{self.key} {name} {x}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % (P - 1) + 1
 
+    def polygamma(self, node: Expr, args: list[Dual]) -> Dual:
+        """A free symbol for every order, the derivative of which is that of the next."""
+        k, (x, change) = int(node.args[0].value), args[1]
+        value, slope = (mod.each(partial(self.element, f"polygamma {order}"), x) for order in (k, k + 1))
+        return value, change and mod.times(slope, change)
+
     def exp(self, x: int) -> int:
         if x not in self.exps:
             self.pair(x, self.element("exp", x) ** 2 % P)
@@ -274,6 +280,7 @@ _LEAVES: dict[str, Callable[[Point, Expr], Matrix]] = {
     "zeros": lambda point, node: mod.constant(0, *point.dims(node.shape_)),
     "commutation": lambda point, node: _commutation(*(point.sizes[a] for a in node.shape_[0])),
     "eye": lambda point, node: mod.identity(point.dims(node.shape_)[0]),
+    "pi": lambda point, node: mod.constant(point.element("pi", 0) ** 2),
 }
 _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "add": lambda point, node, args: _sum(args),
@@ -282,7 +289,10 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "T": lambda point, node, args: _multilinear(mod.flip, *args),
     "tril": lambda point, node, args: _multilinear(PATTERNS["lower"], *args),
     "triu": lambda point, node, args: _multilinear(PATTERNS["upper"], *args),
-    "pow": Point.pow, "inv": Point.inv, "det": Point.det, "pinv": Point.pinv,
+    "cross": lambda point, node, args: _multilinear(lambda a, b: mod.dot(mod.skew(a), b), *args),
+    "skew": lambda point, node, args: _multilinear(mod.skew, *args),
+    "unskew": lambda point, node, args: _multilinear(mod.unskew, *args),
+    "polygamma": Point.polygamma, "pow": Point.pow, "inv": Point.inv, "det": Point.det, "pinv": Point.pinv,
 }  # fmt: skip
 _SYMBOLS: dict[str, Callable[[Point, int], int]] = {"exp": Point.exp, "log": Point.log, "sign": Point.sign}
 

@@ -13,8 +13,8 @@ A row has one kind of meaning:
 * ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the arguments, ``y`` the result,
   ``1[i]`` ones, ``I[i,j]`` the identity, and any other factor is an expression in matcalc's language followed by its labels.
 
-``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1`` is an axis of length one,
-``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
+``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1`` is an axis of length one, ``3`` one of
+length three, ``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
 A row without any of them may be evaluated but not differentiated: it is refused by name.
 """
 
@@ -45,6 +45,7 @@ class Row:
     latex: str = ""
     aliases: tuple[str, ...] = ()
     square: bool = False
+    symmetric: bool = False  # takes a matrix that can be seen to be symmetric
     matrix: bool = False  # takes a matrix (or a scalar) only
     vector: bool = False  # takes a vector (or a scalar) only
     domain: tuple[float, float] = (-INFINITY, INFINITY)
@@ -98,7 +99,12 @@ ROWS: tuple[Row, ...] = (
     _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), complex_safe="{x}/(1 + np.exp(-{x}))", exact="x.*exp(x)./(1+exp(x))"),
     _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", complex_safe="{x}*np.tanh(np.log(1 + np.exp({x})))", exact="x.*tanh(log(1+exp(x)))"),
     _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(x-1)-step(-1-x)"),
+    _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd", jax="jax.scipy.special.erf({x})", torch="torch.erf({x})"),
+    _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY), jax="jax.scipy.special.gammaln({x})", torch="torch.lgamma({x})"),
+    _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)", jax="jax.scipy.special.digamma({x})", torch="torch.digamma({x})"),
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True),
+    # Abramowitz & Stegun 1964, 6.4.1
+    Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})"),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant"),
     Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant"),
@@ -120,14 +126,30 @@ ROWS: tuple[Row, ...] = (
         rule="- y[j,p] y[q,i] dx[p,q] + (y*y')[j,q] (eye-x*y)[p,i] dx[p,q] + (eye-y*x)[j,q] (y'*y)[p,i] dx[p,q]",
         numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes",
     ),
-    # Al-Mohy & Higham 2009, section 6: the adjoint of the Fréchet derivative at X is the Fréchet derivative at X'
+    # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet derivative at X'
     Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})"),
-    Row("expm_frechet", "Fréchet derivative of expm at the first argument, in the direction of the second", "ij,ij->ij", numpy="expm_frechet({x}, {w})"),
+    Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes"),
+    Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes"),
+    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", jax=jax, torch=torch) for f, jax, torch in (("expm", "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", "", ""), ("sqrtm", "", ""))),
+    # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
+    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True),
+    # Magnus 1985, "On differentiating eigenvalues and eigenvectors", theorem 1
+    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", complex_safe=None, latex=r"\lambda", square=True, symmetric=True),
+    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", complex_safe=None, square=True, symmetric=True),
+    # Watson 1992, "Characterization of the subdifferential of some matrix norms"
+    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", complex_safe=None, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant"),
+    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", complex_safe=None, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant"),
+    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes"),
+    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes"),
     Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))"),
     Row("amax", "largest entry; its gradient is 1 at every largest entry", "ij->11", rule="ismax(x)[i,j] dx[i,j]", numpy="{x}.max()", complex_safe=None, latex=r"\max", transpose="invariant"),
     Row("amin", "smallest entry; its gradient is 1 at every smallest entry", "ij->11", rule="ismax(-x)[i,j] dx[i,j]", numpy="{x}.min()", complex_safe=None, latex=r"\min", transpose="invariant"),
-    Row("ismax", "1 where the largest entry stands, else 0", numpy="({x} == {x}.max()).astype(float)", complex_safe=None, transpose="commutes"),
+    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max()).astype(float)", complex_safe=None, transpose="commutes"),
     Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))"),
+    # ---- vectors of length 3 -----------------------------------------------------------------------------------------
+    Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times"),
+    Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}"),
+    Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
     Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})"),
     Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})"),
@@ -151,6 +173,8 @@ MACROS: dict[str, Macro] = {
     "norm2sq": Macro(("x",), "norm2(x)^2", "squared norm"),
     "log2": Macro(("x",), "log(x)/log(2)", "logarithm to base 2"),
     "log10": Macro(("x",), "log(x)/log(10)", "logarithm to base 10"),
+    "gelu": Macro(("x",), "x.*(1 + erf(x/2^(1/2)))/2", "x times the normal distribution function of x"),
+    "normcdf": Macro(("x",), "(1 + erf(x/2^(1/2)))/2", "normal distribution function"),
     # two arguments, entry by entry; a scalar goes with any shape
     "max": Macro(("x", "w"), "w + relu(x - w)", "the larger of two; where they are equal the derivative is that of the second"),
     "min": Macro(("x", "w"), "x - relu(x - w)", "the smaller of two; where they are equal the derivative is that of the first"),
@@ -165,8 +189,11 @@ MACROS: dict[str, Macro] = {
     "colsums": Macro(("X",), "vector(1)'*X", "sum of each column, a row"),
     "norm2_rows": Macro(("X",), "((X.^2)*vector(1)).^(1/2)", "Euclidean norm of each row, a column"),
     "norm2_cols": Macro(("X",), "(vector(1)'*(X.^2)).^(1/2)", "Euclidean norm of each column, a row"),
+    "lambda_max": Macro(("S",), "amax(eigvals(S))", "largest eigenvalue of a symmetric matrix"),
+    "lambda_min": Macro(("S",), "amin(eigvals(S))", "smallest eigenvalue of a symmetric matrix"),
     "norminf": Macro(("x",), "amax(abs(x))", "largest absolute value of the entries"),
     "normp": Macro(("x", "p"), "sum(abs(x).^p)^(1/p)", "p-norm of the entries"),
+    "cross_entropy": Macro(("y", "p"), "-y'*log(p)", "cross entropy of the probabilities p, of the target y"),
     "softmax_cols": Macro(("X",), "softmax_rows(X')'", "softmax of each column"),
     "logsumexp_cols": Macro(("X",), "logsumexp_rows(X')'", "log(sum(exp(x))) of each column, a row"),
     "cumsum": Macro(("X",), "tril(0*eye + 1)*X", "running sums down each column"),

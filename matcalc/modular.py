@@ -141,6 +141,17 @@ def pseudo_inverse(a: Matrix) -> Matrix:
     return dot(dot(flip(r), inverse(dot(r, flip(r)))), dot(inverse(dot(flip(c), c)), flip(c)))
 
 
+def skew(x: Matrix) -> Matrix:
+    """The matrix of the cross product by a vector of length 3."""
+    (a,), (b,), (c,) = x
+    return [[0, -c % P, b], [c, 0, -a % P], [-b % P, a, 0]]
+
+
+def unskew(a: Matrix) -> Matrix:
+    """The adjoint of :func:`skew`."""
+    return [[(a[2][1] - a[1][2]) % P], [(a[0][2] - a[2][0]) % P], [(a[1][0] - a[0][1]) % P]]
+
+
 def cayley(a: Matrix) -> Matrix:
     """An orthogonal matrix, from any square one."""
     skew, unit = minus(a, flip(a)), identity(len(a))

@@ -39,6 +39,20 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("det(eye(n))", "1", ""),
     ("logdet(eye(n))", "0", ""),
     ("expm_frechet(A,eye(n))", "expm(A)", "A: n×n"),
+    ("logm_frechet(A,eye(n))", "inv(A)", "A: n×n"),
+    # matrix functions
+    ("logm(expm(S))", "S", "S: n×n symmetric"),
+    ("sqrtm(A)*sqrtm(A)", "A", "A: n×n"),
+    ("chol(S)*chol(S)'", "S", "S: n×n spd"),
+    ("inv(chol(S))'*inv(chol(S))", "inv(S)", "S: n×n spd"),
+    ("tril(chol(S))", "chol(S)", "S: n×n spd"),
+    ("sum(eigvals(S))", "tr(S)", "S: n×n symmetric"),
+    # cross products
+    ("skew(x)'", "-skew(x)", "x: 3"),
+    ("skew(x)*y", "cross(x,y)", "x: 3; y: 3"),
+    ("unskew(x*y')", "cross(y,x)", "x: 3; y: 3"),
+    ("unskew(skew(x))", "2*x", "x: 3"),
+    ("cross(x,x)", "zeros(3)", "x: 3"),
     # logarithms, exponentials and their quotients
     ("log(exp(X))", "X", "X: m×n"),
     ("log(exp(a))", "a", "a: scalar"),
@@ -183,7 +197,7 @@ def _fits(p: Expr, e: Expr) -> bool:
         return False
     if p.shape_[0] == p.shape_[1] and e.shape_[0] != e.shape_[1]:
         return False
-    return all(q == "positive" or q in e.properties for q in p.properties)
+    return all(q in ("positive", "spd") or q in e.properties or (q == "symmetric" and ex.transpose(e) is e) for q in p.properties)
 
 
 def _sequence(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iterator[Bindings]:

@@ -15,14 +15,25 @@ from functools import cached_property
 from lark import Token
 
 from . import expr as ex
-from .declarations import CONSTANTS, SPELLED_GREEK, Declaration, Declared, declarations, declared_name, declared_shape, default_kind, kind_shape
+from .declarations import (
+    CONSTANTS,
+    NUMBERS,
+    SPELLED_GREEK,
+    Declaration,
+    Declared,
+    declarations,
+    declared_name,
+    declared_shape,
+    default_kind,
+    kind_shape,
+)
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
 from .functions import BY_NAME, MACROS, visible
 from .sizes import UNIT, Size, Unknown, fresh_names, resolve
 from .syntax import Syntax, nearest, span, syntax
 
-VECTOR_FUNCTIONS = ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std")
+VECTOR_FUNCTIONS = ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer", "dot")
 MAX_NUMBER_DIGITS = 400
 
 
@@ -77,7 +88,7 @@ def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
     kinds: dict[str, str] = {}
     for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
         name = str(node.children[0])
-        if name not in declared and name not in CONSTANTS and name not in BY_NAME and name not in MACROS:
+        if name not in declared and name not in CONSTANTS and name not in NUMBERS and name not in BY_NAME and name not in MACROS:
             kinds.setdefault(name, default_kind(name))
     for name in _used_as_vectors(tree):
         if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
@@ -89,13 +100,12 @@ def _used_as_vectors(tree: Syntax) -> Iterator[str]:
     """The names that are transposed, or are the argument of a function of vectors."""
     for node in tree.iter_subtrees():
         if node.data == "transpose":
-            inner = node.children[0]
-        elif node.data == "norm" or (node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS and len(node.children) == 2):
-            inner = node.children[1]
+            inside = node.children[:1]
+        elif node.data == "norm" or (node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS):
+            inside = node.children[1:]
         else:
             continue
-        if not isinstance(inner, Token) and inner.data == "name":
-            yield str(inner.children[0])
+        yield from (str(inner.children[0]) for inner in inside if not isinstance(inner, Token) and inner.data == "name")
 
 
 class _Builder:
@@ -206,6 +216,8 @@ class _Builder:
             return ex.size_number((name,))
         if name == "eye":
             return ex.eye((Unknown(),))
+        if name in NUMBERS:
+            return ex.PI
         known = [*self.names, *self.sizes]
         raise NameProblem(f"'{name}' is a function" if name in BY_NAME or name in MACROS else f"unknown name '{name[:40]}'", nearest(name, known))
 
@@ -224,7 +236,7 @@ class _Builder:
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
             known = [n for row in visible() for n in (row.name, *row.aliases)]
             raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
-        return ex.call(name, *args)
+        return ex.call(name, *args, trusted=self.trusted)
 
     def _constant(self, name: str, args: list[Syntax]) -> Expr:
         if name in ("vector", "matrix"):

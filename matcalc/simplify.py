@@ -37,6 +37,8 @@ def simplify(e: Expr) -> Expr:
     for node in postorder(e, skip=_memo.__contains__):
         if node not in _memo:
             settled = ex.rebuild(node, tuple(_memo.get(a, a) for a in node.args)) if node.args else node
+            if settled.head != node.head:
+                settled = _inside(settled)
             _memo[node] = settled if settled is not node and settled in _memo else _improve(settled)
             _memo[node] = _memo.get(_memo[node], _memo[node])
     return _memo[e]
@@ -186,6 +188,23 @@ def _content(e: Expr) -> Expr | None:
     if any(a.head == "num" for a in e.args):
         return None
     return ex.times(ex.num(k), ex.add(*(ex.scaled(1 / k, a) for a in e.args)))
+
+
+def _one_diagonal(e: Expr) -> Expr | None:
+    """diag(x) + diag(y) is diag(x + y), and the identity is diag(1)."""
+    parts = [(a, scalars, body) for a in e.args for scalars, body in [_scalars_and_array(a)]]
+    diagonals = [ex.times(*scalars, body.args[0] if body.args else ex.ONE) for _, scalars, body in parts if body.head in ("diag", "eye")]
+    if len(diagonals) < 2:
+        return None
+    others = [a for a, _, body in parts if body.head not in ("diag", "eye")]
+    return ex.add(*others, ex.call("diag", ex.spread(ex.add(*diagonals), (e.shape_[0], UNIT))))
+
+
+def _scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:
+    """The scalar factors of a term, and the rest."""
+    if e.head != "times":
+        return (), e
+    return tuple(a for a in e.args if a.is_scalar), ex.times(*(a for a in e.args if not a.is_scalar))
 
 
 def _multiplied_out(e: Expr) -> Expr | None:
@@ -370,7 +389,7 @@ def _transposed_content(e: Expr) -> Expr | None:
 _ATTEMPTS: dict[str, tuple[Callable[[Expr], Expr | None], ...]] = {
     "matmul": (_cancel_inverse, _expand_side),
     "times": (_distribute,),
-    "add": (_content, _common_factor, _multiplied_out),
+    "add": (_content, _one_diagonal, _common_factor, _multiplied_out),
     "tr": (_over_sum,),
     "sum": (_over_sum,),
     "diagonal": (_over_sum,),

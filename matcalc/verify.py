@@ -271,7 +271,7 @@ def _guards(*roots: Expr) -> list[_Guard]:
         if row is not None and n.head in ("inv", "logdet", "pinv", "norm2"):
             found[_Guard(n if n.head == "norm2" else n.args[0], inverted=True)] = None
         elif row is not None and (row.kinks or row.domain != (-np.inf, np.inf)):
-            found[_Guard(n.args[0], *row.domain, row.kinks)] = None
+            found[_Guard(n.args[-1], *row.domain, row.kinks)] = None
         elif n.head == "pow":
             exponent = n.args[1]
             whole = exponent.head == "num" and exponent.value.denominator == 1

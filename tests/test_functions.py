@@ -19,7 +19,6 @@ from matcalc import shapes
 from matcalc.codegen.compiled import load
 from matcalc.codegen.plain import emit
 from matcalc.functions import BY_NAME, MACROS, ROWS, Row, visible
-from matcalc.sizes import UNIT
 
 ELEMENTWISE = [row for row in ROWS if row.derivative]
 PROVEN = [row for row in ROWS if row.rule or row.define or row.adjoint]
@@ -28,9 +27,9 @@ T = sympy.Symbol("t", real=True)
 SYMPY: dict[str, Callable[[Any], Any]] = {
     "abs": sympy.Abs, "log1p": lambda t: sympy.log(1 + t), "expm1": lambda t: sympy.exp(t) - 1, "sigmoid": lambda t: 1 / (1 + sympy.exp(-t)),
     "softplus": lambda t: sympy.log(1 + sympy.exp(t)), "relu": lambda t: sympy.Max(t, 0), "step": lambda t: sympy.Heaviside(t, 0),
-    "tanhalf": lambda t: sympy.tan(t / 2),
+    "tanhalf": lambda t: sympy.tan(t / 2), "lgamma": sympy.loggamma,
 }  # fmt: skip
-MPMATH: dict[str, Callable[[Any], Any]] = {"abs": mpmath.fabs}
+MPMATH: dict[str, Callable[[Any], Any]] = {"abs": mpmath.fabs, "lgamma": mpmath.loggamma, "polygamma": mpmath.psi}
 
 
 def named(row: Row) -> str:
@@ -64,6 +63,8 @@ def evaluated(text: str, x: Any, module: Any, own: dict[str, Callable[[Any], Any
 def _evaluated(node: ex.Expr, args: list[Any], module: Any, own: dict[str, Callable[[Any], Any]], number: Callable[[Fraction], Any]) -> Any:
     if node.head == "num":
         return number(node.value)
+    if node.head == "pi":
+        return +module.pi
     if node.head in ("add", "times"):
         total = args[0]
         for a in args[1:]:
@@ -161,34 +162,25 @@ def inside(row: Row, x: ex.Expr) -> ex.Expr:
     return ex.add(x, ex.ONE) if row.domain[0] >= 1 else x
 
 
-def arguments(row: Row, names: str = "XW") -> list[ex.Expr]:
-    """Variables of the shapes that the signature wants, as general as the row allows; between 0 and 1 where there is a domain."""
-    inputs, _ = ex.signature_axes(row)
-    letters = [[axis if axis == "1" else inputs[k][0] if row.square else axis for axis in axes] for k, axes in enumerate(inputs)]
-    shaped = [tuple(UNIT if axis == "1" or (row.vector and axis == "j") else (axis,) for axis in axes) for axes in letters]
-    properties = ("unit",) if row.domain != (-np.inf, np.inf) else ()
-    return [ex.var(name, shape, properties) for name, shape in zip(names, shaped, strict=False)]
-
-
 def weighted(row: Row, args: list[ex.Expr]) -> ex.Expr:
     """A generic scalar of the function: each entry of the result with a weight of its own."""
     result = ex.call(row.name, *(inside(row, x) for x in args))
     if result.is_scalar:
         return ex.times(ex.var("c"), result)
     made_of_two = any(len(size) > 1 for size in result.shape_)
-    weights = ex.call(row.name, *arguments(row, "CD")) if made_of_two else ex.var("C", result.shape_)
+    weights = ex.call(row.name, *points.arguments(row, "CD")) if made_of_two else ex.var("C", result.shape_)
     return ex.call("sum", ex.times(weights, result))
 
 
 def cases() -> Iterator[Any]:
     for row in [*ELEMENTWISE, *PROVEN]:
-        for k in range(row.arity):
+        for k in range(row.arity) if row.name != "polygamma" else (1,):
             yield pytest.param(row, k, id=f"{row.name}-{k + 1}")
 
 
 @pytest.mark.parametrize(("row", "k"), list(cases()))
 def test_generic_scalar_is_derived(row: Row, k: int) -> None:
-    args = arguments(row)
+    args = points.arguments(row)
     e = weighted(row, args)
     d = mc.derive(e, args[k])
     assert d.verification.ok, d.verification
@@ -198,7 +190,7 @@ def test_generic_scalar_is_derived(row: Row, k: int) -> None:
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.complex_safe], ids=named)
 def test_complex_safe_code_is_the_function(row: Row) -> None:
-    e = ex.call(row.name, *arguments(row))
+    e = ex.call(row.name, *points.arguments(row))
     point, (value,) = next(points.settled((e,), np.random.default_rng(2)))
     source = emit(e, complex_safe=True)
     safe = load(source)(*(point[n] for n in source.parameters))
@@ -207,7 +199,7 @@ def test_complex_safe_code_is_the_function(row: Row) -> None:
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.transpose], ids=named)
 def test_transpose_column(row: Row) -> None:
-    (x,) = arguments(row)
+    (x,) = points.arguments(row)
     flipped = ex.var(x.name, x.shape_[::-1])
     point, (value,) = next(points.settled((ex.call(row.name, inside(row, x)),), np.random.default_rng(3)))
     turned = load(emit(ex.call(row.name, inside(row, flipped))))(point[x.name].T)
@@ -216,7 +208,7 @@ def test_transpose_column(row: Row) -> None:
 
 @pytest.mark.parametrize("row", REFUSED, ids=named)
 def test_function_without_a_rule_is_refused_by_name(row: Row) -> None:
-    args = arguments(row)
+    args = points.arguments(row)
     with pytest.raises(mc.NotDifferentiable, match=rf"\b{row.name}\b"):
         mc.derive(weighted(row, args), args[0])
 
@@ -231,7 +223,7 @@ def test_adjoint_serves_gradients_of_scalars_only() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
 def test_row_is_complete(row: Row) -> None:
-    assert row.doc and row.numpy and ex.call(row.name, *arguments(row)).latex()
+    assert row.doc and row.numpy and ex.call(row.name, *points.arguments(row)).latex()
     assert "{x}" in row.numpy and ("{w}" in row.numpy) == (row.arity == 2)
     assert sum(map(bool, (row.derivative, row.define, row.rule, row.adjoint))) <= 1
     assert row.domain[0] < row.domain[1] and row.parity in ("", *PARITIES) and row.transpose in ("", "commutes", "invariant")
@@ -251,7 +243,7 @@ def test_hidden_functions_cannot_be_called() -> None:
             mc.parse(f"{row.name}(x)")
 
 
-LETTERS = {"X": "n×m positive", "A": "n×n"} | dict.fromkeys("xywb", "n positive") | dict.fromkeys("dp", "scalar positive")
+LETTERS = {"X": "n×m positive", "A": "n×n", "S": "n×n spd"} | dict.fromkeys("xywb", "n positive") | dict.fromkeys("dp", "scalar positive")
 
 
 @pytest.mark.parametrize("name", list(MACROS))

@@ -16,7 +16,7 @@ from matcalc.shapes import declarations, typed
 from matcalc.simplify import simplify
 from matcalc.sizes import UNIT
 
-KEPT = {"orthogonal", "simplex", "onehot"}  # properties that only a variable can have
+KEPT = {"orthogonal", "simplex", "onehot", "symmetric", "spd"}  # properties that only a variable can have
 
 
 def title(rule: Rule) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..functions import Row
+from .definitions import IMPORTS, definitions
 from .dialect import Dialect
 
 CALLS = {
@@ -36,7 +37,7 @@ CALLS = {
     "det": "xp.linalg.det({0})",
     "logdet": "xp.linalg.slogdet({0})[1]",
 }
-HELPERS = {
+HELPERS = definitions("xp", opening="xp = {0}.__array_namespace__()") | {
     "commutation": (
         "def commutation(xp, m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return xp.take(xp.eye(m*n, dtype=dtype), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"
@@ -85,11 +86,6 @@ HELPERS = {
         "    for k in range(1, 19):\n        term = (term @ a)/k\n        total = total + term\n"
         "    for _ in range(halvings):\n        total = total @ total\n    return total"
     ),
-    "expm_frechet": (
-        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
-        "    xp, n = x.__array_namespace__(), x.shape[0]\n"
-        "    block = xp.concat([xp.concat([x, e], axis=1), xp.concat([xp.zeros_like(x), x], axis=1)])\n    return expm(block)[:n, n:]"
-    ),
 }
 
 
@@ -110,4 +106,5 @@ DIALECT = Dialect(
     no_dtype="dtype = xp.float64",
     constant="xp.asarray({0}, dtype=dtype)",
     spelling=_spelling,
+    imports=IMPORTS,
 )

@@ -28,7 +28,7 @@ def positive(e: Expr) -> bool:
         return all(map(positive, e.args))
     if e.head == "pow":
         return positive(e.args[0])
-    return e.head in ("size", "ones") or e.head in POSITIVE_FUNCTIONS or bool(POSITIVE.intersection(e.properties))
+    return e.head in ("size", "ones", "pi") or e.head in POSITIVE_FUNCTIONS or bool(POSITIVE.intersection(e.properties))
 
 
 def nonnegative(e: Expr) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..functions import Row
+from .definitions import IMPORTS, definitions
 from .dialect import Dialect
 
 CALLS = {
@@ -39,7 +40,7 @@ CALLS = {
     "logdet": "jnp.sum(jnp.log(jnp.abs(jnp.diag(<0>[0]))))",
     "logdet chol": "2*jnp.sum(jnp.log(jnp.diag(<0>[0])))",
 }
-HELPERS = {
+HELPERS = definitions("jnp") | {
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return jnp.eye(m*n, dtype=dtype)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
@@ -47,10 +48,6 @@ HELPERS = {
     "det": "def det(c, pivots):\n    swaps = jnp.sum(pivots != jnp.arange(len(c)))\n    return jnp.prod(jnp.diag(c))*(1 - 2*(swaps % 2))",
     "softmax_logsumexp": (
         "def softmax_logsumexp(x):\n    total = jax.nn.logsumexp(x, -1, keepdims=True)\n    return jnp.exp(x - total), total[..., 0]"
-    ),
-    "expm_frechet": (
-        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
-        "    n = len(x)\n    return jax.scipy.linalg.expm(jnp.block([[x, e], [jnp.zeros_like(x), x]]))[:n, n:]"
     ),
 }
 
@@ -69,4 +66,5 @@ DIALECT = Dialect(
     no_dtype="dtype = float",
     vector_first=True,
     spelling=_spelling,
+    imports=IMPORTS,
 )

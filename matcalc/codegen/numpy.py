@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..functions import Row
+from .definitions import DEFINITIONS, IMPORTS
 from .dialect import Dialect
 from .plain import HELPERS as PLAIN
 
@@ -51,7 +52,7 @@ LAPACK = {
     "det": "det({0})",
     "logdet": "logdet({0})",
 }
-HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_frechet")} | {
+HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEFINITIONS | {
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
@@ -69,6 +70,11 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_
         "    total = e.sum(-1, keepdims=True)\n    e /= total\n    return e, (top + np.log(total))[..., 0]"
     ),
     "softmax_logsumexp": "def softmax_logsumexp(x):\n    return softmax_logsumexp_rows(x)",
+}
+SCIPY_FUNCTIONS = {
+    "erf": "from scipy.special import erf",
+    "lgamma": "from scipy.special import gammaln as lgamma",
+    "polygamma": "from scipy.special import polygamma",
 }
 PLAIN_HELPERS = {
     "sigmoid": "def sigmoid(x):\n    e = np.exp(-np.abs(x))\n    return np.where(x >= 0, 1, e)/(1 + e)",
@@ -136,14 +142,16 @@ def dialect(scipy: bool) -> Dialect:
         module="np",
         head=("import numpy as np",),
         calls=CALLS | (LAPACK if scipy else PLAIN_LINALG),
-        helpers=HELPERS | (SCIPY_HELPERS if scipy else PLAIN_HELPERS),
+        helpers={n: h for n, h in HELPERS.items() if not scipy or n not in SCIPY_FUNCTIONS} | (SCIPY_HELPERS if scipy else PLAIN_HELPERS),
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
         in_place=True,
         spelling=_scipy_spelling if scipy else _spelling,
-        imports={
+        imports=IMPORTS
+        | {
             "get_blas_funcs": "from scipy.linalg import get_blas_funcs",
             "get_lapack_funcs": "from scipy.linalg import get_lapack_funcs",
             "expit": "from scipy.special import expit",
-        },
+        }
+        | (SCIPY_FUNCTIONS if scipy else {}),
     )

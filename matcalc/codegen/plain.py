@@ -18,6 +18,7 @@ from ..functions import BY_NAME
 from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
 from ..sizes import UNIT, Size
+from .definitions import DEFINITIONS, IMPORTS
 from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
 
 DEEPEST = 12  # nesting of brackets in one line of code
@@ -41,12 +42,9 @@ HELPERS = {
         "    for k in range(1, 19):\n        term = term @ a/k\n        total = total + term\n"
         "    for _ in range(halvings):\n        total = total @ total\n    return total"
     ),
-    "expm_frechet": (
-        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
-        "    n = len(x)\n    return expm(np.block([[x, e], [np.zeros_like(x), x]]))[:n, n:]"
-    ),
+    **DEFINITIONS,
 }
-NEEDS = {"expm_frechet": ("expm",)}
+NEEDS = {"logm": ("sqrtm",)}
 
 
 @dataclass
@@ -97,7 +95,8 @@ def emit(roots: Root | tuple[Root, ...], name: str = "f", complex_safe: bool = F
         w.lines.insert(0, f"dtype = np.result_type({', '.join([*arrays, 'np.float16'])})")
     body = [f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]]
     helpers = _helpers_used("\n".join(body))
-    text = "\n".join(["import numpy as np", "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
+    imports = ["import numpy as np", *(line for word, line in IMPORTS.items() if any(word in h for h in helpers))]
+    text = "\n".join([*imports, "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
     return Source(text, name, parameters, roots, tuple(used), tuple(hidden))
 
 
@@ -201,7 +200,7 @@ def _line(node: Expr, code: Code, uses: int, w: _Writer) -> Code:
 
 
 def _helpers_used(body: str) -> list[str]:
-    names = [n for n in HELPERS if f"{n}(" in body.replace("np.", "np_")]
+    names = [n for n in HELPERS if re.search(rf"(?<![\w.]){n}\b", body)]
     names = sorted({m for n in names for m in (n, *NEEDS.get(n, ()))}, key=list(HELPERS).index)
     return [HELPERS[n] for n in names]
 
@@ -358,7 +357,7 @@ def _commutation(e: Expr, w: _Writer) -> Code:
 
 
 _WRITERS = {
-    "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
+    "pi": lambda e, w: Code("np.pi", ATOM), "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
     "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
     "commutation": _commutation, "kron": _kron,
 }  # fmt: skip

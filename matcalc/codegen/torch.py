@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..functions import Row
+from .definitions import IMPORTS, definitions
 from .dialect import Dialect
 
 CALLS = {
@@ -39,7 +40,7 @@ CALLS = {
     "logdet": "torch.sum(torch.log(torch.abs(torch.diag(<0>[0]))))",
     "logdet chol": "2*torch.sum(torch.log(torch.diag({0})))",
 }
-HELPERS = {
+HELPERS = definitions("torch", {"axis=": "dim=", "dtype=x.dtype": "dtype=x.dtype, device=x.device"}) | {
     "commutation": (
         "def commutation(m, n, dtype, device):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return torch.eye(m*n, dtype=dtype, device=device)[torch.arange(m*n).reshape(n, m).T.ravel()]"
@@ -55,11 +56,6 @@ HELPERS = {
     ),
     "softmax_logsumexp": (
         "def softmax_logsumexp(x):\n    total = torch.logsumexp(x, -1, keepdim=True)\n    return torch.exp(x - total), total[..., 0]"
-    ),
-    "expm_frechet": (
-        "def expm_frechet(x, e):\n    # Van Loan 1978: the upper right block of the exponential of [x e; 0 x]\n"
-        "    n = len(x)\n    block = torch.cat([torch.cat([x, e], 1), torch.cat([torch.zeros_like(x), x], 1)])\n"
-        "    return torch.linalg.matrix_exp(block)[:n, n:]"
     ),
 }
 
@@ -78,4 +74,5 @@ DIALECT = Dialect(
     no_dtype="dtype, device = torch.get_default_dtype(), 'cpu'",
     constant="torch.as_tensor({0}, dtype=dtype, device=device)",
     spelling=_spelling,
+    imports=IMPORTS,
 )

@@ -156,7 +156,7 @@ class Writer:
         found: list[str] = []
         text = body
         for name in reversed(list(self.dialect.helpers)):
-            if re.search(rf"(?<![\w.]){name}\(", text):
+            if re.search(rf"(?<![\w.]){name}\b", text):
                 found.insert(0, self.dialect.helpers[name])
                 text += self.dialect.helpers[name]
         return found
@@ -381,6 +381,7 @@ _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
 _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "arg": lambda w, s: Code(w.names[s.data], ATOM),
     "num": lambda w, s: Code(number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM),
+    "pi": lambda w, s: Code(f"{w.dialect.module}.pi", ATOM),
     "size": lambda w, s: Code(w.size((s.data,)), ATOM),
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
     "col": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]", ATOM),

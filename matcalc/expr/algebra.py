@@ -326,7 +326,7 @@ def _absorb(segment: list[Expr]) -> list[Expr]:
                 continue
             changed = True
             break
-    return chain
+    return [e for e in chain if e.head != "eye"] or chain[:1]
 
 
 def _inner(segment: list[Expr]) -> Expr:

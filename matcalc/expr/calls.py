@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
@@ -49,10 +50,11 @@ def power(base: Expr, exponent: Expr) -> Expr:
 # ---- calls of functions -----------------------------------------------------------------------------------------------
 
 
-def call(name: str, *args: Expr) -> Expr:
+def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
     """A function of the table applied to arguments.
 
-    Raises NameProblem for a name or a number of arguments that the table does not have, ShapeProblem for a wrong shape.
+    Raises NameProblem for a name or a number of arguments that the table does not have, ShapeProblem for a wrong shape, and, unless
+    it is ``trusted``, for a matrix that must be symmetric and cannot be seen to be.
     """
     row = BY_NAME.get(name)
     if row is None:
@@ -62,6 +64,8 @@ def call(name: str, *args: Expr) -> Expr:
     if row.name == "diag":
         return _diag(args[0])
     _check(row, args[0])
+    if row.symmetric and not trusted and transpose(args[0]) is not args[0]:
+        raise ShapeProblem(f"{name}({brief(args[0])}) of a matrix that may not be symmetric", "declare it symmetric, or take (A + A')/2")
     table = _OF_SCALARS if args[0].is_scalar and row.arity == 1 and row.name in _OF_SCALARS else _KNOWN
     known = table[row.name](*args) if row.name in table else None
     if known is not None:
@@ -69,6 +73,11 @@ def call(name: str, *args: Expr) -> Expr:
     if row.define and row.arity == 1 and args[0].head == "zeros":
         return zeros(result_shape(row, args))
     return _function_node(row, args)
+
+
+def _polygamma(k: Expr, _: Expr) -> None:
+    if k.head != "num" or k.value.denominator != 1 or k.value < 0:
+        raise ShapeProblem(f"polygamma of the order {brief(k)}", "the order is a number 0, 1, 2, …")
 
 
 def _check(row: Row, x: Expr) -> None:
@@ -137,22 +146,28 @@ def _reciprocal(x: Expr) -> Expr:
 
 # functions of matrices at a 1×1 matrix
 _OF_SCALARS: dict[str, Callable[[Expr], Expr]] = {
-    **dict.fromkeys(("tr", "sum", "det", "diagonal", "vec", "tril", "triu", "amax", "amin", "logsumexp", "logsumexp_rows"), lambda x: x),
+    **dict.fromkeys(("tr", "sum", "det", "diagonal", "vec", "tril", "triu", "amax", "amin", "logsumexp", "logsumexp_rows", "eigvals"), lambda x: x),
     **dict.fromkeys(("inv", "pinv"), _reciprocal),
-    **dict.fromkeys(("norm1", "norm2"), lambda x: call("abs", x)),
-    **dict.fromkeys(("softmax", "softmax_rows"), lambda _: ONE),
+    **dict.fromkeys(("norm1", "norm2", "normnuc", "normspec"), lambda x: call("abs", x)),
+    **dict.fromkeys(("sqrtm", "chol"), lambda x: pow_(x, num(Fraction(1, 2)))),
+    **dict.fromkeys(("polar", "leading"), lambda x: call("sign", x)),
+    **dict.fromkeys(("softmax", "softmax_rows", "eigvecs"), lambda _: ONE),
     "logsoftmax": lambda _: ZERO,
     "logdet": lambda x: call("log", call("abs", x)),
+    "logm": lambda x: call("log", x),
     "expm": lambda x: call("exp", x),
 }
 _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "tr": _trace,
     "diagonal": _diagonal,
     "sum": total,
+    "polygamma": _polygamma,
     "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
     "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
     "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
+    "tril": lambda x: x if x.head in ("eye", "diag", "zeros") or {"lower", "diagonal"}.intersection(x.properties) else None,
+    "triu": lambda x: x if x.head in ("eye", "diag", "zeros") or {"upper", "diagonal"}.intersection(x.properties) else None,
     "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
 }
 
@@ -177,11 +192,12 @@ def signature_axes(row: Row) -> tuple[list[list[str]], list[str]]:
 
 def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
     """The size that each letter of the signature has in a call; letters that meet twice are unified."""
-    sizes: dict[str, Size] = {"1": UNIT}
+    sizes: dict[str, Size] = {"1": UNIT, "3": (3,)}
     for letters, arg in zip(signature_axes(row)[0], args, strict=True):
         for letter, size in zip(letters, arg.shape_, strict=True):
             if letter in sizes and not unify(sizes[letter], size):
-                raise ShapeProblem(f"{row.name}({brief(arg)}) of {show_shape(arg.shape_)}")
+                hint = f"it is to be of length {letter}" if letter.isdigit() else ""
+                raise ShapeProblem(f"{row.name}({brief(arg)}) of {show_shape(arg.shape_)}", hint)
             sizes[letter] = resolve(size)
     return sizes
 
@@ -203,7 +219,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
         return spread(out, e.shape_) if e.shape_ != out.shape_ and not e.unsettled else out
     if e.head in _BUILD:
         return _BUILD[e.head](*args)
-    return call(e.head, *args) if e.head in BY_NAME else e
+    return call(e.head, *args, trusted=True) if e.head in BY_NAME else e
 
 
 _BUILD: dict[str, Callable[..., Expr]] = {"times": times, "matmul": matmul, "T": transpose, "pow": pow_}

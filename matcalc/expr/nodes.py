@@ -1,6 +1,6 @@
 """The nodes of matrix expressions: frozen, interned, compared by identity.
 
-There are few heads. ``var``, ``num``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye`` and ``commutation`` are leaves.
+There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye`` and ``commutation`` are leaves.
 ``add`` is a sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the matrix product;
 ``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the name of a row of the table of functions.
 
@@ -278,6 +278,7 @@ def commutation(rows: Size, cols: Size) -> Expr:
 
 
 ONE, ZERO, MINUS_ONE = num(1), num(0), num(-1)
+PI = node("pi", (), None, SCALAR)
 
 
 def as_expr(value: object) -> Expr:

@@ -5,6 +5,7 @@ import re
 from functools import reduce
 from pathlib import Path
 
+import points
 import pytest
 
 from matcalc import expr as ex
@@ -107,8 +108,7 @@ def typeset(text: str, shapes: str) -> str | None:
 
 
 def call(row) -> ex.Expr:
-    rows, cols = ("n",), ("n",) if row.square else () if row.vector or row.signature.startswith("i1") else ("m",)
-    return ex.call(row.name, *(ex.var(name, (rows, cols)) for name in "XY"[: row.arity]))
+    return ex.call(row.name, *points.arguments(row, "XY"))
 
 
 def everything() -> list[str]:

@@ -1,0 +1,82 @@
+"""Functions that array libraries lack, as source: written once for NumPy, in words that every library knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+IMPORTS = {"factorial": "from math import factorial", "leggauss": "from numpy.polynomial.legendre import leggauss"}
+DEFINITIONS = {
+    "sqrtm": """def sqrtm(x):
+    # Denman & Beavers 1976: Newton's iteration, in its product form (Higham 2008, eq. 6.29)
+    y, m, unit = x, x, np.eye(x.shape[0], dtype=x.dtype)
+    for _ in range(24):
+        inverse = np.linalg.inv(m)
+        y, m = y @ (unit + inverse)/2, (unit + (m + inverse)/2)/2
+    # nan where an eigenvalue is negative: there is no real root, and m does not settle at the identity
+    return np.where(np.max(np.abs(m - unit)) < 1e-3, y, np.full_like(y, np.nan))""",
+    "logm": """def logm(x):
+    # Higham 2008, section 11.5: eight square roots, then Padé's approximant as a Gauss quadrature of order 16
+    for _ in range(8):
+        x = sqrtm(x)
+    unit = np.eye(x.shape[0], dtype=x.dtype)
+    e = x - unit
+    return sum(128*float(w)*e @ np.linalg.inv(unit + (1 + float(t))/2*e) for t, w in zip(*leggauss(16)))""",
+    "frechet": """def frechet(f, x, e):
+    # Mathias 1996: the upper right block of f of [x e; 0 x]
+    n = x.shape[0]
+    return f(np.concat([np.concat([x, e], axis=1), np.concat([np.zeros_like(x), x], axis=1)], axis=0))[:n, n:]""",
+    "erf": """def erf(x):
+    # Abramowitz & Stegun 1964, 7.1.6; beyond 6 it is 1 to double precision
+    x = np.clip(x, -6, 6)
+    term = total = 2/np.pi**0.5*x*np.exp(-x*x)
+    for n in range(1, 120):
+        term = term*(2*x*x/(2*n + 1))
+        total = total + term
+    return total""",
+    "lgamma": """def lgamma(x):
+    # Abramowitz & Stegun 1964, 6.1.41: Stirling's series, beyond 16
+    z, product = x + 16, 1
+    for k in range(16):
+        product = product*(x + k)
+    series = 1/(12*z) - 1/(360*z**3) + 1/(1260*z**5) - 1/(1680*z**7) + 1/(1188*z**9)
+    half_log_two_pi = 0.9189385332046727
+    return (z - 0.5)*np.log(z) - z + half_log_two_pi + series - np.log(product)""",
+    "polygamma": """def polygamma(k, x):
+    # Abramowitz & Stegun 1964, 6.3.18 and 6.4.11: the asymptotic series, beyond 16
+    z, sign, bernoulli = x + 16, (-1)**(k + 1), (1/6, -1/30, 1/42, -1/30, 5/66, -691/2730, 7/6)
+    total = np.log(z) if k == 0 else sign*factorial(k - 1)/z**k
+    total = total + sign*factorial(k)/(2*z**(k + 1))
+    for j, b in enumerate(bernoulli, 1):
+        total = total + sign*b*factorial(2*j + k - 1)/(factorial(2*j)*z**(2*j + k))
+    for j in range(16):
+        total = total + sign*factorial(k)/(x + j)**(k + 1)
+    return total""",
+    "cross": """def cross(x, y):
+    return np.stack([x[1]*y[2] - x[2]*y[1], x[2]*y[0] - x[0]*y[2], x[0]*y[1] - x[1]*y[0]])""",
+    "skew": """def skew(x):
+    zero = 0*x[0]
+    return np.reshape(np.stack([zero, -x[2], x[1], x[2], zero, -x[0], -x[1], x[0], zero]), (3, 3))""",
+    "unskew": """def unskew(a):
+    return np.stack([a[2, 1] - a[1, 2], a[0, 2] - a[2, 0], a[1, 0] - a[0, 1]])""",
+}
+
+
+def definitions(module: str, changes: Mapping[str, str] | None = None, opening: str = "") -> dict[str, str]:
+    """The definitions in the words of a library; ``changes`` are words that it spells otherwise, ``opening`` a first line in terms of ``{0}``.
+
+    >>> print(definitions("jnp")["unskew"])
+    def unskew(a):
+        return jnp.stack([a[2, 1] - a[1, 2], a[0, 2] - a[2, 0], a[1, 0] - a[0, 1]])
+    """
+    return {name: _translated(text, module, changes or {}, opening) for name, text in DEFINITIONS.items()}
+
+
+def _translated(text: str, module: str, changes: Mapping[str, str], opening: str) -> str:
+    text = text.replace("np.", f"{module}.")
+    for word, other in changes.items():
+        text = text.replace(word, other)
+    if not opening:
+        return text
+    signature, body = text.split("\n", 1)
+    array = signature[signature.index("(") + 1 : -2].split(", ")[-1 if "polygamma" in signature or "frechet" in signature else 0]
+    return f"{signature}\n    {opening.format(array)}\n{body}"
