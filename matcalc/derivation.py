@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
 from .arrange import derivative_shape
-from .chain import Chain, chain
-from .differentiate import derivative, fold, in_convention, kronecker_shape, out_of_convention
+from .chain import Chain
+from .differentiate import derivative, first_chain, in_convention, kronecker_shape, out_of_convention
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .given import Shapes, as_program, in_names_of, variable_of
@@ -273,7 +273,7 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
 def unverified(program: Program, targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
     """The derivations before verification; for measuring, and for those who verify otherwise."""
     targets = list(targets)
-    first = chain(program.expr, targets, fold)
+    first = first_chain(program.expr, targets)
     return [_one(program, wrt, _checked_options(options), first) for wrt in targets]
 
 

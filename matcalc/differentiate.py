@@ -5,6 +5,7 @@ An answer is a matrix expression where one exists, else an index form. A directi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import expr as ex
@@ -14,6 +15,7 @@ from .errors import NoMatrixForm
 from .expr import Expr
 from .index import IndexForm, Root, index_form
 from .labels import Bag, Factor, Term, fresh, label_shape, rename
+from .rules import recognised
 from .simplify import simplify
 from .sizes import Shape, shape_of
 
@@ -29,7 +31,7 @@ class Derivative:
 
 def derivative(e: Expr, wrt: Expr, order: int = 1, direction: Expr | None = None, first: Chain | None = None) -> Derivative:
     """The derivative of some order, contracted with a direction if there is one; ``first`` is the first chain, if it is known."""
-    chains = [first if first is not None else chain(e, [wrt], fold)]
+    chains = [first if first is not None else first_chain(e, [wrt])]
     bag = chains[0].bags[wrt]
     lower: list[Root] = []
     for k in range(1, order):
@@ -42,6 +44,11 @@ def derivative(e: Expr, wrt: Expr, order: int = 1, direction: Expr | None = None
             bag = _next(below, wrt)
     result = _answer(bag, e, wrt, order) if direction is None else _contracted(bag, e, wrt, direction, order)
     return Derivative(result, tuple(lower), tuple(chains))
+
+
+def first_chain(e: Expr, wrt: Iterable[Expr]) -> Chain:
+    """The chain of an expression as a user gives it, with what has a name called by it."""
+    return chain(recognised(e), wrt, fold)
 
 
 def fold(bag: Bag) -> Expr | None:

@@ -67,6 +67,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("log(1+exp(X))", "softplus(X)", "X: m×n"),
     ("log(1+exp(a))", "softplus(a)", "a: scalar"),
     ("exp(x)/sum(exp(x))", "softmax(x)", "x: n"),
+    ("A*exp(x)/sum(exp(x))", "A*softmax(x)", "A: m×n; x: n"),
     ("log(sum(exp(x)))", "logsumexp(x)", "x: n"),
     ("log(softmax(x))", "logsoftmax(x)", "x: n"),
     ("sum(softmax(x))", "1", "x: n"),
@@ -119,6 +120,25 @@ class Rule:
 
 
 RULES = tuple(Rule(*row) for row in ROWS)
+
+
+_NAMED = re.compile(r"(A\*)?(sigmoid|softplus|softmax|logsumexp|logsoftmax)\(\w\)")
+
+
+def recognised(e: Expr) -> Expr:
+    """An equal expression in which what has a name is called by it: ``exp(x)/sum(exp(x))`` is ``softmax(x)``.
+
+    >>> print(recognised(typed("y'*log(1+exp(x))").expr))
+    y'*softplus(x)
+    """
+    named = {head: found for head, rules in rules_for(e.functions).items() if (found := [r for r in rules if _NAMED.fullmatch(r.right_text)])}
+    if not named:
+        return e
+    known: dict[Expr, Expr] = {}
+    for node in ex.postorder(e):
+        here = ex.rebuild(node, tuple(known[a] for a in node.args)) if node.args else node
+        known[node] = next((better for rule in named.get(here.head, ()) if (better := rule.rewrite(here)) is not None), here)
+    return known[e]
 
 
 @cache

@@ -115,6 +115,18 @@ def _cancel_inverse(e: Expr) -> Expr | None:
     return None
 
 
+def _cancel_quotient(e: Expr) -> Expr | None:
+    """(x./y)'*y is sum(x), whatever product y is."""
+    if not e.is_scalar:
+        return None
+    for i in range(1, len(e.args)):
+        left, right = ex.transpose(ex.matmul(*e.args[:i])), ex.matmul(*e.args[i:])
+        for x, y in ((left, right), (right, left)):
+            if x.head == "times" and (divided := ex.pow_(y, ex.MINUS_ONE)) in x.args:
+                return ex.total(ex.spread(ex.times(*(a for a in x.args if a is not divided)), x.shape_))
+    return None
+
+
 def expand(e: Expr) -> Expr:
     """Multiply out sums inside matrix products, as deep as they go."""
     if e.head == "add":
@@ -387,7 +399,7 @@ def _transposed_content(e: Expr) -> Expr | None:
 
 
 _ATTEMPTS: dict[str, tuple[Callable[[Expr], Expr | None], ...]] = {
-    "matmul": (_cancel_inverse, _expand_side),
+    "matmul": (_cancel_inverse, _cancel_quotient, _expand_side),
     "times": (_distribute,),
     "add": (_content, _one_diagonal, _common_factor, _multiplied_out),
     "tr": (_over_sum,),

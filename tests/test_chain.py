@@ -16,7 +16,7 @@ from strategies import scalars
 import matcalc as mc
 from matcalc import expr as ex
 from matcalc.chain import Chain, chain
-from matcalc.derivation import fold
+from matcalc.differentiate import fold
 from matcalc.expr import Expr
 from matcalc.labels import Bag, links
 from matcalc.sizes import UNIT

@@ -38,12 +38,12 @@ def composite(v: Expr) -> Expr:
     if KEPT.intersection(v.properties):
         return v
     if "positive" in v.properties:
-        return ex.add(ex.pow_(ex.var("M", v.shape_), ex.num(2)), ex.ONE)
+        return ex.add(ex.pow_(ex.var(f"M_{v.name}", v.shape_), ex.num(2)), ex.ONE)
     if v.is_scalar:
-        u = ex.var("u", (("k",), UNIT))
-        return ex.add(ex.times(ex.var("s"), ex.matmul(ex.transpose(u), u)), ex.num(2))
-    left, right = ex.var("P", (v.shape_[0], ("k",))), ex.var("R", (("k",), v.shape_[1]))
-    return ex.add(ex.matmul(left, right), ex.times(ex.num(3), ex.var("M", v.shape_)))
+        u = ex.var(f"u_{v.name}", (("k",), UNIT))
+        return ex.add(ex.times(ex.var(f"s_{v.name}"), ex.matmul(ex.transpose(u), u)), ex.num(2))
+    left, right = ex.var(f"P_{v.name}", (v.shape_[0], ("k",))), ex.var(f"R_{v.name}", (("k",), v.shape_[1]))
+    return ex.add(ex.matmul(left, right), ex.times(ex.num(3), ex.var(f"M_{v.name}", v.shape_)))
 
 
 def instances(rule: Rule) -> list[tuple[Expr, ...]]:

@@ -357,7 +357,8 @@ def _commutation(e: Expr, w: _Writer) -> Code:
 
 
 _WRITERS = {
-    "pi": lambda e, w: Code("np.pi", ATOM), "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
+    "pi": lambda e, w: Code("np.pi", ATOM),
+    "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
     "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
     "commutation": _commutation, "kron": _kron,
 }  # fmt: skip
