@@ -18,7 +18,7 @@ import matcalc as mc
 from matcalc import expr as ex
 from matcalc.arrange import arrange
 from matcalc.chain import chain
-from matcalc.derivation import fold
+from matcalc.differentiate import fold
 from matcalc.expr import Expr
 from matcalc.labels import Bag, Factor, Label, Labels, Term, one, wire
 from matcalc.simplify import simplify
