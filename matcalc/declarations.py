@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .errors import NameProblem, ShapeProblem, SyntaxProblem
 from .functions import BY_NAME, MACROS
-from .sizes import UNIT, Shape, Size, Unknown, shape_of, show_shape, unify
+from .sizes import UNIT, Shape, Size, Unknown, shape_of, show_shape, total_of, unify
 from .syntax import nearest
 
 PROPERTIES = {
@@ -115,6 +115,8 @@ def _size(name: str, text: str) -> Size:
         if int(text) == 0:
             raise ShapeProblem(f"the size 0 of {name}", "sizes are positive integers or names")
         return () if int(text) == 1 else (int(text),)
+    if found := re.fullmatch(r"(.+)([+-])([^+-]+)", text):
+        return total_of([(_size(name, found[1]), 1), (_size(name, found[3]), 1 if found[2] == "+" else -1)]).size()
     if "*" in text:
         return tuple(a for part in text.split("*") for a in _size(name, part))
     if re.fullmatch(NAME, text) and text not in ("nan", "inf"):

@@ -21,10 +21,11 @@ from random import Random
 from . import expr as ex
 from . import modular as mod
 from .expr import Expr
+from .expr.parts import range_of
 from .functions import BY_NAME, Row
 from .modular import Matrix, P, Singular
 from .shapes import template
-from .sizes import SCALAR, Atom, Shape, Unknown, resolve
+from .sizes import SCALAR, Atom, Shape, Unknown, length, resolve
 
 LARGEST = 20_000  # entries of one matrix
 
@@ -120,7 +121,7 @@ class Point:
     # leaves
 
     def dims(self, shape: Shape) -> tuple[int, int]:
-        rows, cols = (prod(self.sizes[a] for a in resolve(size)) for size in shape)
+        rows, cols = (length(resolve(size), self.sizes) for size in shape)
         return _limited(rows, cols)
 
     def noise(self, shape: Shape) -> Matrix:
@@ -134,6 +135,11 @@ class Point:
 
     def direction(self, node: Expr) -> Matrix:
         return shaped(PATTERNS, node, self.noise(node.shape_))
+
+    def part(self, node: Expr) -> Matrix:
+        (rows, cols), places = self.dims(node.shape_), range_of(node)
+        start = length((places.start,), self.sizes)
+        return [[int(i == start + j) for j in range(cols)] for i in range(rows)]
 
     def size(self, node: Expr) -> Matrix:
         assert isinstance(node.data, (str, int, Unknown))
@@ -280,6 +286,7 @@ _LEAVES: dict[str, Callable[[Point, Expr], Matrix]] = {
     "zeros": lambda point, node: mod.constant(0, *point.dims(node.shape_)),
     "commutation": lambda point, node: _commutation(*(point.sizes[a] for a in node.shape_[0])),
     "eye": lambda point, node: mod.identity(point.dims(node.shape_)[0]),
+    "part": Point.part,
     "pi": lambda point, node: mod.constant(point.element("pi", 0) ** 2),
 }
 _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {

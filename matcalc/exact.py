@@ -21,10 +21,11 @@ from random import Random
 from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
+from .expr.parts import index_names, least_length
 from .index import IndexForm, Root, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
-from .sizes import Atom, resolve
+from .sizes import Atom, Size, base_atoms, length, resolve
 
 SMALL = 8  # integer sizes up to this are kept, larger ones are replaced by the next integers, in their order
 MANY_SIZES = 11  # more different sizes than this share their lengths
@@ -173,11 +174,18 @@ class _Claim:
     def atoms(self) -> list[Atom]:
         """The atoms of the sizes, in the order in which they are met."""
         sizes = [*(size for node in self.nodes for size in node.shape_), *((node.atom,) for node in self.nodes if node.head == "size")]
-        return list(dict.fromkeys(a for size in sizes for a in resolve(size)))
+        return [a for a in dict.fromkeys(a for size in sizes for a in base_atoms(resolve(size))) if a not in self.places]
+
+    @cached_property
+    def places(self) -> dict[str, list[Size]]:
+        """The names that stand for a place on an axis, with the lengths of those axes."""
+        return index_names(self.nodes)
 
     @cached_property
     def replaced(self) -> dict[int, int]:
         """Large sizes and their small substitutes."""
+        if any(node.head == "part" for node in self.nodes):
+            return {}
         return dict(zip(sorted(a for a in self.atoms if isinstance(a, int) and a > SMALL), count(SMALL + 1), strict=False))
 
     @cached_property
@@ -192,11 +200,12 @@ class _Claim:
         if len(names) > MANY_SIZES:  # or the points would be huge
             return fixed | {a: 2 + (k * (layout + 1)) % MANY_SIZES for k, a in enumerate(names)}
         for start in count():
-            free = (n for n in count(2) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
+            free = (n for n in count(least_length(self.nodes)) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
             chosen = dict(zip(names, _arranged(list(islice(free, start, start + len(names) + 2)), len(names), layout), strict=True))
             if not chosen.items() & others.items():
                 break
-        return fixed | chosen
+        lengths = fixed | chosen
+        return lengths | {name: 1 + (layout + k) % min(length(axis, lengths) for axis in axes) for k, (name, axes) in enumerate(self.places.items())}
 
 
 def _arranged(values: list[int], number: int, layout: int) -> list[int]:
@@ -251,11 +260,11 @@ def changes(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[
 
 def _total(tables: list[list[list[int]]], terms: Iterable[Term], form: IndexForm, sizes: Mapping[Atom, int]) -> list[int]:
     """The sum of products of tables, each indexed by the labels of its factor."""
-    lengths = [sizes[i.size] for i in form.bag.out]
+    lengths = [length((i.size,), sizes) for i in form.bag.out]
     out = [0] * prod(lengths)
     for t, flat in zip(terms, tables, strict=True):
         labels = list(dict.fromkeys((*form.bag.out, *(i for f in t.factors for i in f.labels))))
-        dims = {i: sizes[i.size] for i in labels}
+        dims = {i: length((i.size,), sizes) for i in labels}
         if prod(dims.values()) > LARGEST:
             raise Undecided("an index form is too large to check")
         coefficient = mod.residue(t.coefficient)
@@ -273,8 +282,8 @@ def _total(tables: list[list[list[int]]], terms: Iterable[Term], form: IndexForm
 def _place(at: tuple[int, ...], steps: Iterable[tuple[int, int]]) -> int:
     """The place in a table, row by row, of the entry with the given indices."""
     place = 0
-    for k, length in steps:
-        place = place * length + at[k]
+    for k, width in steps:
+        place = place * width + at[k]
     return place
 
 

@@ -18,6 +18,7 @@ from . import extend
 from .arrange import reduced
 from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
+from .expr.parts import index_names
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
 from .simplify import simplify
 from .sizes import SCALAR, UNIT, Shape, Size, public_size
@@ -77,12 +78,18 @@ class IndexForm:
 
         return compile_expr(self, target)
 
+    @cached_property
+    def alphabet(self) -> list[str]:
+        """The letters that name no place in a factor, such as the j of X[:,j]."""
+        places = index_names(ex.postorder(*self.factors))
+        return [letter for letter in LETTERS if letter not in places]
+
     def letters(self, t: Term) -> dict[Label, str]:
         """A letter for each label of a term: outputs first, the same in every term."""
         labels = dict.fromkeys((*self.bag.out, *(i for f in t.factors for i in f.labels)))
-        if len(labels) > len(LETTERS):
-            raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(LETTERS)}")
-        return dict(zip(labels, LETTERS, strict=False))
+        if len(labels) > len(self.alphabet):
+            raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(self.alphabet)}")
+        return dict(zip(labels, self.alphabet, strict=False))
 
     def kronecker(self) -> Expr:
         """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""

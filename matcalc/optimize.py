@@ -17,7 +17,7 @@ from .descent import FIRST_ORDER, Optimizer, optimizer
 from .errors import MatcalcError, NameProblem, ShapeProblem
 from .given import as_program
 from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
-from .sizes import show_shape
+from .sizes import length, show, show_shape
 from .syntax import nearest
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class Objective:
     def _length(self, name: str, size: Sequence[Any]) -> int:
         given = [(self.program.variables[d].shape, array.shape) for d, array in self.data.items() if d in self.program.variables]
         known = {a: n for names, lengths in given for a, n in zip(names, lengths, strict=False)}
-        lengths = [a if isinstance(a, int) else known.get(a) for a in size]
-        if None in lengths:
-            raise NameProblem(f"the size {'*'.join(map(str, size))} of {name} is in no data", f"give start={{'{name}': …}}")
-        return int(np.prod([n for n in lengths if n is not None]))
+        try:
+            return length(size, known)
+        except KeyError:
+            raise NameProblem(f"the size {show(tuple(size))} of {name} is in no data", f"give start={{'{name}': …}}") from None
 
     # one flat vector, and back
 

@@ -6,7 +6,6 @@ a vector allows. Sizes that nobody declared are unknowns, unified by the operati
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,8 +28,10 @@ from .declarations import (
 )
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
+from .expr.parts import Range, check_fits
 from .functions import BY_NAME, MACROS, visible
-from .sizes import UNIT, Size, Unknown, fresh_names, resolve
+from .places import range_in, size_in
+from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve
 from .syntax import Syntax, nearest, span, syntax
 
 VECTOR_FUNCTIONS = ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer", "dot")
@@ -116,12 +117,12 @@ class _Builder:
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
         self.definitions: dict[str, Expr] = {}
-        self.sizes = {a for d in declared.values() for size in d.shape for a in size if isinstance(a, str)} | _written_sizes(tree)
+        self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)} | _written_sizes(tree)
         self.assumed: list[str] = []
         for name, d in declared.items():
             rows, cols = (s if len(s) < 2 else (Unknown(s),) for s in d.shape)  # a declared product may come in any order
             self.names[name] = ex.var(name, (rows, cols), d.properties)
-            if any(isinstance(a, Unknown) for size in d.shape for a in size):
+            if any(isinstance(a, Unknown) for size in d.shape for a in base_atoms(size)):
                 self.assumed.append(name)
         for name, kind in kinds.items():
             if name not in self.sizes:
@@ -182,8 +183,8 @@ class _Builder:
         stack: list[tuple[Syntax, bool]] = [(root, False)]
         while stack:
             node, ready = stack.pop()
-            children = [c for c in node.children if not isinstance(c, Token)]
-            if not ready and children and not self._takes_sizes(node):
+            children = self._operands(node)
+            if not ready and children:
                 stack.append((node, True))
                 stack += ((c, False) for c in reversed(children))
                 continue
@@ -193,11 +194,14 @@ class _Builder:
                 raise problem.at(self.text, span(node)) from None
         return done[id(root)]
 
-    def _takes_sizes(self, node: Syntax) -> bool:
-        if node.data != "call":
-            return False
-        name = str(node.children[0])
-        return name in CONSTANTS or (name == "K" and name not in self.names)
+    def _operands(self, node: Syntax) -> list[Syntax]:
+        """The parts of a node that are expressions, not sizes or places."""
+        parts = [c for c in node.children if not isinstance(c, Token)]
+        if node.data == "block":
+            return [block for row in parts for block in row.children if not isinstance(block, Token)]
+        name = str(node.children[0]) if node.data == "call" else ""
+        sizes_only = name in CONSTANTS or (name == "K" and name not in self.names)
+        return parts[: 1 if node.data == "indexed" else 0 if sizes_only else None]
 
     # one method per kind of syntax node
 
@@ -243,7 +247,7 @@ class _Builder:
             if len(args) != 1:
                 raise NameProblem(f"{name} takes one number", f"{name}(1) is all ones")
             return ex.times(self.build(args[0]), ex.ones(kind_shape(name)))
-        sizes = [self._size_argument(a) for a in args]
+        sizes = [self._size(a) for a in args]
         if not sizes or len(sizes) > (1 if name == "eye" else 2):
             raise NameProblem(f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}", f"write {name}(n)")
         if name == "eye":
@@ -253,16 +257,24 @@ class _Builder:
     def _commutation(self, args: list[Syntax]) -> Expr:
         if len(args) != 2:
             raise NameProblem(f"K takes two sizes, not {len(args)}", "K(m,n)*vec(X) is vec(X') for X m×n")
-        return ex.commutation(*map(self._size_argument, args))
+        return ex.commutation(*map(self._size, args))
 
-    def _size_argument(self, node: Syntax) -> Size:
-        if node.data == "number" and re.fullmatch(r"[1-9][0-9]{0,8}", str(node.children[0])):
-            return () if str(node.children[0]) == "1" else (int(str(node.children[0])),)
-        if node.data == "name":
-            return (str(node.children[0]),)
-        if node.data == "product" and all(str(op) == "*" for op in node.children[1::2]):
-            return tuple(a for part in node.children[::2] if not isinstance(part, Token) for a in self._size_argument(part))
-        raise ShapeProblem("this is not a size", "sizes are positive integers, names, or products of them").at(self.text, span(node))
+    def _size(self, node: Syntax) -> Size:
+        return size_in(node, self.text, self.names)
+
+    def indexed(self, node: Syntax, args: list[Expr]) -> Expr:
+        places = [c for c in node.children[1:] if not isinstance(c, Token)]
+        e = args[0]
+        if len(places) == 1 and UNIT not in e.shape_:
+            raise ShapeProblem("a matrix has two indices", "write X[i,:] for a row, X[:,j] for a column")
+        axes = (0, 1) if len(places) == 2 else (1,) if e.shape_[0] == UNIT else (0,)
+        found = {axis: range_in(p, self.text, self.names, e.shape_[axis]) for axis, p in zip(axes, places, strict=True)}
+        return ex.taken(e, found.get(0), found.get(1))
+
+    def block(self, node: Syntax, args: list[Expr]) -> Expr:
+        lengths = [sum(not isinstance(c, Token) for c in row.children) for row in node.children if not isinstance(row, Token)]
+        left = iter(args)
+        return ex.blocks([[next(left) for _ in range(k)] for k in lengths])
 
     def transposed(self, _: Syntax, args: list[Expr]) -> Expr:
         return ex.transpose(args[0])
@@ -330,13 +342,17 @@ _PRODUCTS: dict[str, Callable[[Expr, Expr], Expr]] = {
 _NODES: dict[str, Callable[[_Builder, Syntax, list[Expr]], Expr]] = {
     "number": _Builder.number, "name": _Builder.named, "call": _Builder.call, "transpose": _Builder.transposed,
     "superscript": _Builder.superscript, "signed": _Builder.signed, "power": _Builder.power, "norm": _Builder.norm,
-    "sum": _Builder.sum, "product": _Builder.product,
+    "sum": _Builder.sum, "product": _Builder.product, "indexed": _Builder.indexed, "block": _Builder.block,
 }  # fmt: skip
 
 
 def _written_sizes(tree: Syntax) -> set[str]:
-    """The names that stand as sizes in ones(n), zeros(m,n) and eye(n)."""
+    """The names that stand as sizes in ones(n), zeros(m,n) and eye(n), and as places in X[:,j]."""
     found: set[str] = set()
+    for node in tree.find_data("indexed"):
+        for place in node.children[1:]:
+            if not isinstance(place, Token):
+                found |= {str(n.children[0]) for n in place.find_data("name")}
     for node in tree.find_data("call"):
         if str(node.children[0]) in ("ones", "zeros", "eye", "K"):
             for arg in node.children[1:]:
@@ -346,7 +362,7 @@ def _written_sizes(tree: Syntax) -> set[str]:
 
 
 def _name_unknowns(size: Size, names: Iterator[str]) -> None:
-    for atom in resolve(size):
+    for atom in base_atoms(resolve(size)):
         if isinstance(atom, Unknown):
             atom.value = atom.length or (next(names),)
 
@@ -366,6 +382,10 @@ def _settled_leaf(node: Expr) -> Expr:
         return ex.var(node.name, shape, node.properties)
     if node.head == "size":
         return ex.size_number(resolve((node.atom,)))
+    if node.head == "part" and isinstance(node.data, Sum):
+        start = node.data.resolved()
+        check_fits(shape[0], Range(start, shape[1]))
+        return ex.part(shape[0], start, shape[1])
     return {"ones": ex.ones(shape), "zeros": ex.zeros(shape)}.get(node.head) or ex.eye(shape[0])
 
 

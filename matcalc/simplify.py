@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from . import expr as ex
 from .expr import Expr, postorder
+from .expr.parts import is_part
+from .functions import BY_NAME
 from .rules import Rule, rules_for
 from .sizes import SCALAR, UNIT
 
@@ -113,6 +116,27 @@ def _cancel_inverse(e: Expr) -> Expr | None:
             if i + 1 < len(chain) and chain[i + 1] is m[0]:
                 return ex.matmul(*chain[:i], ex.call("inv", ex.matmul(*m[1:])), *chain[i + 2 :])
     return None
+
+
+def _part_inside(e: Expr) -> Expr | None:
+    """A part of what is made entry by entry is made of parts: exp([x; y])[1:n] is exp(x)."""
+    if e.count > EXPAND_LIMIT:
+        return None
+    for i, (a, b) in enumerate(pairwise(e.args)):
+        if (is_part(a) and a.head == "T") or b.head == "part":
+            better = ex.matmul(*e.args[:i], _part_of(b, a, 0) if a.head == "T" and is_part(a) else _part_of(a, b, 1), *e.args[i + 2 :])
+            if better.count < e.count:
+                return better
+    return None
+
+
+def _part_of(e: Expr, part: Expr, axis: int) -> Expr:
+    """The rows or columns of an expression that a part takes, as deep as it is made entry by entry."""
+    product = ex.matmul(part, e) if axis == 0 else ex.matmul(e, part)
+    if e.head not in ("add", "times", "pow") and not (e.head in BY_NAME and BY_NAME[e.head].elementwise):
+        return product
+    taken = tuple(a if a.shape_[axis] == UNIT else _part_of(a, part, axis) for a in e.args)
+    return ex.spread(ex.add(*taken) if e.head == "add" else ex.rebuild(e, taken), product.shape_)
 
 
 def _cancel_quotient(e: Expr) -> Expr | None:
@@ -300,6 +324,8 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
         for factor, places in _places(read, split_off):
             if len(places) < len(e.args) and any(ex.split(rest)[1].head == "matmul" for rest in places.values()):
                 continue  # nobody writes X*(X*A + A*X) + A*X^2
+            if all(is_part(ex.split(rest)[1]) for rest in places.values()):
+                continue  # nor a difference of x[2:n] and x[1:n-1] by parts of the identity
             taken = join(factor, places.values())
             if taken is None:
                 continue
@@ -399,7 +425,7 @@ def _transposed_content(e: Expr) -> Expr | None:
 
 
 _ATTEMPTS: dict[str, tuple[Callable[[Expr], Expr | None], ...]] = {
-    "matmul": (_cancel_inverse, _cancel_quotient, _expand_side),
+    "matmul": (_cancel_inverse, _part_inside, _cancel_quotient, _expand_side),
     "times": (_distribute,),
     "add": (_content, _one_diagonal, _common_factor, _multiplied_out),
     "tr": (_over_sum,),

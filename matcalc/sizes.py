@@ -1,13 +1,16 @@
 """Sizes of axes: their unification, and the names given to the unknown ones.
 
 A size is a tuple of atoms: ``()`` is length 1, ``("n",)`` a named size, ``(3,)`` a number, and ``("n", "m")`` the product
-n·m that ``vec`` and ``kron`` make. Atoms are names, integers or (while parsing) unknowns that unification binds.
+n·m that ``vec`` and ``kron`` make. Atoms are names, integers, sums (n + m, of blocks; n - 1, of a range) or, while parsing, unknowns
+that unification binds.
 Sizes check and report; they never drive the algebra, which labels do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 
 class Unknown:
@@ -21,11 +24,91 @@ class Unknown:
 
     def admits(self, size: Size) -> bool:
         """Whether it may become this size."""
-        if size == UNIT or self in size:
+        if size == UNIT or self in base_atoms(size):
             return False
         if self.length is None or any(isinstance(a, Unknown) for a in size):
             return True
         return sorted(map(str, size)) == sorted(map(str, self.length))
+
+
+class Sum(str):
+    """A sum of sizes with whole coefficients, and a number: a name like any other, which knows what it is made of.
+
+    >>> Sum({("n",): 1, ("m", "k"): 2}, -1)
+    'n+2*k*m-1'
+    """
+
+    terms: tuple[tuple[Size, int], ...]
+    constant: int
+
+    def __new__(cls, terms: Mapping[Size, int], constant: int = 0) -> Sum:
+        settled = {tuple(sorted(size, key=str)): k for size, k in terms.items()}
+        ordered = sorted(settled.items(), key=lambda term: (term[1] < 0, len(term[0]), show(term[0], marks=True)))
+        parts = [f"{'-' if k < 0 else '+'}{f'{abs(k)}*' if abs(k) > 1 else ''}{show(size, marks=True)}" for size, k in ordered]
+        self = super().__new__(cls, "".join([*parts, f"{constant:+d}" if constant or not parts else ""]).removeprefix("+"))
+        self.terms, self.constant = tuple(ordered), constant
+        return self
+
+    def __getnewargs__(self) -> tuple[dict[Size, int], int]:  # type: ignore[override]
+        return dict(self.terms), self.constant
+
+    def size(self) -> Size:
+        """The sum as a size, which may be a number or a single name."""
+        if not self.terms:
+            return UNIT if self.constant == 1 else (self.constant,)
+        return self.terms[0][0] if len(self.terms) == 1 and self.terms[0][1] == 1 and not self.constant else (self,)
+
+    def resolved(self) -> Sum:
+        """The sum with what unification has bound put in."""
+        return total_of([(resolve(size), k) for size, k in self.terms], self.constant)
+
+    def covers(self, other: Sum) -> bool:
+        """Whether it is at least as large as another sum, whatever the sizes are."""
+        gap = total_of([((self,), 1), ((other,), -1)])
+        return all(k > 0 for _, k in gap.terms) and gap.constant + sum(k for _, k in gap.terms) >= 0
+
+
+def total_of(parts: Iterable[tuple[Size, int]], constant: int = 0) -> Sum:
+    """A sum of multiples of sizes."""
+    terms: Counter[Size] = Counter()
+    for part, k in parts:
+        size = part if len(part) == 1 and isinstance(part[0], Sum) else resolve(part)
+        if all(isinstance(a, int) for a in size):
+            constant += k * length(size, {})
+        elif len(size) == 1 and isinstance(size[0], Sum):
+            constant += k * size[0].constant
+            inner = size[0].resolved() if any(isinstance(a, Unknown) and a.value is not None for a in base_atoms(size)) else size[0]
+            constant += k * (inner.constant - size[0].constant)
+            for below, c in inner.terms:
+                terms[below] += k * c
+        else:
+            terms[tuple(sorted(size, key=str))] += k
+    return Sum({size: k for size, k in terms.items() if k}, constant)
+
+
+def base_atoms(size: Size) -> Iterator[Atom]:
+    """The atoms of a size, those of sums among them."""
+    for a in size:
+        if isinstance(a, Sum):
+            for inner, _ in a.terms:
+                yield from base_atoms(inner)
+        else:
+            yield a
+
+
+def length(size: Iterable[Atom], lengths: Mapping[Any, int]) -> int:
+    """The length of an axis, from the lengths of names; raises KeyError for a name without one.
+
+    >>> length(("n", Sum({("m",): 1}, -1)), {"n": 2, "m": 4})
+    6
+    """
+    product = 1
+    for a in size:
+        if isinstance(a, Sum) and a not in lengths:
+            product *= a.constant + sum(k * length(inner, lengths) for inner, k in a.terms)
+        else:
+            product *= lengths[a] if a in lengths or not isinstance(a, int) else a
+    return product
 
 
 Atom = str | int | Unknown
@@ -39,9 +122,9 @@ NAMES = ("n", "m", "p", "q", "r", "k", "l", "h")
 
 def resolve(size: Size) -> Size:
     """Replace the unknowns that are bound by what they are bound to."""
-    if all(not isinstance(a, Unknown) or a.value is None for a in size):
+    if all((not isinstance(a, Unknown) or a.value is None) and not isinstance(a, Sum) for a in size):
         return size
-    return tuple(b for a in size for b in (_root(a) if isinstance(a, Unknown) else (a,)))
+    return tuple(b for a in size for b in (_root(a) if isinstance(a, Unknown) else a.resolved().size() if isinstance(a, Sum) else (a,)))
 
 
 def _root(unknown: Unknown) -> Size:
@@ -51,7 +134,7 @@ def _root(unknown: Unknown) -> Size:
     while len(size) == 1 and isinstance(size[0], Unknown) and size[0].value is not None:
         way.append(size[0])
         size = size[0].value
-    size = resolve(size) if len(size) > 1 else size
+    size = resolve(size) if len(size) > 1 or isinstance(size[0], Sum) else size
     for passed in way:
         passed.value = size
     return size
@@ -68,7 +151,26 @@ def unify(a: Size, b: Size) -> bool:
                 continue
             this[0].value = other
             return True
+    if any(isinstance(x, Sum) for x in a + b):
+        return _balance(total_of([(a, 1), (b, -1)]))
     return len(a) == len(b) and len(a) > 1 and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
+
+
+def _balance(gap: Sum) -> bool:
+    """Make a sum zero by what is unknown in it, if that is possible."""
+    unknown = [(size[0], k) for size, k in gap.terms if len(size) == 1 and isinstance(size[0], Unknown)]
+    if not unknown:
+        return not gap.terms and not gap.constant
+    (first, k), *others = unknown
+    partner = next((other for other, c in others if c == -k), None)
+    if partner is not None and len(unknown) > 1:  # [A, B] beside [C, D]: part by part
+        return unify((first,), (partner,)) and _balance(gap.resolved())
+    if abs(k) != 1:
+        return False
+    rest = total_of([(size, -c * k) for size, c in gap.terms if size != (first,)], -gap.constant * k)
+    if all(c < 0 for _, c in rest.terms) and (rest.terms or rest.constant < 1):
+        return False
+    return unify((first,), rest.size())
 
 
 def shape_of(sizes: Iterable[Size]) -> Shape:
@@ -85,22 +187,24 @@ def same(a: Size, b: Size) -> bool:
 def might_be_equal(a: Size, b: Size) -> bool:
     """Equal, or not known to differ."""
     a, b = resolve(a), resolve(b)
-    return a == b or (a != UNIT != b and any(isinstance(atom, Unknown) for atom in a + b))
+    return a == b or (a != UNIT != b and any(isinstance(atom, Unknown) for atom in base_atoms(a + b)))
 
 
-def show(size: Size) -> str:
-    """The size as a reader writes it.
+def show(size: Size, marks: bool = False) -> str:
+    """The size as a reader writes it; with ``marks``, every unknown in its own way.
 
-    >>> show(("m", "n")), show((3,)), show(())
-    ('m*n', '3', '1')
+    >>> show(("m", "n")), show((3,)), show(()), show(("k", Sum({("n",): 1}, 1)))
+    ('m*n', '3', '1', 'k*(n+1)')
     """
-    return "*".join("?" if isinstance(a, Unknown) else str(a) for a in resolve(size)) or "1"
+    size = resolve(size)
+    texts = [(f"?{id(a)}" if marks else "?") if isinstance(a, Unknown) else str(a) for a in size]
+    return "*".join(f"({t})" if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, texts, strict=True)) or "1"
 
 
 def show_shape(shape: Shape) -> str:
     """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``; sizes that nothing says yet leave only the kind."""
     rows, cols = resolve(shape[0]), resolve(shape[1])
-    if any(isinstance(a, Unknown) for a in rows + cols):
+    if any(isinstance(a, Unknown) for a in base_atoms(rows + cols)):
         return "a matrix" if rows and cols else "a vector" if rows else "a row"
     if not cols:
         return show(rows) if rows else "scalar"

@@ -25,6 +25,7 @@ MAX_DIGITS = 40
 
 _EXPECTED = {
     "NAME": "a name", "NUMBER": "a number", "LPAR": "'('", "RPAR": "')'", "COMMA": "','", "SIGN": "'+' or '-'",
+    "LSQB": "'['", "RSQB": "']'", "COLON": "':'",
     "TIMES": "'*'", "POWER": "'^'", "QUOTE": "a transpose", "BAR": "'‖'", "_END": "';'", "EQUAL": "'='", "$END": "the end",
 }  # fmt: skip
 _VALUE = {"NAME", "NUMBER", "LPAR"}
@@ -89,13 +90,13 @@ def _explain(text: str, problem: UnexpectedInput) -> MatcalcError:
     if token.type == "$END" and "BAR" in accepted and (opened := _unclosed_norm(text)) is not None:
         return SyntaxProblem("'‖' is never closed").at(text, (opened, opened + 1))
     if token.type == "$END":
-        if unclosed is not None and "RPAR" in accepted:
-            return SyntaxProblem("'(' is never closed").at(text, (unclosed, unclosed + 1))
+        if unclosed is not None and _CLOSING[text[unclosed]] in accepted:
+            return SyntaxProblem(f"'{text[unclosed]}' is never closed").at(text, (unclosed, unclosed + 1))
         end = len(text.rstrip())
         return SyntaxProblem("the expression ends too early", "a value is missing").at(text, (end, end + 1))
     place = (token.start_pos or 0, token.end_pos or 0)
-    if token.type == "RPAR" and unclosed is None:
-        return SyntaxProblem("')' closes nothing").at(text, place)
+    if token.type in ("RPAR", "RSQB") and unclosed is None:
+        return SyntaxProblem(f"'{token}' closes nothing").at(text, place)
     if accepted >= _VALUE:
         return SyntaxProblem(f"unexpected '{token}'", "a value is missing before it").at(text, place)
     if token.type in _VALUE:
@@ -111,7 +112,7 @@ def _short(token: str) -> str:
 def _character_hint(c: str) -> str:
     if c == "_":
         return "names begin with a letter"
-    if c in "[]{}":
+    if c in "{}":
         return "use round brackets"
     if c in "\"`´’‘":
         return "the transpose is '"
@@ -126,12 +127,15 @@ def _unclosed_norm(text: str) -> int | None:
     return bars[-1] if len(bars) % 2 else None
 
 
+_CLOSING = {"(": "RPAR", "[": "RSQB"}
+
+
 def _unclosed(text: str) -> int | None:
-    """The position of the innermost '(' that is still open."""
+    """The position of the innermost bracket that is still open."""
     opened: list[int] = []
     for i, c in enumerate(text):
-        if c == "(":
+        if c in "([":
             opened.append(i)
-        elif c == ")" and opened:
+        elif c in ")]" and opened:
             opened.pop()
     return opened[-1] if opened else None

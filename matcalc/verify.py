@@ -18,9 +18,10 @@ from .codegen.compiled import load
 from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
+from .expr.parts import index_names, least_length
 from .functions import BY_NAME
 from .index import Root, parts, written_out
-from .sizes import Atom, Size
+from .sizes import Atom, Size, base_atoms, length
 
 Array = Any
 TRIES = 40
@@ -175,26 +176,29 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
 def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array]:
     """Random values of every variable, and of the sizes that no variable shows."""
     nodes = [*postorder(*functions.parts), *functions.variables]
-    lengths = choose_lengths([s for n in nodes for s in n.shape_] + [(n.atom,) for n in nodes if n.head == "size"], equal, rng, attempt)
+    places = index_names(nodes)
+    sizes = [s for n in nodes for s in n.shape_] + [(n.atom,) for n in nodes if n.head == "size" and n.atom not in places]
+    lengths = choose_lengths(sizes, equal, rng, attempt, least_length(nodes))
+    lengths |= {name: int(rng.integers(min(length(axis, lengths) for axis in axes))) + 1 for name, axes in places.items()}
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
-        shape = tuple(int(np.prod([lengths[a] for a in size])) for size in v.shape_ if size)
+        shape = tuple(length(size, lengths) for size in v.shape_ if size)
         point[v.name] = _value(v, shape, rng, attempt)
     return point
 
 
-def choose_lengths(sizes: list[Size], equal: bool, rng: np.random.Generator, attempt: int) -> dict[Atom, int]:
-    """Different small lengths for different sizes (or 3 for all); small numbers keep theirs; never 1.
+def choose_lengths(sizes: list[Size], equal: bool, rng: np.random.Generator, attempt: int, least: int = 2) -> dict[Atom, int]:
+    """Different small lengths for different sizes (or 3 for all), of at least ``least``; small numbers keep theirs; never 1.
 
     Which size is the larger one changes between attempts: X'*X has an inverse only for a tall X.
     """
-    atoms = list(dict.fromkeys(a for size in sizes for a in size))
-    lengths: dict[Atom, int] = {a: a for a in atoms if isinstance(a, int) and a <= KEPT}
+    atoms = list(dict.fromkeys(a for size in sizes for a in base_atoms(size)))
+    lengths: dict[Atom, int] = {a: a for a in atoms if isinstance(a, int) and (a <= KEPT or least > 2)}
     unknown = [a for a in atoms if a not in lengths]
-    first = 2 + attempt % 2  # even and odd sizes in turn
-    free = [k for k in range(first, len(atoms) + KEPT + 3) if k not in lengths.values()][: min(len(unknown), MANY_SIZES)]
+    first = least + attempt % 2  # even and odd sizes in turn
+    free = [k for k in range(first, first + len(atoms) + KEPT + 1) if k not in lengths.values()][: min(len(unknown), MANY_SIZES)]
     order = rng.permutation(len(unknown)) if attempt else range(len(unknown))
-    return lengths | {a: 3 if equal else free[k % len(free)] for a, k in zip(unknown, order, strict=True)}
+    return lengths | {a: max(3, least) if equal else free[k % len(free)] for a, k in zip(unknown, order, strict=True)}
 
 
 def _value(v: Expr, shape: tuple[int, ...], rng: np.random.Generator, attempt: int) -> Array:

@@ -13,9 +13,10 @@ import numpy as np
 from matcalc import expr as ex
 from matcalc.codegen import compile_expr
 from matcalc.expr import Expr
+from matcalc.expr.parts import index_names, least_length
 from matcalc.functions import Row
 from matcalc.labels import Bag, Term
-from matcalc.sizes import UNIT
+from matcalc.sizes import UNIT, base_atoms, length
 
 Array = Any
 Point = dict[str, Any]
@@ -29,8 +30,8 @@ LARGE = 1e7  # values beyond this say more about the point than about the expres
 def atoms(roots: Sequence[Expr]) -> list[Any]:
     """The sizes that occur, names and numbers."""
     nodes = ex.postorder(*roots)
-    found = [a for n in nodes for size in n.shape_ for a in size] + [n.data for n in nodes if n.head == "size"]
-    return list(dict.fromkeys(found))
+    found = [a for n in nodes for size in n.shape_ for a in base_atoms(size)] + [n.data for n in nodes if n.head == "size"]
+    return [a for a in dict.fromkeys(found) if a not in index_names(nodes)]
 
 
 def lengths(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False) -> dict[Any, int]:
@@ -38,9 +39,12 @@ def lengths(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False
     found = atoms(roots)
     numbers = {a: a for a in found if isinstance(a, int)}
     names = [a for a in found if a not in numbers]
-    free = [k for k in range(2, 3 + 2 * len(found)) if k not in numbers][: len(names) + 1]
+    least = least_length(ex.postorder(*roots))
+    free = [k for k in range(least, least + 1 + 2 * len(found)) if k not in numbers][: len(names) + 1]
     rng.shuffle(free)
-    return numbers | {a: 3 if equal else k for a, k in zip(names, free, strict=False)}
+    chosen = numbers | {a: max(3, least) if equal else k for a, k in zip(names, free, strict=False)}
+    places = index_names(ex.postorder(*roots))
+    return chosen | {name: int(rng.integers(min(length(axis, chosen) for axis in axes))) + 1 for name, axes in places.items()}
 
 
 def draw(v: Expr, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -91,7 +95,7 @@ def point(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False) 
     found = lengths(roots, rng, equal)
     out: Point = {a: k for a, k in found.items() if isinstance(a, str)}
     for v in ex.variables(*roots):
-        out[v.name] = draw(v, tuple(int(np.prod([found[a] for a in size])) for size in v.shape_ if size), rng)
+        out[v.name] = draw(v, tuple(length(size, found) for size in v.shape_ if size), rng)
     return out
 
 

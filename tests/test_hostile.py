@@ -104,7 +104,7 @@ def test_a_variable_that_is_not_there(capsys, wrt):
 
 DECLARED_JUNK = (
     "X", "X:", ":", "::", "X::n", ": n", "X: n: m", "X: 0", "X: 0×0", "X: -1", "X: 2.5", "X: nan", "X: inf", "X: 1e3", "X: m×", "X: ×", "X: m×n×p",
-    "X: m n", "X: n+1", "X: n'", "X: (m,n", "X: {n}",
+    "X: m n", "X: n+", "X: n'", "X: (m,n", "X: {n}",
     "X: %s", "X: \0", "X: 𝐧×𝐧", "X: " + "9" * 10_000, "sin: n", "eye: n×n", "X: m×n symetric", "S: 2×3 spd", "2: n", "x y: n", "X.T: n",
     "__class__: n", "X: m×n; X: p×q",
     "X: __import__('os')", "X: ×n", "X: m××n", "X: m×n*", "X: *n", "X: symmetric 2×3", "X: vector scalar",

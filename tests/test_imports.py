@@ -13,7 +13,8 @@ import matcalc
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
-expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
+expr.nodes expr.hints expr.parts expr.algebra expr.blocks expr.calls expr syntax declarations places
+shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.plain
@@ -26,7 +27,7 @@ NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "net
 HEAVY = {
     "numpy": {"modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", *NETWORK},
     "sympy": {"interop"},
-    "lark": {"syntax", "shapes"},
+    "lark": {"syntax", "places", "shapes"},
 }
 # methods of an expression that reach up to a later stage, when they are called
 CONVENIENCES = {

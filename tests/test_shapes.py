@@ -285,7 +285,7 @@ CONFLICTS = (
     ("logsumexp(A)", None, "ambiguous", "logsumexp_rows"),
     ("1/0", None, "zero", ""),
     ("ones(0)", None, "not a size", "positive"),
-    ("ones(n+1)", None, "not a size", ""),
+    ("ones(n/2)", None, "not a size", ""),
     ("eye(2.5)", None, "not a size", ""),
     ("sum(x)/n", None, "division by n", ""),
 )  # fmt: skip

@@ -108,7 +108,7 @@ PLACES = (
     ("A x", "x", "unexpected 'x'", "*"),
     ("a, b", ",", "unexpected ','", ""),
     ("x +* y", "*", "unexpected '*'", "before"),
-    ("x' * A[0]", "[", "'['", "round brackets"),
+    ("x' * A{0}", "{", "'{'", "round brackets"),
     ("x’*y", "’", "U+2019", "'"),
     ("x + а", "а", "U+0430", "Latin or Greek"),
     ("x\u200b", "\u200b", "U+200B", ""),

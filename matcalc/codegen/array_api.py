@@ -13,6 +13,7 @@ CALLS = {
     "ones": "xp.ones({shape}, dtype=dtype)",
     "zeros": "xp.zeros({shape}, dtype=dtype)",
     "eye": "xp.eye({length}, dtype=dtype)",
+    "concat": "xp.concat([{arrays}], axis={data})",
     "einsum": "einsum('{data}', {arrays})",
     "reshape": "xp.reshape({0}, {shape})",
     "fill": "xp.zeros({shape}, dtype=dtype) + «0»",

@@ -8,8 +8,11 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
-from ..expr import Expr
-from ..sizes import show_shape
+from ..expr import Expr, postorder
+from ..expr.parts import range_of, unsure
+from ..index import parts
+from ..sizes import Sum, base_atoms, show, show_shape
+from ..sizes import length as product_of
 from .arrays import TO_ARRAY, TO_NUMBER, is_number
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class Compiled:
         self._sizes = source.sizes
         self._variables = {v.name: v for v in source.variables}
         self._wanted = {v.name: tuple(size for size in v.shape_ if size) for v in source.variables}
+        self._parts = [e for e in postorder(*parts(*source.roots)) if e.head == "part" and unsure(e)]
         self.seen: set[Any] = set()
         self.raw = load(source)
         if target in ("numpy", "numba") and self.parameters and not any(map(iskeyword, self.parameters)):
@@ -95,6 +99,9 @@ class Compiled:
                 array = array.reshape(-1) if wanted else array.reshape(())
             self._fitted(name, tuple(array.shape), sizes)
             arrays[name] = array if wanted or self.target != "numpy" else array[()]
+        _consistent(sizes)
+        for p in self._parts:
+            _present(p, sizes)
         known = [a for n, a in arrays.items() if self._wanted.get(n)]
         return arrays | {n: TO_NUMBER[self.target](arguments[n], known) for n in numbers}, column
 
@@ -165,11 +172,27 @@ def _bound(wanted: tuple[Any, ...], shape: tuple[int, ...], sizes: dict[str | in
         if len(size) == 1 and isinstance(size[0], str):
             out.append(sizes.setdefault(size[0], length))
             continue
-        product = 1
-        for atom in size:
-            product *= atom if isinstance(atom, int) else sizes.get(atom, 1)
-        out.append(product)
+        try:
+            out.append(product_of(size, sizes))
+        except KeyError:
+            out.append(length)
     return out
+
+
+def _consistent(sizes: Mapping[str | int, int]) -> None:
+    """Raise ShapeProblem where the length of a sum of sizes is not that sum."""
+    simple = {a: n for a, n in sizes.items() if not isinstance(a, Sum)}
+    for a, found in sizes.items():
+        if isinstance(a, Sum) and all(b in simple for b in base_atoms((a,))) and product_of((a,), simple) != found:
+            raise ShapeProblem(f"an axis of length {a} has length {found}", _known(simple).removeprefix(" with "))
+
+
+def _present(p: Expr, sizes: Mapping[str | int, int]) -> None:
+    """Raise ShapeProblem for a part that goes beyond its axis."""
+    places = range_of(p)
+    stop, whole = product_of((places.stop,), sizes), product_of(p.shape_[0], sizes)
+    if stop > whole:
+        raise ShapeProblem(f"the place {places} of an axis of length {show(p.shape_[0])}", f"the length is {whole}")
 
 
 def _known(sizes: Mapping[str | int, int]) -> str:

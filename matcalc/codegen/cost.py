@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..expr import Expr
 from ..graph import arguments_first
 from ..index import Root
-from ..sizes import Atom, Size
+from ..sizes import Atom, Size, base_atoms, length
 from .order import Cost as Polynomial
 from .order import monomial, tree_cost
 from .plan import plan
@@ -56,9 +56,9 @@ def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Ex
     total: Polynomial = Counter()
     for step in order:
         total.update(flops(step))
-    lengths = {a: a for key in total for a in key if isinstance(a, int)} | dict(sizes)
-    known = all(a in lengths for step in order for size in step.axes for a in size) and all(a in lengths for key in total for a in key)
-    if not known:
+    wanted = [*(size for step in order for size in step.axes), *total]
+    lengths = {a: a for size in wanted for a in base_atoms(size) if isinstance(a, int)} | dict(sizes)
+    if not all(a in lengths for size in wanted for a in base_atoms(size)):
         return Cost(None, None, None, growth(total), beside)
     moved = sum(WORD * (_count(s.axes, lengths) + sum(_count(a.axes, lengths) for a in s.args)) for s in order if s.op not in VIEWS)
     return Cost(round(value(total, lengths)), moved, _peak(order, found.roots, lengths), growth(total), beside)
@@ -85,7 +85,7 @@ def value(polynomial: Polynomial, sizes: Mapping[str | int, int]) -> float:
     for key, k in polynomial.items():
         product = float(k)
         for a in key:
-            product *= a if isinstance(a, int) else sizes[str(a)]
+            product *= length((a,), sizes)
         total += product
     return total
 
@@ -94,7 +94,7 @@ def _count(axes: tuple[Size, ...], sizes: Mapping[str | int, int]) -> int:
     count = 1
     for size in axes:
         for a in size:
-            count *= a if isinstance(a, int) else sizes[str(a)]
+            count *= length((a,), sizes)
     return count
 
 

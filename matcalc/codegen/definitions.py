@@ -51,6 +51,11 @@ DEFINITIONS = {
     for j in range(16):
         total = total + sign*factorial(k)/(x + j)**(k + 1)
     return total""",
+    "embed": """def embed(x, start, length):
+    # x among zeros, from a place of the first axis on
+    shape = x.shape[1:]
+    zeros = [np.zeros((n, *shape), dtype=x.dtype) for n in (start, length - start - x.shape[0])]
+    return np.concat([zeros[0], x, zeros[1]], axis=0)""",
     "cross": """def cross(x, y):
     return np.stack([x[1]*y[2] - x[2]*y[1], x[2]*y[0] - x[0]*y[2], x[0]*y[1] - x[1]*y[0]])""",
     "skew": """def skew(x):

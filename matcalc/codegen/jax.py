@@ -11,6 +11,7 @@ CALLS = {
     "ones": "jnp.ones({shape}, dtype=dtype)",
     "zeros": "jnp.zeros({shape}, dtype=dtype)",
     "eye": "jnp.eye({length}, dtype=dtype)",
+    "concat": "jnp.concat([{arrays}], axis={data})",
     "einsum": "jnp.einsum('{data}', {arrays})",
     "reshape": "jnp.reshape({0}, {shape})",
     "fill": "jnp.broadcast_to({0}, {shape})",

@@ -14,6 +14,7 @@ CALLS = {
     "ones": "np.ones({shape}, dtype=dtype)",
     "zeros": "np.zeros({shape}, dtype=dtype)",
     "eye": "np.eye({length}, dtype=dtype)",
+    "concat": "np.concat([{arrays}], axis={data})",
     "einsum": "np.einsum('{data}', {arrays}{optimize})",
     "reshape": "np.reshape({0}, {shape})",
     "fill": "np.full({shape}, {0}, dtype=dtype)",

@@ -22,6 +22,7 @@ SAMPLES = 48
 LENGTHS = (4.0, 40.0, 400.0, 4000.0)
 LOSS = 1.2  # an order is worth a branch if the others cost this much more somewhere
 ORDERS = 3
+SPARSE = ("diag", "part")  # kinds of factors that cost an entry each
 LONGEST = 24  # factors; longer products are taken in pieces from the left
 
 
@@ -100,7 +101,7 @@ def typical_cost(parts: Sequence[tuple[Sequence[Item], int]]) -> float:
 def join(items: Sequence[Item], i: int, k: int, j: int) -> Cost:
     """The flops of one product, of the factors i to k with those from k to j."""
     left, right = items[i], items[j - 1]
-    if (k - i == 1 and left.kind == "diag") or (j - k == 1 and right.kind == "diag"):
+    if (k - i == 1 and left.kind in SPARSE) or (j - k == 1 and right.kind in SPARSE):
         return Counter({monomial(left.rows, right.cols): 1})
     return Counter({monomial(left.rows, items[k].rows, right.cols): 2})
 

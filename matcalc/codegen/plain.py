@@ -14,12 +14,13 @@ from fractions import Fraction
 
 from ..errors import NotDifferentiable
 from ..expr import Expr, postorder, split, variables
+from ..expr.parts import range_of
 from ..functions import BY_NAME
 from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
-from ..sizes import UNIT, Size
+from ..sizes import UNIT, Size, Sum, base_atoms
 from .definitions import DEFINITIONS, IMPORTS
-from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
+from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number, size_text
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -64,7 +65,7 @@ class _Writer:
         return name
 
     def size(self, size: Size) -> str:
-        return "*".join(str(a) if isinstance(a, int) else self.names[a] for a in size) or "1"
+        return size_text(size, lambda a: self.names[a])
 
 
 def emit(roots: Root | tuple[Root, ...], name: str = "f", complex_safe: bool = False, known: Iterable[Expr] = ()) -> Source:
@@ -107,7 +108,7 @@ def _size_sources(used: Iterable[Expr], w: _Writer) -> dict[str, str]:
         rows, cols = v.shape_
         axes = [size for size in (rows, cols) if size]
         for i, size in enumerate(axes):
-            if len(size) == 1 and isinstance(size[0], str):
+            if len(size) == 1 and isinstance(size[0], str) and not isinstance(size[0], Sum):
                 shown.setdefault(size[0], f"{w.names[v]}.shape[{i}]" if len(axes) > 1 else f"len({w.names[v]})")
     return shown
 
@@ -126,8 +127,8 @@ def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
     """The named sizes that the code needs."""
     sizes: list[Size] = []
     for node in order:
-        if node.head in ("ones", "zeros", "eye", "commutation"):
-            sizes += node.shape_
+        if node.head in ("ones", "zeros", "eye", "part", "commutation"):
+            sizes += (*node.shape_, *((node.data,) for _ in [0] if isinstance(node.data, Sum)))
         elif node.head == "kron":
             sizes += [size for a in node.args for size in a.shape_]
         elif node.head == "size":
@@ -138,7 +139,7 @@ def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
             sizes += r.axes
         elif not isinstance(r, Expr) and not r.bag.terms:
             sizes += r.axes
-    return list(dict.fromkeys(a for size in sizes for a in size if isinstance(a, str)))
+    return list(dict.fromkeys(a for size in sizes for a in base_atoms(size) if isinstance(a, str)))
 
 
 def _needs_reshape(form: IndexForm) -> bool:
@@ -231,6 +232,14 @@ def _filled(e: Expr, w: _Writer) -> Code:
     if e.head == "eye":
         return Code(f"np.eye({sizes[0]}, dtype=dtype)", ATOM)
     return Code(f"np.{e.head}({sizes[0] if len(sizes) == 1 else '(' + ', '.join(sizes) + ')'}, dtype=dtype)", ATOM)
+
+
+def _part(e: Expr, w: _Writer) -> Code:
+    """Columns of the identity, or one of them."""
+    w.uses_dtype = True
+    places = range_of(e)
+    start, stop = w.size((places.start,)), w.size((places.stop,))
+    return Code(f"np.eye({w.size(e.shape_[0])}, dtype=dtype)[{f':, {start}:{stop}' if places.width else start}]", ATOM)
 
 
 def _sum(e: Expr, w: _Writer) -> Code:
@@ -357,7 +366,7 @@ def _commutation(e: Expr, w: _Writer) -> Code:
 
 
 _WRITERS = {
-    "pi": lambda e, w: Code("np.pi", ATOM),
+    "part": _part, "pi": lambda e, w: Code("np.pi", ATOM),
     "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
     "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
     "commutation": _commutation, "kron": _kron,

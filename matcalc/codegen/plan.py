@@ -15,10 +15,11 @@ from itertools import pairwise
 from .. import expr as ex
 from ..errors import NameProblem
 from ..expr import Expr, split
+from ..expr.blocks import grid
 from ..functions import BY_NAME
 from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
-from ..sizes import UNIT, show_shape
+from ..sizes import UNIT, show_shape, total_of
 from .facts import stable
 from .products import Products, axes_of, outer_cut, scalars_of
 from .settle import settled
@@ -94,7 +95,9 @@ class Planner(Products):
         return self(e)
 
     def add(self, e: Expr) -> Step:
-        """Multiples of the identity and diagonal matrices are added to the diagonal alone."""
+        """Multiples of the identity and diagonal matrices are added to the diagonal alone; blocks are put side by side."""
+        if (found := grid(e)) is not None and all(b is not None and len(axes_of(b)) == len(axes_of(e)) for row in found for b in row):
+            return self._beside([[self(b) for b in row if b is not None] for row in found])
         plain: list[tuple[Fraction, Step]] = []
         shifts: list[tuple[Fraction, Step]] = []
         for k, core in map(split, e.args):
@@ -107,6 +110,19 @@ class Planner(Products):
             return self.steps.make("diag", self.whole(self.steps.add(shifts), axes_of(e)[:1]), axes=axes_of(e))
         total = self.whole(self.steps.add(plain), axes_of(e))
         return self.steps.make("shift", total, self.steps.add(shifts), axes=total.axes) if shifts else total
+
+    def _beside(self, blocks: list[list[Step]]) -> Step:
+        """Arrays side by side, row by row."""
+        if len(blocks[0]) == 1:
+            return self._concatenated([row[0] for row in blocks], 0)
+        return self._concatenated([self._concatenated(row, 1) for row in blocks], 0)
+
+    def _concatenated(self, parts: list[Step], axis: int) -> Step:
+        if len(parts) == 1:
+            return parts[0]
+        length = total_of([(a.axes[axis], 1) for a in parts]).size()
+        axes = tuple(length if k == axis else size for k, size in enumerate(parts[0].axes))
+        return self.steps.make("concat", *parts, data=axis, axes=axes)
 
     def times(self, e: Expr) -> Step:
         return self._times(e, whole=True)
@@ -201,6 +217,7 @@ class Planner(Products):
 _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
     "add": Planner.add, "times": Planner.times, "pow": Planner.pow, "matmul": Planner.matmul, "inv": Planner.inv, "det": Planner.det,
     "logdet": Planner.det, "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
+    "part": Planner.part,
     "T": lambda p, e: p.steps.transpose(p(e.args[0])),
     "var": lambda p, e: p.steps.make("arg", data=e, axes=axes_of(e)),
     "num": lambda p, e: p.steps.num(e.value),

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from .. import expr as ex
 from ..expr import Expr, postorder, split
+from ..expr.parts import range_of
 from ..sizes import UNIT
 from .facts import definite, nonnegative, symmetric
 from .order import Item, Tree, ends, orders, typical_cost
@@ -58,6 +59,10 @@ class Products:
         cut = next((i for i in range(1, len(chain)) if chain[i].shape_[0] == UNIT), 0)
         if cut:
             return self.steps.outer(self.product(chain[:cut]), self.product(chain[cut:]))
+        if chain[-1].head == "part" and chain[-1].shape_[1] == UNIT:
+            return self._applied(reversed(chain[:-2]), self.select(self.steps.transpose(self(chain[-2])), chain[-1]))
+        if chain[0].head == "T" and _kind(chain[0]) == "part" and chain[0].shape_[0] == UNIT:
+            return self._applied(map(ex.transpose, chain[2:]), self.select(self(chain[1]), chain[0].args[0]))
         left, right = chain[0].shape_[0] == UNIT, chain[-1].shape_[1] == UNIT
         if not left and not right:
             return self.best(chain)
@@ -91,6 +96,8 @@ class Products:
             return v if inner.head == "eye" else self.steps.mul(1, (v, self(a)))
         if inner.head == "inv":
             return self._solve(inner.args[0], v, flipped)
+        if inner.head == "part":
+            return self.select(v, inner) if flipped else self.embed(v, inner)
         if inner.head == "matmul":
             return self._applied(reversed(inner.args if not flipped else ex.transpose(inner).args), v)
         return self.steps.dot(self(a), v)
@@ -159,9 +166,29 @@ class Products:
         if inner.head == "diag":
             v = self(inner.args[0])
             return self.steps.mul(1, (x, v if right else self.steps.col(v)))
+        if inner.head == "part" and right:
+            y = self.steps.transpose(x)
+            return self.steps.transpose(self.embed(y, inner) if flipped else self.select(y, inner))
+        if inner.head == "part":
+            return self.select(x, inner) if flipped else self.embed(x, inner)
         if right:
             return self.steps.transpose(self._solve(inner.args[0], self.steps.transpose(x), not flipped))
         return self._solve(inner.args[0], x, flipped)
+
+    # ---- parts ----------------------------------------------------------------------------------------------------------
+
+    def part(self, e: Expr) -> Step:
+        """Columns of the identity."""
+        return self.steps.transpose(self.select(self.steps.make("eye", axes=(e.shape_[0],) * 2), e))
+
+    def select(self, x: Step, p: Expr) -> Step:
+        """The rows of an array that a part of the identity takes."""
+        axes = ((p.shape_[1],) if p.shape_[1] else ()) + x.axes[1:]
+        return self.steps.make("rows", x, data=range_of(p), axes=axes)
+
+    def embed(self, x: Step, p: Expr) -> Step:
+        """The rows of an array in their place among zeros."""
+        return self.steps.make("embed", x, data=range_of(p), axes=(p.shape_[0], *x.axes[1:]))
 
     # ---- inverses -------------------------------------------------------------------------------------------------------
 
@@ -229,7 +256,7 @@ class Products:
 
 def _kind(e: Expr) -> str:
     inner = e.args[0] if e.head == "T" else e
-    return {"diag": "diag", "inv": "inv"}.get(inner.head, "dense")
+    return inner.head if inner.head in ("diag", "inv", "part") else "dense"
 
 
 def _item(e: Expr) -> Item:

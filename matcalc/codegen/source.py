@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ..expr import Expr
 from ..index import Root
+from ..sizes import Atom, Size, Sum
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 
@@ -34,6 +35,26 @@ class Source:
     roots: tuple[Root, ...]
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
+
+
+def size_text(size: Size, name: Callable[[str], str], alone: bool = False) -> str:
+    """A length as source; sums of sizes in brackets, unless they stand ``alone``.
+
+    >>> size_text(("n", 2), str)
+    'n*2'
+    """
+    text = "*".join(_atom_text(a, name) for a in size) or "1"
+    return text[1:-1] if alone and len(size) == 1 and text.startswith("(") else text
+
+
+def _atom_text(a: Atom, name: Callable[[str], str]) -> str:
+    if not isinstance(a, Sum):
+        return str(a) if isinstance(a, int) else name(str(a))
+    out = "".join(f" {'-' if k < 0 else '+'} {f'{abs(k)}*' if abs(k) > 1 else ''}{size_text(size, name)}" for size, k in a.terms)
+    out = out.removeprefix(" + ")
+    if a.constant or not out:
+        out = f"{out} {'-' if a.constant < 0 else '+'} {abs(a.constant)}" if out else str(a.constant)
+    return f"({out})" if " " in out else out
 
 
 def number(q: Fraction) -> str:

@@ -9,6 +9,7 @@ The operations, with their data:
     T · dot (the last axis of a with the first of b) · outer · choose (orders of a product, decided by the sizes)
     add coefficients · mul (coefficient, how many arguments multiply, the others divide) · pow Fraction · power
     col (a vector along the rows) · fill · shift (add to the diagonal) · sum axis · vdot, vdott (sum of A.*B, of A.*B')
+    concat axis · rows, embed range (neighbouring places of the first axis, or the array among zeros)
     rowdot (row sums of A.*B) · trace · diag · diagonal
     factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet
 """
@@ -26,7 +27,7 @@ from ..sizes import Size
 
 Axes = tuple[Size, ...]
 LEAVES = frozenset({"arg", "num", "size"})
-VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item"})  # results that own no memory
+VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "rows"})  # results that own no memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)

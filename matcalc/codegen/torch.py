@@ -11,6 +11,7 @@ CALLS = {
     "ones": "torch.ones({shape}, dtype=dtype, device=device)",
     "zeros": "torch.zeros({shape}, dtype=dtype, device=device)",
     "eye": "torch.eye({length}, dtype=dtype, device=device)",
+    "concat": "torch.concat([{arrays}], dim={data})",
     "einsum": "torch.einsum('{data}', {arrays})",
     "reshape": "torch.reshape({0}, {shape})",
     "fill": "torch.zeros({shape}, dtype=dtype, device=device) + «0»",

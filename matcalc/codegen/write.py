@@ -15,12 +15,13 @@ from fractions import Fraction
 from math import gcd
 from typing import Any
 
+from ..expr.parts import Range
 from ..functions import BY_NAME
-from ..sizes import Atom, Size, show_shape
+from ..sizes import Atom, Size, Sum, show_shape
 from .dialect import Dialect, template
 from .order import Cost, tree_cost
 from .plan import Plan
-from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
+from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number, size_text
 from .steps import Step, is_symmetric, reachable, use_counts
 
 DEEPEST = 12  # nesting of brackets in one line of code
@@ -96,13 +97,22 @@ class Writer:
         return f"t{i}"
 
     def size(self, size: Size) -> str:
-        return "*".join(str(a) if isinstance(a, int) else self._atom(str(a)) for a in size) or "1"
+        return size_text(size, self._atom)
 
     def _atom(self, atom: str) -> str:
         if atom not in self.names:
             self.names[atom] = self.fresh(atom)
         self.mentioned[atom] = None
         return self.names[atom]
+
+    def length(self, size: Size) -> str:
+        """A length that stands alone."""
+        return size_text(size, self._atom, alone=True)
+
+    def places(self, places: Range) -> str:
+        """An index, or a slice."""
+        start, stop = self.length((places.start,)), self.length((places.stop,))
+        return f"{'' if start == '0' else start}:{stop}" if places.width else start
 
     def shape(self, axes: Iterable[Size]) -> str:
         sizes = [self.size(s) for s in axes]
@@ -167,7 +177,7 @@ class Writer:
         for v in self.variables:
             axes = [size for size in v.shape_ if size]
             for i, size in enumerate(axes):
-                if len(size) == 1 and isinstance(size[0], str):
+                if len(size) == 1 and isinstance(size[0], str) and not isinstance(size[0], Sum):
                     shown.setdefault(size[0], f"{self.names[v]}.shape[{i}]")
         return shown
 
@@ -381,6 +391,9 @@ _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
 _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "arg": lambda w, s: Code(w.names[s.data], ATOM),
     "num": lambda w, s: Code(number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM),
+    "rows": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{w.places(s.data)}]", ATOM),
+    "embed": lambda w, s: Code(f"embed({w.of(s.args[0]).text}, {w.length((s.data.start,))}, {w.length(s.axes[0])})", ATOM),
+    "concat": lambda w, s: w.filled(w.dialect.calls["concat"].replace("{arrays}", ", ".join(w.of(a).text for a in s.args)), s),
     "pi": lambda w, s: Code(f"{w.dialect.module}.pi", ATOM),
     "size": lambda w, s: Code(w.size((s.data,)), ATOM),
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),

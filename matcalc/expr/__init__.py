@@ -1,16 +1,19 @@
 """Matrix expressions: frozen nodes, and the constructors that keep them in normal form.
 
 ``nodes`` holds what an expression is, ``algebra`` the normal forms of sums, products and transposes, ``calls`` the functions
-of the table and the operators of the language, ``hints`` what to say when shapes do not fit.
+of the table and the operators of the language, ``parts`` and ``blocks`` parts of matrices and matrices made of them, ``hints`` what to
+say when shapes do not fit.
 """
 
 from .algebra import add, broadcast, matmul, neg, pow_, scaled, size_number, spread, times, total, transpose
+from .blocks import blocks, taken
 from .calls import call, divide, letter_sizes, power, product, rebuild, result_shape, signature_axes, substitute, substitute_all
 from .hints import check_product
-from .nodes import MINUS_ONE, ONE, PI, ZERO, Expr, as_expr, commutation, eye, num, ones, postorder, split, var, variables, zeros
+from .nodes import MINUS_ONE, ONE, PI, ZERO, Expr, as_expr, commutation, eye, num, ones, part, postorder, split, var, variables, zeros
 
 __all__ = [
-    "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "as_expr", "broadcast", "call", "check_product", "commutation", "divide", "eye",
-    "letter_sizes", "matmul", "neg", "num", "ones", "postorder", "pow_", "power", "product", "rebuild", "result_shape", "scaled",
-    "signature_axes", "size_number", "split", "spread", "substitute", "substitute_all", "times", "total", "transpose", "var", "variables", "zeros",
+    "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation", "divide", "eye",
+    "letter_sizes", "matmul", "neg", "num", "ones", "part", "postorder", "pow_", "power", "product", "rebuild", "result_shape", "scaled",
+    "signature_axes", "size_number", "split", "spread", "substitute", "substitute_all", "taken", "times",
+    "total", "transpose", "var", "variables", "zeros",
 ]  # fmt: skip

@@ -12,9 +12,10 @@ from itertools import pairwise
 
 from ..errors import LimitProblem, ShapeProblem
 from ..functions import BY_NAME
-from ..sizes import SCALAR, UNIT, Shape, Size, same, show_shape, unify
+from ..sizes import SCALAR, UNIT, Shape, Size, Sum, same, show_shape, unify
 from .hints import add_hint, check_product
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, commutation, eye, node, num, ones, split, zeros
+from .parts import is_part, joined_parts
 
 SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
 MAX_FACTORS = 2000
@@ -24,7 +25,11 @@ TRANSPOSE_LIMIT = 400  # a sum larger than this is transposed as a whole, withou
 
 def size_number(size: Size) -> Expr:
     """The length of an axis, as a number."""
-    return times(*(num(a) if isinstance(a, int) else node("size", (), a, SCALAR) for a in size))
+    return times(*(num(a) if isinstance(a, int) else _sum_number(a) if isinstance(a, Sum) else node("size", (), a, SCALAR) for a in size))
+
+
+def _sum_number(a: Sum) -> Expr:
+    return add(num(a.constant), *(times(num(k), size_number(size)) for size, k in a.terms))
 
 
 def scaled(coefficient: Fraction, e: Expr) -> Expr:
@@ -251,7 +256,7 @@ def matmul(*args: Expr) -> Expr:
     if any(e.head == "zeros" for e in chain):
         return times(*scalars, zeros((chain[0].shape_[0], chain[-1].shape_[1])))
     segments = [_absorb(part) for part in _cut_at_vectors(chain)]
-    if any(e.is_scalar or e.head == "matmul" or (e.head == "times" and e.args[0].is_scalar) for part in segments for e in part):
+    if any(e.is_scalar or e.head in ("matmul", "zeros") or (e.head == "times" and e.args[0].is_scalar) for part in segments for e in part):
         return matmul(*scalars, *(e for part in segments for e in part))
     pieces: list[Expr] = []
     for part in segments:
@@ -310,6 +315,8 @@ def _flipped(e: Expr) -> Expr:
 def _absorb(segment: list[Expr]) -> list[Expr]:
     """Drop identities; a diagonal matrix beside a vector is an entry-by-entry product."""
     chain = [e for e in segment if e.head != "eye"] or segment[:1]
+    if any(map(is_part, chain)):
+        chain = joined_parts(chain)
     changed = True
     while changed and len(chain) > 1:
         changed = False

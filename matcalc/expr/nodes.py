@@ -1,6 +1,7 @@
 """The nodes of matrix expressions: frozen, interned, compared by identity.
 
-There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye`` and ``commutation`` are leaves.
+There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye``,
+``part`` (columns of the identity) and ``commutation`` are leaves.
 ``add`` is a sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the matrix product;
 ``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the name of a row of the table of functions.
 
@@ -20,7 +21,7 @@ from operator import attrgetter
 from ..errors import LimitProblem
 from ..functions import BY_NAME
 from ..graph import arguments_first
-from ..sizes import SCALAR, Atom, Shape, Size, Unknown, show_shape
+from ..sizes import SCALAR, Atom, Shape, Size, Sum, Unknown, base_atoms, show_shape
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
 SIGNATURE_LENGTH = 12
@@ -190,6 +191,12 @@ class Expr:
         return latex(self)
 
 
+def _is_open(data: Data, shape: Shape) -> bool:
+    """Whether a size is still unknown, in the shape or in the data."""
+    sizes = (*shape, (data,) if isinstance(data, (Unknown, Sum)) else ())
+    return any(isinstance(a, Unknown) for size in sizes for a in base_atoms(size))
+
+
 _NO_FUNCTIONS: frozenset[str] = frozenset()
 _nodes: weakref.WeakValueDictionary[tuple[object, ...], Expr] = weakref.WeakValueDictionary()
 
@@ -204,7 +211,7 @@ def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
     self = object.__new__(Expr)
     self.head, self.args, self.data, self.shape_ = head, args, data, shape
     self.count = _count(head, args)
-    self.unsettled = any(a.unsettled for a in args) or any(isinstance(a, Unknown) for size in shape for a in size) or isinstance(data, Unknown)
+    self.unsettled = any(a.unsettled for a in args) or _is_open(data, shape)
     self.flipped = None
     self.functions = _functions(head, args)
     self.transposes = sum(a.transposes for a in args) + (head == "T")
@@ -238,7 +245,7 @@ def _count(head: str, args: tuple[Expr, ...]) -> int:
         return inside + len(args) - 1 - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
     if head == "pow":
         return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
-    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3}.get(head, 1)
+    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "part": 1}.get(head, 1)
 
 
 # ---- leaves -----------------------------------------------------------------------------------------------------------
@@ -270,6 +277,11 @@ def zeros(shape: Shape) -> Expr:
 def eye(size: Size) -> Expr:
     """The identity matrix."""
     return node("eye", (), None, (size, size)) if size else ONE
+
+
+def part(whole: Size, start: Sum, width: Size) -> Expr:
+    """Neighbouring columns of the identity, those after the first ``start``: P'*x is a part of x, and P*y is y among zeros."""
+    return eye(whole) if whole == width else node("part", (), start, (whole, width))
 
 
 def commutation(rows: Size, cols: Size) -> Expr:

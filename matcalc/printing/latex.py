@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..expr import Expr, split, spread
+from ..expr.blocks import grid, indexed
+from ..expr.parts import Range, is_part, range_of
 from ..functions import BY_NAME, Row
-from ..sizes import UNIT, Size
+from ..sizes import UNIT, Size, Sum, total_of
 from .text import INLINE_LIMIT, number, shared_parts
 
 SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)  # precedence, loose to tight; a NAME hides what it stands for
@@ -101,7 +103,10 @@ def _written(root: Expr, names: Mapping[Expr, str]) -> str:
 
 def _parts(e: Expr, done: Pieces) -> Iterable[Expr]:
     """The nodes whose LaTeX that of ``e`` is made of."""
-    return [core for _, core in _summands(e, done)] if e.head == "add" else e.args
+    if e.head != "add":
+        return e.args
+    found = grid(e)
+    return [core for _, core in _summands(e, done)] if found is None else [b for row in found for b in row if b is not None]
 
 
 def _summands(e: Expr, done: Pieces) -> list[tuple[Fraction, Expr]]:
@@ -143,7 +148,19 @@ def _raised(base: str, exponent: str) -> str:
 
 
 def _size(size: Size) -> str:
-    return _row(symbol(str(atom)) if isinstance(atom, str) else str(atom) for atom in size)
+    texts = (_sum_of_sizes(a) if isinstance(a, Sum) else symbol(a) if isinstance(a, str) else str(a) for a in size)
+    return _row(_in_brackets(t) if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, texts, strict=True))
+
+
+def _sum_of_sizes(a: Sum) -> str:
+    terms = [f"{'-' if k < 0 else '+'} {_row([*([str(abs(k))] if abs(k) > 1 else []), _size(size)])}" for size, k in a.terms]
+    terms += [f"{'-' if a.constant < 0 else '+'} {abs(a.constant)}"] if a.constant or not terms else []
+    return " ".join(terms).removeprefix("+ ")
+
+
+def _places(r: Range) -> str:
+    first, last = (_sum_of_sizes(s) for s in (total_of([((r.start,), 1)], 1), r.stop))
+    return rf"{first} : {last}" if r.width else first
 
 
 # ---- leaves, sums, matrix products -----------------------------------------------------------------------------------------
@@ -169,7 +186,14 @@ def _constant(e: Expr, _: Pieces) -> Piece:
     return Piece(_raised(constant, r"\top"), FACTOR) if e.shape_[0] == UNIT else Piece(constant, ATOM)
 
 
+def _blocks(found: list[list[Expr | None]], done: Pieces) -> Piece:
+    rows = [" & ".join("0" if b is None else done[b].tex for b in row) for row in found]
+    return Piece(r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM)
+
+
 def _sum(e: Expr, done: Pieces) -> Piece:
+    if (found := grid(e)) is not None:
+        return _blocks(found, done)
     out = ""
     for k, core in _summands(e, done):
         sign = " - " if k < 0 else " + "
@@ -177,7 +201,28 @@ def _sum(e: Expr, done: Pieces) -> Piece:
     return Piece(out, SUM)
 
 
+def _indexed(factor: Expr, rows: Range | None, cols: Range | None, done: Pieces) -> Piece:
+    """A factor of which parts of the identity take rows and columns."""
+    if rows is None and cols is None:
+        return done[factor]
+    places = [_places(r) if r else ":" for r, size in zip((rows, cols), factor.shape_, strict=True) if size]
+    return Piece(rf"{_with_bars(done[factor])}_{{{', '.join(places)}}}", FACTOR)
+
+
+def _with_bars(piece: Piece) -> str:
+    """What may take a subscript: a letter as it is, anything else in brackets."""
+    return piece.tex if re.fullmatch(r"\\?[A-Za-z]+", piece.tex) else _in_brackets(piece.tex)
+
+
+def _part(e: Expr, _: Pieces) -> Piece:
+    places = range_of(e)
+    return Piece(rf"e_{{{_places(places)}}}" if not places.width else rf"{{I_{{{_size(e.shape_[0])}}}}}_{{:, {_places(places)}}}", FACTOR)
+
+
 def _matmul(e: Expr, done: Pieces) -> Piece:
+    if any(map(is_part, e.args)):
+        pieces = [_indexed(*found, done) for found in indexed(e.args)]
+        return Piece(_row([p.at(FACTOR) for p in pieces]), PRODUCT if len(pieces) > 1 else FACTOR)
     runs: list[tuple[Expr, int]] = []
     for a in e.args:
         if runs and runs[-1][0] is a and UNIT not in a.shape_:
@@ -321,5 +366,6 @@ _WRITERS: dict[str, Callable[[Expr, Pieces], Piece]] = {
     "commutation": lambda e, _: Piece(f"K_{{{', '.join(_size((a,)) for a in e.shape_[0])}}}", ATOM),
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times, "pow": _power,
     "matmul": _matmul, "T": _transpose, "inv": _inverse, "norm2": _norm, "exp": _exponential, "abs": _absolute,
-    "pi": lambda e, _: Piece(r"\pi", ATOM), "var": lambda e, _: Piece(symbol(e.name), ATOM), "size": lambda e, _: Piece(symbol(str(e.data)), ATOM),
+    "part": _part, "pi": lambda e, _: Piece(r"\pi", ATOM),
+    "var": lambda e, _: Piece(symbol(e.name), ATOM), "size": lambda e, _: Piece(symbol(str(e.data)), ATOM),
 }  # fmt: skip

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..expr import Expr, postorder, split
+from ..expr.blocks import grid, indexed
+from ..expr.parts import Range, is_part, range_of
 from ..functions import BY_NAME
 from ..graph import arguments_first
 from ..sizes import UNIT, show
@@ -62,7 +64,8 @@ def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
 
 def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
     if e.head == "add":
-        return tuple(split(a)[1] for a in e.args)
+        blocks = [b for row in grid(e) or () for b in row if b is not None]
+        return tuple(split(a)[1] for a in e.args) if not blocks else tuple(blocks)
     if e.head == "times":
         if e.args[0].head == "num" and split(e)[1] in names:
             return (split(e)[1],)
@@ -95,6 +98,8 @@ def _commutation(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
 
 
 def _sum(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    if (found := grid(e)) is not None and all(b is None or b in done for row in found for b in row):
+        return Piece("[" + "; ".join(", ".join("0" if b is None else done[b].text for b in row) for row in found) + "]", ATOM)
     positive_first = sorted(e.args, key=lambda a: split(a)[0] < 0)
     out = ""
     for a in positive_first:
@@ -185,6 +190,8 @@ def _raised(base: Expr, k: Fraction, done: Mapping[Expr, Piece], scalar: bool) -
 
 
 def _matmul(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    if any(map(is_part, e.args)):
+        return _indexed(e, done)
     out: list[str] = []
     i = 0
     while i < len(e.args):
@@ -201,6 +208,23 @@ def _matmul(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     return Piece("*".join(out), PRODUCT)
 
 
+def _indexed(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
+    """A product in which parts of the identity take rows and columns."""
+    factors = [_with_places(factor, rows, cols, done) for factor, rows, cols in indexed(e.args)]
+    return factors[0] if len(factors) == 1 else Piece("*".join(f.at(SIGN) for f in factors), PRODUCT)
+
+
+def _with_places(factor: Expr, rows: Range | None, cols: Range | None, done: Mapping[Expr, Piece]) -> Piece:
+    if rows is None and cols is None:
+        return done[factor]
+    places = [str(r or ":") for r, size in zip((rows, cols), factor.shape_, strict=True) if size]
+    return Piece(f"{done[factor].at(ATOM)}[{','.join(places)}]", ATOM)
+
+
+def _part(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
+    return Piece(f"eye({show(e.shape_[0])})[:,{range_of(e)}]", ATOM)
+
+
 def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     return Piece(done[e.args[0]].at(ATOM) + "'", ATOM)
 
@@ -208,7 +232,7 @@ def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
 _WRITERS: dict[str, Callable[[Expr, Mapping[Expr, Piece]], Piece]] = {
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
     "pow": _power_piece, "matmul": _matmul, "T": _transpose, "commutation": _commutation,
-    "pi": lambda e, _: Piece("pi", ATOM), "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
+    "part": _part, "pi": lambda e, _: Piece("pi", ATOM), "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
 }  # fmt: skip
 
 

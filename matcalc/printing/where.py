@@ -9,7 +9,7 @@ from typing import Any
 
 from ..expr import Expr, postorder, split
 from ..functions import BY_NAME
-from ..sizes import UNIT
+from ..sizes import UNIT, base_atoms
 from .text import text
 
 SMALLEST = 5  # nodes of a part that deserves a name
@@ -54,7 +54,7 @@ def _shown(e: Expr, names: Mapping[Expr, str]) -> str:
 def _sizes(roots: Mapping[str, Expr]) -> Iterator[str]:
     for e in postorder(*roots.values()):
         for size in e.shape_:
-            yield from (a for a in size if isinstance(a, str))
+            yield from (a for a in base_atoms(size) if isinstance(a, str))
 
 
 def _children(e: Expr) -> tuple[Expr, ...]:

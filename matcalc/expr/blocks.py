@@ -1,0 +1,122 @@
+"""Parts of vectors and matrices, and matrices made of blocks: products with columns of the identity, and sums of such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..errors import ShapeProblem
+from ..sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
+from .algebra import add, matmul, spread, times, transpose
+from .hints import brief
+from .nodes import Expr, eye, part, zeros
+from .parts import Range, check_fits, is_part, range_of
+
+# ---- parts --------------------------------------------------------------------------------------------------------------
+
+
+def taken(e: Expr, rows: Range | None, cols: Range | None) -> Expr:
+    """The rows and columns of an expression, None for all of them; raises ShapeProblem for places that it does not have."""
+    left = [] if rows is None else [transpose(_checked_part(e, 0, rows))]
+    right = [] if cols is None else [_checked_part(e, 1, cols)]
+    return matmul(*left, e, *right)
+
+
+def _checked_part(e: Expr, axis: int, places: Range) -> Expr:
+    whole = e.shape_[axis]
+    if whole == UNIT:
+        raise ShapeProblem(f"{brief(e)} is {show_shape(e.shape_)} and has no entry {places}", "a vector has one index, x[i], a matrix two, X[i,:]")
+    check_fits(whole, places)
+    return part(whole, places.start, places.width)
+
+
+# ---- blocks -------------------------------------------------------------------------------------------------------------
+
+
+def blocks(rows: Sequence[Sequence[Expr]]) -> Expr:
+    """The matrix made of blocks; a number fills a block that has the size of its neighbours."""
+    if len({len(row) for row in rows}) > 1:
+        raise ShapeProblem("the rows of a block matrix have different numbers of blocks", "write [A, B; C, D]")
+    heights = [_common(row, 0) for row in rows]
+    widths = [_common(column, 1) for column in zip(*rows, strict=True)]
+    filled = [[spread(b, (h, w)) if b.is_scalar else b for b, w in zip(row, widths, strict=True)] for row, h in zip(rows, heights, strict=True)]
+    left, right = _parts(heights), _parts(widths)
+    terms = [matmul(*p, b, *map(transpose, q)) for row, p in zip(filled, left, strict=True) for b, q in zip(row, right, strict=True)]
+    return add(*terms) if terms else zeros((UNIT, UNIT))
+
+
+def _common(line: Sequence[Expr], axis: int) -> Size:
+    """The size that the blocks of one row, or of one column, share across it."""
+    size = next((b.shape_[axis] for b in line if not b.is_scalar), UNIT)
+    for b in line:
+        if not b.is_scalar and not (b.shape_[axis] == size == UNIT) and not unify(b.shape_[axis], size):
+            what = "rows" if axis == 0 else "columns"
+            raise ShapeProblem(f"the block {brief(b)} of {show_shape(b.shape_)} stands beside {what} of length {show(size)}")
+    return resolve(size)
+
+
+def _parts(sizes: Sequence[Size]) -> list[list[Expr]]:
+    """The part of the identity that puts each block in its place; nothing to do for a single one."""
+    if len(sizes) == 1:
+        return [[]]
+    whole = total_of([(size, 1) for size in sizes]).size()
+    return [[part(whole, total_of([(size, 1) for size in sizes[:k]]), width)] for k, width in enumerate(sizes)]
+
+
+# ---- reading back -------------------------------------------------------------------------------------------------------
+
+
+def indexed(chain: Sequence[Expr]) -> Iterator[tuple[Expr, Range | None, Range | None]]:
+    """The factors of a product, those that parts of the identity take rows or columns of with their places."""
+    i = 0
+    while i < len(chain):
+        rows, cols = None, None
+        if is_part(chain[i]) and chain[i].head == "T" and i + 1 < len(chain) and not is_part(chain[i + 1]):
+            rows, i = range_of(chain[i].args[0]), i + 1
+        factor = chain[i]
+        if i + 1 < len(chain) and chain[i + 1].head == "part" and not is_part(factor):
+            cols, i = range_of(chain[i + 1]), i + 1
+        yield factor, rows, cols
+        i += 1
+
+
+def grid(e: Expr) -> list[list[Expr | None]] | None:
+    """The blocks of a sum that :func:`blocks` could have made, None for a block of zeros; or None if it is no such sum."""
+    placed: dict[tuple[Range, Range], Expr] = {}
+    for term in e.args if e.head == "add" else ():
+        found = _placed(term)
+        if found is None or found[0] in placed:
+            return None
+        placed[found[0]] = found[1]
+    rows, cols = (_tiled({key[axis] for key in placed}, e.shape_[axis]) for axis in (0, 1))
+    return [[placed.get((r, c)) for c in cols] for r in rows] if rows and cols else None
+
+
+_WHOLE = Range(Sum({}), UNIT)
+
+
+def _placed(term: Expr) -> tuple[tuple[Range, Range], Expr] | None:
+    """The places and the block of a term that parts of the identity put in its place; a number goes with the block."""
+    scalars = tuple(a for a in term.args if a.is_scalar) if term.head == "times" else ()
+    arrays = [a for a in term.args if not a.is_scalar] if term.head == "times" else [term]
+    if len(arrays) != 1:
+        return None
+    chain = arrays[0].args if arrays[0].head == "matmul" else (arrays[0],)
+    rows = range_of(chain[0]) if chain[0].head == "part" else None
+    cols = range_of(chain[-1].args[0]) if chain[-1].head == "T" and is_part(chain[-1]) else None
+    if rows is None and cols is None:
+        return None
+    inner = chain[rows is not None : len(chain) - (cols is not None)]
+    width = (rows or cols or _WHOLE).width
+    return (rows or _WHOLE, cols or _WHOLE), times(*scalars, matmul(*inner) if inner else eye(width))
+
+
+def _tiled(places: set[Range], whole: Size) -> list[Range] | None:
+    """The places in order, if they cover an axis without gaps."""
+    if places == {_WHOLE}:
+        return [_WHOLE]
+    by_start = {r.start: r for r in places}
+    found, at = list[Range](), Sum({})
+    while at in by_start and len(found) < len(places):
+        found.append(by_start[at])
+        at = found[-1].stop
+    return found if len(found) == len(places) and at == total_of([(whole, 1)]) else None

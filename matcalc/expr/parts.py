@@ -1,0 +1,116 @@
+"""Parts of the identity, whose products with vectors and matrices are entries, ranges, rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ShapeProblem
+from ..sizes import UNIT, Size, Sum, base_atoms, show, total_of
+from .nodes import Expr, eye, node, ones, part, zeros
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Neighbouring places of an axis: those after the first ``start``, ``width`` of them; one place is of width 1 and makes no axis."""
+
+    start: Sum
+    width: Size
+
+    @property
+    def stop(self) -> Sum:
+        """The last place."""
+        return total_of([((self.start,), 1), (self.width, 1)])
+
+    def __str__(self) -> str:
+        first = total_of([((self.start,), 1)], 1)
+        return str(first) if self.width == UNIT else f"{first}:{self.stop}"
+
+
+def range_of(p: Expr) -> Range:
+    """The places that a part of the identity takes."""
+    assert isinstance(p.data, Sum)
+    return Range(p.data, p.shape_[1])
+
+
+def is_part(e: Expr) -> bool:
+    """Whether it is a part of the identity, or the transpose of one."""
+    return (e.args[0] if e.head == "T" else e).head == "part"
+
+
+# ---- places that exist --------------------------------------------------------------------------------------------------
+
+
+def check_fits(whole: Size, places: Range) -> None:
+    """Raise ShapeProblem for places that an axis does not have, or may not have."""
+    gap = total_of([(whole, 1), ((places.stop,), -1)])
+    if any(not isinstance(a, str) for size, _ in gap.terms for a in base_atoms(size)):
+        return  # not known yet
+    if (not gap.terms and gap.constant < 0) or (not places.start.terms and places.start.constant < 0):
+        raise ShapeProblem(f"the place {places} of an axis of length {show(whole)}", "places are counted from 1")
+    if any(k < 0 for _, k in gap.terms) and not is_index(places):
+        raise ShapeProblem(f"the places {places} of an axis of length {show(whole)} may not exist", "declare the length as a sum, as in x: m+k")
+
+
+def is_index(places: Range) -> bool:
+    """Whether it is one place, by a name."""
+    return places.width == UNIT and places.start.constant == -1 and len(places.start.terms) == 1 and places.start.terms[0][1] == 1
+
+
+def unsure(p: Expr) -> bool:
+    """Whether only the lengths at hand say if a part of the identity exists."""
+    return not total_of([(p.shape_[0], 1)]).covers(range_of(p).stop)
+
+
+def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
+    """The names that stand for a place and for no length, with the lengths of the axes of which they are places."""
+    lengths = {a for e in nodes for size in e.shape_ for a in base_atoms(size)}
+    found: dict[str, list[Size]] = {}
+    for e in nodes:
+        for a in base_atoms((e.data,)) if e.head == "part" and isinstance(e.data, Sum) else ():
+            if isinstance(a, str) and a not in lengths:
+                found.setdefault(a, []).append(e.shape_[0])
+    return found
+
+
+def least_length(nodes: Sequence[Expr]) -> int:
+    """A length for every name at which all parts of fixed places exist, and all sums of sizes are positive."""
+    stops = [range_of(e).stop for e in nodes if e.head == "part"]
+    sums = [a for e in nodes for size in e.shape_ for a in size if isinstance(a, Sum)]
+    return max([2, *(s.constant for s in stops if not s.terms), *(2 - a.constant for a in sums)])
+
+
+# ---- products of parts --------------------------------------------------------------------------------------------------
+
+
+def joined_parts(chain: Sequence[Expr]) -> list[Expr]:
+    """A product with what parts of the identity side by side are: a part of a part, the identity, zeros."""
+    found = list(chain)
+    i = 0
+    while i + 1 < len(found):
+        better = _product(found[i], found[i + 1]) if is_part(found[i]) or is_part(found[i + 1]) else None
+        if better is None:
+            i += 1
+        else:
+            found[i : i + 2] = [better]
+            i = max(i - 1, 0)
+    return [e for e in found if e.head != "eye"] or found[:1]
+
+
+def _product(a: Expr, b: Expr) -> Expr | None:
+    """The product of two factors, one of them a part, if it is simpler than that."""
+    if a.head == b.head == "part":
+        return part(a.shape_[0], total_of([((range_of(a).start,), 1), ((range_of(b).start,), 1)]), b.shape_[1])
+    if is_part(a) and is_part(b) and a.head == b.head:
+        flipped = _product(b.args[0], a.args[0])
+        assert flipped is not None
+        return flipped if flipped.head == "eye" else node("T", (flipped,), None, flipped.shape_[::-1])
+    if (a.head == "ones" and b.head == "part") or (a.head == "T" and b.head == "ones"):
+        return ones((a.shape_[0], b.shape_[1]))
+    if not (is_part(a) and b.head == "part"):
+        return None
+    if a.args[0] is b:
+        return eye(b.shape_[1])
+    first, second = range_of(a.args[0]), range_of(b)
+    apart = any(x.start.covers(y.stop) for x, y in ((first, second), (second, first)))
+    return zeros((a.shape_[0], b.shape_[1])) if apart else None

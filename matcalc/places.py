@@ -1,0 +1,55 @@
+"""Sizes and places as they are typed: ``ones(n+1)``, ``X[:,j]``, ``x[2:n]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from math import prod
+
+from lark import Token
+
+from .errors import ShapeProblem
+from .expr.parts import Range
+from .sizes import UNIT, Size, Sum, total_of
+from .syntax import Syntax, span
+
+
+def size_in(node: Syntax, text: str, variables: Container[str]) -> Size:
+    """The size that a part of a text stands for; raises ShapeProblem for what is none."""
+    found = _length(node, text, variables)
+    if not found.terms and found.constant < 1:
+        raise ShapeProblem(f"{found} is not a size", "sizes are positive").at(text, span(node))
+    return found.size()
+
+
+def range_in(node: Syntax, text: str, variables: Container[str], whole: Size) -> Range | None:
+    """The places that an index takes on an axis, None for all of them; places are counted from 1, and both ends are included."""
+    if node.data != "range":
+        return Range(total_of([((_length(node, text, variables),), 1)], -1), UNIT)
+    colon = next(i for i, c in enumerate(node.children) if isinstance(c, Token))
+    first, last = ([_length(c, text, variables) for c in side if not isinstance(c, Token)] for side in (node.children[:colon], node.children[colon:]))
+    if not first and not last:
+        return None
+    start = total_of([((first[0],), 1)], -1) if first else Sum({})
+    stop = last[0] if last else total_of([(whole, 1)])
+    width = total_of([((stop,), 1), ((start,), -1)])
+    if (not start.terms and start.constant < 0) or (not width.terms and width.constant < 1):
+        raise ShapeProblem("this range is empty", "places are counted from 1, and both ends are included").at(text, span(node))
+    return Range(start, width.size())
+
+
+def _length(node: Syntax, text: str, variables: Container[str]) -> Sum:
+    """A sum of sizes: names, whole numbers, their products and differences."""
+    if node.data == "number" and re.fullmatch(r"[0-9]{1,9}", str(node.children[0])):
+        return Sum({}, int(str(node.children[0])))
+    if node.data == "name" and str(node.children[0]) not in variables:
+        return total_of([((str(node.children[0]),), 1)])
+    parts = [part for part in node.children if not isinstance(part, Token)]
+    if node.data == "product" and all(str(op) == "*" for op in node.children[1::2]):
+        factors = [_length(part, text, variables) for part in parts]
+        names = tuple(a for f in factors if f.terms for a in f.size())
+        return total_of([(names, prod(f.constant for f in factors if not f.terms))])
+    if node.data == "sum":
+        signs = ["+", *(str(t) for t in node.children if isinstance(t, Token))]
+        return total_of([((_length(part, text, variables),), 1 if sign == "+" else -1) for sign, part in zip(signs, parts, strict=True)])
+    raise ShapeProblem("this is not a size", "sizes are positive integers, names, and sums and products of them").at(text, span(node))

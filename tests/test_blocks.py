@@ -1,0 +1,151 @@
+"""Entries, ranges and blocks: what they mean, how they print, and their derivatives."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import points
+import pytest
+
+import matcalc as mc
+from matcalc import expr as ex
+from matcalc.codegen import compile_expr
+from matcalc.exact import check as exactly
+from matcalc.shapes import typed
+from matcalc.sizes import Sum, Unknown, length, total_of, unify
+
+RNG = np.random.default_rng(0)
+X, x, y, A = RNG.normal(size=(5, 4)), RNG.normal(size=5), RNG.normal(size=3), RNG.normal(size=(4, 4))
+B, C, D = RNG.normal(size=(4, 2)), RNG.normal(size=(3, 4)), RNG.normal(size=(3, 2))
+AT = {"X": X, "x": x, "y": y, "A": A, "B": B, "C": C, "D": D, "i": 2, "j": 3, "c": 2.5}
+VALUES = [
+    ("x[2]", x[1]), ("x[i]", x[1]), ("x[2:4]", x[1:4]), ("x[2:]", x[1:]), ("x[:3]", x[:3]), ("x[:]", x), ("x'[2]", x[1]),
+    ("X[i,:]", X[1]), ("X[:,j]", X[:, 2]), ("X[i,j]", X[1, 2]), ("X[2:3,:]", X[1:3]), ("X[:,2:3]", X[:, 1:3]), ("X[2:4,1:2]", X[1:4, :2]),
+    ("X'[j,:]", X.T[2]), ("(X*A)[i,:]", (X @ A)[1]), ("X[2:4,:][1,:]", X[1]), ("exp(x)[2:3]", np.exp(x[1:3])), ("X*A[:,j]", X @ A[:, 2]),
+    ("X[i,:]*A[:,j]", X[1] @ A[:, 2]), ("x[2:] - x[:n-1]", np.diff(x)), ("j*x[j]", 3 * x[2]), ("X[:,2:3]*A[2:3,:]", X[:, 1:3] @ A[1:3]),
+    ("[A, B; C, D]", np.block([[A, B], [C, D]])), ("[A, B]", np.hstack([A, B])), ("[A; C]", np.vstack([A, C])), ("[x; y]", np.r_[x, y]),
+    ("[c, y'; y, C*C']", np.block([[np.array([[2.5]]), y[None]], [y[:, None], C @ C.T]])),
+    ("[A, 0; 0, D]", np.block([[A, np.zeros((4, 2))], [np.zeros((3, 4)), D]])), ("[A, eye]", np.hstack([A, np.eye(4)])),
+    ("[A, B; C, D]*[A, B]'", np.block([[A, B], [C, D]]) @ np.hstack([A, B]).T), ("[A, B; C, D][5:6,:]", np.block([[C, D]])[:2]),
+    ("[x; y]'*[x; y]", x @ x + y @ y), ("[x; c; y]", np.r_[x, 2.5, y]), ("2*[A; C]*X[i,:]'", 2 * np.vstack([A, C]) @ X[1]),
+]  # fmt: skip
+SHAPES = {"x": "n", "X": "n×k", "A": "k×k", "B": "k×p", "C": "q×k", "D": "q×p", "y": "q", "c": "scalar"}
+CASES = VALUES
+
+
+def declared(text: str) -> dict[str, str]:
+    return {n: s for n, s in SHAPES.items() if n in text}
+
+
+@pytest.mark.parametrize(("text", "value"), CASES, ids=[text for text, _ in CASES])
+@pytest.mark.parametrize("target", ["numpy", "array_api"])
+def test_value(text: str, value: np.ndarray, target: str) -> None:
+    f = compile_expr(mc.parse(text, declared(text)), target)
+    np.testing.assert_allclose(f(**{n: a for n, a in AT.items() if n in f.parameters}), value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in CASES])
+def test_text_parses_back(text: str) -> None:
+    e = mc.parse(text, declared(text))
+    assert mc.parse(str(e), declared(text)) is e
+    assert e.latex()
+
+
+DERIVED = [
+    ("norm2(X[:,j])^2", "X", "2*X[:,j]*eye(k)[:,j]'"), ("x[i]^3", "x", "3*x[i]^2*eye(n)[:,i]"), ("(X*w)[2:4]", "w", "X[2:4,:]"),
+    ("norm2([A, B; C, D]*w)^2", "B", "2*[A, B]*w*w'[k+1:k+p]"), ("norm2([x; y])^2", "x", "2*x"),
+    ("tr(S[1:2,1:2])", "S", "eye(h)[:,1:2]*eye(h)[:,1:2]'"),
+    ("norm1(x[2:] - x[:n-1])", "x", "eye(n)[:,2:n]*sign(x[2:n] - x[1:n-1]) - eye(n)[:,1:n-1]*sign(x[2:n] - x[1:n-1])"),
+    ("logdet([A, B; B', E])", "A", None), ("sum(exp([x; y]).^2)", "y", "2*exp(y).^2"), ("y'*log(softmax([z; 0]))", "z", None),
+    ("X[i,:]*X[:,j]", "X", None), ("norm2(tanh([A, B]*u + c*[x; y][1:k]))^2", "B", None), ("det([A, B; B', eye])", "B", None),
+]  # fmt: skip
+MORE = {"w": "", "E": "p×p", "S": "h×h", "z": "m", "u": "k+p"}
+
+
+@pytest.mark.parametrize(("text", "wrt", "expected"), DERIVED, ids=[text for text, *_ in DERIVED])
+@pytest.mark.parametrize("equal", [False, True])
+def test_derivative(text: str, wrt: str, expected: str | None, equal: bool) -> None:
+    letters = re.sub(r"[a-z]\w+\(", "(", text)
+    shapes = {n: s for n, s in (SHAPES | MORE).items() if s and n in letters}
+    shapes |= {"x": "k", "y": "k"} if "1:k" in text else {"y": "m+1"} if "z" in shapes else {"X": "n×n"} if "X[i,:]*" in text else {}
+    d = mc.derive(text, wrt, shapes)
+    assert d.verification.ok, d.verification
+    if expected is not None:
+        assert str(d.result) == expected
+    off = points.differs_from_slope(d.expr, d.wrt, d.result, np.random.default_rng(3), equal=equal)
+    assert off is not None and off < 1e-6
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_hessian_of_a_column(order: int) -> None:
+    d = mc.derive("sum(tanh(X[:,j]))", "X", order=order)
+    assert d.verification.ok and d.verification.exact
+    if order == 2:
+        h = d.compile()(X=X, j=3)
+        assert h.shape == (5, 4, 5, 4)
+        assert np.count_nonzero(h) == 5
+
+
+def test_places_do_not_collide_with_indices() -> None:
+    assert str(mc.derive("X[:,i]", "X").result) == "eye(n)[:,i][l]*I[j,k]"
+
+
+WRONG = [
+    ("x[0]", "x: n", "counted from 1"), ("x[5]", "x: 3", "length 3"), ("x[3:2]", "x: n", "empty"), ("x[1:m]", "x: n", "may not exist"),
+    ("X[1]", "X: m×n", "two indices"), ("x[1,2]", "x: n", "no entry"), ("c[1]", "c: scalar", "no entry"), ("x[1.5]", "x: n", "not a size"),
+    ("[A, B; C]", "", "different numbers"), ("[A, B]", "A: m×n; B: k×p", "beside"), ("[A; B]", "A: m×n; B: m×p", "beside"),
+    ("[A, B", "", "never closed"), ("A]", "", "closes nothing"), ("x[", "x: n", "too early"), ("[A, B]*x", "A: m×n; B: m×p; x: n", "inner sizes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "shapes", "said"), WRONG)
+def test_wrong_places_and_blocks_are_refused(text: str, shapes: str, said: str) -> None:
+    with pytest.raises(mc.MatcalcError, match=said):
+        mc.parse(text, shapes)
+
+
+@pytest.mark.parametrize(("text", "given"), [("x[5]*x", {}), ("x[j]*x", {"j": 4}), ("x[2:6]", {})])
+def test_places_beyond_the_arrays_are_refused_before_any_work(text: str, given: dict[str, int]) -> None:
+    with pytest.raises(mc.ShapeProblem, match="length is 3"):
+        mc.parse(text, "x: n").compile()(x=np.ones(3), **given)
+
+
+def test_a_length_that_is_no_sum_of_its_parts_is_refused() -> None:
+    f = mc.parse("[A, B]*u", "A: m×n; B: m×p; u: n+p").compile()
+    assert f(A=np.ones((2, 3)), B=np.ones((2, 1)), u=np.ones(4)).shape == (2,)
+    with pytest.raises(mc.ShapeProblem, match=r"n\+p"):
+        f(A=np.ones((2, 3)), B=np.ones((2, 1)), u=np.ones(5))
+
+
+def test_the_exact_check_sees_a_wrong_place() -> None:
+    program = typed("x[2]*sum(x)", "x: n")
+    right, wrong = (typed(text, "x: n").expr for text in ("x[2]*ones(n) + sum(x)*eye(n)[:,2]", "x[2]*ones(n) + sum(x)*eye(n)[:,1]"))
+    assert exactly(program.expr, program.variables["x"], right).equal
+    assert exactly(program.expr, program.variables["x"], wrong).equal is False
+
+
+# ---- sums of sizes ------------------------------------------------------------------------------------------------------
+
+
+def test_sums_of_sizes() -> None:
+    n, m = ("n",), ("m",)
+    assert total_of([(n, 1), (m, 1)]) == total_of([(m, 1), (n, 1)]) == "m+n"
+    assert total_of([(n, 2), (n, -1)]).size() == n
+    assert total_of([((3,), 1), ((), 1)]).size() == (4,)
+    assert length((total_of([(n, 2)], -1),), {"n": 3}) == 5
+    assert Sum({n: 1, m: 1}).covers(Sum({n: 1}, 1)) and not Sum({n: 1}).covers(Sum({}, 2))
+
+
+def test_unification_of_sums() -> None:
+    u, v = Unknown(), Unknown()
+    assert unify(total_of([((u,), 1), (("n",), 1)]).size(), total_of([(("n",), 1), (("m",), 1)]).size())
+    assert u.value == ("m",)
+    assert unify(total_of([((v,), 1), ((2,), 1)]).size(), (5,)) and v.value == (3,)
+    assert not unify(("k",), total_of([(("n",), 1), (("m",), 1)]).size())
+
+
+def test_a_size_of_a_sum_is_a_number() -> None:
+    e = mc.parse("sum([x; y])/numel([x; y])", "x: n; y: m")
+    assert e.compile()(x=np.ones(3), y=np.zeros(1)) == 0.75
+    assert ex.size_number(total_of([(("n",), 1)], -1).size()) is mc.parse("n - 1 + 0*sum(x)", "x: n")
