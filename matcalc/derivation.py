@@ -232,7 +232,7 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     >>> print(derive("X*X'", "X"))
     X[j,l]*I[i,k] + X[i,l]*I[j,k]
     """
-    program = as_program(expr, shapes)
+    program = as_program(expr, shapes, wrt)
     single = isinstance(wrt, (str, Expr)) or (wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset)))
     targets = [variable_of(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
     if not targets:
@@ -254,7 +254,7 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
     """
     from .verify import verify
 
-    program = as_program(expr, shapes)
+    program = as_program(expr, shapes, wrt)
     target = variable_of(program, wrt)
     claim = in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
     wanted = derivative_shape(program.expr, target) or kronecker_shape(program.expr, target)
