@@ -21,7 +21,7 @@ from random import Random
 from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
-from .index import IndexForm, Root, parts
+from .index import IndexForm, Root, form_sizes, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
 from .sizes import Atom, resolve
@@ -173,6 +173,7 @@ class _Claim:
     def atoms(self) -> list[Atom]:
         """The atoms of the sizes, in the order in which they are met."""
         sizes = [*(size for node in self.nodes for size in node.shape_), *((node.atom,) for node in self.nodes if node.head == "size")]
+        sizes += form_sizes(self.e, self.derivative)
         return list(dict.fromkeys(a for size in sizes for a in resolve(size)))
 
     @cached_property

@@ -37,7 +37,7 @@ def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program:
 
 def _is_symbol(wrt: Any) -> bool:
     """Whether it is a symbol of SymPy, of a scalar, a matrix or an array."""
-    return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None))
+    return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None)) and not hasattr(wrt, "indices")
 
 
 def _declared(expr: Expr, shapes: Shapes) -> Program:
@@ -61,7 +61,9 @@ def variable_of(program: Program, wrt: Any) -> Expr:
         raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
     if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
         raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
-    name = str(wrt if isinstance(wrt, str) else getattr(wrt, "name", None) or wrt).strip()
+    if hasattr(wrt, "indices"):
+        raise NameProblem(f"{wrt} is an entry, not a variable", f"its derivative is that entry of the derivative by {wrt.args[0]}")
+    name = str(wrt.name if isinstance(wrt, Expr) or _is_symbol(wrt) else wrt).strip()
     if name in program.variables:
         return program.variables[name]
     if name in program.definitions:

@@ -19,7 +19,7 @@ from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
 from .functions import BY_NAME
-from .index import Root, parts, written_out
+from .index import Root, form_sizes, parts, written_out
 from .sizes import Atom, Size
 
 Array = Any
@@ -175,7 +175,8 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
 def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array]:
     """Random values of every variable, and of the sizes that no variable shows."""
     nodes = [*postorder(*functions.parts), *functions.variables]
-    lengths = choose_lengths([s for n in nodes for s in n.shape_] + [(n.atom,) for n in nodes if n.head == "size"], equal, rng, attempt)
+    sizes = [*(s for n in nodes for s in n.shape_), *((n.atom,) for n in nodes if n.head == "size"), *form_sizes(functions.e, functions.derivative)]
+    lengths = choose_lengths(sizes, equal, rng, attempt)
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
         shape = tuple(int(np.prod([lengths[a] for a in size])) for size in v.shape_ if size)

@@ -1,7 +1,7 @@
 """Entries and sums over indices as labelled bags: an index of a sum is a label, ``A[i,j]`` is A with two labels.
 
-An index that no sum binds is the unit vector of its name: ``x[i, 0]`` is ``i'*x``. Only the matrix is read as it is, so the
-derivative holds for any vector in its place.
+An index that no sum binds is its unit vector, a variable: ``x[i, 0]`` is ``i'*x``, and ``x[2, 0]`` is ``e2_n'*x`` for x of n entries.
+The derivative by x holds whatever vector stands there.
 """
 
 from __future__ import annotations
@@ -98,10 +98,15 @@ class _Entries:
         """The label of an axis at an index: that of the sum, or one that a unit vector holds."""
         if index in self.bound:
             return _same_length(self.bound[index], size, index), []
-        if not index.is_Symbol:
-            raise NameProblem(f"SymPy's MatrixElement {node} has no form in matcalc", "an index is a symbol, and stands for a unit vector")
         (label,) = fresh((size, UNIT))
-        return label, [Factor(ex.var(self.reader.name(index, index=True), (size, UNIT)), (label,))]
+        return label, [Factor(self.unit(index, size, node), (label,))]
+
+    def unit(self, index: Any, size: Size, node: Any) -> Expr:
+        """The unit vector of an index, by its name, or by its number and its length."""
+        if not index.is_Symbol and not index.is_Integer:
+            raise NameProblem(f"SymPy's {type(node).__name__} {node} has no form in matcalc", "an index is a symbol or a number")
+        unit = str(index.name) if index.is_Symbol else f"e{index}_{'_'.join(map(str, size))}"
+        return ex.var(self.reader.name(index, unit), (size, UNIT))
 
     def delta(self, node: Any) -> tuple[Term, ...]:
         """The identity at two indices."""

@@ -31,8 +31,9 @@ Read = Callable[["_Reader", Any, list[Expr]], Expr]
 def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Expr:
     """The matcalc expression that a SymPy expression stands for; n×1 matrices are columns, 1×1 matrices scalars.
 
-    An array expression comes in if at most two of its axes are longer than one; ``x[i, 0]`` of an index i that no sum binds is
-    ``i'*x`` with the unit vector i. ``beside`` are symbols whose dimensions and names belong with those of the expression.
+    An array expression comes in if at most two of its axes are longer than one. ``x[i, 0]`` of an index i that no sum binds is
+    ``i'*x`` with the unit vector i, ``x[2, 0]`` of a vector of n entries ``e2_n'*x``. The dimensions and names of the symbols
+    ``beside`` belong with those of the expression.
 
     Raises NameProblem for a class that matcalc has no form for, ShapeProblem for dimensions that are no products of names and
     numbers, LimitProblem for an expression too deep for SymPy.
@@ -56,7 +57,7 @@ class _Reader:
     """Reads one SymPy expression, whose symbols and dimensions it knows from a first walk."""
 
     def __init__(self, roots: Sequence[Any]) -> None:
-        self.symbols: dict[str, tuple[Any, bool]] = {}  # the one symbol of every name, and whether it is an index
+        self.symbols: dict[str, tuple[Any, str]] = {}  # the one symbol of every name, and the unit vector that it is as an index
         self.orders: dict[Any, Size] = {}  # products of dimensions, in the order in which a Kronecker product makes them
         self.dimensions: set[Any] = set()  # symbols that are dimensions
         for node in arguments_first(roots, lambda node: getattr(node, "args", ())[::-1]):
@@ -95,11 +96,11 @@ class _Reader:
             raise NameProblem(f"SymPy's {kind} has no form in matcalc", _HINTS.get(kind, ""))
         return template(_FUNCTIONS[kind], {"x": args[0]})
 
-    def name(self, symbol: Any, index: bool = False) -> str:
-        """The name of a symbol, or of an index, if matcalc can use it and it is the name of this one alone."""
-        name = str(symbol.name)
+    def name(self, symbol: Any, unit: str = "") -> str:
+        """The name of a symbol, or of the unit vector of an index, if matcalc can use it and it is the name of this one alone."""
+        name = unit or str(symbol.name)
         declarations({name: Declared(SCALAR)})  # refuses what is not a name
-        if self.symbols.setdefault(name, (symbol, index)) != (symbol, index):
+        if self.symbols.setdefault(name, (symbol, unit)) != (symbol, unit):
             raise NameProblem(f"two different symbols are named '{name}'", "rename one of them")
         return name
 
