@@ -159,6 +159,7 @@ FILES: dict[str, dict[str, tuple[Any, ...]]] = {
     "tensor/array/expressions/tests/test_arrayexpr_derivatives.py, array_derive": ARRAYS,
     "tensor/array/expressions/__init__.py, array_derive": {"its docstring": ((MatrixSymbol("M", 3, 3), MatrixSymbol("M", 3, 3)),)},
     "tensor/array/expressions/tests/test_array_expressions.py": {"test_array_element_expressions": _of_arrays()},
+    "core/tests/test_kind.py": {"test_Derivative_kind": ((MatrixSymbol("A", 2, 2), t),)},
     "tensor/array/tests/test_array_derivatives.py": {"test_array_derivative_construction": _of_array_derivative()},
 }
 CASES = tuple(Case(f"{file}: {test}", *given) for file, tests in FILES.items() for test, rows in tests.items() for given in rows)

@@ -6,7 +6,7 @@
 
 Both get the same SymPy expression. matcalc's answer is verified by matcalc, and then judged like SymPy's: as numbers at random points,
 against central differences of the expression. SymPy's answer is right in either layout, with the axes of the variable last or first,
-and as a matrix also transposed. An entry ``X[m, n]`` as the variable is matcalc's derivative by X at that entry.
+and as a matrix also transposed.
 """
 
 from __future__ import annotations
@@ -48,13 +48,7 @@ class Answer:
 
 
 def derived(case: Case) -> mc.Derivation:
-    """matcalc's derivative, by the whole matrix where the variable is an entry."""
-    return mc.derive(case.expression, whole(case.wrt), order=case.order)
-
-
-def whole(wrt: Any) -> Any:
-    """The variable, or the matrix of which it is an entry."""
-    return wrt.args[0] if isinstance(wrt, MatrixElement | ArrayElement) else wrt
+    return mc.derive(case.expression, case.wrt, order=case.order) if case.order > 1 else mc.derive(case.expression, case.wrt)
 
 
 def ours(case: Case) -> Answer:
@@ -62,9 +56,8 @@ def ours(case: Case) -> Answer:
         d = derived(case)
     except mc.MatcalcError as problem:
         return Answer(str(problem), "refused")
-    entry = f"[{', '.join(map(str, case.wrt.indices))}] of " if whole(case.wrt) is not case.wrt else ""
     right = d.verification is not None and d.verification.ok and all(_is_right(case, d, at) for at in points(case.expression, case.wrt))
-    return Answer(entry + _text(d), "verified" if right else "wrong")
+    return Answer(_text(d), "verified" if right else "wrong")
 
 
 def _text(d: mc.Derivation) -> str:
@@ -77,10 +70,7 @@ def _text(d: mc.Derivation) -> str:
 
 def _is_right(case: Case, d: mc.Derivation, at: Mapping[str, Any]) -> bool:
     """The numbers of the compiled derivative, in the one layout that matcalc has."""
-    found = np.squeeze(numbers(d, at))
-    if whole(case.wrt) is not case.wrt:
-        found = found[tuple(int(Point(at).number(i)) for i, size in zip(case.wrt.indices, whole(case.wrt).shape, strict=True) if size != 1)]
-    wanted = np.squeeze(_differences(case, at))
+    found, wanted = np.squeeze(numbers(d, at)), np.squeeze(_differences(case, at))
     return bool(found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-5, atol=1e-6))
 
 
@@ -113,7 +103,7 @@ def _differences(case: Case, at: Mapping[str, Any]) -> Any:
 def theirs(case: Case) -> Answer:
     try:
         answer = array_derive(case.expression, case.wrt) if "array_derive" in case.test else case.expression.diff(case.wrt, case.order)
-        answer = answer if whole(case.wrt) is case.wrt else answer.doit()
+        answer = answer.doit() if isinstance(case.wrt, MatrixElement | ArrayElement) else answer
     except Exception as problem:  # whatever SymPy does
         return Answer(type(problem).__name__, "crash")
     return Answer(str(answer), judged(case, answer))
@@ -132,7 +122,7 @@ def judged(case: Case, answer: Any) -> str:
         return f"no numbers: {problem}"
     except ValueError:
         return "wrong: its shapes do not fit"
-    return ("right, as an array" if _is_array(answer) else "right") if right else "wrong"
+    return ("right as an array" if _is_array(answer) else "right") if right else "wrong"
 
 
 def _is_array(answer: Any) -> bool:
@@ -187,10 +177,10 @@ Every expression that SymPy's tests differentiate by a matrix, by an entry of on
 same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `tests/test_sympy_cases.py` holds the column of matcalc.
 
 * *verified*: by matcalc itself, and by finite differences of the SymPy expression.
-* *right*, *wrong*: SymPy's answer as numbers against the same finite differences, in either layout or transposed; *as an array*: not in
-  matrix notation; *unevaluated*: a Derivative is left; *crash*: an exception, by its name.
+* *right*, *wrong*: SymPy's answer as numbers against the same finite differences, in either layout or transposed; *right as an array*: but not
+  in matrix notation; *unevaluated*: a Derivative is left; *crash*: an exception, by its name.
 * *refused*: a power with a symbol as its exponent, or an array that has more than two axes itself, which matcalc has no expression for.
-* An index that no sum binds is a unit vector in matcalc, `i` or `e0_k`; *[m, n] of G* is an entry of the derivative G.
+* An index that no sum binds is a unit vector in matcalc, `i` or `e0_k`.
 """
 
 

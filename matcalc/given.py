@@ -37,7 +37,7 @@ def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program:
 
 def _is_symbol(wrt: Any) -> bool:
     """Whether it is a symbol of SymPy, of a scalar, a matrix or an array."""
-    return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None)) and not hasattr(wrt, "indices")
+    return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None)) and not is_entry(wrt)
 
 
 def _declared(expr: Expr, shapes: Shapes) -> Program:
@@ -56,13 +56,29 @@ def _declared(expr: Expr, shapes: Shapes) -> Program:
     return Program(expr, {}, found)
 
 
+def is_entry(wrt: Any) -> bool:
+    """Whether it is an entry of a matrix, or of an array, of SymPy."""
+    return hasattr(wrt, "free_symbols") and hasattr(wrt, "indices")
+
+
+def matrix_and_entry(program: Program, wrt: Any) -> tuple[Expr, Expr]:
+    """The variable that an entry of SymPy is of, and the entry as an expression in it and the unit vectors of its indices."""
+    from .interop import from_sympy
+
+    entry, matrix = from_sympy(wrt), variable_of(program, wrt.args[0])
+    for v in ex.variables(entry):
+        if program.variables.get(v.name, v).shape_ != v.shape_:
+            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
+    return matrix, ex.substitute(entry, lambda leaf: matrix if leaf.head == "var" and leaf.name == matrix.name else leaf)
+
+
 def variable_of(program: Program, wrt: Any) -> Expr:
     if isinstance(wrt, Expr) and wrt.head != "var":
         raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
     if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
         raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
-    if hasattr(wrt, "indices"):
-        raise NameProblem(f"{wrt} is an entry, not a variable", f"its derivative is that entry of the derivative by {wrt.args[0]}")
+    if is_entry(wrt):
+        raise NameProblem(f"{wrt} is an entry, not a variable", f"differentiate by {wrt.args[0]}, or by this entry alone")
     name = str(wrt.name if isinstance(wrt, Expr) or _is_symbol(wrt) else wrt).strip()
     if name in program.variables:
         return program.variables[name]

@@ -7,6 +7,7 @@ with it as numbers.
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -551,10 +552,42 @@ def test_a_dimension_or_a_name_that_is_no_variable_is_refused(expression, wrt):
         mc.derive(expression, wrt)
 
 
-@pytest.mark.parametrize("entry", [X[i, t], X[0, 1], ArraySymbol("X", (k, k))[0, 1]], ids=str)
-def test_an_entry_is_no_variable(entry):
-    with pytest.raises(NameProblem, match="is an entry, not a variable — its derivative is that entry of the derivative by X"):
-        mc.derive(Trace(X * X), entry)
+# ---- derivatives by one entry ---------------------------------------------------------------------------------------------
+
+BY_ENTRY = (
+    (Trace(X * A * X), X[p, q], "q'*(A*X + X*A)*p"),
+    (A * X * b, X[p, q], "(b'*q)*A*p"),
+    (X, X[0, 1], "e0_k*e1_k'"),
+    (x[i, 0], x[p, 0], "i'*p"),
+    (Inverse(X) * x, X[p, p], "-(p'*inv(X)*x)*inv(X)*p"),
+    (KroneckerProduct(X, A), X[p, q], "kron(p*q', A)"),
+    (M.applyfunc(sin) * w, M[p, q], "p.*(cos(M)*(q.*w))"),
+    (ArrayContraction(ArraySymbol("X", (k, k)), (0, 1)), ArraySymbol("X", (k, k))[p, q], "p'*q"),
+    (Trace(A), X[p, q], "0"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "entry", "text"), BY_ENTRY, ids=str)
+def test_the_derivative_by_an_entry_is_that_entry_of_the_derivative(expression, entry, text):
+    derivation = mc.derive(expression, entry)
+    assert derivation.verification.ok
+    assert derivation.check().ok
+    assert str(derivation.result) == text
+
+
+@pytest.mark.parametrize(("expression", "entry"), [row[:2] for row in BY_ENTRY if row[2] != "0"], ids=str)
+def test_a_wrong_derivative_by_an_entry_is_not_verified(expression, entry):
+    derivation = mc.derive(expression, entry)
+    assert not replace(derivation, result=2 * derivation.result).check().ok
+
+
+def test_what_is_no_variable_and_no_entry_alone_is_refused():
+    with pytest.raises(NameProblem, match=r"X\[i, t\] is an entry, not a variable"):
+        mc.derive(Trace(X * X), [X[i, t]])
+    with pytest.raises(NameProblem, match=r"X\[i, t\] is an entry, and has no order"):
+        mc.derive(Trace(X * X), X[i, t], order=2)
+    with pytest.raises(NameProblem, match="'t' stands for two different variables"):
+        mc.derive(t * Trace(X), X[i, t])
 
 
 # ---- imports ----------------------------------------------------------------------------------------------------------------
