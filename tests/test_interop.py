@@ -408,6 +408,7 @@ REFUSED = (
     (sp.Sum(A[i, p] * B[i, q] * C[i, t] * D[p, q] * X[p, t] * A[q, t], *RANGES, (t, 0, k - 1)), NameProblem, "no matrix expression joins"),
     (sp.Sum((A[i, p] + B[p, q]) ** 2, *RANGES), NameProblem, "an entry of 3 indices"),
     (sp.KroneckerDelta(i, t) * x[i, 0], NameProblem, "KroneckerDelta"),
+    (sp.Sum(Determinant(x[i, 0] * A), (i, 0, k - 1)), NameProblem, "MatrixSymbol A among entries"),
     (i * x[i, 0], NameProblem, "two different symbols are named 'i'"),
     (X[n + 1, 0], NameProblem, "MatrixElement"),
     (ArrayTensorProduct(A, X), NameProblem, "an array of 4 axes"),

@@ -3,18 +3,30 @@
 How the benchmark judges is tested as well: a wrong answer must be judged wrong.
 """
 
+import random
 import re
 
 import numpy as np
 import pytest
 import sympy as sp
 from sympy import DiagMatrix, HadamardProduct, Identity, KroneckerDelta, MatrixSymbol, Trace, sin
-from sympy.tensor.array.expressions import ArrayContraction, ArrayDiagonal, ArrayTensorProduct, PermuteDims, Reshape
+from sympy.tensor.array.expressions import (
+    ArrayAdd,
+    ArrayContraction,
+    ArrayDiagonal,
+    ArrayElementwiseApplyFunc,
+    ArraySymbol,
+    ArrayTensorProduct,
+    OneArray,
+    PermuteDims,
+    Reshape,
+)
 
 import matcalc as mc
 from benchmarks import sympy_tests
 from benchmarks.sympy_cases import CASES, REFUSED, A, B, Case, X, a, b, i, j, k, m, n, x, y
 from benchmarks.sympy_numbers import NoNumbers, Point, agree, derivative, points
+from matcalc.expr import variables
 from matcalc.interop import from_sympy, to_sympy
 
 MEANT = [case for case in CASES if case.expression not in REFUSED]
@@ -131,6 +143,49 @@ def test_the_numbers_are_those_of_sympys_explicit_arrays(expression):
     values = {i: 0, j: 1, m: 1}
     found = explicit.subs(values).doit().xreplace(entries)
     np.testing.assert_allclose(Point(at).number(expression), np.array(found.tolist() if hasattr(found, "tolist") else found, dtype=float))
+
+
+LEAVES = (MatrixSymbol("M", k, m), B, a, MatrixSymbol("r", 1, k), Identity(k), sp.OneMatrix(k, m), ArraySymbol("v", (k,)), OneArray(m, k))
+INDEX = {i: k, j: m, n: k}
+
+
+def random_array(rng, depth):
+    """Tensor products, contractions, diagonals, permutations, sums and functions of entries, at random axes."""
+    if depth == 0:
+        return rng.choice(LEAVES)
+    e = random_array(rng, depth - 1)
+    pairs = [(p, q) for q in range(len(e.shape)) for p in range(q) if e.shape[p] == e.shape[q]]
+    choices = [lambda: ArrayTensorProduct(e, random_array(rng, depth - 1)), lambda: ArrayAdd(e, ArrayTensorProduct(2, e))]
+    choices += [lambda: PermuteDims(e, rng.sample(range(len(e.shape)), len(e.shape))), lambda: ArrayElementwiseApplyFunc(sin, e)]
+    choices += [lambda: ArrayContraction(e, rng.choice(pairs)), lambda: ArrayDiagonal(e, rng.choice(pairs))] * bool(pairs)
+    return rng.choice(choices)() if e.shape else e
+
+
+def random_entry(rng, depth):
+    """A scalar of the indices i, j and n."""
+    if depth == 0:
+        leaf = rng.choice(LEAVES[:4])
+        return leaf[tuple(0 if size == 1 else rng.choice([index for index, length in INDEX.items() if length == size]) for size in leaf.shape)]
+    e, f = random_entry(rng, depth - 1), random_entry(rng, depth - 1)
+    inner = sp.Sum(f, (n, 0, k - 1))
+    return rng.choice([e * f, e + 2 * f, sin(e), e**2, e * KroneckerDelta(i, n), e * inner])
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_random_arrays_and_sums_are_read_with_their_numbers(seed):
+    rng = random.Random(seed)
+    expression = random_array(rng, 3) if seed % 2 else sp.Sum(random_entry(rng, 2), *((index, 0, size - 1) for index, size in INDEX.items()))
+    try:
+        e = from_sympy(expression)
+    except mc.NameProblem as problem:
+        assert re.search(r"of \d+ (axes|indices) has no form", str(problem))
+        return
+    values = np.random.default_rng(seed)
+    at = {"k": 3, "m": 4} | {
+        name: values.uniform(0.2, 0.9, shape) for name, shape in {"M": (3, 4), "B": (3, 3), "a": (3, 1), "r": (1, 3), "v": 3}.items()
+    }
+    given = {v.name: at[v.name].ravel() if len(v.shape) == 1 else at[v.name] for v in variables(e)}
+    np.testing.assert_allclose(e.compile()(k=3, m=4, **given), np.squeeze(Point(at).number(expression)), rtol=1e-9)
 
 
 def test_differences_and_layouts():

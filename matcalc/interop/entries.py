@@ -36,10 +36,17 @@ class _Entries:
         if read is not None:
             return read(self, node)
         if not self.bound.keys() & node.free_symbols:
-            return _single(self.reader.read(node), ())
+            return _single(self.scalar(node), ())
         if not node.args:
             raise NameProblem(f"SymPy's Sum over numbers {node} has no form in matcalc", "an index stands in A[i, j] and KroneckerDelta(i, j)")
         return self.function(node)
+
+    def scalar(self, node: Any) -> Expr:
+        """What depends on no index."""
+        e = self.reader.read(node)
+        if not e.is_scalar:
+            raise NameProblem(f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc", "a sum is of scalars, as A[i, j]")
+        return e
 
     def function(self, node: Any) -> tuple[Term, ...]:
         """A function, entry by entry, of arguments that depend on at most two indices."""
