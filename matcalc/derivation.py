@@ -14,8 +14,8 @@ from .chain import Chain
 from .differentiate import derivative, first_chain, in_convention, kronecker_shape, out_of_convention
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
-from .given import Shapes, as_program, in_names_of, variable_of
-from .index import Root
+from .given import Shapes, as_program, in_names_of, is_entry, matrix_and_entry, variable_of
+from .index import Root, parts
 from .printing.where import Named, named
 from .shapes import Program, declared_name, typed
 from .sizes import Shape, show, show_shape
@@ -219,8 +219,9 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
     a gradient; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
     G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), which is not a gradient. Without ``wrt``, or with
-    a list, the result is a mapping. Raises a MatcalcError for input that does not fit,
-    NotDifferentiable for a function without a proven rule, and WrongAnswer if verification contradicts the derivation.
+    a list, the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that entry alone. Raises
+    a MatcalcError for input that does not fit, NotDifferentiable for a function without a proven rule, and WrongAnswer if
+    verification contradicts the derivation.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
     "2*X'*(X*w - y)"
@@ -232,7 +233,9 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     >>> print(derive("X*X'", "X"))
     X[j,l]*I[i,k] + X[i,l]*I[j,k]
     """
-    program = as_program(expr, shapes)
+    program = as_program(expr, shapes, wrt)
+    if is_entry(wrt):
+        return _all_checked([_by_entry(program, wrt, options)])[0]
     single = isinstance(wrt, (str, Expr)) or (wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset)))
     targets = [variable_of(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
     if not targets:
@@ -254,7 +257,7 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
     """
     from .verify import verify
 
-    program = as_program(expr, shapes)
+    program = as_program(expr, shapes, wrt)
     target = variable_of(program, wrt)
     claim = in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
     wanted = derivative_shape(program.expr, target) or kronecker_shape(program.expr, target)
@@ -298,6 +301,17 @@ def _one(program: Program, wrt: Expr, options: Options, first: Chain | None = No
     return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
 
 
+def _by_entry(program: Program, wrt: Any, options: Options) -> Derivation:
+    """The derivative by one entry of a matrix: along the direction in which it alone grows, the derivative of the entry by the matrix."""
+    if options:
+        raise NameProblem(f"{wrt} is an entry, and has no {', '.join(options)}", "differentiate by the whole matrix")
+    matrix, entry = matrix_and_entry(program, wrt)
+    direction = derivative(entry, matrix).result
+    assert isinstance(direction, Expr)
+    found = derivative(program.expr, matrix, 1, direction)
+    return Derivation(program, matrix, 1, found.result, found.chains, along=direction)
+
+
 def _direction(program: Program, wrt: Expr, name: str) -> Expr:
     if name in program.variables or name in program.definitions:
         raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
@@ -318,9 +332,30 @@ def _verified(d: Derivation, seed: int) -> Verification:
             return found
         e = below
     claim = d.result
+    if d.along is not None and d.along.head != "var":
+        return _verified_in_place(e, d.wrt, claim, d.along, seed)
     if d.is_gradient and isinstance(claim, Expr):
         claim = out_of_convention(claim, d.wrt, d.layout, d.symmetric)
     return verify(e, d.wrt, claim, seed, along=d.along)
+
+
+def _verified_in_place(e: Root, wrt: Expr, claim: Root, direction: Expr, seed: int) -> Verification:
+    """At X + t·D for a direction D that is an expression, the derivative by t is the claim there."""
+    from .verify import verify
+
+    names = {v.name for root in (e, claim) for v in ex.variables(*parts(root), wrt, direction)}
+    t, _ = next(_fresh_variables(names, [ex.ONE.shape_]))
+    moved = ex.add(wrt, ex.times(ex.var(t), direction))
+    return verify(_with(e, wrt, moved), ex.var(t), _with(claim, wrt, moved), seed)
+
+
+def _with(root: Root, variable: Expr, value: Expr) -> Root:
+    """The expression or index form with a variable replaced."""
+
+    def change(e: Expr) -> Expr:
+        return ex.substitute(e, lambda leaf: value if leaf is variable else leaf)
+
+    return change(root) if isinstance(root, Expr) else root.with_factors(change)
 
 
 def _all_checked(found: list[Derivation]) -> list[Derivation]:

@@ -22,7 +22,7 @@ from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
 from .expr.parts import index_names, least_length
-from .index import IndexForm, Root, parts
+from .index import IndexForm, Root, form_sizes, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
 from .sizes import Atom, Size, base_atoms, length, resolve
@@ -174,6 +174,7 @@ class _Claim:
     def atoms(self) -> list[Atom]:
         """The atoms of the sizes, in the order in which they are met."""
         sizes = [*(size for node in self.nodes for size in node.shape_), *((node.atom,) for node in self.nodes if node.head == "size")]
+        sizes += form_sizes(self.e, self.derivative)
         return [a for a in dict.fromkeys(a for size in sizes for a in base_atoms(resolve(size))) if a not in self.places]
 
     @cached_property

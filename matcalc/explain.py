@@ -35,7 +35,7 @@ def explain(d: Derivation) -> str:
         title = "" if len(d.chains) == 1 else f"Derivative {order}, of {text(chain.root)}\n\n"
         parts.append(title + _Explained(chain, d).text())
     if d.along is not None:
-        parts.append(f"         along {d.along.name}: one more factor, on the axes of {d.wrt.name}")
+        parts.append(f"         along {d.along}: one more factor, on the axes of {d.wrt.name}")
     answer = "\n         ".join(["Answer   " + str(d).replace("\n", "\n         "), f"shape: {d.shape_text}"])
     check = f"Check    {d.verification}" if d.verification is not None else "Check    not run"
     return "\n\n".join([*parts, answer, check])

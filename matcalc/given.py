@@ -21,7 +21,8 @@ def in_names_of(program: Program, candidate: str) -> Expr:
     return typed(f"{prefix}; {candidate}" if prefix else candidate, program.declarations).expr
 
 
-def as_program(expr: Any, shapes: Shapes) -> Program:
+def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program:
+    """``wrt`` are the variables that are meant, whose dimensions SymPy's expression may hold as numbers."""
     if isinstance(expr, str):
         return typed(expr, shapes)
     if isinstance(expr, Expr):
@@ -30,7 +31,13 @@ def as_program(expr: Any, shapes: Shapes) -> Program:
         return expr
     from .interop import from_sympy
 
-    return _declared(from_sympy(expr), shapes)
+    targets = wrt if isinstance(wrt, (list, tuple, set, frozenset)) else [wrt]
+    return _declared(from_sympy(expr, [w for w in targets if _is_symbol(w)]), shapes)
+
+
+def _is_symbol(wrt: Any) -> bool:
+    """Whether it is a symbol of SymPy, of a scalar, a matrix or an array."""
+    return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None)) and not is_entry(wrt)
 
 
 def _declared(expr: Expr, shapes: Shapes) -> Program:
@@ -49,16 +56,48 @@ def _declared(expr: Expr, shapes: Shapes) -> Program:
     return Program(expr, {}, found)
 
 
+def is_entry(wrt: Any) -> bool:
+    """Whether it is an entry of a matrix, or of an array, of SymPy."""
+    return hasattr(wrt, "free_symbols") and hasattr(wrt, "indices")
+
+
+def matrix_and_entry(program: Program, wrt: Any) -> tuple[Expr, Expr]:
+    """The variable that an entry of SymPy is of, and the entry as an expression in it and the unit vectors of its indices."""
+    from .interop import from_sympy
+
+    entry, matrix = from_sympy(wrt), variable_of(program, wrt.args[0])
+    for v in ex.variables(entry):
+        if program.variables.get(v.name, v).shape_ != v.shape_:
+            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
+    return matrix, ex.substitute(entry, lambda leaf: matrix if leaf.head == "var" and leaf.name == matrix.name else leaf)
+
+
 def variable_of(program: Program, wrt: Any) -> Expr:
     if isinstance(wrt, Expr) and wrt.head != "var":
         raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
     if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
         raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
-    name = wrt.name if isinstance(wrt, Expr) else wrt if isinstance(wrt, str) else getattr(wrt, "name", str(wrt))
-    name = name.strip()
+    if is_entry(wrt):
+        raise NameProblem(f"{wrt} is an entry, not a variable", f"differentiate by {wrt.args[0]}, or by this entry alone")
+    name = str(wrt.name if isinstance(wrt, Expr) or _is_symbol(wrt) else wrt).strip()
     if name in program.variables:
         return program.variables[name]
     if name in program.definitions:
         raise NameProblem(f"'{name}' is a definition, not a variable", "differentiate by a variable, or remove the definition")
+    if _is_symbol(wrt) and name not in _sizes(program.expr):
+        return _absent(wrt)
     known = ", ".join(program.variables) or "none"
     raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
+
+
+def _sizes(e: Expr) -> set[object]:
+    """The sizes that an expression has, or has as numbers."""
+    nodes = ex.postorder(e)
+    return {atom for node in nodes for size in node.shape_ for atom in size} | {node.atom for node in nodes if node.head == "size"}
+
+
+def _absent(wrt: Any) -> Expr:
+    """A symbol of SymPy says its shape itself, so a derivative by one that does not occur is known: zero."""
+    from .interop import from_sympy
+
+    return from_sympy(wrt)

@@ -160,6 +160,11 @@ def parts(*roots: Root) -> tuple[Expr, ...]:
     return tuple(part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors))
 
 
+def form_sizes(*roots: Root) -> list[Size]:
+    """The sizes of the axes of index forms, which no factor need have."""
+    return [size for root in roots if isinstance(root, IndexForm) for size in root.axes]
+
+
 def written_out(root: Root) -> Root:
     """The expression or index form with every function that a user added replaced by its meaning."""
     return extend.written_out(root) if isinstance(root, Expr) else root.with_factors(extend.written_out)

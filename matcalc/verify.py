@@ -20,7 +20,7 @@ from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
 from .expr.parts import index_names, least_length
 from .functions import BY_NAME
-from .index import Root, parts, written_out
+from .index import Root, form_sizes, parts, written_out
 from .sizes import Atom, Size, base_atoms, length
 
 Array = Any
@@ -177,8 +177,8 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
     """Random values of every variable, and of the sizes that no variable shows."""
     nodes = [*postorder(*functions.parts), *functions.variables]
     places = index_names(nodes)
-    sizes = [s for n in nodes for s in n.shape_] + [(n.atom,) for n in nodes if n.head == "size" and n.atom not in places]
-    lengths = choose_lengths(sizes, equal, rng, attempt, least_length(nodes))
+    sizes = [*(s for n in nodes for s in n.shape_), *((n.atom,) for n in nodes if n.head == "size" and n.atom not in places)]
+    lengths = choose_lengths([*sizes, *form_sizes(functions.e, functions.derivative)], equal, rng, attempt, least_length(nodes))
     lengths |= {name: int(rng.integers(min(length(axis, lengths) for axis in axes))) + 1 for name, axes in places.items()}
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:

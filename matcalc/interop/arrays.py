@@ -1,0 +1,199 @@
+"""Arrays of SymPy as labelled bags: tensor products, contractions, diagonals and permutations only rename labels.
+
+An array of any number of axes is kept as labels and terms while it is read; what is left at the end with at most two axes longer
+than one is a matrix expression, which :func:`matrix` arranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any, Protocol
+
+from .. import expr as ex
+from ..arrange import arrange
+from ..errors import NameProblem, NoMatrixForm
+from ..expr import Expr
+from ..labels import Bag, Factor, Label, Labels, Term, fresh, one, rename, rows_and_columns
+from ..sizes import UNIT, Shape, Size, shape_of
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """The labels of every axis (none where it has length one, several where it is a product of axes), and a sum of terms."""
+
+    axes: tuple[Labels, ...]
+    terms: tuple[Term, ...]
+
+    @property
+    def out(self) -> Labels:
+        return tuple(i for axis in self.axes for i in axis)
+
+
+Value = Expr | Array
+
+
+class Reader(Protocol):
+    """What is asked of the one who reads the rest of the expression."""
+
+    def read(self, root: Any) -> Expr: ...
+    def name(self, symbol: Any, unit: str = ...) -> str: ...
+    def size(self, dim: Any) -> Size: ...
+    def applied(self, function: Any, argument: Expr) -> Expr: ...
+    def entrywise(self, node: Any, args: list[Expr]) -> Expr: ...
+
+
+Build = Callable[[Reader, Any, list[Value]], Value]
+
+
+def matrix(value: Value) -> Expr:
+    """The matrix expression that an array with at most two axes longer than one is; raises NameProblem for more axes."""
+    if isinstance(value, Expr):
+        return value
+    shape = _shape(value)
+    if len(value.terms) == 1 and _is_whole(value.terms[0], value.out, shape):
+        return value.terms[0].factors[0].expr
+    return arranged(value.terms, value.out, shape)
+
+
+def arranged(terms: Iterable[Term], out: Labels, shape: Shape) -> Expr:
+    """A bag as a matrix expression; raises NameProblem where there is none."""
+    try:
+        return arrange(Bag(out, tuple(terms)), shape)
+    except NoMatrixForm:
+        raise NameProblem("an array whose axes no matrix expression joins has no form in matcalc", _TWO_AXES) from None
+
+
+def multiplied(groups: Iterable[Iterable[Term]]) -> tuple[Term, ...]:
+    """The product of sums of terms, multiplied out."""
+    return tuple(_joint(terms) for terms in product(*groups))
+
+
+def _joint(terms: Iterable[Term]) -> Term:
+    coefficient, factors = Fraction(1), list[Factor]()
+    for t in terms:
+        coefficient, factors = coefficient * t.coefficient, factors + list(t.factors)
+    return Term(coefficient, tuple(factors))
+
+
+def _shape(a: Array) -> Shape:
+    """The shape as a matrix: of two axes as they are, else of those longer than one."""
+    long = [axis for axis in a.axes if axis]
+    if len(long) > 2:
+        raise NameProblem(f"an array of {len(a.axes)} axes has no form in matcalc", _TWO_AXES)
+    return shape_of(tuple(i.size for i in axis) for axis in (a.axes if len(a.axes) == 2 else long))
+
+
+def _is_whole(t: Term, out: Labels, shape: Shape) -> bool:
+    """Whether a term is one matrix expression as it stands."""
+    return t.coefficient == 1 and len(t.factors) == 1 and t.factors[0].labels == out and t.factors[0].expr.shape_ == shape
+
+
+def _array(node: Any, value: Value) -> Array:
+    """What is read as an array with labels of its own; a scalar that SymPy has no axes for has none."""
+    if isinstance(value, Array):
+        return _renewed(value)
+    if any(len(size) > 1 for size in value.shape_):
+        raise NameProblem(f"an array of {value} has no form in matcalc", "its axes are products of axes")
+    labels = fresh(value.shape_)
+    axes = rows_and_columns(value, labels) if getattr(node, "shape", ()) else ()
+    return Array(axes, (Term(Fraction(1), (Factor(value, labels),)),))
+
+
+def _renewed(a: Array) -> Array:
+    """The same array on new labels, so that it can be used once more."""
+    labels = dict.fromkeys((*a.out, *(i for t in a.terms for f in t.factors for i in f.labels)))
+    return _renamed(a, {i: Label(i.size) for i in labels})
+
+
+def _renamed(a: Array, names: dict[Label, Label]) -> Array:
+    axes = tuple(tuple(names.get(i, i) for i in axis) for axis in a.axes)
+    return Array(axes, tuple(Term(t.coefficient, tuple(rename(t.factors, names))) for t in a.terms))
+
+
+# ---- one builder per class ------------------------------------------------------------------------------------------------
+
+
+def _tensor_product(_: Reader, node: Any, args: list[Value]) -> Array:
+    parts = [_array(given, arg) for given, arg in zip(node.args, args, strict=True)]
+    return Array(tuple(axis for a in parts for axis in a.axes), multiplied(a.terms for a in parts))
+
+
+def _sum(_: Reader, node: Any, args: list[Value]) -> Array:
+    first, *others = (_array(given, arg) for given, arg in zip(node.args, args, strict=True))
+    aligned = [_renamed(a, dict(zip(a.out, first.out, strict=True))) for a in others]
+    return Array(first.axes, tuple(t for a in (first, *aligned) for t in a.terms))
+
+
+def _permuted(_: Reader, node: Any, args: list[Value]) -> Array:
+    a = _array(node.expr, args[0])
+    return Array(tuple(a.axes[k] for k in node.permutation.array_form), a.terms)
+
+
+def _joined(node: Any, value: Value, groups: Iterable[Any]) -> tuple[Array, tuple[Labels, ...]]:
+    """The axes of each group made one: the array with the axes that are left, and the joined axes."""
+    a, positions = _array(node.expr, value), [[int(k) for k in group] for group in groups]
+    names = {i: j for first, *rest in positions for k in rest for i, j in zip(a.axes[k], a.axes[first], strict=True)}
+    taken = {k for group in positions for k in group}
+    left = tuple(axis for k, axis in enumerate(a.axes) if k not in taken)
+    return Array(left, _renamed(a, names).terms), tuple(a.axes[group[0]] for group in positions)
+
+
+def _contraction(_: Reader, node: Any, args: list[Value]) -> Array:
+    return _joined(node, args[0], node.contraction_indices)[0]
+
+
+def _diagonal(_: Reader, node: Any, args: list[Value]) -> Array:
+    left, diagonals = _joined(node, args[0], node.diagonal_indices)
+    return Array(left.axes + diagonals, left.terms)
+
+
+def _elementwise(reader: Reader, node: Any, args: list[Value]) -> Value:
+    """A function of every entry of what has at most two axes."""
+    if isinstance(args[0], Expr):
+        return reader.applied(node.function, args[0])
+    return Array(args[0].axes, (Term(Fraction(1), (Factor(reader.applied(node.function, matrix(args[0])), args[0].out),)),))
+
+
+def _reshaped(reader: Reader, node: Any, args: list[Value]) -> Array:
+    """All entries in one axis, row by row; or axes of length one added and taken away."""
+    a, sizes = _array(node.expr, args[0]), [reader.size(dim) for dim in node.shape]
+    axes = list(filter(None, a.axes))
+    if [size for size in sizes if size] == [tuple(i.size for i in axis) for axis in axes]:
+        return Array(tuple(axes.pop(0) if size else () for size in sizes), a.terms)
+    if sum(map(bool, sizes)) == 1:
+        return Array(tuple(a.out if size else () for size in sizes), a.terms)
+    raise NameProblem(f"SymPy's Reshape to {node.shape} has no form in matcalc", "all axes become one, or none changes")
+
+
+def _symbol(reader: Reader, node: Any, _: list[Value]) -> Value:
+    """A vector or a matrix of its own."""
+    sizes = tuple(reader.size(dim) for dim in node.shape)
+    if len(sizes) > 2:
+        raise NameProblem(f"the array {node.name} of {len(sizes)} axes has no form in matcalc", _TWO_AXES)
+    e = ex.var(reader.name(node), shape_of(sizes))
+    return e if len(sizes) == 2 else Array(*_vector(e))
+
+
+def _vector(e: Expr) -> tuple[tuple[Labels, ...], tuple[Term, ...]]:
+    labels = fresh(e.shape_)
+    return (labels,), (Term(Fraction(1), (Factor(e, labels),)),)
+
+
+def _filled(reader: Reader, node: Any, with_ones: bool) -> Array:
+    axes = tuple(fresh((reader.size(dim), UNIT)) for dim in node.shape)
+    return Array(axes, (Term(Fraction(1), tuple(one(i) for axis in axes for i in axis)),) if with_ones else ())
+
+
+_TWO_AXES = "an expression has at most two axes longer than one"
+ARRAYS: dict[str, Build] = {
+    "ArrayTensorProduct": _tensor_product, "ArrayAdd": _sum, "PermuteDims": _permuted, "ArrayContraction": _contraction,
+    "ArrayDiagonal": _diagonal, "ArrayElementwiseApplyFunc": _elementwise, "Reshape": _reshaped, "ArraySymbol": _symbol,
+    "ZeroArray": lambda reader, node, _: _filled(reader, node, False), "OneArray": lambda reader, node, _: _filled(reader, node, True),
+}  # fmt: skip
+ARRAY_OPERANDS = {
+    **dict.fromkeys(("PermuteDims", "ArrayContraction", "ArrayDiagonal", "Reshape"), slice(1)), "ArrayElementwiseApplyFunc": slice(1, 2),
+    **dict.fromkeys(("ArraySymbol", "ZeroArray", "OneArray"), slice(0)),
+}  # fmt: skip

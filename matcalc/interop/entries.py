@@ -1,0 +1,155 @@
+"""Entries and sums over indices as labelled bags: an index of a sum is a label, ``A[i,j]`` is A with two labels.
+
+An index that no sum binds is its unit vector, a variable: ``x[i, 0]`` is ``i'*x``, and ``x[2, 0]`` is ``e2_n'*x`` for x of n entries.
+The derivative by x holds whatever vector stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Any
+
+from .. import expr as ex
+from ..errors import NameProblem, ShapeProblem
+from ..expr import Expr
+from ..labels import Factor, Label, Labels, Term, fresh, label_shape, one, wire
+from ..sizes import SCALAR, UNIT, Atom, Size, show_shape
+from .arrays import Reader, Value, arranged, multiplied
+
+
+def entry(reader: Reader, node: Any, _: list[Value]) -> Value:
+    """A sum over indices, an entry of a matrix or a Kronecker delta, as a scalar."""
+    return arranged(_Entries(reader).terms(node), (), SCALAR)
+
+
+class _Entries:
+    """Reads a scalar of indices; ``bound`` has the label of every index that a sum around it binds."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.bound: dict[Any, Labels] = {}
+
+    def terms(self, node: Any) -> tuple[Term, ...]:
+        """A sum of terms, whose outputs are the labels of the indices that are bound outside."""
+        read = _TERMS.get(type(node).__name__)
+        if read is not None:
+            return read(self, node)
+        if not self.bound.keys() & node.free_symbols:
+            return _single(self.scalar(node), ())
+        if not node.args:
+            raise NameProblem(f"SymPy's Sum over numbers {node} has no form in matcalc", "an index stands in A[i, j] and KroneckerDelta(i, j)")
+        return self.function(node)
+
+    def scalar(self, node: Any) -> Expr:
+        """What depends on no index."""
+        e = self.reader.read(node)
+        if not e.is_scalar:
+            raise NameProblem(f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc", "a sum is of scalars, as A[i, j]")
+        return e
+
+    def function(self, node: Any) -> tuple[Term, ...]:
+        """A function, entry by entry, of arguments that depend on at most two indices."""
+        groups = [self.terms(a) for a in node.args]
+        out = self.open(t for terms in groups for t in terms)
+        args = [self.arranged(terms, out if self.open(terms) else ()) for terms in groups]
+        return _single(self.reader.entrywise(node, args), out)
+
+    def open(self, terms: Iterable[Term]) -> Labels:
+        """The labels that stand for an index of a sum around."""
+        outside = {i for labels in self.bound.values() for i in labels}
+        return tuple(dict.fromkeys(i for t in terms for f in t.factors for i in f.labels if i in outside))
+
+    def arranged(self, terms: Iterable[Term], out: Labels) -> Expr:
+        if len(out) > 2:
+            raise NameProblem(f"an entry of {len(out)} indices has no form in matcalc", "an expression has at most two axes")
+        return arranged((_filled(t, out) for t in terms), out, label_shape(out))
+
+    def product(self, node: Any) -> tuple[Term, ...]:
+        """Terms side by side; a sum of terms is one factor."""
+        return multiplied(self.single(self.terms(a)) for a in node.args)
+
+    def single(self, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        out = self.open(terms)
+        return terms if len(terms) == 1 else _single(self.arranged(terms, out), out)
+
+    def sum_of_terms(self, node: Any) -> tuple[Term, ...]:
+        terms = [t for a in node.args for t in self.terms(a)]
+        out = self.open(terms)
+        return tuple(_filled(t, out) for t in terms)
+
+    def sum_over_indices(self, node: Any) -> tuple[Term, ...]:
+        """Every index of the sum is a label, from the first entry of its axis to the last."""
+        before, labels = dict(self.bound), list[Label]()
+        for index, first, last in node.limits:
+            if first != 0:
+                raise NameProblem(f"SymPy's Sum from {first} has no form in matcalc", "sum over all entries, from 0")
+            self.bound[index] = fresh((self.reader.size(last + 1), UNIT))
+            labels += self.bound[index]
+        terms = self.terms(node.function)
+        self.bound = before
+        return tuple(_filled(t, labels) for t in terms)
+
+    def element(self, node: Any) -> tuple[Term, ...]:
+        """An entry of a matrix, or of an array."""
+        parent, *indices = node.args if len(node.args) == 3 else (node.args[0], *node.args[1])
+        e, held, wires = self.reader.read(parent), list[Label](), list[Factor]()
+        for size, index in zip(e.shape_, indices, strict=False):
+            if size:
+                label, factors = self.at(index, size, node)
+                held.append(label)
+                wires += factors
+        return (Term(Fraction(1), (Factor(e, tuple(held)), *wires)),)
+
+    def at(self, index: Any, size: Size, node: Any) -> tuple[Label, list[Factor]]:
+        """The label of an axis at an index: that of the sum, or one that a unit vector holds."""
+        if index in self.bound:
+            return _same_length(self.bound[index], size, index), []
+        (label,) = fresh((size, UNIT))
+        return label, [Factor(self.unit(index, size, node), (label,))]
+
+    def unit(self, index: Any, size: Size, node: Any) -> Expr:
+        """The unit vector of an index, by its name, or by its number and its length."""
+        if not index.is_Symbol and not index.is_Integer:
+            raise NameProblem(f"SymPy's {type(node).__name__} {node} has no form in matcalc", "an index is a symbol or a number")
+        unit = str(index.name) if index.is_Symbol else f"e{index}_{'_'.join(map(str, size))}"
+        return ex.var(self.reader.name(index, unit), (size, UNIT))
+
+    def delta(self, node: Any) -> tuple[Term, ...]:
+        """The identity at two indices."""
+        size = self.delta_size(node)
+        (a, left), (b, right) = (self.at(index, size, node) for index in node.args[:2])
+        return (Term(Fraction(1), (wire(a, b), *left, *right)),)
+
+    def delta_size(self, node: Any) -> Size:
+        for index in node.args[:2]:
+            if index in self.bound:
+                return tuple(i.size for i in self.bound[index])
+        if node.delta_range is None:
+            raise NameProblem(f"SymPy's {node} has no form in matcalc", "say the range of its indices, as in KroneckerDelta(i, j, (0, n - 1))")
+        return self.reader.size(node.delta_range[1] + 1)
+
+
+def _single(e: Expr, labels: Labels) -> tuple[Term, ...]:
+    return (Term(Fraction(1), (Factor(e, () if e.is_scalar else labels),)),)
+
+
+def _filled(t: Term, out: Iterable[Label]) -> Term:
+    """A term with ones along the labels that it does not hold."""
+    held = {i for f in t.factors for i in f.labels}
+    return Term(t.coefficient, (*t.factors, *(one(i) for i in out if i not in held)))
+
+
+def _same_length(labels: Labels, size: Size, index: Any) -> Label:
+    found: tuple[Atom, ...] = tuple(i.size for i in labels)
+    if found != size or len(size) != 1:
+        raise ShapeProblem(f"the index {index} runs over {show_shape((found, UNIT))} of {show_shape((size, UNIT))} entries", "sum over all of them")
+    return labels[0]
+
+
+_TERMS: dict[str, Callable[[_Entries, Any], tuple[Term, ...]]] = {
+    "Sum": _Entries.sum_over_indices, "Mul": _Entries.product, "Add": _Entries.sum_of_terms, "MatrixElement": _Entries.element,
+    "ArrayElement": _Entries.element, "KroneckerDelta": _Entries.delta,
+}  # fmt: skip
+ENTRIES = dict.fromkeys(("Sum", "MatrixElement", "ArrayElement", "KroneckerDelta"), entry)
+ENTRY_OPERANDS = dict.fromkeys(ENTRIES, slice(0))

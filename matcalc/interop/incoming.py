@@ -1,0 +1,240 @@
+"""SymPy in: SymPy's matrix and array expressions, and sums over their entries, as expressions of matcalc.
+
+Reading, entry by entry and matrix operations are kept apart: SymPy's ``exp(X)`` of a matrix is no ``X.applyfunc(exp)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import reduce
+from importlib import import_module
+from math import prod
+from typing import Any
+
+from .. import expr as ex
+from ..errors import LimitProblem, NameProblem, ShapeProblem
+from ..expr import Expr
+from ..graph import arguments_first
+from ..shapes import Declared, declarations, template
+from ..sizes import SCALAR, UNIT, Shape, Size, show_shape
+from .arrays import ARRAY_OPERANDS, ARRAYS, Value, matrix
+from .entries import ENTRIES, ENTRY_OPERANDS
+
+MAX_ATOMS = 16  # of the product that one dimension may be
+MAX_BITS = 4096
+TINY = 1e-300
+
+Read = Callable[["_Reader", Any, list[Expr]], Expr]
+
+
+def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Expr:
+    """The matcalc expression that a SymPy expression stands for; n×1 matrices are columns, 1×1 matrices scalars.
+
+    An array expression comes in if at most two of its axes are longer than one. ``x[i, 0]`` of an index i that no sum binds is
+    ``i'*x`` with the unit vector i, ``x[2, 0]`` of a vector of n entries ``e2_n'*x``. The dimensions and names of the symbols
+    ``beside`` belong with those of the expression.
+
+    Raises NameProblem for a class that matcalc has no form for, ShapeProblem for dimensions that are no products of names and
+    numbers, LimitProblem for an expression too deep for SymPy.
+
+    >>> from sympy import MatrixSymbol, Symbol, Trace
+    >>> X = MatrixSymbol("X", Symbol("m"), Symbol("n"))
+    >>> from_sympy(Trace(X.T * X))
+    <tr(X*X') : scalar>
+    """
+    sympy = import_module("sympy")
+    if not isinstance(expression, (sympy.Basic, sympy.MatrixBase)):
+        raise TypeError(f"a text, a matcalc expression or a SymPy expression is needed, not {type(expression).__name__}")
+    _kind(expression)  # what cannot be read at all need not be walked
+    try:
+        return _Reader([expression, *beside]).read(expression)
+    except RecursionError:
+        raise LimitProblem("the expression is too deep for SymPy") from None
+
+
+class _Reader:
+    """Reads one SymPy expression, whose symbols and dimensions it knows from a first walk."""
+
+    def __init__(self, roots: Sequence[Any]) -> None:
+        self.symbols: dict[str, tuple[Any, str]] = {}  # the one symbol of every name, and the unit vector that it is as an index
+        self.orders: dict[Any, Size] = {}  # products of dimensions, in the order in which a Kronecker product makes them
+        self.dimensions: set[Any] = set()  # symbols that are dimensions
+        for node in arguments_first(roots, lambda node: getattr(node, "args", ())[::-1]):
+            kind = type(node).__name__
+            if kind in _LEAVES:
+                self.dimensions |= {s for dim in node.shape for s in dim.free_symbols}
+            for dims in _joined_dimensions(node, kind):
+                self.orders.setdefault(prod(dims), tuple(atom for dim in dims for atom in self.size(dim)))
+
+    def read(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Expr:
+        """The expression; ``bound`` says what the variable of a Lambda stands for."""
+        done: dict[Any, Value] = dict(bound or {})
+        for node in arguments_first([root], lambda node: () if node in done else _operands(node)[::-1]):
+            if node not in done:
+                done[node] = self._built(node, [done[a] for a in _operands(node)])
+        return matrix(done[root])
+
+    def _built(self, node: Any, values: list[Value]) -> Value:
+        kind = _kind(node)
+        if kind in _ARRAYS:
+            return _ARRAYS[kind](self, node, values)
+        args = [matrix(value) for value in values]
+        if kind in _MATRIX:
+            return _MATRIX[kind](self, node, args)
+        for given, arg in zip(node.args, args, strict=False):
+            if getattr(given, "shape", ()) and not arg.is_scalar:
+                raise NameProblem(f"SymPy's {kind} of the {show_shape(arg.shape_)} matrix {arg}", _ENTRYWISE_HINT)
+        return self.entrywise(node, args)
+
+    def entrywise(self, node: Any, args: list[Expr]) -> Expr:
+        """A function of scalars, entry by entry."""
+        kind = _kind(node)
+        if kind in _ENTRYWISE:
+            return _ENTRYWISE[kind](*args)
+        if kind not in _FUNCTIONS:
+            raise NameProblem(f"SymPy's {kind} has no form in matcalc", _HINTS.get(kind, ""))
+        return template(_FUNCTIONS[kind], {"x": args[0]})
+
+    def name(self, symbol: Any, unit: str = "") -> str:
+        """The name of a symbol, or of the unit vector of an index, if matcalc can use it and it is the name of this one alone."""
+        name = unit or str(symbol.name)
+        declarations({name: Declared(SCALAR)})  # refuses what is not a name
+        if self.symbols.setdefault(name, (symbol, unit)) != (symbol, unit):
+            raise NameProblem(f"two different symbols are named '{name}'", "rename one of them")
+        return name
+
+    def size(self, dim: Any) -> Size:
+        """A dimension: a positive integer, a symbol, or a product of them."""
+        if dim in self.orders:
+            return self.orders[dim]
+        atoms: list[str | int] = []
+        for base, exponent in (f.as_base_exp() for f in dim.as_ordered_factors()):
+            if not (exponent.is_Integer and 0 < exponent <= MAX_ATOMS and (base.is_Symbol or (base.is_Integer and base > 0))):
+                raise ShapeProblem(f"the dimension {dim}", "dimensions are positive integers, names, and products of them")
+            atoms += [self.name(base) if base.is_Symbol else int(base)] * int(exponent)
+        return tuple(a for a in atoms if a != 1)
+
+    def shape(self, node: Any) -> Shape:
+        rows, columns = node.shape
+        return self.size(rows), self.size(columns)
+
+    # one method per class that needs more than its operands
+
+    def symbol(self, node: Any, _: list[Expr]) -> Expr:
+        name = self.name(node)
+        if not node.is_commutative or node.is_real is False:
+            raise NameProblem(f"the symbol '{name}' is not a real number", "matcalc is real; a matrix is a MatrixSymbol")
+        return ex.size_number((name,)) if node in self.dimensions else ex.var(name, SCALAR, ("positive",) * bool(node.is_positive))
+
+    def matrix_symbol(self, node: Any, _: list[Expr]) -> Expr:
+        return ex.var(self.name(node), self.shape(node))
+
+    def applied(self, function: Any, argument: Expr) -> Expr:
+        """A Lambda of one entry, at every entry."""
+        variables: Sequence[Any] = getattr(function, "variables", ())
+        if len(variables) != 1 or any(_is_array_of(variables[0], part) for part in arguments_first([function.expr], lambda n: n.args)):
+            raise NameProblem(f"the function {function} is no function of one entry", "use a Lambda of one scalar")
+        return ex.spread(self.read(function.expr, {variables[0]: argument}), argument.shape_)
+
+
+def _kind(node: Any) -> str:
+    """The class of a node, or the one it inherits from, that matcalc reads."""
+    kinds = [c.__name__ for c in type(node).__mro__]
+    if "AppliedUndef" not in kinds and not kinds[0].startswith("Generic"):
+        for kind in kinds:
+            if kind in _ARRAYS or kind in _MATRIX or kind in _ENTRYWISE or kind in _FUNCTIONS:
+                return kind
+    raise NameProblem(f"SymPy's {kinds[0]} has no form in matcalc", _HINTS.get(kinds[0], ""))
+
+
+def _operands(node: Any) -> tuple[Any, ...]:
+    return tuple(node.args[_OPERANDS.get(_kind(node), slice(None))])
+
+
+def _joined_dimensions(node: Any, kind: str) -> Iterable[Sequence[Any]]:
+    """The dimensions of which a node makes one, in the order in which it makes it."""
+    if kind == "KroneckerProduct":
+        return list(zip(*(a.shape for a in node.args), strict=True))
+    return [node.expr.shape] if kind == "Reshape" else []
+
+
+def _is_array_of(variable: Any, part: Any) -> bool:
+    return bool(getattr(part, "is_Matrix", False) and variable in part.free_symbols)
+
+
+def _rational(node: Any) -> Expr:
+    value = Fraction(int(node.p), int(node.q))
+    if max(abs(value.numerator), value.denominator) >> MAX_BITS:
+        raise LimitProblem("a number is too large", f"numbers stay below 2^{MAX_BITS}")
+    return ex.num(value)
+
+
+def _float(node: Any) -> Expr:
+    """The shortest decimal that is this number in double precision."""
+    value = float(node)
+    if not node.is_zero and not TINY < abs(value) < 1 / TINY:
+        raise LimitProblem(f"the number {node} is out of range", f"numbers stay between {TINY} and {1 / TINY}")
+    return ex.num(Fraction(repr(value)))
+
+
+def _maximum(*args: Expr) -> Expr:
+    """The greatest of several; relu(x) where one of them is 0."""
+    first, *others = sorted(args, key=lambda a: a.head != "num")
+    return reduce(lambda a, b: ex.add(a, ex.call("relu", ex.add(b, ex.neg(a)))), others, first)
+
+
+def _logarithm(x: Expr) -> Expr:
+    """The logarithm; that of the absolute value of a determinant has a name."""
+    if x.head == "abs" and x.args[0].head == "det":
+        return ex.call("logdet", *x.args[0].args)
+    return ex.call("log", x)
+
+
+def _kron(a: Expr, b: Expr) -> Expr:
+    return ex.times(a, b) if a.is_scalar or b.is_scalar else ex.call("kron", a, b)
+
+
+def _dot(a: Expr, b: Expr) -> Expr:
+    row, column = (a if a.shape_[0] == UNIT else ex.transpose(a)), (b if b.shape_[1] == UNIT else ex.transpose(b))
+    return ex.matmul(row, column)
+
+
+_ENTRYWISE_HINT = "of entries: X.applyfunc(f), HadamardProduct, HadamardPower; of matrices: MatAdd, MatMul, MatPow"
+_HINTS = {
+    "MutableDenseMatrix": "name the matrix with a MatrixSymbol",
+    "ImmutableDenseMatrix": "name the matrix with a MatrixSymbol",
+    "Adjoint": "matcalc is real: write the transpose",
+    "Derivative": "call doit(), or derive the inner expression",
+}
+_LEAVES = ("MatrixSymbol", "Identity", "OneMatrix", "ZeroMatrix", "ArraySymbol", "ZeroArray", "OneArray")
+_ARRAYS = ARRAYS | ENTRIES
+_OPERANDS = {
+    **dict.fromkeys((*_LEAVES, "Symbol"), slice(0)), "ElementwiseApplyFunction": slice(1, 2), "Heaviside": slice(1),
+    **ARRAY_OPERANDS, **ENTRY_OPERANDS,
+}  # fmt: skip
+_MATRIX: dict[str, Read] = {
+    "Symbol": _Reader.symbol, "MatrixSymbol": _Reader.matrix_symbol,
+    "ElementwiseApplyFunction": lambda reader, node, args: reader.applied(node.function, args[0]),
+    "Rational": lambda _, node, args: _rational(node), "Float": lambda _, node, args: _float(node),
+    "Exp1": lambda *_: ex.call("exp", ex.ONE), "Pi": lambda *_: ex.times(ex.num(4), ex.call("arctan", ex.ONE)),
+    "Identity": lambda reader, node, _: ex.eye(reader.shape(node)[0]),
+    "OneMatrix": lambda reader, node, _: ex.ones(reader.shape(node)), "ZeroMatrix": lambda reader, node, _: ex.zeros(reader.shape(node)),
+    "MatAdd": lambda _, node, args: ex.add(*args), "MatMul": lambda _, node, args: ex.matmul(*args),
+    "MatPow": lambda _, node, args: ex.power(*args), "Transpose": lambda _, node, args: ex.transpose(*args),
+    "HadamardProduct": lambda _, node, args: ex.times(*args), "HadamardPower": lambda _, node, args: ex.pow_(*args),
+    "KroneckerProduct": lambda _, node, args: reduce(_kron, args), "DotProduct": lambda _, node, args: _dot(*args),
+    "Inverse": lambda _, node, args: ex.call("inv", args[0]), "Trace": lambda _, node, args: ex.call("tr", *args),
+    "Determinant": lambda _, node, args: ex.call("det", *args), "DiagMatrix": lambda _, node, args: ex.call("diag", *args),
+    "DiagonalOf": lambda _, node, args: ex.call("diagonal", *args),
+    "DiagonalMatrix": lambda _, node, args: ex.call("diag", ex.call("diagonal", *args)),
+}  # fmt: skip
+_ENTRYWISE: dict[str, Callable[..., Expr]] = {
+    "Add": ex.add, "Mul": ex.times, "Pow": ex.pow_, "Max": _maximum, "Min": lambda *args: ex.neg(_maximum(*map(ex.neg, args))), "log": _logarithm,
+}  # fmt: skip
+_FUNCTIONS = {
+    "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)", "re": "x",
+    "sin": "sin(x)", "cos": "cos(x)", "tan": "tan(x)", "asin": "arcsin(x)", "acos": "arccos(x)", "atan": "arctan(x)",
+    "sinh": "sinh(x)", "cosh": "cosh(x)", "tanh": "tanh(x)", "asinh": "arcsinh(x)", "acosh": "arccosh(x)", "atanh": "arctanh(x)",
+    "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
+}  # fmt: skip

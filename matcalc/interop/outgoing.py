@@ -1,0 +1,173 @@
+"""SymPy out: expressions of matcalc as SymPy's matrix expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from .. import expr as ex
+from ..errors import LimitProblem, NameProblem
+from ..expr import Expr
+from ..functions import BY_NAME
+from ..shapes import template
+from ..sizes import SCALAR, UNIT, Shape, Size
+
+Write = Callable[["_Writer", Expr, list[Any]], Any]
+
+
+def to_sympy(e: Expr, symbols: Iterable[Any] = ()) -> Any:
+    """The SymPy expression of a matcalc expression, in a Symbol or MatrixSymbol for every variable and a Symbol for every size.
+
+    ``symbols`` are used where their names occur, so that their assumptions are kept. Raises NameProblem for a function that
+    SymPy has no form for, LimitProblem for an expression too deep for SymPy.
+
+    >>> from matcalc import parse
+    >>> to_sympy(parse("2*X'*(X*w - y)"))
+    2*X.T*(X*w - y)
+    >>> to_sympy(parse("norm2(x)"))
+    sqrt(Trace(x.T*x))
+    """
+    try:
+        return _Writer(symbols).write(e)
+    except RecursionError:
+        raise LimitProblem("the expression is too deep for SymPy") from None
+
+
+@cache
+def _sympy() -> Any:
+    return import_module("sympy")
+
+
+class _Writer:
+    """Writes expressions with one symbol for every name."""
+
+    def __init__(self, symbols: Iterable[Any]) -> None:
+        self.symbols = {s.name: s[0, 0] if s.is_Matrix and s.shape == (1, 1) else s for s in symbols}
+
+    def write(self, root: Expr) -> Any:
+        root, done = _in_simpler_functions(root), dict[Expr, Any]()
+        for e in ex.postorder(root):
+            done[e] = self._written(e, [done[a] for a in e.args])
+        return done[root]
+
+    def _written(self, e: Expr, args: list[Any]) -> Any:
+        if e.head in _WRITERS:
+            return _WRITERS[e.head](self, e, args)
+        if e.head not in _SCALAR_FUNCTIONS and not _defined_by_entry(e.head):
+            raise NameProblem(f"the function {e.head} has no SymPy form", "SymPy has elementary functions, inverse, determinant and trace")
+        if e.is_scalar:
+            return _applied(e.head, args[0])
+        return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(e.head, _entry())))
+
+    def dimension(self, size: Iterable[object]) -> Any:
+        return _sympy().Mul(*(a if isinstance(a, int) else self.symbol(str(a)) for a in size))
+
+    def symbol(self, name: str, **assumptions: bool) -> Any:
+        return self.symbols.setdefault(name, _sympy().Symbol(name, **assumptions))
+
+    def variable(self, e: Expr, _: list[Any]) -> Any:
+        if e.is_scalar:
+            return self.symbol(e.name, **{"positive": True} if "positive" in e.properties else {})
+        return _sympy().MatrixSymbol(e.name, *map(self.dimension, e.shape_))
+
+    def sum(self, e: Expr, args: list[Any]) -> Any:
+        if e.is_scalar:
+            return _sympy().Add(*args)
+        return _plain(_sympy().MatAdd(*(self.spread(x, a.shape_, e.shape_) for x, a in zip(args, e.args, strict=True))))
+
+    def spread(self, x: Any, shape: Shape, wanted: Shape) -> Any:
+        """A scalar, or a row, repeated to fill a shape."""
+        ones = self.ones(wanted[0], wanted[1] if shape == SCALAR else UNIT)
+        return x if shape == wanted else self.product(ones, x)
+
+    def ones(self, rows: Size, columns: Size) -> Any:
+        return _sympy().OneMatrix(self.dimension(rows), self.dimension(columns))
+
+    def product(self, *factors: Any) -> Any:
+        return _plain(_sympy().MatMul(*factors))
+
+    def times(self, e: Expr, args: list[Any]) -> Any:
+        scalars, arrays = ([x for x, a in zip(args, e.args, strict=True) if a.is_scalar is kind] for kind in (True, False))
+        if not arrays:
+            return _sympy().Mul(*scalars)
+        array = arrays[0] if len(arrays) == 1 else _sympy().HadamardProduct(*arrays)
+        return self.product(*scalars, array) if scalars else array
+
+    def closed(self, factors: Sequence[Any]) -> Any:
+        """A product of 1×1 as a scalar."""
+        return _sympy().Trace(self.product(*factors))
+
+    def total(self, e: Expr, args: list[Any]) -> Any:
+        rows, columns = e.args[0].shape_
+        return self.closed((self.ones(UNIT, rows), *args, self.ones(columns, UNIT)))
+
+    def norm(self, e: Expr, args: list[Any]) -> Any:
+        return _sympy().Abs(args[0]) if e.args[0].is_scalar else _sympy().sqrt(self.closed((_sympy().Transpose(args[0]), args[0])))
+
+    def logdet(self, e: Expr, args: list[Any]) -> Any:
+        return _sympy().log(_sympy().Abs(args[0] if e.args[0].is_scalar else _sympy().Determinant(args[0])))
+
+
+@cache
+def _entry() -> Any:
+    """The variable of every Lambda, so that what is written twice is equal."""
+    return _sympy().Dummy("d")
+
+
+def _plain(x: Any) -> Any:
+    """One node in the form that SymPy's operators give, its arguments untouched."""
+    return x.doit(deep=False)
+
+
+def _in_simpler_functions(e: Expr) -> Expr:
+    """The functions that SymPy does not have, by the table's definitions of them."""
+    new: dict[Expr, Expr] = {}
+    for node in ex.postorder(e):
+        args = tuple(new[a] for a in node.args)
+        meaning = _definition(node.head)
+        new[node] = template(meaning, {"x": args[0]}) if meaning else ex.rebuild(node, args) if args != node.args else node
+    return new[e]
+
+
+def _definition(head: str) -> str:
+    """The definition of a function of whole arrays."""
+    if head in _WRITERS or head not in BY_NAME or BY_NAME[head].elementwise:
+        return ""
+    return "sum(abs(x))" if head == "norm1" else BY_NAME[head].exact
+
+
+def _defined_by_entry(head: str) -> bool:
+    return BY_NAME[head].elementwise and bool(BY_NAME[head].exact)
+
+
+def _applied(name: str, x: Any) -> Any:
+    """An elementwise function of the table on a scalar of SymPy: SymPy's own, or by the table's definition."""
+    function = _SCALAR_FUNCTIONS.get(name)
+    if function is None:
+        definition = template(BY_NAME[name].exact, {"x": ex.var(_entry().name)})
+        return to_sympy(definition, [_entry()]).xreplace({_entry(): x})
+    return getattr(_sympy(), function)(x) if isinstance(function, str) else function(_sympy(), x)
+
+
+_SCALAR_FUNCTIONS: dict[str, str | Callable[[Any, Any], Any]] = {
+    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
+    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
+    "abs": "Abs", "sign": "sign",
+    "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)), "tanhalf": lambda sp, x: sp.tan(x / 2),
+    "relu": lambda sp, x: sp.Max(x, 0), "step": lambda sp, x: sp.Heaviside(x, 0),
+}  # fmt: skip
+_WRITERS: dict[str, Write] = {
+    "var": _Writer.variable, "num": lambda _, e, args: _sympy().Rational(e.value.numerator, e.value.denominator),
+    "size": lambda writer, e, _: writer.dimension((e.data,)),
+    "ones": lambda writer, e, _: writer.ones(*e.shape_), "zeros": lambda writer, e, _: _sympy().ZeroMatrix(*map(writer.dimension, e.shape_)),
+    "eye": lambda writer, e, _: _sympy().Identity(writer.dimension(e.shape_[0])),
+    "add": _Writer.sum, "times": _Writer.times, "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
+    "matmul": lambda writer, e, args: writer.closed(args) if e.is_scalar else writer.product(*args),
+    "T": lambda _, e, args: _sympy().Transpose(*args), "tr": lambda _, e, args: _sympy().Trace(*args),
+    "sum": _Writer.total, "norm2": _Writer.norm, "logdet": _Writer.logdet,
+    "inv": lambda _, e, args: _sympy().Inverse(*args), "det": lambda _, e, args: _sympy().Determinant(*args),
+    "diag": lambda _, e, args: _sympy().DiagMatrix(*args), "diagonal": lambda _, e, args: _sympy().DiagonalOf(*args),
+    "kron": lambda _, e, args: _sympy().KroneckerProduct(*args),
+}  # fmt: skip
