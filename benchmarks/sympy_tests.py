@@ -86,9 +86,9 @@ def arguments(d: mc.Derivation, at: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(v: mc.Expr, at: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
-    """The array of a variable; of an index its unit vector, as ``e0_k`` if the index is a number."""
+    """The array of a variable; of an index its unit vector."""
     lengths = [sizes[size] if isinstance(size, str) else size for size in v.shape]
-    value = at[v.name] if v.name in at else int(v.name[1 : v.name.index("_")])
+    value = at[v.name]
     return np.eye(lengths[0])[value] if isinstance(value, int) else np.reshape(value, lengths)
 
 
@@ -180,7 +180,7 @@ same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `t
 * *right*, *wrong*: SymPy's answer as numbers against the same finite differences, in either layout or transposed; *right as an array*: but not
   in matrix notation; *unevaluated*: a Derivative is left; *crash*: an exception, by its name.
 * *refused*: a power with a symbol as its exponent, or an array that has more than two axes itself, which matcalc has no expression for.
-* An index that no sum binds is a unit vector in matcalc, `i` or `e0_k`.
+* An index that no sum binds is a unit vector in matcalc, `i`.
 """
 
 

@@ -12,6 +12,7 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
+import points
 import pytest
 import sympy as sp
 from strategies import expression as random_expression
@@ -155,14 +156,16 @@ def test_what_is_written_reads_back_with_the_same_numbers(text, shapes):
     np.testing.assert_allclose(numbers(back, *point(e)), numbers(e, *point(e)), rtol=1e-12)
 
 
-NO_FORM = {"vec", "pinv", "expm", "expm_frechet", "tril", "triu", "amax", "amin", "ismax"}
+NO_FORM = set(
+    "vec pinv expm logm sqrtm expm_frechet logm_frechet sqrtm_frechet chol eigvals eigvecs normnuc normspec polar leading "
+    "tril triu amax amin ismax cross skew unskew".split()
+)
 
 
 @pytest.mark.parametrize("row", list(visible()), ids=lambda row: row.name)
 def test_every_function_is_written_or_refused_by_name(row):
     """A row added to the table must be writable, or be listed here."""
-    argument = ex.var("x", (("n",), ())) if row.vector else ex.var("X", (("n",), ("n",)))
-    e = ex.call(row.name, *[argument] * row.arity)
+    e = ex.call(row.name, *points.arguments(row))
     if row.name in NO_FORM:
         with pytest.raises(NameProblem, match=f"{row.name} has no SymPy form"):
             to_sympy(e)
@@ -342,7 +345,7 @@ READ = (
     (sp.Float(0), "0", ""),
     (sp.Float("1e-3") * t, "0.001*t", "t: scalar"),
     (sp.Abs(exp(t)), "exp(t)", "t: scalar"),
-    (sp.E + sp.pi * t, "exp(1) + 4*arctan(1)*t", "t: scalar"),
+    (sp.E + sp.pi * t, "exp(1) + pi*t", "t: scalar"),
     (MatrixSymbol("Y", 3, 4) * MatrixSymbol("z", 4, 1), "Y*z", "Y: 3×4; z: 4"),
     # arrays: labels joined, renamed and left out
     (ArrayContraction(X, (0, 1)), "tr(X)", "X: k×k"),
@@ -376,9 +379,13 @@ READ = (
     (X[i, t], "i'*X*t", "X: k×k; i: k; t: k"),
     (Trace(A) * (M * w).applyfunc(sin)[i, 0], "tr(A)*sin(i'*M*w)", "A: k×k; M: m×n; w: n; i: m"),
     (r[0, i], "r*i", "r: 1×n; i: n"),
-    (X[2, 0] * x[2, 0], "(e2_k'*X*e0_k)*(e2_k'*x)", "X: k×k; x: k; e2_k: k; e0_k: k"),
-    (M[0, 0], "e0_m'*M*e0_n", "M: m×n; e0_m: m; e0_n: n"),
-    (MatrixSymbol("Z", 3, 3)[1, i], "e1_3'*Z*i", "Z: 3×3; e1_3: 3; i: 3"),
+    (X[2, 0] * x[2, 0], "X[3,1]*x[3]", "X: k×k; x: k"),
+    (M[0, 0], "M[1,1]", "M: m×n"),
+    (M[1:3, :], "M[2:3,:]", "M: m×n"),
+    (sp.BlockMatrix([[X, A], [A, X]]), "[X, A; A, X]", "X: k×k; A: k×k"),
+    (MatrixSymbol("Z", n + 1, n), "Z", "Z: (n+1)×n"),
+    (sp.erf(t) + sp.loggamma(t) * sp.digamma(t) + sp.polygamma(2, t), "erf(t) + lgamma(t)*digamma(t) + polygamma(2,t)", "t: scalar"),
+    (MatrixSymbol("Z", 3, 3)[1, i], "Z[2,:]*i", "Z: 3×3; i: 3"),
     (ArraySymbol("H", (m, n))[i, t], "i'*H*t", "H: m×n; i: m; t: n"),
 )
 
@@ -414,7 +421,7 @@ REFUSED = (
     (ArrayTensorProduct(A, X), NameProblem, "an array of 4 axes"),
     (ArraySymbol("T", (2, 3, n)), NameProblem, "the array T of 3 axes"),
     (Reshape(MatrixSymbol("Z", 4, 3), (6, 2)), NameProblem, "Reshape"),
-    (X[0:1, :], NameProblem, "MatrixSlice"),
+    (X[0:4:2, :], NameProblem, "steps of 1"),
     (sp.Integral(t, t), NameProblem, "Integral"),
     (sp.Derivative(FREE(t), t), NameProblem, "Derivative"),
     (FREE(t), NameProblem, "exp"),
@@ -425,7 +432,7 @@ REFUSED = (
     (sp.Float("1e400"), LimitProblem, "out of range"),
     (sp.Float("1e-400"), LimitProblem, "out of range"),
     (X**1000, LimitProblem, r"power \^1000"),
-    (sp.erf(t), NameProblem, "erf"),
+    (sp.erfc(t), NameProblem, "erfc"),
     (sp.Piecewise((t, t > 0), (0, True)), NameProblem, "Piecewise"),
     (sp.conjugate(t), NameProblem, "conjugate"),
     (sp.I * t, NameProblem, "ImaginaryUnit"),
@@ -434,7 +441,6 @@ REFUSED = (
     (sp.zoo, NameProblem, "ComplexInfinity"),
     (t > 0, NameProblem, "StrictGreaterThan"),
     (X.adjoint(), NameProblem, "Adjoint"),
-    (sp.BlockMatrix([[X, A]]), NameProblem, "BlockMatrix"),
     (sp.FunctionMatrix(3, 3, sp.Lambda((i, t), i + t)), NameProblem, "FunctionMatrix"),
     (sp.Matrix([[1, 2]]), NameProblem, "MutableDenseMatrix"),
     (sp.ImmutableMatrix([[1], [2]]).T * MatrixSymbol("z", 2, 1), NameProblem, "ImmutableDenseMatrix"),
@@ -446,7 +452,7 @@ REFUSED = (
     (X**k, ShapeProblem, "integer exponent"),
     (X**S.Half, ShapeProblem, "integer exponent"),
     (DiagonalOf(M), ShapeProblem, "square"),
-    (MatrixSymbol("Z", n + 1, n), ShapeProblem, r"dimension n \+ 1"),
+    (MatrixSymbol("Z", n + k / 2, n), ShapeProblem, r"dimension k/2"),
     (MatrixSymbol("Z", n / 2, n), ShapeProblem, "dimension n/2"),
     (MatrixSymbol("Z", n**100, n), ShapeProblem, r"dimension n\*\*100"),
     (MatrixSymbol("Z", 0, n), ShapeProblem, "dimension 0"),
@@ -558,7 +564,7 @@ def test_a_dimension_or_a_name_that_is_no_variable_is_refused(expression, wrt):
 BY_ENTRY = (
     (Trace(X * A * X), X[p, q], "q'*(A*X + X*A)*p"),
     (A * X * b, X[p, q], "(b'*q)*A*p"),
-    (X, X[0, 1], "e0_k*e1_k'"),
+    (X, X[0, 1], "eye(k)[:,1]*eye(k)[:,2]'"),
     (x[i, 0], x[p, 0], "i'*p"),
     (Inverse(X) * x, X[p, p], "-(p'*inv(X)*x)*inv(X)*p"),
     (KroneckerProduct(X, A), X[p, q], "kron(p*q', A)"),
@@ -603,6 +609,6 @@ def test_the_tables_name_functions_that_exist():
     from matcalc.interop.incoming import _FUNCTIONS
     from matcalc.interop.outgoing import _SCALAR_FUNCTIONS, _WRITERS
 
-    heads = {"var", "num", "size", "ones", "zeros", "eye", "add", "times", "matmul", "T", "pow"}
+    heads = {"var", "num", "size", "ones", "zeros", "eye", "add", "times", "matmul", "T", "pow", "part", "pi"}
     assert set(_SCALAR_FUNCTIONS) | set(_WRITERS) <= set(BY_NAME) | heads
     assert all(hasattr(sp, name) for name in _FUNCTIONS)

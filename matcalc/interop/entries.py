@@ -13,8 +13,9 @@ from typing import Any
 from .. import expr as ex
 from ..errors import NameProblem, ShapeProblem
 from ..expr import Expr
+from ..expr.parts import Range
 from ..labels import Factor, Label, Labels, Term, fresh, label_shape, one, wire
-from ..sizes import SCALAR, UNIT, Atom, Size, show_shape
+from ..sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
 from .arrays import Reader, Value, arranged, multiplied
 
 
@@ -109,11 +110,12 @@ class _Entries:
         return label, [Factor(self.unit(index, size, node), (label,))]
 
     def unit(self, index: Any, size: Size, node: Any) -> Expr:
-        """The unit vector of an index, by its name, or by its number and its length."""
+        """The unit vector of an index: a variable of its name, or a column of the identity."""
         if not index.is_Symbol and not index.is_Integer:
             raise NameProblem(f"SymPy's {type(node).__name__} {node} has no form in matcalc", "an index is a symbol or a number")
-        unit = str(index.name) if index.is_Symbol else f"e{index}_{'_'.join(map(str, size))}"
-        return ex.var(self.reader.name(index, unit), (size, UNIT))
+        if index.is_Integer:
+            return ex.taken(ex.eye(size), None, Range(Sum({}, int(index)), UNIT))
+        return ex.var(self.reader.name(index, str(index.name)), (size, UNIT))
 
     def delta(self, node: Any) -> tuple[Term, ...]:
         """The identity at two indices."""

@@ -15,9 +15,10 @@ from typing import Any
 from .. import expr as ex
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..expr import Expr
+from ..expr.parts import Range
 from ..graph import arguments_first
 from ..shapes import Declared, declarations, template
-from ..sizes import SCALAR, UNIT, Shape, Size, show_shape
+from ..sizes import SCALAR, UNIT, Shape, Size, Sum, show_shape, total_of
 from .arrays import ARRAY_OPERANDS, ARRAYS, Value, matrix
 from .entries import ENTRIES, ENTRY_OPERANDS
 
@@ -108,10 +109,14 @@ class _Reader:
         """A dimension: a positive integer, a symbol, or a product of them."""
         if dim in self.orders:
             return self.orders[dim]
+        if dim.is_Add:
+            terms = [term.as_coeff_Mul() for term in dim.args]
+            if all(k.is_Integer for k, _ in terms):
+                return total_of([(self.size(rest) if rest != 1 else UNIT, int(k)) for k, rest in terms]).size()
         atoms: list[str | int] = []
         for base, exponent in (f.as_base_exp() for f in dim.as_ordered_factors()):
             if not (exponent.is_Integer and 0 < exponent <= MAX_ATOMS and (base.is_Symbol or (base.is_Integer and base > 0))):
-                raise ShapeProblem(f"the dimension {dim}", "dimensions are positive integers, names, and products of them")
+                raise ShapeProblem(f"the dimension {dim}", "dimensions are positive integers, names, sums and products of them")
             atoms += [self.name(base) if base.is_Symbol else int(base)] * int(exponent)
         return tuple(a for a in atoms if a != 1)
 
@@ -129,6 +134,17 @@ class _Reader:
 
     def matrix_symbol(self, node: Any, _: list[Expr]) -> Expr:
         return ex.var(self.name(node), self.shape(node))
+
+    def slice(self, node: Any, args: list[Expr]) -> Expr:
+        """Rows and columns, which SymPy counts from 0."""
+        return ex.taken(args[0], *(self.range(node, places) for places in (node.rowslice, node.colslice)))
+
+    def range(self, node: Any, places: Sequence[Any]) -> Range:
+        start, stop, step = places
+        if step != 1:
+            raise NameProblem(f"SymPy's slice {node} has no form in matcalc", "ranges go by steps of 1")
+        first, last = (total_of([(self.size(s), 1)]) if s else Sum({}) for s in (start, stop))
+        return Range(first, total_of([((last,), 1), ((first,), -1)]).size())
 
     def applied(self, function: Any, argument: Expr) -> Expr:
         """A Lambda of one entry, at every entry."""
@@ -149,7 +165,8 @@ def _kind(node: Any) -> str:
 
 
 def _operands(node: Any) -> tuple[Any, ...]:
-    return tuple(node.args[_OPERANDS.get(_kind(node), slice(None))])
+    kind = _kind(node)
+    return tuple(node.blocks) if kind == "BlockMatrix" else tuple(node.args[_OPERANDS.get(kind, slice(None))])
 
 
 def _joined_dimensions(node: Any, kind: str) -> Iterable[Sequence[Any]]:
@@ -195,6 +212,12 @@ def _kron(a: Expr, b: Expr) -> Expr:
     return ex.times(a, b) if a.is_scalar or b.is_scalar else ex.call("kron", a, b)
 
 
+def _blocks(node: Any, args: list[Expr]) -> Expr:
+    """A block matrix, whose blocks are given row by row."""
+    width = node.blockshape[1]
+    return ex.blocks([args[i : i + width] for i in range(0, len(args), width)])
+
+
 def _dot(a: Expr, b: Expr) -> Expr:
     row, column = (a if a.shape_[0] == UNIT else ex.transpose(a)), (b if b.shape_[1] == UNIT else ex.transpose(b))
     return ex.matmul(row, column)
@@ -211,13 +234,13 @@ _LEAVES = ("MatrixSymbol", "Identity", "OneMatrix", "ZeroMatrix", "ArraySymbol",
 _ARRAYS = ARRAYS | ENTRIES
 _OPERANDS = {
     **dict.fromkeys((*_LEAVES, "Symbol"), slice(0)), "ElementwiseApplyFunction": slice(1, 2), "Heaviside": slice(1),
-    **ARRAY_OPERANDS, **ENTRY_OPERANDS,
+    "MatrixSlice": slice(1), **ARRAY_OPERANDS, **ENTRY_OPERANDS,
 }  # fmt: skip
 _MATRIX: dict[str, Read] = {
     "Symbol": _Reader.symbol, "MatrixSymbol": _Reader.matrix_symbol,
     "ElementwiseApplyFunction": lambda reader, node, args: reader.applied(node.function, args[0]),
     "Rational": lambda _, node, args: _rational(node), "Float": lambda _, node, args: _float(node),
-    "Exp1": lambda *_: ex.call("exp", ex.ONE), "Pi": lambda *_: ex.times(ex.num(4), ex.call("arctan", ex.ONE)),
+    "Exp1": lambda *_: ex.call("exp", ex.ONE), "Pi": lambda *_: ex.PI,
     "Identity": lambda reader, node, _: ex.eye(reader.shape(node)[0]),
     "OneMatrix": lambda reader, node, _: ex.ones(reader.shape(node)), "ZeroMatrix": lambda reader, node, _: ex.zeros(reader.shape(node)),
     "MatAdd": lambda _, node, args: ex.add(*args), "MatMul": lambda _, node, args: ex.matmul(*args),
@@ -227,14 +250,16 @@ _MATRIX: dict[str, Read] = {
     "Inverse": lambda _, node, args: ex.call("inv", args[0]), "Trace": lambda _, node, args: ex.call("tr", *args),
     "Determinant": lambda _, node, args: ex.call("det", *args), "DiagMatrix": lambda _, node, args: ex.call("diag", *args),
     "DiagonalOf": lambda _, node, args: ex.call("diagonal", *args),
+    "BlockMatrix": lambda _, node, args: _blocks(node, args), "MatrixSlice": _Reader.slice,
     "DiagonalMatrix": lambda _, node, args: ex.call("diag", ex.call("diagonal", *args)),
 }  # fmt: skip
 _ENTRYWISE: dict[str, Callable[..., Expr]] = {
     "Add": ex.add, "Mul": ex.times, "Pow": ex.pow_, "Max": _maximum, "Min": lambda *args: ex.neg(_maximum(*map(ex.neg, args))), "log": _logarithm,
+    "polygamma": lambda k, x: ex.call("digamma", x) if k is ex.ZERO else ex.call("polygamma", k, x),
 }  # fmt: skip
 _FUNCTIONS = {
     "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)", "re": "x",
     "sin": "sin(x)", "cos": "cos(x)", "tan": "tan(x)", "asin": "arcsin(x)", "acos": "arccos(x)", "atan": "arctan(x)",
     "sinh": "sinh(x)", "cosh": "cosh(x)", "tanh": "tanh(x)", "asinh": "arcsinh(x)", "acosh": "arccosh(x)", "atanh": "arctanh(x)",
-    "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
+    "erf": "erf(x)", "loggamma": "lgamma(x)", "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
 }  # fmt: skip

@@ -10,9 +10,10 @@ from typing import Any
 from .. import expr as ex
 from ..errors import LimitProblem, NameProblem
 from ..expr import Expr
+from ..expr.parts import range_of
 from ..functions import BY_NAME
 from ..shapes import template
-from ..sizes import SCALAR, UNIT, Shape, Size
+from ..sizes import SCALAR, UNIT, Shape, Size, Sum
 
 Write = Callable[["_Writer", Expr, list[Any]], Any]
 
@@ -62,7 +63,23 @@ class _Writer:
         return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(e.head, _entry())))
 
     def dimension(self, size: Iterable[object]) -> Any:
-        return _sympy().Mul(*(a if isinstance(a, int) else self.symbol(str(a)) for a in size))
+        return _sympy().Mul(*(a if isinstance(a, int) else self.total(a) if isinstance(a, Sum) else self.symbol(str(a)) for a in size))
+
+    def total(self, a: Sum) -> Any:
+        """A sum of sizes."""
+        return _sympy().Add(a.constant, *(k * self.dimension(size) for size, k in a.terms))
+
+    def part(self, e: Expr, _: list[Any]) -> Any:
+        """Columns of the identity."""
+        rows, places = self.dimension(e.shape_[0]), range_of(e)
+        start, stop = (self.total(s) for s in (places.start, places.stop))
+        return _sympy().MatrixSlice(_sympy().Identity(rows), (0, rows), (start, stop))
+
+    def polygamma(self, e: Expr, args: list[Any]) -> Any:
+        k, x = args
+        if e.is_scalar:
+            return _sympy().polygamma(k, x)
+        return x.applyfunc(_sympy().Lambda(_entry(), _sympy().polygamma(k, _entry())))
 
     def symbol(self, name: str, **assumptions: bool) -> Any:
         return self.symbols.setdefault(name, _sympy().Symbol(name, **assumptions))
@@ -99,7 +116,7 @@ class _Writer:
         """A product of 1×1 as a scalar."""
         return _sympy().Trace(self.product(*factors))
 
-    def total(self, e: Expr, args: list[Any]) -> Any:
+    def sum_of_entries(self, e: Expr, args: list[Any]) -> Any:
         rows, columns = e.args[0].shape_
         return self.closed((self.ones(UNIT, rows), *args, self.ones(columns, UNIT)))
 
@@ -154,7 +171,7 @@ def _applied(name: str, x: Any) -> Any:
 _SCALAR_FUNCTIONS: dict[str, str | Callable[[Any, Any], Any]] = {
     "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
-    "abs": "Abs", "sign": "sign",
+    "abs": "Abs", "sign": "sign", "erf": "erf", "lgamma": "loggamma", "digamma": "digamma",
     "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)), "tanhalf": lambda sp, x: sp.tan(x / 2),
     "relu": lambda sp, x: sp.Max(x, 0), "step": lambda sp, x: sp.Heaviside(x, 0),
 }  # fmt: skip
@@ -166,7 +183,8 @@ _WRITERS: dict[str, Write] = {
     "add": _Writer.sum, "times": _Writer.times, "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
     "matmul": lambda writer, e, args: writer.closed(args) if e.is_scalar else writer.product(*args),
     "T": lambda _, e, args: _sympy().Transpose(*args), "tr": lambda _, e, args: _sympy().Trace(*args),
-    "sum": _Writer.total, "norm2": _Writer.norm, "logdet": _Writer.logdet,
+    "sum": _Writer.sum_of_entries, "part": _Writer.part, "polygamma": _Writer.polygamma, "pi": lambda *_: _sympy().pi,
+    "norm2": _Writer.norm, "logdet": _Writer.logdet,
     "inv": lambda _, e, args: _sympy().Inverse(*args), "det": lambda _, e, args: _sympy().Determinant(*args),
     "diag": lambda _, e, args: _sympy().DiagMatrix(*args), "diagonal": lambda _, e, args: _sympy().DiagonalOf(*args),
     "kron": lambda _, e, args: _sympy().KroneckerProduct(*args),
