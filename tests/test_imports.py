@@ -13,18 +13,21 @@ import matcalc
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
-expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
+expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact verify differentiate interop given derivation explain build
-descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency
-network.network network.program network.training network.pictures network.command network __init__ cli __main__
+descent longrun optimize objective blocks sharding distribution
+network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network network.program network.training network.pictures network.command network __init__ cli __main__
 """.split()
 NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
-    "numpy": {"modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", *NETWORK},
+    "numpy": {
+        "modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "blocks", *NETWORK,
+    },
+    "dask": {"blocks"},
     "sympy": {"interop"},
     "lark": {"syntax", "shapes"},
 }
