@@ -39,10 +39,10 @@ def distribute(expr: Any, wrt: str | Sequence[str] | None = None, *, rows: str, 
     NotSeparable, which names what cannot be added up from blocks of rows.
 
     >>> import matcalc as mc
-    >>> f = mc.distribute(mc.derive("norm2(X*w - y)^2/m + c*w'*w", "w", shapes="c: scalar"), rows="m")
+    >>> f = mc.distribute(mc.derive("norm2(X*w - y)^2/m + c*w'*w", "w", shapes="X: m×n; c: scalar"), rows="m")
     >>> print(f)
     in each block: sum((X*w - y).^2)/count, X'*(X*w - y)/count
-    at the end: c*w'*w + total, 2*(c*w + total2)
+    at the end: c*(w'*w) + total, 2*(c*w + total2)
     """
     d = expr if isinstance(expr, (Derivation, Derivations)) else derive(expr, wrt, shapes)
     found = {d.wrt.name: d} if isinstance(d, Derivation) else dict(d)
@@ -151,14 +151,14 @@ def lengths(variables: Iterable[Expr], arrays: Mapping[str, Array]) -> dict[str,
     found: dict[str, int] = {}
     for v in variables:
         wanted, shape = [size for size in v.shape_ if size], tuple(getattr(arrays[v.name], "shape", ()))
+        if any(n != n for n in shape):  # dask's nan for a length that only computing can tell
+            raise ShapeProblem(f"how many rows {v.name} has is not known", "call its compute_chunk_sizes() first")
         for size, n in zip(wanted, shape, strict=False):
             if len(size) == 1 and isinstance(size[0], str):
                 found.setdefault(size[0], n)
         if shape != tuple(length(size, found) for size in wanted):
             known = ", ".join(f"{a}={n}" for a, n in found.items())
             raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {show_shape(v.shape_)} with {known}")
-    if any(n != n for n in found.values()):
-        raise ShapeProblem("the number of rows is not known", "call compute_chunk_sizes() on the dask array first")
     return found
 
 

@@ -22,7 +22,6 @@ from enum import Enum
 from . import expr as ex
 from .errors import NotSeparable
 from .expr import Expr
-from .expr.hints import brief
 from .functions import BY_NAME
 from .index import Root, written_out
 from .labels import Label, Labels, Term, fresh, is_one, is_wire, joined_to, links, meaning, opened
@@ -30,6 +29,7 @@ from .shapes import template
 from .sizes import show_shape
 
 WHOLE = 10**9  # products are opened whatever their size
+SHOWN = 80  # characters of an expression that is refused
 Kind = Enum("Kind", "FREE ROWS SUM AFTER SQUARE")
 SMALL = frozenset({Kind.FREE, Kind.SUM, Kind.AFTER})
 LINEAR = frozenset({"T", "tr", "sum", "diagonal"})
@@ -68,7 +68,7 @@ def separate(roots: Sequence[Root], rows: str) -> Separated:
     >>> from matcalc.shapes import typed
     >>> found = separate([typed("norm2(X*w - y)^2/m + c*w'*w", "X: m×n; c: scalar").expr], "m")
     >>> [str(e) for e in found.sums], str(found.after[0])
-    (['sum((X*w - y).^2)/count'], "c*w'*w + total")
+    (['sum((X*w - y).^2)/count'], "c*(w'*w) + total")
     """
     exprs = _over_sums([_matrix_form(root) for root in roots], rows)
     found = _Separation(rows, exprs)
@@ -84,6 +84,11 @@ def _matrix_form(root: Root) -> Expr:
     e = written_out(root)
     assert isinstance(e, Expr)
     return e
+
+
+def _shown(e: Expr) -> str:
+    shown = str(e)
+    return shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…"
 
 
 def _over_sums(exprs: Sequence[Expr], rows: str) -> list[Expr]:
@@ -119,7 +124,9 @@ class _Separation:
         return sum(self.rows in size for size in e.shape_)
 
     def refused(self, e: Expr, why: str) -> NotSeparable:
-        return NotSeparable(f"{brief(e)} {why}", HINTS.get(e.head, ONE_PASS).format(rows=self.rows))
+        """The refusal of an expression, or of the function of all samples that is a factor of it."""
+        e = next((a for a in e.args if self.kinds.get(a) is Kind.SQUARE and a.head in HINTS), e)
+        return NotSeparable(f"{_shown(e)} {why}", HINTS.get(e.head, ONE_PASS).format(rows=self.rows))
 
     def fresh(self, wish: str) -> str:
         name = next(n for n in (wish, *(f"{wish}{i}" for i in range(2, len(self.taken) + 3))) if n not in self.taken)
@@ -206,6 +213,8 @@ class _Separation:
         """What has no samples as an expression in the sums."""
         if self.kinds[e] is not Kind.SUM:
             return self.rewritten.get(e, e)
+        if (flipped := self.sums.get(ex.transpose(e))) is not None:
+            return ex.transpose(flipped)
         if e not in self.sums:
             self.sums[e] = ex.var(self.fresh("total"), e.shape_)
         return self.sums[e]
@@ -224,7 +233,7 @@ class _Separation:
         sums = [a for a in e.args if self.kinds[a] in (Kind.SUM, Kind.AFTER)]
         if sums:
             hint = "that takes a second pass; compute the sum first and give it as a variable"
-            raise NotSeparable(f"{brief(e)} needs {brief(sums[0])}, a sum over {self.rows}, in every row", hint)
+            raise NotSeparable(f"{_shown(e)} needs {_shown(sums[0])}, a sum over {self.rows}, in every row", hint)
         raise self.refused(e, "mixes the samples")
 
     def product(self, e: Expr) -> Expr | None:

@@ -72,8 +72,8 @@ class Sharded:
     def _on_block(self, chunked: Arrays, free: Arrays, sizes: Sizes) -> tuple[Array, ...]:
         v = self._f.parts.chunked[0]
         known = {**free, **dict(sizes), **chunked, self._f.rows: chunked[v.name].shape[self._f.axis(v)]}
-        found: tuple[Array, ...] = self._block.raw(*(known[n] for n in self._block.parameters))
-        return found
+        found: tuple[Array, ...] | None = self._block.raw(*(known[n] for n in self._block.parameters))
+        return found or ()
 
 
 def _cut(array: Array, rows: slice, axis: int) -> Array:

@@ -20,7 +20,8 @@ codegen.dialect codegen.write codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact verify differentiate interop given derivation explain build
 descent longrun optimize objective blocks sharding distribution
-network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network network.program network.training network.pictures network.command network __init__ cli __main__
+network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
+network.program network.training network.pictures network.command network __init__ cli __main__
 """.split()
 NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
