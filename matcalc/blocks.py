@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -117,7 +116,7 @@ def _indices(name: str, ndim: int, axis: int) -> tuple[str, ...]:
     return tuple("rows" if k == axis else f"{name} {k}" for k in range(ndim))
 
 
-def _blockwise(f: Distributed, code: Compiled, arrays: Mapping[str, Any], given: Delayed, name: str) -> tuple[Block, list[Any]]:
+def _blockwise(f: Distributed, code: Compiled, arrays: Mapping[str, Any], given: Delayed) -> tuple[Block, list[Any]]:
     """The function of a block, and what dask's blockwise gives it: only the arrays that it uses, or one that shows the rows."""
     used = [v for v in f.parts.chunked if v.name in code.parameters] or list(f.parts.chunked[:1])
     block = Block(Code.of(code), tuple(v.name for v in used), f.rows, f.axis(used[0]))
@@ -129,7 +128,7 @@ def _summed(f: Distributed, arrays: Mapping[str, Any], given: Delayed, token: st
     """The sums over all rows: a task for each block, and a tree."""
     if not f.parts.sums:
         return ()
-    block, operands = _blockwise(f, f.block, arrays, given, token)
+    block, operands = _blockwise(f, f.block, arrays, given)
     name = f"added-{token}"
     kept = tuple(dict.fromkeys(("rows", *(index for indices in operands[3::2] for index in indices))))  # so that no block comes as a list
     parts = da.blockwise(block, kept, *operands, dtype=object, meta=np.empty((0,) * len(kept), object), name=f"block-{token}")
@@ -142,18 +141,18 @@ def _summed(f: Distributed, arrays: Mapping[str, Any], given: Delayed, token: st
 def _tree(keys: Iterable[Any], name: str) -> dict[Any, Any]:
     """Tasks that add up a few partial sums each, until one is left, whose key is the name."""
     left, tree = list(keys), dict[Any, Any]()
-    for level in count():
+    level = 0
+    while len(left) > WIDTH:
         groups = [left[i : i + WIDTH] for i in range(0, len(left), WIDTH)]
-        if len(groups) == 1:
-            return tree | {name: (added, groups[0])}
         left = [(name, level, i) for i in range(len(groups))]
         tree |= dict(zip(left, ((added, group) for group in groups), strict=True))
-    raise AssertionError
+        level += 1
+    return tree | {name: (added, left)}
 
 
 def _for_each_row(f: Distributed, i: int, arrays: Mapping[str, Any], given: Delayed, sizes: Mapping[str, int], token: str) -> Any:
     """A result that each block has for its own rows."""
-    block, operands = _blockwise(f, f.row_functions[i], arrays, given, token)
+    block, operands = _blockwise(f, f.row_functions[i], arrays, given)
     axis = next(k for k, size in enumerate(s for s in f.parts.rows[i].shape_ if s) if f.rows in size)
     shape = f.shape(i, sizes)
     out = _indices("result", len(shape), axis)

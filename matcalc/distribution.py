@@ -81,16 +81,16 @@ class Distributed:
 
     def lazy(self, **arguments: Any) -> tuple[Array, ...]:
         """The same as dask arrays of one graph."""
+        _package("dask.array")
         from .blocks import lazily
 
-        _package("dask.array")
         return lazily(self, *self.sorted(arguments))
 
     def sharded(self, mesh: Any) -> Callable[..., tuple[Array, ...]]:
         """The same over the devices of a ``jax.sharding.Mesh``: each has its rows, and one all-reduce adds the sums up."""
+        _package("jax")
         from .sharding import Sharded
 
-        _package("jax")
         return Sharded(self, mesh)
 
     def value_and_grad(self, data: Mapping[str, Any], start: Mapping[str, Any] | None = None) -> ValueAndGrad:

@@ -73,6 +73,8 @@ class Objective:
         return compile_expr(roots, "numpy", "objective", self.program.expr)
 
     def _array(self, given: Any) -> Array:
+        if hasattr(given, "__dask_graph__"):
+            raise MatcalcError("the data is a dask array", "matcalc.distribute(…).value_and_grad leaves it where it lies")
         return np.asarray(given, dtype=float)
 
     def _start(self, name: str, given: Any) -> Array:

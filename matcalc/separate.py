@@ -106,15 +106,15 @@ class _Separation:
 
     def __init__(self, rows: str, exprs: Sequence[Expr]) -> None:
         self.rows = rows
+        self.kinds: dict[Expr, Kind] = {}
+        self.rewritten: dict[Expr, Expr] = {}
+        self.sums: dict[Expr, Expr] = {}
         nodes = ex.postorder(*exprs)
         self.taken = {v.name for v in ex.variables(*exprs)} | {str(a) for e in nodes for size in e.shape_ for a in size}
         self.taken |= {str(e.data) for e in nodes if e.head == "size"}
         variables = sorted(ex.variables(*exprs), key=lambda v: v.name)
         self.chunked = tuple(v for v in variables if self._samples(v))
         self.free = tuple(v for v in variables if not self._samples(v))
-        self.kinds: dict[Expr, Kind] = {}
-        self.rewritten: dict[Expr, Expr] = {}
-        self.sums: dict[Expr, Expr] = {}
 
     def _samples(self, e: Expr) -> int:
         """How many axes are samples."""
@@ -189,9 +189,9 @@ class _Separation:
         if e.head == "pow" or BY_NAME[e.head].elementwise:
             return Kind.ROWS
         own = {i for i in out if i.size == self.rows}
-        found = links(e, out, set(e.args)) if own else None
-        carried = found is not None and all({i for i in link.labels if i.size == self.rows} == own for link in found)
-        return Kind.ROWS if carried else None
+        found = [*(links(e, out, set(e.args)) or ())] if own else []
+        carried = all({i for i in link.labels if i.size == self.rows} == own for link in found)
+        return Kind.ROWS if found and carried else None
 
     def _small(self, e: Expr) -> Kind:
         """An operation on what has no samples: linear in one sum, or a function of sums."""

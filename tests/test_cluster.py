@@ -33,13 +33,14 @@ class Size:
     features: int
     memory: int  # of a worker, in bytes
     sample: int  # blocks that fit into the memory of one process
+    least: float  # the scale of the last feature, that of the first being 1: the smaller, the more iterations
 
     @property
     def bytes(self):
         return self.blocks * self.rows * self.features * 8
 
 
-SIZE = Size(84, 65_536, 100, 1_500_000_000, 8) if os.environ.get("MATCALC_CLUSTER") == "full" else Size(24, 60_000, 50, 270_000_000, 4)
+SIZE = Size(84, 65_536, 100, 1_500_000_000, 8, 0.2) if os.environ.get("MATCALC_CLUSTER") == "full" else Size(24, 60_000, 50, 270_000_000, 4, 0.8)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def folder(tmp_path_factory):
     """The data, made block by block; removed at the end."""
     folder = tmp_path_factory.mktemp("rows")
     start, truth = time.monotonic(), np.random.default_rng(0).normal(size=SIZE.features) / np.sqrt(SIZE.features)
-    scales = np.geomspace(1, 0.2, SIZE.features)  # so that the problem is not too easy
+    scales = np.geomspace(1, SIZE.least, SIZE.features)
     for i in range(SIZE.blocks):
         rng = np.random.default_rng([1, i])
         x = scales * rng.normal(size=(SIZE.rows, SIZE.features))
