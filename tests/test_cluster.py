@@ -16,10 +16,10 @@ import pytest
 import matcalc as mc
 
 pytestmark = pytest.mark.cluster
-distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
 optimize = pytest.importorskip("scipy.optimize")
 psutil = pytest.importorskip("psutil")
+# distributed is imported in the test alone: it changes how every exception of the process is pickled
 
 LOSS, SHAPES = "sum(softplus(-y.*(X*w)))/m + c/2*w'*w", "X: m×n; y: m; w: n; c: scalar"
 HOW = {"jac": True, "method": "L-BFGS-B", "options": {"gtol": 1e-9, "ftol": 0.0}}
@@ -73,7 +73,7 @@ def data(folder, blocks):
     return {"X": x, "y": da.map_blocks(read, str(folder), "y", chunks=rows, dtype=float, meta=np.empty(0)), "c": C}
 
 
-class Passes(distributed.diagnostics.plugin.SchedulerPlugin):
+class Passes:
     """Counts the blocks that are evaluated in each pass, and kills the worker that has just finished one in the middle of a pass."""
 
     def __init__(self, f):
@@ -104,9 +104,11 @@ def peak():
 
 def minimized(client, g, kill_in=None):
     """The optimum, and what its passes were like."""
-    passes = Passes(g)
-    passes.pids, passes.kill_in = client.run(os.getpid), kill_in
-    client.cluster.scheduler.add_plugin(passes, name="passes")
+    from distributed.diagnostics.plugin import SchedulerPlugin
+
+    passes, listener = Passes(g), SchedulerPlugin()
+    passes.pids, passes.kill_in, listener.transition = client.run(os.getpid), kill_in, passes.transition
+    client.cluster.scheduler.add_plugin(listener, name="passes")
     try:
         start = time.monotonic()
         found = optimize.minimize(passes, np.zeros(SIZE.features), **HOW)
@@ -119,6 +121,7 @@ def minimized(client, g, kill_in=None):
 
 
 def test_more_data_than_memory_and_a_worker_that_is_killed(folder):
+    distributed = pytest.importorskip("distributed")
     assert 2 * SIZE.memory < SIZE.bytes
     f = mc.distribute(LOSS, "w", rows="m", shapes=SHAPES)
     g = f.value_and_grad(data(folder, SIZE.blocks), {"w": np.zeros(SIZE.features)})
