@@ -40,7 +40,7 @@ class Size:
         return self.blocks * self.rows * self.features * 8
 
 
-SIZE = Size(84, 65_536, 100, 1_500_000_000, 8, 0.2) if os.environ.get("MATCALC_CLUSTER") == "full" else Size(24, 60_000, 50, 270_000_000, 4, 0.8)
+SIZE = Size(84, 65_536, 100, 1_500_000_000, 8, 0.2) if os.environ.get("MATCALC_CLUSTER") == "full" else Size(22, 60_000, 50, 250_000_000, 4, 1.0)
 
 
 @pytest.fixture(scope="module")
