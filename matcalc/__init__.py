@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from .build import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
     from .derivation import Derivation, Derivations, check, derive, parse
     from .descent import SGD, Adam, GradientDescent
-    from .errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, NotDifferentiable, ShapeProblem, SyntaxProblem, WrongAnswer
+    from .distribution import Distributed, distribute
+    from .errors import (
+        LimitProblem,
+        MatcalcError,
+        NameProblem,
+        NoMatrixForm,
+        NotDifferentiable,
+        NotSeparable,
+        ShapeProblem,
+        SyntaxProblem,
+        WrongAnswer,
+    )
     from .expr import Expr
     from .index import IndexForm
     from .network import (
@@ -66,7 +77,8 @@ _HOMES = {
         "GraphConvolution", "Hinge", "L2", "Layer", "LayerNorm", "Loss", "MSE", "MaxPool", "Network", "ReLU", "Recursion", "Residual",
         "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
     ], "network"),
-    "LimitProblem": "errors", "NotDifferentiable": "errors", "NoMatrixForm": "errors", "WrongAnswer": "errors",
+    **dict.fromkeys(["Distributed", "distribute"], "distribution"),
+    **dict.fromkeys(["LimitProblem", "NotDifferentiable", "NoMatrixForm", "NotSeparable", "WrongAnswer"], "errors"),
 }  # fmt: skip
 
 __all__ = [
@@ -82,6 +94,7 @@ __all__ = [
     "CrossEntropy",
     "Derivation",
     "Derivations",
+    "Distributed",
     "Dropout",
     "Expr",
     "Flatten",
@@ -100,6 +113,7 @@ __all__ = [
     "Network",
     "NoMatrixForm",
     "NotDifferentiable",
+    "NotSeparable",
     "ReLU",
     "Recursion",
     "Residual",
@@ -115,6 +129,7 @@ __all__ = [
     "__version__",
     "check",
     "derive",
+    "distribute",
     "eye",
     "function",
     "hadamard",

@@ -71,5 +71,9 @@ class NoMatrixForm(MatcalcError):
     """The derivative exists, but no arrangement in matrix notation does (treewidth above two)."""
 
 
+class NotSeparable(MatcalcError):
+    """An expression that is no sum over the rows, so that blocks of rows cannot be added up: refused by name."""
+
+
 class WrongAnswer(MatcalcError):
     """Derivation and verification disagree: a defect of matcalc, never shown as an answer."""

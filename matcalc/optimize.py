@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,10 @@ from .derivation import Derivations, derive
 from .descent import FIRST_ORDER, Optimizer, optimizer
 from .errors import MatcalcError, NameProblem, ShapeProblem
 from .given import as_program
+from .index import Root
 from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 from .sizes import length, show, show_shape
 from .syntax import nearest
-
-if TYPE_CHECKING:
-    from .codegen import Compiled
 
 Array = Any
 Arrays = dict[str, Array]
@@ -60,13 +58,24 @@ class Objective:
             raise ShapeProblem(f"the objective is {show_shape(self.program.expr.shape_)}", "only a scalar can be minimized")
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
         self.derivations: Derivations = derive(self.program, names)
-        self._function: Compiled = self.derivations.compile("numpy", value=True)
-        self.data = {n: np.asarray(a, dtype=float) for n, a in data.items()}
+        self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
+        self.data = {n: self._array(a) for n, a in data.items()}
         missing = [n for n in self.program.variables if n not in self.data and n not in names]
         if missing:
             raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")
         self.start = {n: self._start(n, (start or {}).get(n)) for n in names}
-        self._curvature: Compiled | None = None
+        self._curvature: Callable[..., Any] | None = None
+
+    def _compiled(self, roots: tuple[Root, ...]) -> Callable[..., Any]:
+        """The value and the derivatives as one function of arrays by name, which returns a tuple."""
+        from .codegen import compile_expr
+
+        return compile_expr(roots, "numpy", "objective", self.program.expr)
+
+    def _array(self, given: Any) -> Array:
+        if hasattr(given, "__dask_graph__"):
+            raise MatcalcError("the data is a dask array", "matcalc.distribute(…).value_and_grad leaves it where it lies")
+        return np.asarray(given, dtype=float)
 
     def _start(self, name: str, given: Any) -> Array:
         """The given start, or the identity for a spd matrix, ones for a positive variable and zeros for any other."""
@@ -102,25 +111,22 @@ class Objective:
         """The Hessian times a vector, by a derived expression of the cost of a gradient; no Hessian is formed."""
         self._curvature = self._curvature or self._derived_curvature()
         along = {self._along(n): a for n, a in self.arrays(v).items()}
-        found = self._curvature(**self.data, **self.arrays(x), **along)
-        return joined(found if isinstance(found, tuple) else (found,))
+        return joined(self._curvature(**self.data, **self.arrays(x), **along))
 
     def _along(self, name: str) -> str:
         return next(n for n in (f"{name}_along{'_' * i}" for i in range(9)) if n not in self.program.variables)
 
-    def _derived_curvature(self) -> Compiled:
+    def _derived_curvature(self) -> Callable[..., Any]:
         """By one variable: its second derivative along v. By several: the gradients of Σ ⟨∂J/∂x, v_x⟩."""
         names = list(self.start)
         if len(names) == 1:
-            return derive(self.program, names[0], order=2, along=self._along(names[0])).compile("numpy")
+            return self._compiled((derive(self.program, names[0], order=2, along=self._along(names[0])).result,))
         slopes = [_inner(self.derivations[n].gradient, self.program.variables[n], self._along(n)) for n in names]
         slope = ex.add(*slopes)
         depends = {v.name for v in ex.variables(slope)}
         zero = {n: ex.zeros(self.program.variables[n].shape_) for n in names if n not in depends}
         found = derive(slope, [n for n in names if n in depends])
-        from .codegen import compile_expr
-
-        return compile_expr(tuple(zero[n] if n in zero else found[n].result for n in names), "numpy", "curvature")
+        return self._compiled(tuple(zero[n] if n in zero else found[n].result for n in names))
 
 
 def joined(arrays: Iterable[Array]) -> Array:

@@ -42,8 +42,9 @@ def syntax(text: str) -> Syntax:
     _check_limits(text)
     try:
         return _lark().parse(text)
-    except UnexpectedInput as problem:
-        raise _explain(text, problem) from None
+    except UnexpectedInput as unexpected:
+        problem = _explain(text, unexpected)
+    raise problem  # not above, where it would keep the parser as its context: dask pickles an error with its context
 
 
 def span(node: Syntax | Token) -> tuple[int, int] | None:

@@ -14,22 +14,26 @@ PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
 expr.nodes expr.hints expr.parts expr.algebra expr.blocks expr.calls expr syntax declarations places
-shapes extend labels chain arrange rules simplify index
+shapes extend labels chain arrange rules simplify index separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact verify differentiate
 interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation explain build
-descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency
-network.network network.program network.training network.pictures network.command network __init__ cli __main__
+descent longrun optimize objective rowblocks sharding distribution
+network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
+network.program network.training network.pictures network.command network __init__ cli __main__
 """.split()
 NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
-    "numpy": {"modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", *NETWORK},
+    "numpy": {
+        "modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "rowblocks", *NETWORK,
+    },
+    "dask": {"rowblocks"},
     "sympy": {"interop.incoming", "interop.outgoing"},
     "lark": {"syntax", "places", "shapes"},
-}
+}  # fmt: skip
 # methods of an expression that reach up to a later stage, when they are called
 CONVENIENCES = {
     ("expr.nodes", "expr.algebra"),

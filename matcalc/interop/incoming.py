@@ -261,5 +261,6 @@ _FUNCTIONS = {
     "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)", "re": "x",
     "sin": "sin(x)", "cos": "cos(x)", "tan": "tan(x)", "asin": "arcsin(x)", "acos": "arccos(x)", "atan": "arctan(x)",
     "sinh": "sinh(x)", "cosh": "cosh(x)", "tanh": "tanh(x)", "asinh": "arcsinh(x)", "acosh": "arccosh(x)", "atanh": "arctanh(x)",
-    "erf": "erf(x)", "loggamma": "lgamma(x)", "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
+    "erf": "erf(x)", "loggamma": "lgamma(x)",
+    "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
 }  # fmt: skip
