@@ -238,7 +238,7 @@ class _Graph:
 
     def reduce(self) -> None:
         """Reduce as far as it goes."""
-        while self.coefficient and any(step() for step in (self._loop, self._parallel, self._pendant, self._series, self._scale)):
+        while self.coefficient and any(step() for step in (self._loop, self._parallel, self._shift, self._pendant, self._series, self._scale)):
             pass
 
     def remainder(self) -> Term:
@@ -299,6 +299,29 @@ class _Graph:
         if closed_i:
             return self._replace(group, ex.call("diagonal", ex.matmul(ex.transpose(a), b)), (j,), "product along one axis, diagonal along the other")
         return self._replace(group, ex.times(a, b), (i, j), "same axes, entry by entry")
+
+    def _shift(self) -> bool:
+        """A vector on one axis of a shift: a convolution by it as a matrix on the other two."""
+        for f in self.kept:
+            if f.expr.head != "shifts":
+                continue
+            for i in (1, 2, 0):
+                here = self.ends[f.labels[i]]
+                if self._held_by(f, f.labels[i]) and len(here) < 2 and all(len(e.labels) == 1 for e in here):
+                    return self._convolved(f, i, here)
+        return False
+
+    def _held_by(self, f: Factor, label: Label) -> bool:
+        """Whether a summed label belongs to one kept factor, once."""
+        return label not in self.out and sum(other.labels.count(label) for other in self.kept) == 1 and f.labels.count(label) == 1
+
+    def _convolved(self, f: Factor, i: int, here: list[_Edge]) -> bool:
+        vector = here[0].expr if here else ex.ones(((f.labels[i].size,), UNIT))
+        rows, cols = (label for k, label in enumerate(f.labels) if k != i)
+        like = ex.ones(((cols.size,), UNIT))
+        self.kept.remove(f)
+        matrix = ex.call("hankel" if i == 0 else "convmat", vector, like)
+        return self._replace(here[:], matrix, (rows, cols), "a vector on an axis of a shift, convolution")
 
     def _pendant(self) -> bool:
         for edge in self.edges:

@@ -246,6 +246,11 @@ def _commutation(m: int, n: int) -> Matrix:
     return [[int(column == j * m + i) for column in range(m * n)] for i in range(m) for j in range(n)]
 
 
+def _shifts(first: int, second: int) -> Matrix:
+    """1 where the row is the sum of the two places of the column."""
+    return [[int(k == i + j) for i in range(first) for j in range(second)] for k in range(first + second - 1)]
+
+
 def _root(x: int) -> int:
     found = mod.root(x)
     if found is None:
@@ -287,6 +292,7 @@ _LEAVES: dict[str, Callable[[Point, Expr], Matrix]] = {
     "commutation": lambda point, node: _commutation(*(point.sizes[a] for a in node.shape_[0])),
     "eye": lambda point, node: mod.identity(point.dims(node.shape_)[0]),
     "part": Point.part,
+    "shifts": lambda point, node: _shifts(*(length((a,), point.sizes) for a in node.shape_[1])),
     "pi": lambda point, node: mod.constant(point.element("pi", 0) ** 2),
 }
 _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
@@ -296,6 +302,10 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "T": lambda point, node, args: _multilinear(mod.flip, *args),
     "tril": lambda point, node, args: _multilinear(PATTERNS["lower"], *args),
     "triu": lambda point, node, args: _multilinear(PATTERNS["upper"], *args),
+    "conv": lambda point, node, args: _multilinear(mod.convolution, *args),
+    "corr": lambda point, node, args: _multilinear(mod.correlation, *args),
+    "convmat": lambda point, node, args: _multilinear(partial(mod.toeplitz, width=len(args[1][0])), args[0]),
+    "hankel": lambda point, node, args: _multilinear(partial(mod.hankel, width=len(args[1][0])), args[0]),
     "cross": lambda point, node, args: _multilinear(lambda a, b: mod.dot(mod.skew(a), b), *args),
     "skew": lambda point, node, args: _multilinear(mod.skew, *args),
     "unskew": lambda point, node, args: _multilinear(mod.unskew, *args),

@@ -21,13 +21,14 @@ from random import Random
 from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
-from .expr.parts import index_names, least_length
+from .expr.parts import index_names, least_length, sums_of
 from .index import IndexForm, Root, form_sizes, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
 from .sizes import Atom, Size, base_atoms, length, resolve
 
 SMALL = 8  # integer sizes up to this are kept, larger ones are replaced by the next integers, in their order
+SIZES = 200  # arrangements of lengths that are tried until sums of sizes are positive
 MANY_SIZES = 11  # more different sizes than this share their lengths
 TRIES = 2000  # points without the square roots that are needed
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
@@ -206,6 +207,10 @@ class _Claim:
             if not chosen.items() & others.items():
                 break
         lengths = fixed | chosen
+        if any(length((a,), lengths) < 1 for a in sums_of(self.nodes)):
+            if layout > SIZES:
+                raise Undecided("no lengths fit together")
+            return self.sizes(layout + 1, others)
         return lengths | {name: 1 + (layout + k) % min(length(axis, lengths) for axis in axes) for k, (name, axes) in enumerate(self.places.items())}
 
 

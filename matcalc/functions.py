@@ -7,7 +7,7 @@ A row has one kind of meaning:
 * ``derivative`` — an elementwise function; the scalar derivative in matcalc's own language, with elementwise operators so
   that the same text serves scalars, vectors and matrices;
 * ``define`` — a structural function: what an entry of the result *is*, as a product of entries of the arguments, in labels
-  (``tr``: ``x[i,i]``). Its derivative is the cut: strike the argument out, its labels become outputs;
+  (``tr``: ``x[i,i]``); ``shift[k,i,j]`` is 1 where k = i + j, else 0. Its derivative is the cut: strike the argument out, its labels become outputs;
 * ``adjoint`` — a function whose differential is no sum of products: the adjoint of its argument ``x`` as an expression in
   ``x``, the result ``y`` and the adjoint ``g`` of the result; good for gradients of scalars only;
 * ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the arguments, ``y`` the result,
@@ -35,6 +35,7 @@ class Row:
     signature: str = "ij->ij"
     derivative: str = ""
     define: str = ""
+    lengths: str = ""  # a length of the result that is a sum of others: k=i+j-1
     rule: str = ""
     adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
     numpy: str = ""
@@ -150,6 +151,11 @@ ROWS: tuple[Row, ...] = (
     Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times"),
     Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}"),
     Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}"),
+    # ---- convolution: entries are counted from 0 ---------------------------------------------------------------------
+    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}"),
+    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}"),
+    Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})"),
+    Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
     Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})"),
     Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})"),

@@ -279,13 +279,19 @@ class _Letters:
             found += self.labels.setdefault(letter, fresh((size, UNIT)))
         return tuple(found)
 
+    def shift(self, letters: tuple[str, ...]) -> Factor:
+        """The factor that is 1 where the first place is the sum of the two others."""
+        sizes = [self.sizes[letter] for letter in letters]
+        labels = [i for letter, size in zip(letters, sizes, strict=True) for i in self.of(letter, (size, UNIT))]
+        return Factor(ex.shifts(sizes[1], sizes[2]), tuple(labels))
+
 
 def _apply(row: Row, text: str, e: Expr, out: Labels) -> Iterable[Term]:
     """The terms of a labelled text, without differentials."""
     for sign, words in _read(text):
         letters = _Letters(row, e, out)
         names = dict(zip(("x", "w"), e.args, strict=False))
-        factors = [Factor(names[word], letters.of(axes, names[word].shape_)) for word, axes in words]
+        factors = [letters.shift(axes) if word == "shift" else Factor(names[word], letters.of(axes, names[word].shape_)) for word, axes in words]
         yield Term(Fraction(sign), (*factors, *letters.wires))
 
 

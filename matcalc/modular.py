@@ -141,6 +141,25 @@ def pseudo_inverse(a: Matrix) -> Matrix:
     return dot(dot(flip(r), inverse(dot(r, flip(r)))), dot(inverse(dot(flip(c), c)), flip(c)))
 
 
+def toeplitz(x: Matrix, width: int) -> Matrix:
+    """The matrix of the convolution by a column."""
+    n = len(x)
+    return [[x[k - j][0] if 0 <= k - j < n else 0 for j in range(width)] for k in range(n + width - 1)]
+
+
+def hankel(x: Matrix, width: int) -> Matrix:
+    """The matrix of the correlation of a column with others."""
+    return [[x[i + j][0] for j in range(width)] for i in range(len(x) - width + 1)]
+
+
+def convolution(x: Matrix, y: Matrix) -> Matrix:
+    return dot(toeplitz(x, len(y)), y)
+
+
+def correlation(x: Matrix, y: Matrix) -> Matrix:
+    return dot(hankel(x, len(y)), y)
+
+
 def skew(x: Matrix) -> Matrix:
     """The matrix of the cross product by a vector of length 3."""
     (a,), (b,), (c,) = x

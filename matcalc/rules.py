@@ -53,6 +53,11 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("unskew(x*y')", "cross(y,x)", "x: 3; y: 3"),
     ("unskew(skew(x))", "2*x", "x: 3"),
     ("cross(x,x)", "zeros(3)", "x: 3"),
+    # convolution
+    ("convmat(x,y)*z", "conv(x,z)", "x: n; y: m; z: m"),
+    ("convmat(x,y)'*z", "corr(z,x)", "x: n; y: m; z: n+m-1"),
+    ("hankel(x,y)*z", "corr(x,z)", "x: n+m-1; y: m; z: m"),
+    ("hankel(x,y)'*z", "corr(x,z)", "x: n+m-1; y: m; z: n"),
     # logarithms, exponentials and their quotients
     ("log(exp(X))", "X", "X: m×n"),
     ("log(exp(a))", "a", "a: scalar"),

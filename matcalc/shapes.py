@@ -34,7 +34,10 @@ from .places import range_in, size_in
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve
 from .syntax import Syntax, nearest, span, syntax
 
-VECTOR_FUNCTIONS = ("diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer", "dot")
+VECTOR_FUNCTIONS = (
+    "diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer",
+    "dot", "conv", "corr",
+)  # fmt: skip
 MAX_NUMBER_DIGITS = 400
 
 
@@ -200,7 +203,7 @@ class _Builder:
         if node.data == "block":
             return [block for row in parts for block in row.children if not isinstance(block, Token)]
         name = str(node.children[0]) if node.data == "call" else ""
-        sizes_only = name in CONSTANTS or (name == "K" and name not in self.names)
+        sizes_only = name in CONSTANTS or (name in _OF_TWO_SIZES and name not in self.names)
         return parts[: 1 if node.data == "indexed" else 0 if sizes_only else None]
 
     # one method per kind of syntax node
@@ -231,8 +234,8 @@ class _Builder:
             return self._constant(name, [c for c in node.children[1:] if not isinstance(c, Token)])
         if name in self.names:
             raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
-        if name == "K":
-            return self._commutation([c for c in node.children[1:] if not isinstance(c, Token)])
+        if name in _OF_TWO_SIZES:
+            return self._of_two_sizes(name, [c for c in node.children[1:] if not isinstance(c, Token)])
         if name in MACROS:
             return abbreviation(name, args)
         if name == "numel" and len(args) == 1:
@@ -254,10 +257,11 @@ class _Builder:
             return ex.eye(sizes[0])
         return (ex.ones if name == "ones" else ex.zeros)(declared_shape(sizes))
 
-    def _commutation(self, args: list[Syntax]) -> Expr:
+    def _of_two_sizes(self, name: str, args: list[Syntax]) -> Expr:
+        build, meaning = _OF_TWO_SIZES[name]
         if len(args) != 2:
-            raise NameProblem(f"K takes two sizes, not {len(args)}", "K(m,n)*vec(X) is vec(X') for X m×n")
-        return ex.commutation(*map(self._size, args))
+            raise NameProblem(f"{name} takes two sizes, not {len(args)}", meaning)
+        return build(*map(self._size, args))
 
     def _size(self, node: Syntax) -> Size:
         return size_in(node, self.text, self.names)
@@ -346,6 +350,13 @@ _NODES: dict[str, Callable[[_Builder, Syntax, list[Expr]], Expr]] = {
 }  # fmt: skip
 
 
+# constants that answers may hold
+_OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
+    "K": (ex.commutation, "K(m,n)*vec(X) is vec(X') for X m×n"),
+    "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
+}
+
+
 def _written_sizes(tree: Syntax) -> set[str]:
     """The names that stand as sizes in ones(n), zeros(m,n) and eye(n), and as places in X[:,j]."""
     found: set[str] = set()
@@ -354,7 +365,7 @@ def _written_sizes(tree: Syntax) -> set[str]:
             if not isinstance(place, Token):
                 found |= {str(n.children[0]) for n in place.find_data("name")}
     for node in tree.find_data("call"):
-        if str(node.children[0]) in ("ones", "zeros", "eye", "K"):
+        if str(node.children[0]) in ("ones", "zeros", "eye", *_OF_TWO_SIZES):
             for arg in node.children[1:]:
                 if not isinstance(arg, Token):
                     found |= {str(n.children[0]) for n in arg.find_data("name")}

@@ -18,7 +18,7 @@ from .codegen.compiled import load
 from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
-from .expr.parts import index_names, least_length
+from .expr.parts import index_names, least_length, sums_of
 from .functions import BY_NAME
 from .index import Root, form_sizes, parts, written_out
 from .sizes import Atom, Size, base_atoms, length
@@ -156,6 +156,8 @@ def _compiled(roots: tuple[Root, ...], known: list[Expr], complex_safe: bool) ->
 def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool, start: int) -> _Found:
     for attempt in range(start, start + TRIES):
         point = sample(functions, rng, attempt, equal)
+        if point is None:
+            continue
         with np.errstate(all="ignore"):
             try:
                 claim, *arguments = functions.claim(point)
@@ -173,13 +175,15 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
 # ---- points -----------------------------------------------------------------------------------------------------------------
 
 
-def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array]:
-    """Random values of every variable, and of the sizes that no variable shows."""
+def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array] | None:
+    """Random values of every variable, and of the sizes that no variable shows; None where lengths do not fit together."""
     nodes = [*postorder(*functions.parts), *functions.variables]
     places = index_names(nodes)
     sizes = [*(s for n in nodes for s in n.shape_), *((n.atom,) for n in nodes if n.head == "size" and n.atom not in places)]
     lengths = choose_lengths([*sizes, *form_sizes(functions.e, functions.derivative)], equal, rng, attempt, least_length(nodes))
     lengths |= {name: int(rng.integers(min(length(axis, lengths) for axis in axes))) + 1 for name, axes in places.items()}
+    if any(length((a,), lengths) < 1 for a in sums_of(nodes)):
+        return None
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
         shape = tuple(length(size, lengths) for size in v.shape_ if size)

@@ -13,7 +13,7 @@ import numpy as np
 from matcalc import expr as ex
 from matcalc.codegen import compile_expr
 from matcalc.expr import Expr
-from matcalc.expr.parts import index_names, least_length
+from matcalc.expr.parts import index_names, least_length, sums_of
 from matcalc.functions import Row
 from matcalc.labels import Bag, Term
 from matcalc.sizes import UNIT, base_atoms, length
@@ -41,8 +41,11 @@ def lengths(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False
     names = [a for a in found if a not in numbers]
     least = least_length(ex.postorder(*roots))
     free = [k for k in range(least, least + 1 + 2 * len(found)) if k not in numbers][: len(names) + 1]
-    rng.shuffle(free)
-    chosen = numbers | {a: max(3, least) if equal else k for a, k in zip(names, free, strict=False)}
+    for _ in range(TRIES):
+        rng.shuffle(free)
+        chosen = numbers | {a: max(3, least) if equal else k for a, k in zip(names, free, strict=False)}
+        if all(length((a,), chosen) > 0 for a in sums_of(ex.postorder(*roots))):
+            break
     places = index_names(ex.postorder(*roots))
     return chosen | {name: int(rng.integers(min(length(axis, chosen) for axis in axes))) + 1 for name, axes in places.items()}
 

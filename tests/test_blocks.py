@@ -149,3 +149,38 @@ def test_a_size_of_a_sum_is_a_number() -> None:
     e = mc.parse("sum([x; y])/numel([x; y])", "x: n; y: m")
     assert e.compile()(x=np.ones(3), y=np.zeros(1)) == 0.75
     assert ex.size_number(total_of([(("n",), 1)], -1).size()) is mc.parse("n - 1 + 0*sum(x)", "x: n")
+
+
+# ---- convolution --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("wrt", ["x", "w"])
+def test_derivatives_of_a_convolution(wrt: str, order: int) -> None:
+    d = mc.derive("sum(tanh(conv(x, w) - y))", wrt, "x: n; w: m", order=order)
+    assert d.verification.ok and d.verification.exact
+    e = mc.derive("norm2(conv(x,w) - y)^2", wrt)
+    assert str(e.result) == {"x": "2*corr(conv(x, w) - y, w)", "w": "2*corr(conv(x, w) - y, x)"}[wrt]
+
+
+@pytest.mark.parametrize("target", ["numpy", "array_api", "jax", "torch"])
+def test_convolution_on_every_target(target: str) -> None:
+    pytest.importorskip({"array_api": "array_api_strict"}.get(target, target))
+    rng = np.random.default_rng(7)
+    x, w = rng.normal(size=6), rng.normal(size=3)
+    f = mc.parse("conv(x, w)", "x: n; w: m").compile(target)
+    np.testing.assert_allclose(np.asarray(f(x=x, w=w)), np.convolve(x, w), rtol=1e-5)
+    g = mc.parse("corr(x, w)", "x: n; w: m").compile(target)
+    np.testing.assert_allclose(np.asarray(g(x=x, w=w)), np.correlate(x, w), rtol=1e-5)
+    for text, by_hand in (("conv(x, w)", np.convolve), ("corr(x, w)", np.correlate)):
+        wanted = np.array([by_hand(row, w) for row in np.eye(6)]).T
+        np.testing.assert_allclose(np.asarray(mc.derive(text, "x", "x: n; w: m").compile(target)(x=x, w=w)), wanted, atol=1e-6)
+
+
+NOT_CONVOLVED = [("corr(x,w)", "x: 2; w: 3", "longer"), ("conv(X,w)", "X: m×n; w: k", "two columns"), ("conv(x',w)", "x: n; w: k", "two columns")]
+
+
+@pytest.mark.parametrize(("text", "shapes", "said"), NOT_CONVOLVED)
+def test_what_cannot_be_convolved_is_refused(text: str, shapes: str, said: str) -> None:
+    with pytest.raises(mc.ShapeProblem, match=said):
+        mc.parse(text, shapes)

@@ -184,6 +184,9 @@ def test_generic_scalar_is_derived(row: Row, k: int) -> None:
     e = weighted(row, args)
     d = mc.derive(e, args[k])
     assert d.verification.ok, d.verification
+    if not isinstance(d.result, ex.Expr):
+        assert row.name in ("convmat", "hankel")  # a matrix of weights meets three axes
+        return
     off = points.differs_from_slope(e, args[k], d.result, np.random.default_rng(1))
     assert off is not None and off < 1e-6, f"{d.result} is off by {off}"
 

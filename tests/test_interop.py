@@ -158,7 +158,7 @@ def test_what_is_written_reads_back_with_the_same_numbers(text, shapes):
 
 NO_FORM = set(
     "vec pinv expm logm sqrtm expm_frechet logm_frechet sqrtm_frechet chol eigvals eigvecs normnuc normspec polar leading "
-    "tril triu amax amin ismax cross skew unskew".split()
+    "tril triu amax amin ismax cross skew unskew conv corr convmat hankel".split()
 )
 
 

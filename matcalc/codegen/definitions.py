@@ -56,6 +56,19 @@ DEFINITIONS = {
     shape = x.shape[1:]
     zeros = [np.zeros((n, *shape), dtype=x.dtype) for n in (start, length - start - x.shape[0])]
     return np.concat([zeros[0], x, zeros[1]], axis=0)""",
+    "convmat": """def convmat(x, y):
+    # the entry x[i] stands in row i + j of column j
+    n, m = x.shape[0], y.shape[0]
+    edge = np.zeros((m - 1,), dtype=x.dtype)
+    padded = np.concat([edge, x, edge], axis=0)
+    return padded[np.arange(n + m - 1)[:, None] - np.arange(m)[None, :] + (m - 1)]""",
+    "hankel": """def hankel(x, y):
+    m = y.shape[0]
+    return x[np.arange(x.shape[0] - m + 1)[:, None] + np.arange(m)[None, :]]""",
+    "shifts": """def shifts(like, n, m):
+    # row i + j of column (i, j) is 1; of the type of an array
+    places = np.reshape(np.arange(n)[:, None] + np.arange(m)[None, :], (-1,))
+    return np.eye(n + m - 1, dtype=like)[places].T""",
     "cross": """def cross(x, y):
     return np.stack([x[1]*y[2] - x[2]*y[1], x[2]*y[0] - x[0]*y[2], x[0]*y[1] - x[1]*y[0]])""",
     "skew": """def skew(x):

@@ -127,7 +127,7 @@ def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
     """The named sizes that the code needs."""
     sizes: list[Size] = []
     for node in order:
-        if node.head in ("ones", "zeros", "eye", "part", "commutation"):
+        if node.head in ("ones", "zeros", "eye", "part", "shifts", "commutation"):
             sizes += (*node.shape_, *((node.data,) for _ in [0] if isinstance(node.data, Sum)))
         elif node.head == "kron":
             sizes += [size for a in node.args for size in a.shape_]
@@ -240,6 +240,11 @@ def _part(e: Expr, w: _Writer) -> Code:
     places = range_of(e)
     start, stop = w.size((places.start,)), w.size((places.stop,))
     return Code(f"np.eye({w.size(e.shape_[0])}, dtype=dtype)[{f':, {start}:{stop}' if places.width else start}]", ATOM)
+
+
+def _shifts(e: Expr, w: _Writer) -> Code:
+    w.uses_dtype = True
+    return Code(f"shifts(dtype, {', '.join(w.size((a,)) for a in e.shape_[1])})", ATOM)
 
 
 def _sum(e: Expr, w: _Writer) -> Code:
@@ -366,7 +371,7 @@ def _commutation(e: Expr, w: _Writer) -> Code:
 
 
 _WRITERS = {
-    "part": _part, "pi": lambda e, w: Code("np.pi", ATOM),
+    "part": _part, "shifts": _shifts, "pi": lambda e, w: Code("np.pi", ATOM),
     "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
     "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
     "commutation": _commutation, "kron": _kron,

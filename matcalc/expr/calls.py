@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
-from ..sizes import SCALAR, UNIT, Shape, Size, resolve, show_shape, unify
+from ..sizes import SCALAR, UNIT, Shape, Size, Sum, resolve, same, show_shape, total_of, unify
 from .algebra import MAX_FACTORS, add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
 from .hints import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, zeros
@@ -73,6 +74,22 @@ def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
     if row.define and row.arity == 1 and args[0].head == "zeros":
         return zeros(result_shape(row, args))
     return _function_node(row, args)
+
+
+def _correlated(x: Expr, w: Expr) -> Expr | None:
+    """A vector by another of the same length: their inner product."""
+    if x.head == "ones":
+        return times(total(w), ones(result_shape(BY_NAME["corr"], (x, w))))
+    if same(x.shape_[0], w.shape_[0]):
+        return matmul(transpose(x), w)
+    return _of_simple_lengths("corr", x, w)
+
+
+def _of_simple_lengths(name: str, *vectors: Expr) -> Expr | None:
+    for v in vectors:
+        if len(v.shape_[0]) != 1 or v.shape_[1] != UNIT:
+            raise ShapeProblem(f"{name}({brief(v)}) of {show_shape(v.shape_)}", f"{name} takes two columns, of lengths that are no products")
+    return None
 
 
 def _polygamma(k: Expr, _: Expr) -> None:
@@ -162,6 +179,10 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "diagonal": _diagonal,
     "sum": total,
     "polygamma": _polygamma,
+    "conv": lambda x, w: times(x, w) if x.is_scalar or w.is_scalar else _of_simple_lengths("conv", x, w),
+    "corr": lambda x, w: times(x, w) if w.is_scalar else _correlated(x, w),
+    "convmat": lambda x, w: times(x, eye(w.shape_[0])) if x.is_scalar else x if w.is_scalar else _of_simple_lengths("convmat", x, w),
+    "hankel": lambda x, w: x if w.is_scalar else transpose(x) if same(x.shape_[0], w.shape_[0]) else _of_simple_lengths("hankel", x, w),
     "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
     "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
     "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
@@ -199,7 +220,19 @@ def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
                 hint = f"it is to be of length {letter}" if letter.isdigit() else ""
                 raise ShapeProblem(f"{row.name}({brief(arg)}) of {show_shape(arg.shape_)}", hint)
             sizes[letter] = resolve(size)
+    if row.lengths:
+        letter, text = row.lengths.split("=")
+        terms = re.findall(r"([+-]?)(\w)", text)
+        numbers = sum(int(f"{sign}{t}") for sign, t in terms if t.isdigit())
+        parts = [(sizes[t], -1 if sign == "-" else 1) for sign, t in terms if not t.isdigit()]
+        sizes[letter] = _positive(row, total_of(parts, numbers))
     return sizes
+
+
+def _positive(row: Row, length: Sum) -> Size:
+    if all(k < 0 for _, k in length.terms) and length.constant < 1:
+        raise ShapeProblem(f"{row.name} of a vector by a longer one", f"its length would be {length}")
+    return length.size()
 
 
 def result_shape(row: Row, args: tuple[Expr, ...]) -> Shape:

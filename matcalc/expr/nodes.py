@@ -1,7 +1,7 @@
 """The nodes of matrix expressions: frozen, interned, compared by identity.
 
 There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye``,
-``part`` (columns of the identity) and ``commutation`` are leaves.
+``part`` (columns of the identity), ``shifts`` and ``commutation`` are leaves.
 ``add`` is a sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the matrix product;
 ``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the name of a row of the table of functions.
 
@@ -21,7 +21,7 @@ from operator import attrgetter
 from ..errors import LimitProblem
 from ..functions import BY_NAME
 from ..graph import arguments_first
-from ..sizes import SCALAR, Atom, Shape, Size, Sum, Unknown, base_atoms, show_shape
+from ..sizes import SCALAR, Atom, Shape, Size, Sum, Unknown, base_atoms, show_shape, total_of
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
 SIGNATURE_LENGTH = 12
@@ -245,7 +245,7 @@ def _count(head: str, args: tuple[Expr, ...]) -> int:
         return inside + len(args) - 1 - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
     if head == "pow":
         return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
-    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "part": 1}.get(head, 1)
+    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "part": 1, "shifts": 3}.get(head, 1)
 
 
 # ---- leaves -----------------------------------------------------------------------------------------------------------
@@ -282,6 +282,11 @@ def eye(size: Size) -> Expr:
 def part(whole: Size, start: Sum, width: Size) -> Expr:
     """Neighbouring columns of the identity, those after the first ``start``: P'*x is a part of x, and P*y is y among zeros."""
     return eye(whole) if whole == width else node("part", (), start, (whole, width))
+
+
+def shifts(first: Size, second: Size) -> Expr:
+    """The matrix of 1 where the place of the row is the sum of the two places that the column counts, from 0; zeros elsewhere."""
+    return node("shifts", (), None, (total_of([(first, 1), (second, 1)], -1).size(), first + second))
 
 
 def commutation(rows: Size, cols: Size) -> Expr:

@@ -76,8 +76,12 @@ def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
 def least_length(nodes: Sequence[Expr]) -> int:
     """A length for every name at which all parts of fixed places exist, and all sums of sizes are positive."""
     stops = [range_of(e).stop for e in nodes if e.head == "part"]
-    sums = [a for e in nodes for size in e.shape_ for a in size if isinstance(a, Sum)]
-    return max([2, *(s.constant for s in stops if not s.terms), *(2 - a.constant for a in sums)])
+    return max([2, *(s.constant for s in stops if not s.terms), *(2 - a.constant for a in sums_of(nodes))])
+
+
+def sums_of(nodes: Sequence[Expr]) -> list[Sum]:
+    """The sums of sizes that are lengths."""
+    return list(dict.fromkeys(a for e in nodes for size in e.shape_ for a in size if isinstance(a, Sum)))
 
 
 # ---- products of parts --------------------------------------------------------------------------------------------------

@@ -366,6 +366,7 @@ _WRITERS: dict[str, Callable[[Expr, Pieces], Piece]] = {
     "commutation": lambda e, _: Piece(f"K_{{{', '.join(_size((a,)) for a in e.shape_[0])}}}", ATOM),
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times, "pow": _power,
     "matmul": _matmul, "T": _transpose, "inv": _inverse, "norm2": _norm, "exp": _exponential, "abs": _absolute,
-    "part": _part, "pi": lambda e, _: Piece(r"\pi", ATOM),
+    "part": _part, "shifts": lambda e, _: Piece(rf"S_{{{', '.join(_size((a,)) for a in e.shape_[1])}}}", ATOM),
+    "pi": lambda e, _: Piece(r"\pi", ATOM),
     "var": lambda e, _: Piece(symbol(e.name), ATOM), "size": lambda e, _: Piece(symbol(str(e.data)), ATOM),
 }  # fmt: skip
