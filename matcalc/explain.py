@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from . import expr as ex
 from .arrange import arrange, derivative_shape
 from .errors import NoMatrixForm
-from .expr import Expr
+from .expr import Expr, postorder
+from .expr.parts import index_names
 from .functions import BY_NAME
 from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_to, opened
 from .printing.text import number, text
@@ -150,6 +151,8 @@ def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label,
     """One letter for each axis; axes joined by an identity share a letter."""
     names: dict[Label, str] = {}
     joined: dict[Label, Label] = {}
+    places = index_names(postorder(*(f.expr for f in factors)))
+    free = [letter for letter in LETTERS if letter not in places]
     for f in factors:
         if is_wire(f):
             a, b = (joined_to(joined, i) for i in f.labels)
@@ -159,7 +162,7 @@ def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label,
         root = joined_to(joined, i)
         if root not in names:
             k = len(set(names.values()))
-            names[root] = LETTERS[k % len(LETTERS)] + (str(k // len(LETTERS)) if k >= len(LETTERS) else "")
+            names[root] = free[k % len(free)] + (str(k // len(free)) if k >= len(free) else "")
         names[i] = names[root]
     return names
 
