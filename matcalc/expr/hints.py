@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ..errors import ShapeProblem
-from ..sizes import UNIT, Shape, might_be_equal, same, show_shape, unify
+from ..sizes import UNIT, Shape, Size, might_be_equal, resolve, same, show, show_shape, unify
 from .nodes import Expr
 
 
@@ -19,6 +21,8 @@ def brief(e: Expr) -> str:
 
 def _product_hint(a: Expr, b: Expr) -> str:
     (r, c), (p, q) = a.shape_, b.shape_
+    if hint := _product_of_numbers(c, p) or _product_of_numbers(p, c):
+        return hint
     x, y, xt, yt = (f"({s})" if e.head in ("add", "times", "matmul") else s for e in (a, b, transposed(a), transposed(b)) for s in (brief(e),))
     if c == UNIT == q and might_be_equal(r, p):
         return f"did you mean {xt}*{y}, {x}*{yt} or {x}.*{y}?"
@@ -31,6 +35,15 @@ def _product_hint(a: Expr, b: Expr) -> str:
     return "the inner sizes must agree"
 
 
+def _product_of_numbers(product: Size, length: Size) -> str:
+    """What to say where one size is 12 and the other 3*4: axes that vec and kron make keep their factors."""
+    product, length = resolve(product), resolve(length)
+    numbers = [a for a in product if isinstance(a, int)]
+    if len(numbers) == len(product) > 1 and length == (prod(numbers),):
+        return f"declare the length {show(length)} as {show(product)}"
+    return ""
+
+
 def transposed(e: Expr) -> Expr:
     from .algebra import transpose
 
@@ -38,6 +51,9 @@ def transposed(e: Expr) -> Expr:
 
 
 def add_hint(a: Shape, b: Shape) -> str:
+    for x, y in zip(a, b, strict=True):
+        if hint := _product_of_numbers(x, y) or _product_of_numbers(y, x):
+            return hint
     if same(a[0], b[1]) and same(a[1], b[0]):
         return "did you mean to transpose one of them?"
     if UNIT in (a[1], b[1]) and same(a[0], b[0]):
