@@ -13,6 +13,26 @@ TITLES = {
     "vecjac": "Matrices by matrices, in Kronecker form", "vechess": "Hessians by a matrix, in Kronecker form",
     "symgrad": "Gradients by a symmetric matrix", "diaggrad": "Gradients by a diagonal matrix", "symelem": "Symmetric, entry by entry",
 }  # fmt: skip
+# expressions of more than the textbooks: parts, blocks, matrix functions, eigenvalues, convolution
+MORE = (
+    ("norm2(X[:,j] - y)^2", "X", "X: m×n"),
+    ("norm2(x[2:] - x[:n-1])^2", "x", "x: n"),
+    ("norm2([A, B; C, D]*x)^2", "B", ""),
+    ("logdet([A, B; B', C])", "A", "A: n×n sym; B: n×m; C: m×m sym"),
+    ("sum(gelu(X*w))", "w", ""),
+    ("sum(lgamma(x)) - lgamma(sum(x))", "x", "x: n positive"),
+    ("sum(log(eigvals(S)))", "S", "S: n×n spd"),
+    ("lambda_max(S)", "S", "S: n×n sym"),
+    ("normnuc(X)", "X", "X: m×n"),
+    ("normspec(A*X)", "X", "A: k×m; X: m×n"),
+    ("tr(logm(A))", "A", ""),
+    ("tr(B*sqrtm(A))", "A", "B: n×n"),
+    ("norm2(chol(S)*x)^2", "S", "S: n×n spd"),
+    ("a'*cross(b, c)", "b", ""),
+    ("norm2(expm(skew(x))*y)^2 + z'*expm(skew(x))*y", "x", "x: 3; y: 3; z: 3"),
+    ("norm2(conv(x, w) - y)^2", "w", ""),
+    ("sum(relu(conv(x, w)))", "x", ""),
+)
 HEAD = """# Gallery
 
 Textbook derivatives as matcalc prints them. Each was derived and verified in two ways when this page was made
@@ -36,7 +56,9 @@ def page() -> str:
         out.append(f"## {title}\n\n| expression | by | derivative | where |\n|---|---|---|---|")
         out += [f"| `{_cell(r[3])}` | `{r[4]}` | `{_cell(derived(kind, *r[3:6]))}` | {_cell(r[5])} |" for r in rows if r[2] == kind]
         out.append("")
-    return "\n".join(out)
+    out.append("## Parts, blocks, matrix functions, convolution\n\n| expression | by | derivative | where |\n|---|---|---|---|")
+    out += [f"| `{_cell(text)}` | `{wrt}` | `{_cell(derived('grad', text, wrt, shapes))}` | {_cell(shapes)} |" for text, wrt, shapes in MORE]
+    return "\n".join([*out, ""])
 
 
 def _cell(text: str) -> str:

@@ -137,6 +137,12 @@ def _diagonal(x: Expr) -> Expr | None:
     return ones((x.shape_[0], UNIT)) if x.head == "eye" else _without_scalars("diagonal", x)
 
 
+def _triangle(name: str, x: Expr, kept: set[str]) -> Expr | None:
+    if x.head in ("eye", "diag", "zeros") or kept.intersection(x.properties):
+        return x
+    return _without_scalars(name, x)
+
+
 def _without_scalars(name: str, x: Expr) -> Expr | None:
     """A linear function of a multiple."""
     if x.head != "times" or not x.args[0].is_scalar:
@@ -187,8 +193,8 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
     "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
-    "tril": lambda x: x if x.head in ("eye", "diag", "zeros") or {"lower", "diagonal"}.intersection(x.properties) else None,
-    "triu": lambda x: x if x.head in ("eye", "diag", "zeros") or {"upper", "diagonal"}.intersection(x.properties) else None,
+    "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
+    "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
     "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
 }
 
