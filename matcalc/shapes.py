@@ -17,27 +17,22 @@ from . import expr as ex
 from .declarations import (
     CONSTANTS,
     NUMBERS,
-    SPELLED_GREEK,
     Declaration,
     Declared,
     declarations,
     declared_name,
     declared_shape,
-    default_kind,
     kind_shape,
 )
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
 from .expr.parts import Range, check_fits
 from .functions import BY_NAME, MACROS, visible
+from .kinds import kinds_of, written_sizes
 from .places import range_in, size_in
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve
 from .syntax import Syntax, nearest, span, syntax
 
-VECTOR_FUNCTIONS = (
-    "diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer",
-    "dot", "conv", "corr",
-)  # fmt: skip
 MAX_NUMBER_DIGITS = 400
 
 
@@ -67,7 +62,7 @@ def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None =
     tree = syntax(text)
     declared = declarations(shapes)
     try:
-        return _Builder(text, tree, declared, _kinds(tree, declared)).program()
+        return _Builder(text, tree, declared, kinds_of(tree, declared)).program()
     except ShapeProblem as first:
         for program in _other_readings(text, tree, declared):
             return program
@@ -76,7 +71,7 @@ def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None =
 
 def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program]:
     """If reading exactly one scalar-by-default name as a vector makes the shapes fit, that is what was meant."""
-    kinds = _kinds(tree, declared)
+    kinds = kinds_of(tree, declared)
     found: list[Program] = []
     for name in [n for n, kind in kinds.items() if kind == "scalar"][:8]:
         try:
@@ -87,31 +82,6 @@ def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -
         yield found[0]
 
 
-def _kinds(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
-    """The kind of every undeclared name: by its first letter, unless it is transposed or is the argument of a vector function."""
-    kinds: dict[str, str] = {}
-    for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
-        name = str(node.children[0])
-        if name not in declared and name not in CONSTANTS and name not in NUMBERS and name not in BY_NAME and name not in MACROS:
-            kinds.setdefault(name, default_kind(name))
-    for name in _used_as_vectors(tree):
-        if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
-            kinds[name] = "vector"
-    return kinds
-
-
-def _used_as_vectors(tree: Syntax) -> Iterator[str]:
-    """The names that are transposed, or are the argument of a function of vectors."""
-    for node in tree.iter_subtrees():
-        if node.data == "transpose":
-            inside = node.children[:1]
-        elif node.data == "norm" or (node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS):
-            inside = node.children[1:]
-        else:
-            continue
-        yield from (str(inner.children[0]) for inner in inside if not isinstance(inner, Token) and inner.data == "name")
-
-
 class _Builder:
     """Builds expressions bottom up from a syntax tree, with an explicit stack."""
 
@@ -120,7 +90,7 @@ class _Builder:
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
         self.definitions: dict[str, Expr] = {}
-        self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)} | _written_sizes(tree)
+        self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)} | written_sizes(tree)
         self.assumed: list[str] = []
         for name, d in declared.items():
             rows, cols = (s if len(s) < 2 else (Unknown(s),) for s in d.shape)  # a declared product may come in any order
@@ -355,21 +325,6 @@ _OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
     "K": (ex.commutation, "K(m,n)*vec(X) is vec(X') for X m×n"),
     "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
 }
-
-
-def _written_sizes(tree: Syntax) -> set[str]:
-    """The names that stand as sizes in ones(n), zeros(m,n) and eye(n), and as places in X[:,j]."""
-    found: set[str] = set()
-    for node in tree.find_data("indexed"):
-        for place in node.children[1:]:
-            if not isinstance(place, Token):
-                found |= {str(n.children[0]) for n in place.find_data("name")}
-    for node in tree.find_data("call"):
-        if str(node.children[0]) in ("ones", "zeros", "eye", *_OF_TWO_SIZES):
-            for arg in node.children[1:]:
-                if not isinstance(arg, Token):
-                    found |= {str(n.children[0]) for n in arg.find_data("name")}
-    return found
 
 
 def _name_unknowns(size: Size, names: Iterator[str]) -> None:

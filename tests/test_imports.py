@@ -13,8 +13,8 @@ import matcalc
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
-expr.nodes expr.hints expr.parts expr.algebra expr.blocks expr.calls expr syntax declarations places
-shapes extend labels chain arrange rules simplify index separate
+expr.nodes expr.hints expr.parts expr.algebra expr.blocks expr.calls expr syntax declarations places kinds
+shapes extend labels chain arrange rules factoring simplify index separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.plain
@@ -32,7 +32,7 @@ HEAVY = {
     },
     "dask": {"rowblocks"},
     "sympy": {"interop.incoming", "interop.outgoing"},
-    "lark": {"syntax", "places", "shapes"},
+    "lark": {"syntax", "places", "kinds", "shapes"},
 }  # fmt: skip
 # methods of an expression that reach up to a later stage, when they are called
 CONVENIENCES = {

@@ -1,0 +1,56 @@
+"""What an undeclared name is, by its first letter and its use: a scalar, a vector, a matrix, a size or a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lark import Token
+
+from .declarations import CONSTANTS, NUMBERS, SPELLED_GREEK, Declared, default_kind
+from .functions import BY_NAME, MACROS
+from .syntax import Syntax, span
+
+VECTOR_FUNCTIONS = (
+    "diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer",
+    "dot", "conv", "corr",
+)  # fmt: skip
+
+
+def kinds_of(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
+    """The kind of every undeclared name: by its first letter, unless it is transposed or is the argument of a vector function."""
+    kinds: dict[str, str] = {}
+    for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
+        name = str(node.children[0])
+        if name not in declared and name not in CONSTANTS and name not in NUMBERS and name not in BY_NAME and name not in MACROS:
+            kinds.setdefault(name, default_kind(name))
+    for name in _used_as_vectors(tree):
+        if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":
+            kinds[name] = "vector"
+    return kinds
+
+
+def _used_as_vectors(tree: Syntax) -> Iterator[str]:
+    """The names that are transposed, or are the argument of a function of vectors."""
+    for node in tree.iter_subtrees():
+        if node.data == "transpose":
+            inside = node.children[:1]
+        elif node.data == "norm" or (node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS):
+            inside = node.children[1:]
+        else:
+            continue
+        yield from (str(inner.children[0]) for inner in inside if not isinstance(inner, Token) and inner.data == "name")
+
+
+def written_sizes(tree: Syntax) -> set[str]:
+    """The names that stand as sizes in ones(n), zeros(m,n) and eye(n), and as places in X[:,j]."""
+    found: set[str] = set()
+    for node in tree.find_data("indexed"):
+        for place in node.children[1:]:
+            if not isinstance(place, Token):
+                found |= {str(n.children[0]) for n in place.find_data("name")}
+    for node in tree.find_data("call"):
+        if str(node.children[0]) in ("ones", "zeros", "eye", "K", "shifts"):
+            for arg in node.children[1:]:
+                if not isinstance(arg, Token):
+                    found |= {str(n.children[0]) for n in arg.find_data("name")}
+    return found
