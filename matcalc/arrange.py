@@ -6,7 +6,8 @@ Labels are the nodes of a graph, matrices its edges, vectors loose ends. Reduce 
 * two factors on the same labels are an entry-by-entry product;
 * a summed label held by one factor is multiplied by ones;
 * a summed label held by exactly two factors is a matrix product, transposing as needed;
-* a vector on a label that others need too scales rows or columns.
+* a vector on a label that others need too scales rows or columns;
+* a vector on one of the three labels of a shift makes a convolution matrix on the other two.
 
 This is series-parallel reduction: it succeeds exactly for label graphs that have treewidth at most two once the outputs are
 joined, in any order of the factors (Theorem C of docs/how-it-works.md). Every step is an identity, so no order can be wrong;
@@ -47,17 +48,6 @@ def arrange(bag: Bag, shape: Shape, note: Note = _silent) -> Expr:
         raise NoMatrixForm(f"the derivative has {len(bag.out)} axes and no matrix form")
     column = ex.add(*(_Graph(t, bag.out, note).read() for t in bag.terms))
     return ex.transpose(column) if shape[0] == UNIT != shape[1] else column
-
-
-def derivative_shape(e: Expr, wrt: Expr) -> Shape | None:
-    """The shape of a derivative with at most two axes, or None if it has more."""
-    if e.is_scalar:
-        return wrt.shape_
-    if wrt.is_scalar:
-        return e.shape_
-    if UNIT in e.shape_ and UNIT in wrt.shape_:
-        return (e.shape_[0] or e.shape_[1], wrt.shape_[0] or wrt.shape_[1])
-    return None
 
 
 def reduced(bag: Bag) -> Bag:
@@ -318,10 +308,10 @@ class _Graph:
     def _convolved(self, f: Factor, i: int, here: list[_Edge]) -> bool:
         vector = here[0].expr if here else ex.ones(((f.labels[i].size,), UNIT))
         rows, cols = (label for k, label in enumerate(f.labels) if k != i)
-        like = ex.ones(((cols.size,), UNIT))
         self.kept.remove(f)
-        matrix = ex.call("hankel" if i == 0 else "convmat", vector, like)
-        return self._replace(here[:], matrix, (rows, cols), "a vector on an axis of a shift, convolution")
+        like = ex.ones(((cols.size,), UNIT))
+        why = "a vector on an axis of a shift, convolution"
+        return self._replace(here[:], ex.call("hankel" if i == 0 else "convmat", vector, like), (rows, cols), why)
 
     def _pendant(self) -> bool:
         for edge in self.edges:

@@ -9,9 +9,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
-from .arrange import derivative_shape
 from .chain import Chain
-from .differentiate import derivative, first_chain, in_convention, kronecker_shape, out_of_convention
+from .differentiate import derivative, derivative_shape, first_chain, in_convention, kronecker_shape, out_of_convention
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .given import Shapes, as_program, in_names_of, is_entry, matrix_and_entry, variable_of

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import expr as ex
-from .arrange import arrange, derivative_shape
+from .arrange import arrange
 from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
@@ -17,7 +17,7 @@ from .index import IndexForm, Root, index_form
 from .labels import Bag, Factor, Term, fresh, label_shape, rename
 from .rules import recognised
 from .simplify import simplify
-from .sizes import Shape, shape_of
+from .sizes import UNIT, Shape, shape_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,17 @@ class Derivative:
     result: Root
     lower: tuple[Root, ...]
     chains: tuple[Chain, ...]
+
+
+def derivative_shape(e: Expr, wrt: Expr) -> Shape | None:
+    """The shape of a derivative with at most two axes, or None if it has more."""
+    if e.is_scalar:
+        return wrt.shape_
+    if wrt.is_scalar:
+        return e.shape_
+    if UNIT in e.shape_ and UNIT in wrt.shape_:
+        return (e.shape_[0] or e.shape_[1], wrt.shape_[0] or wrt.shape_[1])
+    return None
 
 
 def derivative(e: Expr, wrt: Expr, order: int = 1, direction: Expr | None = None, first: Chain | None = None) -> Derivative:

@@ -7,7 +7,8 @@ from itertools import pairwise, permutations, product
 from typing import TYPE_CHECKING
 
 from . import expr as ex
-from .arrange import arrange, derivative_shape
+from .arrange import arrange
+from .differentiate import derivative_shape
 from .errors import NoMatrixForm
 from .expr import Expr, postorder
 from .expr.parts import index_names
