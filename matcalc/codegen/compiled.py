@@ -131,8 +131,8 @@ def _quick(f: Compiled) -> type[Compiled]:
     this, others, array, double, seen, raw, missing, number, whole = (
         _unused(n, taken) for n in ("this", "others", "array", "double", "seen", "raw", "missing", "number", "whole")
     )
-    tests = [f"{n}.__class__ is {array} and {n}.dtype is {double}" for n in arrays] + [f"{n}.__class__ is {number}" for n in scalars]
-    tests += [f"{n}.__class__ is {whole}" for n in f._sizes]
+    kinds = [(arrays, "__class__", array), (arrays, "dtype", double), (scalars, "__class__", number), (f._sizes, "__class__", whole)]
+    tests = [f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}" for names, attribute, kind in kinds if names]
     shapes = ", ".join(f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters)
     given = ", ".join(f"{n!r}: {n}" for n in f.parameters)
     text = f"""def __call__({this}, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):

@@ -21,7 +21,7 @@ from .dialect import Dialect, template
 from .order import Cost, tree_cost
 from .plan import Plan
 from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
-from .steps import Step, is_symmetric, reachable, use_counts
+from .steps import Step, is_gram, is_symmetric, reachable, use_counts
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -141,9 +141,18 @@ class Writer:
             lines.insert(0, self.dialect.dtype.format(first=arrays[0], all=", ".join(arrays)) if arrays else self.dialect.no_dtype)
         if self.dialect.opening:
             lines.insert(0, self.dialect.opening.format(first=arrays[0]) if arrays else "import numpy as xp")
+        return [f"    {line}" if line else "" for line in [*self._doc(), *self._sizes(), *lines]]
+
+    def _sizes(self) -> list[str]:
+        """Lines that read the sizes off the arguments, both of a matrix at once."""
         shown = self._shown()
-        sizes = [f"{self.names[a]} = {shown[a]}" for a in self.mentioned if a in shown]
-        return [f"    {line}" if line else "" for line in [*self._doc(), *sizes, *lines]]
+        wanted, lines = [a for a in self.mentioned if a in shown], []
+        for v in self.variables:
+            pair = [size[0] for size in v.shape_ if len(size) == 1]
+            if len(pair) == 2 and pair[0] != pair[1] and all(a in wanted for a in pair):
+                lines.append(f"{', '.join(self.names[a] for a in pair)} = {self.names[v]}.shape")
+                wanted = [a for a in wanted if a not in pair]
+        return lines + [f"{self.names[a]} = {shown[a]}" for a in wanted]
 
     def _assembled(self, signature: str, body: list[str]) -> str:
         kernels = [s.data[1] for s in self.order if s.op == "kernel"]
@@ -365,16 +374,26 @@ def _is_constant(step: Step) -> bool:
 def _dot(w: Writer, s: Step) -> Code:
     call = w.dialect.calls.get("dot")
     if call is not None and len(s.axes) == 2 and any(x.op == "factor" for x in w.order):
-        return _gram(w, s) if is_symmetric(s) else w.filled(call, s)
+        return _symmetric_product(w, s) if is_symmetric(s) else w.filled(call, s)
     a, b = s.args
     if w.dialect.vector_first and a.op == "T" and len(s.axes) == 1:
         a, b = b, a.args[0]
     return Code(f"{w.of(a).at(PRODUCT)} @ {w.of(b).at(SIGN)}", PRODUCT)
 
 
-def _gram(w: Writer, s: Step) -> Code:
-    """A product with its own transpose."""
-    return Code(w.dialect.calls["gram"].replace("{0}", w.of(s.args[1]).text), ATOM)
+def _outer(w: Writer, s: Step) -> Code:
+    call = w.dialect.calls.get("outer")
+    return w.filled(call, s) if call else Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]*{w.of(s.args[1]).at(SIGN)}", PRODUCT)
+
+
+def _symmetric_product(w: Writer, s: Step) -> Code:
+    """A product with its own transpose, or with that and a symmetric matrix between them."""
+    a, b = s.args
+    if is_gram(s):
+        return Code(w.dialect.calls["gram"].replace("{0}", w.of(b).text), ATOM)
+    if a.op != "dot" or w.uses[a] > 1 or w.of(a).text.isidentifier():
+        return w.filled(w.dialect.calls["dot"], s)
+    return Code(w.dialect.calls["sandwich"].replace("{0}", w.of(a.args[1]).text).replace("{1}", w.of(b).text), ATOM)
 
 
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
@@ -384,7 +403,7 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "size": lambda w, s: Code(w.size((s.data,)), ATOM),
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
     "col": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]", ATOM),
-    "outer": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]*{w.of(s.args[1]).at(SIGN)}", PRODUCT),
+    "outer": _outer,
     "kernel": lambda w, s: Code(f"{s.data[0]}({', '.join(w.of(a).text for a in s.args)})", ATOM),
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
