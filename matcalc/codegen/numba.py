@@ -21,7 +21,15 @@ from .steps import Step, Steps
 
 LEAST = 100_000  # entries of a matrix below which NumPy's steps are as fast
 NARROWEST = 24  # columns: below, the functions of the entries outweigh the pass over the data
-UNROLLED = 4  # rows that are read together, so that sums are carried through memory less often
+UNROLLED = 4  # rows that are added up together, so that sums are carried through memory less often
+SPARE = (
+    "kept = {}\n\n\ndef spare(name, m, n):\n"
+    "    # a result that nobody holds any more is written again: new pages for it cost more time than the pass over the data\n"
+    "    for key in (name, 0), (name, 1):\n        a, alone = kept.pop(key, (None, 0))\n"
+    "        if a is None or a.shape != (m, n):\n            a = np.empty((m, n))\n            alone = getrefcount(a)\n"
+    "        held = getrefcount(a) > alone\n        kept[key] = a, alone\n        if not held:\n            return a\n"
+    "    return np.empty((m, n))"
+)
 ENTRYWISE = {
     "sigmoid": "1/(1 + np.exp(-{x}))",
     "softplus": "max({x}, 0.0) + np.log1p(np.exp(-abs({x})))",
@@ -34,8 +42,8 @@ ENTRYWISE = {
 def dialect(scipy: bool) -> Dialect:
     """NumPy's dialect with kernels."""
     base = numpy_dialect(scipy)
-    imports = {"njit": "from numba import get_num_threads, njit, prange", **base.imports}
-    return replace(base, name="numba", imports=imports, change=partial(with_kernels, base=base))
+    imports = {"getrefcount": "from sys import getrefcount", "njit": "from numba import get_num_threads, njit, prange", **base.imports}
+    return replace(base, name="numba", imports=imports, helpers={"spare": SPARE, **base.helpers}, change=partial(with_kernels, base=base))
 
 
 def _template(row: Row) -> str:
@@ -69,8 +77,7 @@ def _text(fusion: Fusion, name: str, base: Dialect) -> str:
     names = _names(fusion)
     parameters = ", ".join(names[a] for a in fusion.inputs)
     data = names[fusion.data]
-    # NumPy asks for large pages, Numba does not: half the time of a large result
-    made = [f"np.empty((len({data}), len({names[s.args[1]]})))" for s in _sorted(fusion)[2]]
+    made = [f"spare('{name} {i}', len({data}), len({names[s.args[1]]}))" for i, s in enumerate(_sorted(fusion)[2])]
     choice = (
         f"def {name}({parameters}):\n    large = {data}.size >= {LEAST} and {data}.shape[1] >= {NARROWEST}\n"
         f"    if large and {data}.flags.c_contiguous and {' and '.join(_double(fusion, names))}:\n"
@@ -156,8 +163,9 @@ def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count:
     sums, gradients, outers = _sorted(fusion)
     w, inner = names[fusion.seed.args[1]], indent + "    "
     at = [f"i + {k}" if k else "i" for k in range(count)]
-    lines = [f"{indent}for i in {rows}:", f"{inner}{' = '.join(f'z{k}' for k in range(count))} = 0.0", f"{inner}for j in range(n):"]
-    lines += [f"{inner}    z{k} += X[{i}, j]*{w}[j]" for k, i in enumerate(at)]
+    lines = [f"{indent}for i in {rows}:"]
+    for k, i in enumerate(at):  # row by row, as memory is read fastest
+        lines += [f"{inner}z{k} = 0.0", f"{inner}for j in range(n):", f"{inner}    z{k} += X[{i}, j]*{w}[j]"]
     for k, i in enumerate(at):
         code = _Entries(fusion, names, k, i)
         lines += [f"{inner}{line}" for line in code.lines()]

@@ -59,7 +59,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "outer": (
-        "def outer(u, v):\n    # a product with one summed entry: BLAS writes it twice as fast as broadcasting does, as long as it stays in the cache\n"
+        "def outer(u, v):\n    # a product of one column and one row: BLAS writes it twice as fast as broadcasting does, unless it is large\n"
         "    return u[:, None].dot(v[None]) if u.size*v.size < 2**20 else np.einsum('i,j->ij', u, v)"
     ),
     "add_diagonal": "def add_diagonal(a, d):\n    a.ravel('K')[:: len(a) + 1] += d\n    return a",

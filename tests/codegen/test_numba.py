@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import matcalc as mc
 from matcalc.codegen import source
 from matcalc.codegen.fuse import fusions
-from matcalc.codegen.numba import LEAST, with_kernels
+from matcalc.codegen.numba import LEAST, SPARE, with_kernels
 from matcalc.codegen.numpy import dialect
 from matcalc.codegen.plan import plan
 
@@ -57,3 +61,48 @@ def test_where_one_pass_is_not_enough_nothing_is_fused(text):
 def test_a_plan_without_fusions_is_left_alone():
     found = plan((mc.parse("A*B"),))
     assert with_kernels(found, dialect(True)) is found
+
+
+# ---- results that nobody holds are written again ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def by_X():
+    return mc.derive("norm2(X*w - y)^2", "X", "X: m×n; w: n; y: m").compile("numba")
+
+
+def given(k):
+    return {"X": BIG["X"], "w": k * BIG["w"], "y": BIG["y"]}
+
+
+def expected(k):
+    at = given(k)
+    return 2 * np.outer(at["X"] @ at["w"] - at["y"], at["w"])
+
+
+def test_a_result_that_is_let_go_is_written_again(by_X):
+    pages = {by_X(**given(k)).ctypes.data for k in range(1, 9)}
+    assert len(pages) == 1
+
+
+@pytest.mark.parametrize("part", [lambda a: a, lambda a: a[3:], lambda a: a.T[5], lambda a: a.reshape(-1)[::2], lambda a: memoryview(a)])
+def test_a_result_that_is_held_in_any_way_is_left_alone(by_X, part):
+    held = [part(by_X(**given(k))) for k in range(1, 6)]
+    for k, kept in enumerate(held, 1):
+        np.testing.assert_allclose(np.asarray(kept), np.asarray(part(expected(k))), rtol=1e-10, atol=1e-12)
+
+
+def test_threads_do_not_share_results():
+    scope = {"np": np, "getrefcount": sys.getrefcount}
+    exec(SPARE, scope)
+
+    def work(k):
+        for _ in range(200):
+            mine = scope["spare"]("result", 40, 50)
+            mine.fill(k)
+            time.sleep(1e-6)
+            assert (mine == k).all()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
