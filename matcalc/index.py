@@ -71,11 +71,11 @@ class IndexForm:
 
         return index_latex(self)
 
-    def compile(self, target: str = "numpy") -> Compiled:
-        """A function of the variables, by keyword, that returns the array with all axes."""
+    def compile(self, target: str = "numpy", reuse: bool = False) -> Compiled:
+        """A function of the variables, by keyword, that returns the array with all axes; with ``reuse`` always the same array."""
         from .codegen import compile_expr
 
-        return compile_expr(self, target)
+        return compile_expr(self, target, reuse=reuse)
 
     def letters(self, t: Term) -> dict[Label, str]:
         """A letter for each label of a term: outputs first, the same in every term."""

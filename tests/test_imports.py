@@ -16,7 +16,7 @@ errors graph sizes functions
 expr.nodes expr.hints expr.algebra expr.calls expr syntax declarations shapes extend labels chain arrange rules simplify index
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
-codegen.dialect codegen.write codegen.plain
+codegen.dialect codegen.write codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact verify differentiate interop given derivation explain build
 descent longrun optimize objective network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from keyword import iskeyword
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
@@ -60,7 +61,7 @@ class Compiled:
         """What the function does, line by line: the body of its source."""
         lines = self.source[self.source.rindex("\ndef ") :].split("\n")
         ends = [i for i, line in enumerate(lines) if line.endswith('"""')]
-        return "\n".join(line.strip() for line in lines[ends[-1] + 1 :]).strip()
+        return dedent("\n".join(lines[ends[-1] + 1 :])).strip()
 
     def cost(self, **shapes: Any) -> Cost:
         """What a call costs, beside the evaluation of the expression as it is written.

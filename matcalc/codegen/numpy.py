@@ -80,7 +80,8 @@ PLAIN_HELPERS = {
     "sigmoid": "def sigmoid(x):\n    e = np.exp(-np.abs(x))\n    return np.where(x >= 0, 1, e)/(1 + e)",
 }
 SCIPY_HELPERS = {
-    "blas": "@cache\ndef blas(name, one, other):\n    # looked up once for each type\n    return get_blas_funcs(name, dtype=np.result_type(one, other))",
+    "blas": "@cache\ndef blas(name, one, other):\n    # looked up once for each type\n"
+    "    return get_blas_funcs(name, dtype=np.result_type(one, other))",
     "lapack": "@cache\ndef lapack(name, dtype):\n    return get_lapack_funcs(name, dtype=dtype)",
     "mm": (
         "def mm(a, b):\n    # the product by SciPy's BLAS, which factorizes too: two BLAS libraries in turn fight for the cores\n"
@@ -101,7 +102,7 @@ SCIPY_HELPERS = {
         "    return mirrored(blas('syr2k', *types)(1, y.T, blas('trmm', *types)(1, t.T, y.T, side=1), lower=1))"
     ),
     "cholesky": (
-        "def cholesky(s):\n    c, info = lapack('potrf', s.dtype)(s.T, lower=1)\n"
+        "def cholesky(s, overwrite=0):\n    c, info = lapack('potrf', s.dtype)(s.T, lower=1, overwrite_a=overwrite)\n"
         "    if info:\n        raise np.linalg.LinAlgError('a matrix is not positive definite')\n    return c, None"
     ),
     "lu": (
@@ -131,9 +132,7 @@ SCIPY_HELPERS = {
         "def det(factor):\n    c, pivots = factor\n    d = c.diagonal().prod()\n"
         "    if pivots is None:\n        return d*d\n    return -d if (pivots != np.arange(len(c))).sum() % 2 else d"
     ),
-    "logdet": (
-        "def logdet(factor):\n    c, pivots = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"
-    ),
+    "logdet": ("def logdet(factor):\n    c, pivots = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"),
 }
 
 

@@ -205,6 +205,17 @@ def reachable(roots: Iterable[Step]) -> list[Step]:
     return arguments_first(list(roots), lambda step: step.args)
 
 
+def certain(roots: Iterable[Step]) -> list[Step]:
+    """The steps that are needed whatever the sizes are, arguments first."""
+    whole, wanted = reachable(roots), set(roots)
+    for step in reversed(whole):
+        if step in wanted and step.op == "choose":
+            wanted |= set.intersection(*(set(reachable([a])) for a in step.args))
+        elif step in wanted:
+            wanted.update(step.args)
+    return [s for s in whole if s in wanted]
+
+
 def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
     """How many steps and roots take each step."""
     uses: dict[Step, int] = {}

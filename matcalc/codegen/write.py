@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from fractions import Fraction
-from math import gcd
 from typing import Any
 
 from ..functions import BY_NAME
-from ..sizes import Atom, Size, show_shape
+from ..sizes import Size, show_shape
 from .dialect import Dialect, template
-from .order import Cost, tree_cost
+from .order import cheaper, tree_cost
 from .plan import Plan
 from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number
-from .steps import Step, is_gram, is_symmetric, reachable, use_counts
+from .steps import Step, certain, is_gram, is_symmetric, reachable, use_counts
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -33,17 +31,6 @@ OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
 def write(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     """The source of a function of the variables of a plan."""
     return Writer(plan if dialect.change is None else dialect.change(plan), dialect).source(name, several)
-
-
-def certain(roots: Iterable[Step]) -> list[Step]:
-    """The steps that are needed whatever the sizes are, arguments first."""
-    whole, wanted = reachable(roots), set(roots)
-    for step in reversed(whole):
-        if step in wanted and step.op == "choose":
-            wanted |= set.intersection(*(set(reachable([a])) for a in step.args))
-        elif step in wanted:
-            wanted.update(step.args)
-    return [s for s in whole if s in wanted]
 
 
 def _shared(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
@@ -328,35 +315,8 @@ class Writer:
     def _tests(self, step: Step) -> list[str]:
         """When each order is the cheapest; exact for two of them, and for the last of more what is left."""
         costs = [tree_cost(t, step.data[1]) for t in step.data[0]]
-        tests = [" and ".join(self._cheaper(cost, other) for other in costs[i + 1 :]) for i, cost in enumerate(costs[:-1])]
+        tests = [" and ".join(cheaper(cost, other, self.size) for other in costs[i + 1 :]) for i, cost in enumerate(costs[:-1])]
         return [*tests, tests[0].replace("<=", ">")]
-
-    def _cheaper(self, a: Cost, b: Cost) -> str:
-        """One polynomial in the sizes below another, what they share left out."""
-        left, right = Counter(a), Counter(b)
-        left.subtract(b)
-        right.subtract(a)
-        sides = [{key: k for key, k in side.items() if k > 0} for side in (left, right)]
-        common = _common([key for side in sides for key in side])
-        unit = gcd(*(k for side in sides for k in side.values()))
-        return " <= ".join(self._polynomial(side, common, unit) for side in sides)
-
-    def _polynomial(self, side: Mapping[tuple[Atom, ...], int], common: tuple[Atom, ...], unit: int) -> str:
-        terms = []
-        for key, k in side.items():
-            names = list(key)
-            for a in common:
-                names.remove(a)
-            terms.append("*".join([*([str(k // unit)] if k != unit else []), *(self.size((a,)) for a in names)]) or "1")
-        return " + ".join(terms) or "0"
-
-
-def _common(keys: list[tuple[Atom, ...]]) -> tuple[Atom, ...]:
-    """The sizes that every term of a comparison has."""
-    shared = Counter(keys[0]) if keys else Counter()
-    for key in keys:
-        shared &= Counter(key)
-    return tuple(shared.elements())
 
 
 def _level(text: str) -> int:
