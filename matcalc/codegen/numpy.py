@@ -98,6 +98,7 @@ SCIPY_HELPERS = {
     ),
     "sandwich": (
         "def sandwich(c, y):\n    # y'*c*y with symmetric c = t + t', t a triangle: y'*t*y and its transpose, a quarter of the work saved\n"
+        "    if len(c) < 64:\n        return mm(mm(y.T, c), y)\n"
         "    t, types = np.array(c, order='C'), (c.dtype, y.dtype)\n    t.flat[:: len(t) + 1] *= 0.5\n"
         "    return mirrored(blas('syr2k', *types)(1, y.T, blas('trmm', *types)(1, t.T, y.T, side=1), lower=1))"
     ),

@@ -179,10 +179,10 @@ class Reusing(Writer):
         if old is None and len(over) > 1:
             self.lines.append(f"np.multiply({over.pop(0)}, {over.pop(0)}, out={out})")
         elif old is None and over:
-            self.lines.append(f"np.multiply({scalar or '1'}, {over.pop(0)}, out={out})")
+            self.lines.append(f"np.multiply({scalar or '1.0'}, {over.pop(0)}, out={out})")
             scalar = ""
         elif old is None:
-            self.lines.append(f"np.divide({scalar or '1'}, {under.pop(0)}, out={out})")
+            self.lines.append(f"np.divide({scalar or '1.0'}, {under.pop(0)}, out={out})")
             scalar = ""
         self.lines += [f"{out} *= {a}" for a in (*over, *([scalar] if scalar else []))] + [f"{out} /= {b}" for b in under]
 
@@ -191,10 +191,10 @@ class Reusing(Writer):
         coefficient, above = step.data
         over = [self.of(a).at(SIGN) for a in step.args[:above] if a.is_scalar]
         under = [self.of(b).at(SIGN) for b in step.args[above:] if b.is_scalar]
-        front = [] if abs(coefficient) == 1 and over else [number(abs(coefficient))]
+        front = [] if abs(coefficient) == 1 and over else [self.literal(abs(coefficient), not over and not under)]
         text = "*".join([*front, *over]) + "".join(f"/{b}" for b in under)
         text = f"-{text}" if coefficient < 0 else text
-        return "" if text == "1" else text
+        return "" if text == "1.0" else text
 
     def total(self, step: Step, out: str, old: Step | None) -> None:
         """A sum, term by term; what ends here comes first."""
@@ -203,7 +203,7 @@ class Reusing(Writer):
         if a is old and k == 1:
             rest = [(c, b), *rest]
         elif abs(k) != 1 or (k < 0 and c != 1):
-            self.lines.append(f"{out} *= {number(k)}" if a is old else f"np.multiply({number(k)}, {self.of(a).text}, out={out})")
+            self.lines.append(f"{out} *= {self.literal(k, True)}" if a is old else f"np.multiply({self.literal(k, True)}, {self.of(a).text}, out={out})")
             rest = [(c, b), *rest]
         elif k < 0:
             self.lines.append(f"np.subtract({self.of(b).text}, {self.of(a).text}, out={out})")
@@ -216,12 +216,12 @@ class Reusing(Writer):
             self._added(c, b, out)
 
     def _added(self, c: Fraction, b: Step, out: str) -> None:
-        sign, text = "+" if c > 0 else "-", self.of(b)
+        sign = "+" if c > 0 else "-"
         if abs(c) == 1 or not b.axes:
-            self.lines.append(f"{out} {sign}= {text.text if abs(c) == 1 else f'{number(abs(c))}*{text.at(SIGN)}'}")
+            self.lines.append(f"{out} {sign}= {self.term(abs(c), b, b).text}")
             return
         room = self.take(b.axes)
-        self.lines += [f"np.multiply({number(abs(c))}, {text.text}, out={room})", f"{out} {sign}= {room}"]
+        self.lines += [f"np.multiply({self.literal(abs(c), True)}, {self.of(b).text}, out={room})", f"{out} {sign}= {room}"]
         self.give(room, b.axes)
 
     def shifted(self, step: Step, out: str, old: Step | None) -> None:

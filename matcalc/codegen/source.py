@@ -35,6 +35,13 @@ class Source:
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
 
+    @property
+    def body(self) -> str:
+        """The lines of the function after its docstring."""
+        lines = self.text[self.text.rindex("\ndef ") :].split("\n")
+        start = max((i for i, line in enumerate(lines) if line.endswith('"""')), default=1)
+        return "\n".join(lines[start + 1 :]).rstrip()
+
 
 def number(q: Fraction) -> str:
     """A rational number as source: 2, 0.5, 1/3."""

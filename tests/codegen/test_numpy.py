@@ -269,7 +269,7 @@ def test_targets():
 def test_the_source_is_what_a_person_would_write():
     d = mc.derive("norm2(X*w - y)^2", "w")
     first, *_, last = d.compile().source.strip().splitlines()
-    assert (first, last) == ("import numpy as np", "    return 2*(X.T @ (X @ w - y))")
+    assert (first, last) == ("import numpy as np", "    return 2.0*(X.T @ (X @ w - y))")
     assert "def gradient(X, w, y):" in d.compile().source
 
 
