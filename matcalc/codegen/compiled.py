@@ -139,7 +139,8 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     arrays = [n for n, wanted in f._wanted.items() if wanted]
     scalars = [n for n, wanted in f._wanted.items() if not wanted]
     taken = set(f.parameters) | set(f.raw.__globals__) | set(re.findall(r"\w+", source.text))
-    this, others, array, double, number, whole, missing = (_unused(n, taken) for n in ("this", "others", "array", "double", "number", "whole", "missing"))
+    own = ("this", "others", "array", "double", "number", "whole", "missing")
+    this, others, array, double, number, whole, missing = (_unused(n, taken) for n in own)
     first = {n: _unused(f"{n}_shape", taken) for n in arrays} | {n: _unused(f"{n}_size", taken) for n in f._sizes}
     kinds = [(arrays, "__class__", array), (arrays, "dtype", double), (scalars, "__class__", number), (f._sizes, "__class__", whole)]
     types = [f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}" for names, attribute, kind in kinds if names]

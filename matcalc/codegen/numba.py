@@ -22,14 +22,6 @@ from .steps import Step, Steps
 LEAST = 100_000  # entries of a matrix below which NumPy's steps are as fast
 NARROWEST = 24  # columns: below, the functions of the entries outweigh the pass over the data
 UNROLLED = 4  # rows that are added up together, so that sums are carried through memory less often
-SPARE = (
-    "kept = {}\n\n\ndef spare(name, m, n):\n"
-    "    # a result that nobody holds any more is written again: new pages for it cost more time than the pass over the data\n"
-    "    for key in (name, 0), (name, 1):\n        a, alone = kept.pop(key, (None, 0))\n"
-    "        if a is None or a.shape != (m, n):\n            a = np.empty((m, n))\n            alone = getrefcount(a)\n"
-    "        held = getrefcount(a) > alone\n        kept[key] = a, alone\n        if not held:\n            return a\n"
-    "    return np.empty((m, n))"
-)
 ENTRYWISE = {
     "sigmoid": "1/(1 + np.exp(-{x}))",
     "softplus": "max({x}, 0.0) + np.log1p(np.exp(-abs({x})))",
@@ -42,8 +34,8 @@ ENTRYWISE = {
 def dialect(scipy: bool) -> Dialect:
     """NumPy's dialect with kernels."""
     base = numpy_dialect(scipy)
-    imports = {"getrefcount": "from sys import getrefcount", "njit": "from numba import get_num_threads, njit, prange", **base.imports}
-    return replace(base, name="numba", imports=imports, helpers={"spare": SPARE, **base.helpers}, change=partial(with_kernels, base=base))
+    imports = {"njit": "from numba import get_num_threads, njit, prange", **base.imports}
+    return replace(base, name="numba", imports=imports, change=partial(with_kernels, base=base))
 
 
 def _template(row: Row) -> str:

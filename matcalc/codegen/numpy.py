@@ -53,14 +53,25 @@ LAPACK = {
     "det": "det({0})",
     "logdet": "logdet({0})",
 }
+SPARE = (
+    "kept = {}\n\n\ndef spare(name, m, n):\n"
+    "    # a result that nobody holds any more is written again: new pages for it cost more time than what is written to them\n"
+    "    for key in (name, 0), (name, 1):\n        a, alone = kept.pop(key, (None, 0))\n"
+    "        if a is None or a.shape != (m, n):\n            a = np.empty((m, n))\n            alone = getrefcount(a)\n"
+    "        held = getrefcount(a) > alone\n        kept[key] = a, alone\n        if not held:\n            return a\n"
+    "    return np.empty((m, n))"
+)
 HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_frechet")} | {
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
     ),
+    "spare": SPARE,
     "outer": (
-        "def outer(u, v):\n    # a product of one column and one row: BLAS writes it twice as fast as broadcasting does, unless it is large\n"
-        "    return u[:, None].dot(v[None]) if u.size*v.size < 2**20 else np.einsum('i,j->ij', u, v)"
+        "def outer(u, v):\n    # BLAS writes a column times a row twice as fast as broadcasting does, until it leaves the fast memory\n"
+        "    if u.size*v.size < 2**17 or not u.dtype == v.dtype == np.float64:\n        return u[:, None].dot(v[None])\n"
+        "    out = spare('outer', len(u), len(v))\n"
+        "    return np.dot(u[:, None], v[None], out=out) if out.size < 2**20 else np.einsum('i,j->ij', u, v, out=out)"
     ),
     "add_diagonal": "def add_diagonal(a, d):\n    a.ravel('K')[:: len(a) + 1] += d\n    return a",
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
@@ -160,6 +171,7 @@ def dialect(scipy: bool) -> Dialect:
         spelling=_scipy_spelling if scipy else _spelling,
         imports={
             "cache": "from functools import cache",
+            "getrefcount": "from sys import getrefcount",
             "get_blas_funcs": "from scipy.linalg import get_blas_funcs",
             "get_lapack_funcs": "from scipy.linalg import get_lapack_funcs",
             "expit": "from scipy.special import expit",

@@ -25,6 +25,11 @@ HELPERS = {
         "    if wanted not in kept:\n        dtype, *shapes = wanted\n        kept[wanted] = [np.empty(shape, dtype) for shape in shapes]\n"
         "    if len(kept) > 8:\n        del kept[next(iter(kept))]\n    return kept[wanted]"
     ),
+    "outer": (
+        "def outer(u, v, out=None):\n    out = np.empty((len(u), len(v)), np.result_type(u, v)) if out is None else out\n"
+        "    if out.size < 2**20 and out.dtype == u.dtype == v.dtype:\n        return np.dot(u[:, None], v[None], out=out)\n"
+        "    return np.einsum('i,j->ij', u, v, out=out)"
+    ),
     "softplus": (
         "def softplus(x, out=None):\n    if out is None:\n        return np.logaddexp(0, x)\n    np.abs(x, out=out)\n    np.negative(out, out=out)\n"
         "    np.exp(out, out=out)\n    np.log1p(out, out=out)\n"
@@ -46,7 +51,7 @@ HELPERS = {
 }
 CALLS = {  # the statements that write a result to a place; «out» is its name
     "dot": "np.matmul({0}, {1}, out=«out»)",
-    "outer": "np.einsum('i,j->ij', {0}, {1}, out=«out»)",
+    "outer": "outer({0}, {1}, «out»)",
     "power": "np.power({0}, {1}, out=«out»)",
     "rowdot": "np.einsum('ij,ij->i', {0}, {1}, out=«out»)",
     "sum": "np.sum({0}, axis={data}, out=«out»)",
@@ -203,7 +208,8 @@ class Reusing(Writer):
         if a is old and k == 1:
             rest = [(c, b), *rest]
         elif abs(k) != 1 or (k < 0 and c != 1):
-            self.lines.append(f"{out} *= {self.literal(k, True)}" if a is old else f"np.multiply({self.literal(k, True)}, {self.of(a).text}, out={out})")
+            factor = self.literal(k, True)
+            self.lines.append(f"{out} *= {factor}" if a is old else f"np.multiply({factor}, {self.of(a).text}, out={out})")
             rest = [(c, b), *rest]
         elif k < 0:
             self.lines.append(f"np.subtract({self.of(b).text}, {self.of(a).text}, out={out})")

@@ -12,8 +12,8 @@ import pytest
 import matcalc as mc
 from matcalc.codegen import source
 from matcalc.codegen.fuse import fusions
-from matcalc.codegen.numba import LEAST, SPARE, with_kernels
-from matcalc.codegen.numpy import dialect
+from matcalc.codegen.numba import LEAST, with_kernels
+from matcalc.codegen.numpy import SPARE, dialect
 from matcalc.codegen.plan import plan
 
 pytest.importorskip("numba")
@@ -66,9 +66,9 @@ def test_a_plan_without_fusions_is_left_alone():
 # ---- results that nobody holds are written again ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def by_X():
-    return mc.derive("norm2(X*w - y)^2", "X", "X: m×n; w: n; y: m").compile("numba")
+@pytest.fixture(scope="module", params=["numpy", "numba"])
+def by_X(request):
+    return mc.derive("norm2(X*w - y)^2", "X", "X: m×n; w: n; y: m").compile(request.param)
 
 
 def given(k):
