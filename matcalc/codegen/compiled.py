@@ -27,7 +27,8 @@ class Compiled:
     ShapeProblem for arrays that do not fit, before any work is done.
     """
 
-    _first: Mapping[str, str] = {}  # where the call of a quick function keeps the shapes of its first
+    _first: Mapping[str, str] = {}  # under which names the call of a quick function compares the first shapes
+    _scope: dict[str, Any]
 
     def __init__(self, source: Source, target: str = "numpy", beside: Expr | None = None) -> None:
         self.source = source.text
@@ -62,7 +63,7 @@ class Compiled:
     def _remember(self, shapes: Mapping[str, Any]) -> None:
         """Shapes that fit."""
         if not self.seen and self._first:
-            self.__call__.__func__.__globals__.update({name: shapes[n] for n, name in self._first.items()})
+            self._scope.update({name: shapes[n] for n, name in self._first.items()})
         self.seen.add(tuple(shapes.values()))
 
     @property
@@ -152,8 +153,9 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
 """
     scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}
-    call = defined(text, "__call__", scope | dict.fromkeys(first.values()))
-    return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__, "_first": first})
+    scope |= dict.fromkeys(first.values())
+    call = defined(text, "__call__", scope)
+    return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__, "_first": first, "_scope": scope})
 
 
 def _unused(wish: str, taken: set[str]) -> str:
