@@ -65,19 +65,16 @@ def with_kernels(plan: Plan, base: Dialect) -> Plan:
 
 
 def _text(fusion: Fusion, name: str, base: Dialect) -> str:
-    """The kernel, the steps that it replaces, and the function that chooses between them."""
+    """The kernel, and the function that chooses between it and the steps that it replaces."""
     names = _names(fusion)
     parameters = ", ".join(names[a] for a in fusion.inputs)
     data = names[fusion.data]
     made = [f"spare('{name} {i}', len({data}), len({names[s.args[1]]}))" for i, s in enumerate(_sorted(fusion)[2])]
-    choice = (
-        f"def {name}({parameters}):\n    large = {data}.size >= {LEAST} and {data}.shape[1] >= {NARROWEST}\n"
-        f"    if large and {data}.flags.c_contiguous and {' and '.join(_double(fusion, names))}:\n"
-        f"        return {name}_kernel({', '.join([parameters, *made])})\n    return {name}_steps({parameters})"
-    )
     outs = [_total(s, fusion) for s in _sorted(fusion)[2]]
     kernel = _kernel(fusion, names, f"{name}_kernel({', '.join([parameters, *outs])})")
-    return "\n\n\n".join([kernel, _steps(fusion, names, f"{name}_steps", base), choice])
+    fits = [f"{data}.size >= {LEAST}", f"{data}.shape[1] >= {NARROWEST}", f"{data}.flags.c_contiguous", *_double(fusion, names)]
+    call = f"    if {' and '.join(fits)}:\n        return {name}_kernel({', '.join([parameters, *made])})"
+    return "\n\n\n".join([kernel, "\n".join([f"def {name}({parameters}):", call, *_steps(fusion, names, base)])])
 
 
 def _double(fusion: Fusion, names: dict[Step, str]) -> Iterator[str]:
@@ -96,7 +93,7 @@ def _names(fusion: Fusion) -> dict[Step, str]:
     return names | {s: f"r{i}" for i, s in enumerate(fusion.rows)}
 
 
-def _steps(fusion: Fusion, names: dict[Step, str], name: str, base: Dialect) -> str:
+def _steps(fusion: Fusion, names: dict[Step, str], base: Dialect) -> list[str]:
     """NumPy's steps for the same results."""
     from .write import Writer
 
@@ -105,7 +102,7 @@ def _steps(fusion: Fusion, names: dict[Step, str], name: str, base: Dialect) -> 
     variables = tuple(new[a].data for a in fusion.inputs)
     roots = tuple(_copied(steps, s, new) for s in fusion.outputs)
     writer = Writer(Plan(roots, (), variables), base)
-    return "\n".join([f"def {name}({', '.join(v.name for v in variables)}):", *writer.body(several=False)])
+    return writer.body(several=False)
 
 
 def _variable(name: str, a: Step) -> Expr:

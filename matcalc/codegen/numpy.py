@@ -88,9 +88,15 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_
     "softmax_logsumexp": "def softmax_logsumexp(x):\n    return softmax_logsumexp_rows(x)",
 }
 PLAIN_HELPERS = {
-    "sigmoid": "def sigmoid(x):\n    e = np.exp(-np.abs(x))\n    return np.where(x >= 0, 1, e)/(1 + e)",
+    "sigmoid": "def sigmoid(x, out=None):\n    e = np.exp(-np.abs(x))\n    return np.divide(np.where(x >= 0, 1, e), 1 + e, out=out)",
 }
 SCIPY_HELPERS = {
+    "sigmoid": (
+        "def sigmoid(x, out=None):\n    if getattr(x, 'size', 1) < 1000:\n        return expit(x, out)\n"
+        "    # of large arrays four simple passes take a third of the time\n"
+        "    e = np.negative(x, out=out)\n    with np.errstate(over='ignore'):\n        np.exp(e, out=e)\n    e += 1.0\n"
+        "    return np.reciprocal(e, out=e)"
+    ),
     "blas": "@cache\ndef blas(name, one, other):\n    # looked up once for each type\n"
     "    return get_blas_funcs(name, dtype=np.result_type(one, other))",
     "lapack": "@cache\ndef lapack(name, dtype):\n    return get_lapack_funcs(name, dtype=dtype)",
@@ -152,10 +158,6 @@ def _spelling(row: Row) -> str:
     return {"step": "np.heaviside({x}, 0)", "softplus": "softplus({x})"}.get(row.name, row.numpy)
 
 
-def _scipy_spelling(row: Row) -> str:
-    return _spelling(row).replace("sigmoid(", "expit(")
-
-
 @cache
 def dialect(scipy: bool) -> Dialect:
     """NumPy alone, or with SciPy."""
@@ -168,7 +170,7 @@ def dialect(scipy: bool) -> Dialect:
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
         in_place=True,
-        spelling=_scipy_spelling if scipy else _spelling,
+        spelling=_spelling,
         imports={
             "cache": "from functools import cache",
             "getrefcount": "from sys import getrefcount",

@@ -18,7 +18,7 @@ from .source import ATOM, SIGN, Code, Source, number
 from .steps import VIEWS, Axes, Step, certain, reachable
 from .write import Writer
 
-UFUNC = re.compile(r"((?:np\.\w+|expit)\(\{0\}(?:, -?\w+)*)\)")
+UFUNC = re.compile(r"((?:np\.\w+|sigmoid)\(\{0\}(?:, -?\w+)*)\)")
 HELPERS = {
     "room": (
         "kept = {}\n\n\ndef room(*wanted):\n    # the arrays of the last call with this type and these shapes\n"
@@ -245,12 +245,13 @@ class Reusing(Writer):
         self.lines += [f"{out}.fill(0)", f"{out}.flat[:: len({out}) + 1] = {self.of(step.args[0]).text if step.args else 1}"]
 
     def factored(self, step: Step, out: str, old: Step | None) -> str:
-        """A Cholesky factor takes the place of its matrix; others are made elsewhere."""
-        if step.data != "chol":
+        """A Cholesky factor takes the place of its matrix; others are made elsewhere, and without LAPACK the matrix stands for itself."""
+        made = self.dialect.calls.get(f"factor {step.data}")
+        if made is not None and step.data != "chol":
             return self.keep(super().code(step).text)
         if step.args[0] is not old:
             self.lines.append(f"{out}[...] = {self.of(step.args[0]).text}")
-        return self.keep(f"cholesky({out}, overwrite=1)")
+        return out if made is None else self.keep(made.replace("{0}", f"{out}, overwrite=1"))
 
     # ---- what the sizes decide ------------------------------------------------------------------------------------------
 

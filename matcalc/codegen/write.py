@@ -247,7 +247,8 @@ class Writer:
         return self.filled(text, step)
 
     def _is_helper(self, text: str) -> bool:
-        return text.split("(")[0] in self.dialect.helpers
+        """Whether a function comes with the source and cannot be told where to write."""
+        return "out=None" not in self.dialect.helpers.get(text.split("(")[0], "out=None")
 
     def _dies(self, arg: Step) -> bool:
         """Whether a temporary is an array of its own that this use ends."""

@@ -293,7 +293,7 @@ def test_the_source_stands_alone(text):
     (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "f"]
     known = (
         set(scope)
-        | {"len", "float", "max", "int", "range"}
+        | {"len", "float", "max", "int", "range", "getattr"}
         | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     )
     known |= {argument.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for argument in node.args}
@@ -340,3 +340,14 @@ def test_what_is_printed_means_the_same(case):
     values = {**arguments_for(e, sizes, len(text)), **sizes}
     one, other = e.compile()(**values), again.compile()(**values)
     np.testing.assert_allclose(one, other, rtol=1e-8, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_sigmoid_of_large_arrays_is_that_of_small_ones(dtype):
+    x = np.concatenate([[-np.inf, np.inf, np.nan, 0.0, -800.0, 800.0], np.linspace(-60, 60, 3000)]).astype(dtype)
+    f = mc.parse("sigmoid(x)", "x: n").compile()
+    with np.errstate(all="raise", under="ignore"):
+        found = f(x=x)
+    assert found.dtype == dtype
+    expected = [f(x=x[i : i + 500]) for i in range(0, len(x), 500)]
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)

@@ -44,6 +44,18 @@ def test_the_same_numbers(case, target):
             np.testing.assert_array_equal(a, before[n])
 
 
+@pytest.mark.parametrize("case", CASES[::7], ids=lambda case: str(case[0]))
+def test_the_same_numbers_without_scipy(case, monkeypatch):
+    monkeypatch.setattr("matcalc.codegen.find_spec", lambda name: None)
+    found = roots(*case)
+    if found is not None:
+        plain, kept = compile_expr(found), compile_expr(found, reuse=True)
+        for at in regular_points(found, 1):
+            with np.errstate(all="ignore"):
+                kept(**at)
+                same(kept(**at), plain(**at))
+
+
 def test_other_shapes_have_arrays_of_their_own():
     kept, plain = (mc.derive(*NETWORK).compile(value=True, reuse=reuse) for reuse in (True, False))
     small, large = arrays(5), arrays(50)
