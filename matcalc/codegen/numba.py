@@ -121,18 +121,18 @@ def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:
 
 def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     """The compiled loop over rows; every thread has a stretch of them, and sums of its own."""
-    sums, gradients, _ = _sorted(fusion)
+    sums, gradients, _, vectors = _sorted(fusion)
     lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:"]
     lines += ["    m, n = X.shape", "    parts = get_num_threads()"]
     lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
-    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums]
+    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums] + [f"    {_total(s, fusion)} = np.empty(m)" for s in vectors]
     lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]
     lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [f"        s{k} = 0.0" for k, _ in enumerate(sums)]
     lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
     lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED) + _loop(fusion, names, "        ", "range(four, last)", 1)
     lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
     lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
-    results = [_total(s, fusion) + ("" if s.op == "outer" else ".sum(0)" if s.axes else ".sum()") for s in fusion.outputs]
+    results = [_total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "") for s in fusion.outputs]
     return "\n".join([*lines, f"    return {', '.join(results)}"])
 
 
@@ -140,16 +140,17 @@ def _total(s: Step, fusion: Fusion) -> str:
     return f"out{fusion.outputs.index(s)}"
 
 
-def _sorted(fusion: Fusion) -> tuple[list[Step], list[Step], list[Step]]:
-    """Sums, products with X', outer products."""
+def _sorted(fusion: Fusion) -> tuple[list[Step], list[Step], list[Step], list[Step]]:
+    """Sums, products with X', outer products, and what is kept of the rows."""
     sums = [s for s in fusion.outputs if s.is_scalar]
     outers = [s for s in fusion.outputs if s.op == "outer"]
-    return sums, [s for s in fusion.outputs if s not in sums and s not in outers], outers
+    vectors = [s for s in fusion.outputs if s in fusion.rows]
+    return sums, [s for s in fusion.outputs if s not in (*sums, *outers, *vectors)], outers, vectors
 
 
 def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count: int) -> list[str]:
     """The loop over some rows at a time."""
-    sums, gradients, outers = _sorted(fusion)
+    sums, gradients, outers, vectors = _sorted(fusion)
     w, inner = names[fusion.seed.args[1]], indent + "    "
     at = [f"i + {k}" if k else "i" for k in range(count)]
     lines = [f"{indent}for i in {rows}:"]
@@ -159,6 +160,7 @@ def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count:
         code = _Entries(fusion, names, k, i)
         lines += [f"{inner}{line}" for line in code.lines()]
         lines += [f"{inner}s{q} += {code.summed(s)}" for q, s in enumerate(sums)]
+        lines += [f"{inner}{_total(s, fusion)}[{i}] = {code.of(s)}" for s in vectors]
     if gradients:
         lines.append(f"{inner}for j in range(n):")
     for q, s in enumerate(gradients):

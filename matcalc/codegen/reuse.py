@@ -21,9 +21,10 @@ from .write import Writer
 UFUNC = re.compile(r"((?:np\.\w+|sigmoid)\(\{0\}(?:, -?\w+)*)\)")
 HELPERS = {
     "room": (
-        "kept = {}\n\n\ndef room(*wanted):\n    # the arrays of the last call with this type and these shapes\n"
-        "    if wanted not in kept:\n        dtype, *shapes = wanted\n        kept[wanted] = [np.empty(shape, dtype) for shape in shapes]\n"
-        "    if len(kept) > 8:\n        del kept[next(iter(kept))]\n    return kept[wanted]"
+        "kept = {}\n\n\ndef room(types, *shapes):\n    # the arrays of the last call with these types and shapes\n"
+        "    places = kept.get((types, shapes))\n    if places is None:\n        dtype = np.result_type(*types, np.float16)\n"
+        "        places = kept[types, shapes] = [np.empty(shape, dtype) for shape in shapes]\n        if len(kept) > 8:\n"
+        "            del kept[next(iter(kept))]\n    return places"
     ),
     "outer": (
         "def outer(u, v, out=None):\n    out = np.empty((len(u), len(v)), np.result_type(u, v)) if out is None else out\n"
@@ -88,10 +89,15 @@ class Reusing(Writer):
 
     def _body(self, result: str) -> list[str]:
         if self.places:
-            self.needs_dtype = True
-            names, shapes = list(self.places), ", ".join(self.places.values())
-            self.lines.insert(0, f"{', '.join(names)}{',' * (len(names) == 1)} = room(dtype, {shapes})")
+            names, shapes = ", ".join(self.places), ", ".join(self.places.values())
+            self.lines.insert(0, f"{names}{',' * (len(self.places) == 1)} = room({self._types()}, {shapes})")
         return super()._body(result)
+
+    def _types(self) -> str:
+        """What decides the type of the places: those of the arguments, or what they come to where some may be Python's numbers."""
+        arrays = [f"{self.names[v]}.dtype" for v in self.variables]
+        self.needs_dtype = self.needs_dtype or not arrays or any(v.is_scalar for v in self.variables)
+        return "(dtype,)" if self.needs_dtype else f"({', '.join(arrays)}{',' * (len(arrays) == 1)})"
 
     def _dies(self, arg: Step) -> bool:
         return False

@@ -43,6 +43,16 @@ def test_a_kernel_agrees_with_the_steps(text, wrt):
     assert fast(**single)[1].dtype == np.float32
 
 
+@pytest.mark.parametrize("text", ["x'*A*x", "x'*A*x + norm2(A*x)^2", "norm2(A*x)^2 + y'*A*x", "y'*A*x + b'*A'*x"])
+def test_both_products_with_a_matrix_take_one_pass(text):
+    d = mc.derive(text, "x", "A: n×n; x: n; y: n; b: n")
+    at = {"A": RNG.normal(size=(N * 7, N * 7)) / N, **{v: RNG.normal(size=N * 7) / N for v in "xyb"}}
+    fast, plain = d.compile("numba", value=True), d.compile("numpy", value=True)
+    assert fast.source.count("@njit") == 1
+    for a, b in zip(fast(**at), plain(**at), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
+
+
 @pytest.mark.parametrize(
     ("text", "wrt", "outputs"),
     [("norm2(X*w - y)^2", "w", 2), ("norm2(X*w - y)^2", "X", 2), ("sum(softplus(X*w)) - y'*X*w", "w", 3)],
@@ -52,7 +62,7 @@ def test_what_is_fused(text, wrt, outputs):
     assert len(fusion.outputs) == outputs
 
 
-@pytest.mark.parametrize("text", ["A*x", "A*B", "exp(A*x)", "norm2(A*x)^2", "softmax(A*x)", "A'*softmax(A*x)", "A'*(A*x) + B'*(A*x)"])
+@pytest.mark.parametrize("text", ["A*x", "A*B", "exp(A*x)", "norm2(A*x)^2", "softmax(A*x)", "A'*softmax(A*x)", "B'*(A*x) + A*x"])
 def test_where_one_pass_is_not_enough_nothing_is_fused(text):
     assert not fusions(plan((mc.parse(text),)).roots, lambda name: True)
     assert "njit" not in source(mc.parse(text), "numba").text
@@ -106,3 +116,11 @@ def test_threads_do_not_share_results():
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
+
+
+def test_passes_that_would_wait_for_each_other_are_not_made():
+    d = mc.derive("(A*x + b)'*C*(D*x + e)", "x", "A: m×n; b: m; C: m×p; D: p×n; e: p; x: n")
+    at = {"A": RNG.normal(size=(400, 300)), "C": RNG.normal(size=(400, 350)), "D": RNG.normal(size=(350, 300)), "x": RNG.normal(size=300)}
+    at |= {"b": RNG.normal(size=400), "e": RNG.normal(size=350)}
+    for a, b in zip(d.compile("numba", value=True)(**at), d.compile(value=True)(**at), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8 * np.abs(b).max())

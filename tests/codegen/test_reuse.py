@@ -114,7 +114,8 @@ def test_what_the_sizes_decide_is_still_decided_by_the_call():
 
 def test_the_source_says_where_things_go():
     steps = mc.derive("norm2(X*w - y)^2", "w").compile(reuse=True).steps
-    assert steps.split("\n")[2:] == ["t1, t2 = room(dtype, (m,), (n,))", "np.matmul(X, w, out=t1)", "t1 -= y", "np.matmul(X.T, t1, out=t2)",
+    assert steps.split("\n")[1:] == ["t1, t2 = room((X.dtype, w.dtype, y.dtype), (m,), (n,))",
+                                     "np.matmul(X, w, out=t1)", "t1 -= y", "np.matmul(X.T, t1, out=t2)",
                                      "t2 *= 2.0", "return t2"]  # fmt: skip
 
 
