@@ -3,11 +3,12 @@
     python -m benchmarks                 every case at three sizes, 21 interleaved rounds (a quarter of an hour or so)
     python -m benchmarks --quick         small and medium sizes, 7 rounds
     python -m benchmarks --case logdet   the cases whose name contains the word
+    python -m benchmarks --write         the table of speed.md anew
     python -m benchmarks --threads 2     the threads of every library, 1 by default: more are only comparable on idle cores
 
 A ratio is the time of the other over the time of matcalc: above 1, matcalc is faster. It is the median of the ratios within the
-rounds, so that whatever else the machine does strikes both sides. A cell that misses a target is measured for two more times as
-many rounds, all of which count. OpenBLAS threads that have nothing to do are put to sleep at once (OPENBLAS_THREAD_TIMEOUT=4): as
+rounds, so that whatever else the machine does strikes both sides. A cell that misses a target is measured for twice as many
+rounds again, all of which count. OpenBLAS threads that have nothing to do are put to sleep at once (OPENBLAS_THREAD_TIMEOUT=4): as
 they come they go on spinning and slow down whoever is next.
 """
 
@@ -23,11 +24,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 Run = Callable[[], Any]
+TABLE = Path(__file__).parent / "speed.md"
+BEGIN, END = "<!-- the table -->", "<!-- end of the table -->"
 Rounds = list[dict[str, float]]  # seconds of each function in each round
 LONGEST, FEWEST = 0.5, 3  # what takes longer than so many seconds is run so many times
+WARM = 0.03  # what takes longer brings its own data into the cache; the rest runs once before it is timed
 SHORTEST = 2e-4  # seconds of one timing; faster functions are called several times
 
 
@@ -37,17 +43,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = 7 if options.quick else 21
     from . import cases
 
-    print(f"{options.threads} threads in every library; {runs} interleaved rounds; ratios above 1: matcalc is faster\n")
-    print(f"| case | size | matcalc numpy | {' | '.join(COLUMNS)} |\n|---|---|--:|{'--:|' * len(COLUMNS)}")
+    lines = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    say(_heading(options.threads, runs))
     rows = []
     for case in cases.CASES:
         if options.case not in case.name:
             continue
         for label, lengths in list(zip(("small", "medium", "large"), case.sizes, strict=True))[: 2 if options.quick else 3]:
             rows.append(_row(case, label, lengths, runs))
-            print(rows[-1].line(), flush=True)
-    print("\n" + _summary(rows))
+            say(rows[-1].line())
+    say("\n" + _summary(rows))
+    if options.write:
+        head, _, rest = TABLE.read_text(encoding="utf-8").partition(BEGIN)
+        TABLE.write_text("\n".join([head + BEGIN, *lines, END]) + rest.partition(END)[2], encoding="utf-8")
     return 0
+
+
+def _heading(threads: int, runs: int) -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "jax", "torch", "autograd"))
+    return (
+        f"{versions}; double precision; threads of every library: {threads}; {runs} interleaved rounds, three times as many where a target was\n"
+        f"missed; ratios above 1: matcalc is faster\n\n| case | size | matcalc numpy | {' | '.join(COLUMNS)} |\n"
+        f"|---|---|--:|{'--:|' * len(COLUMNS)}"
+    )
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -55,6 +78,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--case", default="")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--write", action="store_true")
     return parser.parse_args(argv)
 
 
@@ -96,7 +120,8 @@ def timed(functions: dict[str, Run], runs: int) -> Rounds:
         rounds.append({})
         for name in names:
             if once[name] <= LONGEST or k < FEWEST:
-                functions[name]()
+                if once[name] < WARM:
+                    functions[name]()
                 rounds[-1][name] = _seconds(functions[name], loops[name])
     return rounds
 
