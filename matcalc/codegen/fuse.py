@@ -8,11 +8,12 @@ for one X and one w.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from ..functions import BY_NAME
 from ..graph import arguments_first
+from .plan import Plan
 from .settle import rebuilt
 from .steps import Step, Steps, reachable
 
@@ -95,6 +96,21 @@ def _is_output(s: Step, seed: Step, rows: Iterable[Step]) -> bool:
     if s.op == "outer":
         return s.args[0] in rows and s.args[1] not in rows
     return s.is_scalar and (s.op == "dot" or (s.op == "sum" and s.data is None))
+
+
+def both_ways(plan: Plan, kernel: tuple[str, str, str]) -> Plan:
+    """A plan where X*u and X'*v, neither waiting for the other, are one step: a function of X, u and v."""
+    order, found = reachable(plan.roots), list[Fusion]()
+    for a in order:
+        if a.op == "dot" and len(a.axes) == 1 and a.args[0].op == "arg":
+            for b in order:
+                pair = Fusion(a, (), (a, b), (a.args[0], a.args[1], b.args[1])) if _by_columns(b, a) else None
+                paired = {s for fusion in found for s in fusion.outputs}
+                if pair is not None and not paired & {a, b} and _can_follow(plan.roots, [*found, pair]):
+                    found.append(pair)
+    if not found:
+        return plan
+    return replace(plan, roots=replaced(Steps(), plan.roots, found, lambda pair, steps: steps.make("kernel", data=kernel, axes=pair.seed.axes)))
 
 
 def replaced(steps: Steps, roots: Sequence[Step], found: Sequence[Fusion], kernel: Callable[[Fusion, Steps], Step]) -> tuple[Step, ...]:

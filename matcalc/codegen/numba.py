@@ -128,8 +128,10 @@ def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums] + [f"    {_total(s, fusion)} = np.empty(m)" for s in vectors]
     lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]
     lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [f"        s{k} = 0.0" for k, _ in enumerate(sums)]
-    lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
-    lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED) + _loop(fusion, names, "        ", "range(four, last)", 1)
+    if gradients:
+        lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
+        lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED)
+    lines += _loop(fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1)
     lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
     lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
     results = [_total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "") for s in fusion.outputs]

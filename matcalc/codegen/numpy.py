@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from ..functions import Row
 from .dialect import Dialect
+from .fuse import both_ways
 from .plain import HELPERS as PLAIN
 
 CALLS = {
@@ -61,6 +62,14 @@ SPARE = (
     "        held = getrefcount(a) > alone\n        kept[key] = a, alone\n        if not held:\n            return a\n"
     "    return np.empty((m, n))"
 )
+BOTH = (
+    "def both(a, u, v):\n    # a*u and a'*v; of a large matrix every block of rows is still in fast memory for its second product\n"
+    "    if not a.flags.c_contiguous:\n        return both(a.T, v, u)[::-1] if a.flags.f_contiguous else (a @ u, a.T @ v)\n"
+    "    step = max(1, 2**18//a.shape[1])\n    parts = [(a[i : i + step], v[i : i + step]) for i in range(0, len(a), step)]\n"
+    "    pairs = [(rows @ u, some @ rows) for rows, some in parts]\n"
+    "    return np.concatenate([p for p, _ in pairs]), np.sum([q for _, q in pairs], axis=0)"
+)
+BOTH_OR_EACH = "both({0}, {1}, {2}) if <0>.size > 2**22 else (<0> @ <1>, <0>.T @ <2>)"
 HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_frechet")} | {
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
@@ -170,6 +179,7 @@ def dialect(scipy: bool) -> Dialect:
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
         in_place=True,
+        change=partial(both_ways, kernel=("both", BOTH, BOTH_OR_EACH)),
         spelling=_spelling,
         imports={
             "cache": "from functools import cache",

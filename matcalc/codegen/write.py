@@ -142,7 +142,7 @@ class Writer:
         return lines + [f"{self.names[a]} = {shown[a]}" for a in wanted]
 
     def _assembled(self, signature: str, body: list[str]) -> str:
-        kernels = [s.data[1] for s in self.order if s.op == "kernel"]
+        kernels = list(dict.fromkeys(s.data[1] for s in self.order if s.op == "kernel"))
         helpers = [*self._helpers("\n".join([*kernels, *body])), *kernels]
         used = "\n".join([*helpers, *body])
         imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if re.search(rf"\b{name}\b", used))
@@ -376,7 +376,7 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
     "col": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]", ATOM),
     "outer": _outer,
-    "kernel": lambda w, s: Code(f"{s.data[0]}({', '.join(w.of(a).text for a in s.args)})", ATOM),
+    "kernel": lambda w, s: w.filled(s.data[2], s) if len(s.data) > 2 else Code(f"{s.data[0]}({', '.join(w.of(a).text for a in s.args)})", ATOM),
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),

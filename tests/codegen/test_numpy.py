@@ -351,3 +351,17 @@ def test_the_sigmoid_of_large_arrays_is_that_of_small_ones(dtype):
     assert found.dtype == dtype
     expected = [f(x=x[i : i + 500]) for i in range(0, len(x), 500)]
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+
+
+@pytest.mark.parametrize("text", ["x'*A*x", "y'*A*x + b'*A'*x"])
+def test_both_products_with_a_large_matrix_read_it_once(text):
+    n = 2100
+    rng = np.random.default_rng(2)
+    f = mc.derive(text, "x", "A: n×n; x: n; y: n; b: n").compile()
+    assert "both(" in f.source
+    at = {"A": rng.normal(size=(n, n)), "x": rng.normal(size=n), "y": rng.normal(size=n), "b": rng.normal(size=n)}
+    A_, x_, y_, b_ = (at[k] for k in "Axyb")
+    for matrix in (A_, np.asfortranarray(A_), np.repeat(A_, 2, axis=1)[:, ::2]):
+        expected = matrix @ x_ + matrix.T @ x_ if text.startswith("x") else matrix.T @ y_ + matrix @ b_
+        np.testing.assert_allclose(f(**at | {"A": matrix}), expected, rtol=1e-9, atol=1e-9)
+    assert f(**{k: a.astype(np.float32) for k, a in at.items()}).dtype == np.float32
