@@ -18,6 +18,7 @@ from .settle import rebuilt
 from .steps import Step, Steps, reachable
 
 WORK = frozenset({"add", "mul", "pow"})
+PAIRS = 8  # more are the layers of a network, whose products wait for each other
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,36 @@ class Fusion:
 def fusions(roots: Sequence[Step], entrywise: Callable[[str], bool]) -> list[Fusion]:
     """The fusions of a plan; no step is in two of them."""
     order, found, taken = reachable(roots), list[Fusion](), set[Step]()
+    columns = _columns(order)
+    few = sum(map(len, columns.values())) <= PAIRS
     for seed in order:
         if seed.op == "dot" and len(seed.axes) == 1 and seed.args[0].op == "arg" and seed not in taken:
-            fusion = _fusion(seed, order, roots, entrywise)
+            fusion = _fusion(seed, order, roots, entrywise, columns.get(seed.args[0], ()), few)
             if fusion is not None and not taken.intersection(fusion.outputs + fusion.rows) and _can_follow(roots, [*found, fusion]):
                 found.append(fusion)
                 taken.update(fusion.outputs + fusion.rows)
     return found
 
 
-def _fusion(seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise: Callable[[str], bool]) -> Fusion | None:
+def _columns(order: Iterable[Step]) -> dict[Step, list[Step]]:
+    """The products X'*v of each matrix X."""
+    found: dict[Step, list[Step]] = {}
+    for s in order:
+        if s.op == "dot" and len(s.axes) == 1 and s.args[0].op == "T":
+            found.setdefault(s.args[0].args[0], []).append(s)
+    return found
+
+
+def _fusion(
+    seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise: Callable[[str], bool], columns: Sequence[Step], few: bool
+) -> Fusion | None:
     rows = {seed: None}
-    beside = [s for s in order if _by_columns(s, seed) and seed not in reachable([s.args[1]])]
+    beside = [s for s in columns if few and seed not in reachable([s.args[1]])]
     for s in order:
         if s.axes == seed.axes and any(a in rows for a in s.args) and _by_entries(s, seed, entrywise) and not any(a in beside for a in s.args):
             rows[s] = None
+    if not beside and not any(s.args[1] in rows for s in columns) and not any(s.op == "outer" and s.args[0] in rows for s in order):
+        return None
     users = [s for s in order if s not in rows and any(a in rows for a in s.args)]
     kept = [s for s in rows if s in roots or any(s in u.args for u in users if not _is_output(u, seed, rows))]
     outputs = [*kept, *beside, *(s for s in users if _is_output(s, seed, rows))]
@@ -101,13 +117,13 @@ def _is_output(s: Step, seed: Step, rows: Iterable[Step]) -> bool:
 def both_ways(plan: Plan, kernel: tuple[str, str, str]) -> Plan:
     """A plan where X*u and X'*v, neither waiting for the other, are one step: a function of X, u and v."""
     order, found = reachable(plan.roots), list[Fusion]()
-    for a in order:
-        if a.op == "dot" and len(a.axes) == 1 and a.args[0].op == "arg":
-            for b in order:
-                pair = Fusion(a, (), (a, b), (a.args[0], a.args[1], b.args[1])) if _by_columns(b, a) else None
-                paired = {s for fusion in found for s in fusion.outputs}
-                if pair is not None and not paired & {a, b} and _can_follow(plan.roots, [*found, pair]):
-                    found.append(pair)
+    seeds = [s for s in order if s.op == "dot" and len(s.axes) == 1 and s.args[0].op == "arg"]
+    columns = _columns(order)
+    pairs = [(s, columns[s.args[0]][0]) for s in seeds if s.args[0] in columns]
+    for a, b in pairs if len(pairs) <= PAIRS else ():
+        pair = Fusion(a, (), (a, b), (a.args[0], a.args[1], b.args[1]))
+        if not any({a, b} & set(other.outputs) for other in found) and _can_follow(plan.roots, [*found, pair]):
+            found.append(pair)
     if not found:
         return plan
     return replace(plan, roots=replaced(Steps(), plan.roots, found, lambda pair, steps: steps.make("kernel", data=kernel, axes=pair.seed.axes)))
