@@ -1,8 +1,8 @@
 """One pass over the data: which steps read a matrix by rows, work on entries, and come back to the same rows.
 
 ``X'*g(X*w)``, ``g(X*w)*w'`` and sums of functions of ``X*w`` need each row of X once: the entry of X*w is known when the row has been
-read, and the row is still in the cache when it is needed again. So is it for ``X'*v`` beside ``X*w``. A fusion is the set of such steps
-for one X and one w.
+read, and the row is still in the cache when it is needed again. A fusion is the set of such steps for one X and one w. ``X'*v`` beside
+``X*w`` needs nothing by entries: NumPy does it by blocks of rows.
 """
 
 from __future__ import annotations
@@ -39,10 +39,9 @@ def fusions(roots: Sequence[Step], entrywise: Callable[[str], bool]) -> list[Fus
     """The fusions of a plan; no step is in two of them."""
     order, found, taken = reachable(roots), list[Fusion](), set[Step]()
     columns = _columns(order)
-    few = sum(map(len, columns.values())) <= PAIRS
     for seed in order:
         if seed.op == "dot" and len(seed.axes) == 1 and seed.args[0].op == "arg" and seed not in taken:
-            fusion = _fusion(seed, order, roots, entrywise, columns.get(seed.args[0], ()), few)
+            fusion = _fusion(seed, order, roots, entrywise, columns.get(seed.args[0], ()))
             if fusion is not None and not taken.intersection(fusion.outputs + fusion.rows) and _can_follow(roots, [*found, fusion]):
                 found.append(fusion)
                 taken.update(fusion.outputs + fusion.rows)
@@ -58,19 +57,16 @@ def _columns(order: Iterable[Step]) -> dict[Step, list[Step]]:
     return found
 
 
-def _fusion(
-    seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise: Callable[[str], bool], columns: Sequence[Step], few: bool
-) -> Fusion | None:
+def _fusion(seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise: Callable[[str], bool], columns: Sequence[Step]) -> Fusion | None:
     rows = {seed: None}
-    beside = [s for s in columns if few and seed not in reachable([s.args[1]])]
     for s in order:
-        if s.axes == seed.axes and any(a in rows for a in s.args) and _by_entries(s, seed, entrywise) and not any(a in beside for a in s.args):
+        if s.axes == seed.axes and any(a in rows for a in s.args) and _by_entries(s, seed, entrywise):
             rows[s] = None
-    if not beside and not any(s.args[1] in rows for s in columns) and not any(s.op == "outer" and s.args[0] in rows for s in order):
+    if not any(s.args[1] in rows for s in columns) and not any(s.op == "outer" and s.args[0] in rows for s in order):
         return None
     users = [s for s in order if s not in rows and any(a in rows for a in s.args)]
     kept = [s for s in rows if s in roots or any(s in u.args for u in users if not _is_output(u, seed, rows))]
-    outputs = [*kept, *beside, *(s for s in users if _is_output(s, seed, rows))]
+    outputs = [*kept, *(s for s in users if _is_output(s, seed, rows))]
     if not any(s.op == "outer" or _by_columns(s, seed) for s in outputs):
         return None
     taken = (a for s in (*rows, *outputs) for a in s.args if a not in rows and a.op != "num")

@@ -51,7 +51,7 @@ def with_kernels(plan: Plan, base: Dialect) -> Plan:
     """The plan with a kernel for each pass over a matrix."""
     found = fusions(plan.roots, _entrywise)
     if not found:
-        return plan
+        return plan if base.change is None else base.change(plan)
     names = {id(f): f"one_pass{'' if i == 0 else f'_{i + 1}'}" for i, f in enumerate(found)}
 
     def kernel(fusion: Fusion, steps: Steps) -> Step:
