@@ -78,7 +78,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm", "expm_
     "spare": SPARE,
     "outer": (
         "def outer(u, v):\n    # BLAS writes a column times a row twice as fast as broadcasting does, until it leaves the fast memory\n"
-        "    if u.size*v.size < 2**17 or not u.dtype == v.dtype == np.float64:\n        return u[:, None].dot(v[None])\n"
+        "    if u.size*v.size < 2**16 or not u.dtype == v.dtype == np.float64:\n        return u[:, None].dot(v[None])\n"
         "    out = spare('outer', len(u), len(v))\n"
         "    return np.dot(u[:, None], v[None], out=out) if out.size < 2**20 else np.einsum('i,j->ij', u, v, out=out)"
     ),
