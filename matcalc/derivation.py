@@ -125,8 +125,11 @@ class Derivation:
         """Verify once more, at other random points."""
         return _verified(self, seed)
 
-    def compile(self, target: str = "numpy", value: bool = False) -> Compiled:
+    def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
         """The derivative as a function of arrays by keyword; with ``value``, the pair of the expression and its derivative.
+
+        With ``reuse`` (numpy and numba) what is returned is overwritten by the next call with the same shapes, by any thread:
+        temporaries and results stay in arrays that are kept, and nothing large is allocated again.
 
         >>> import numpy as np
         >>> f = derive("norm2(X*w - y)^2", "w").compile("numpy")
@@ -135,7 +138,8 @@ class Derivation:
         """
         from .codegen import compile_expr
 
-        return compile_expr((self.expr, self.result) if value else self.result, target, "value_and_gradient" if value else "gradient", self.expr)
+        roots, name = ((self.expr, self.result), "value_and_gradient") if value else (self.result, "gradient")
+        return compile_expr(roots, target, name, self.expr, reuse)
 
     def to_sympy(self) -> Any:
         """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
@@ -182,12 +186,12 @@ class Derivations(Mapping[str, Derivation]):
     def __str__(self) -> str:
         return self.named.show()
 
-    def compile(self, target: str = "numpy", value: bool = False) -> Compiled:
-        """One function that returns all derivatives as a tuple, after the value if that is wanted."""
+    def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
+        """One function that returns all derivatives as a tuple, after the value if that is wanted; ``reuse`` as for one."""
         from .codegen import compile_expr
 
         first = next(iter(self._found.values()))
-        return compile_expr(((first.expr,) if value else ()) + tuple(d.result for d in self.values()), target, "gradients", first.expr)
+        return compile_expr(((first.expr,) if value else ()) + tuple(d.result for d in self.values()), target, "gradients", first.expr, reuse)
 
 
 # ---- the entry points ----------------------------------------------------------------------------------------------------

@@ -72,11 +72,11 @@ class IndexForm:
 
         return index_latex(self)
 
-    def compile(self, target: str = "numpy") -> Compiled:
-        """A function of the variables, by keyword, that returns the array with all axes."""
+    def compile(self, target: str = "numpy", reuse: bool = False) -> Compiled:
+        """A function of the variables, by keyword, that returns the array with all axes; with ``reuse`` always the same array."""
         from .codegen import compile_expr
 
-        return compile_expr(self, target)
+        return compile_expr(self, target, reuse=reuse)
 
     @cached_property
     def alphabet(self) -> list[str]:

@@ -39,9 +39,9 @@ def declared(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("text", "value"), CASES, ids=[text for text, _ in CASES])
-@pytest.mark.parametrize("target", ["numpy", "array_api"])
-def test_value(text: str, value: np.ndarray, target: str) -> None:
-    f = compile_expr(mc.parse(text, declared(text)), target)
+@pytest.mark.parametrize(("target", "reuse"), [("numpy", False), ("numpy", True), ("array_api", False)])
+def test_value(text: str, value: np.ndarray, target: str, reuse: bool) -> None:
+    f = compile_expr(mc.parse(text, declared(text)), target, reuse=reuse)
     np.testing.assert_allclose(f(**{n: a for n, a in AT.items() if n in f.parameters}), value, rtol=1e-12)
 
 

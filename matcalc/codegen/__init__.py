@@ -12,29 +12,34 @@ from ..index import Root, written_out
 from .compiled import Compiled
 from .dialect import Dialect
 from .plan import plan
+from .reuse import write_reusing
 from .source import Source
 from .write import write
 
+REUSING = ("numpy", "numba")
 TARGETS = ("numpy", "numba", "jax", "torch", "array_api")
 
 
-def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Expr | None = None) -> Compiled:
+def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Expr | None = None, reuse: bool = False) -> Compiled:
     """Compile an expression, or several into a function that returns a tuple.
 
+    With ``reuse`` (numpy and numba) temporaries and results stay in arrays that the next call with the same shapes overwrites.
     ``beside`` is the expression that was differentiated: costs are shown beside its own, and its variables show sizes.
     Raises NameProblem for a target that does not exist or whose package is not installed.
     """
-    found = source(e, target, name, variables(beside) if beside is not None else ())
+    found = source(e, target, name, variables(beside) if beside is not None else (), reuse)
     try:
         return Compiled(found, target, beside)
     except ModuleNotFoundError as missing:
         raise NameProblem(f"the target {target} needs the package {missing.name}", "it is not installed here") from None
 
 
-def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = ()) -> Source:
+def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = (), reuse: bool = False) -> Source:
     """The source of a function for a target; nothing of the target is imported."""
+    if reuse and target not in REUSING:
+        raise NameProblem(f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do")
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
-    return write(plan(roots, known), dialect(target), name, isinstance(e, tuple))
+    return (write_reusing if reuse else write)(plan(roots, known), dialect(target), name, isinstance(e, tuple))
 
 
 def dialect(target: str) -> Dialect:

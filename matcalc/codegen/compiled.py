@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
-from keyword import iskeyword
+from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
@@ -29,6 +30,9 @@ class Compiled:
     ShapeProblem for arrays that do not fit, before any work is done.
     """
 
+    _first: Mapping[str, str] = {}  # under which names the call of a quick function compares the first shapes
+    _scope: dict[str, Any]
+
     def __init__(self, source: Source, target: str = "numpy", beside: Expr | None = None) -> None:
         self.source = source.text
         self.exprs = source.roots
@@ -39,10 +43,11 @@ class Compiled:
         self._variables = {v.name: v for v in source.variables}
         self._wanted = {v.name: tuple(size for size in v.shape_ if size) for v in source.variables}
         self._parts = [e for e in postorder(*parts(*source.roots)) if e.head == "part" and unsure(e)]
+        self._body = source.body
         self.seen: set[Any] = set()
         self.raw = load(source)
-        if target in ("numpy", "numba") and self.parameters and not any(map(iskeyword, self.parameters)):
-            self.__class__ = _quick(self)
+        if target in ("numpy", "numba") and self.parameters == tuple(source.parameters) and self.parameters:
+            self.__class__ = _quick(self, source)
 
     def __call__(self, **arguments: Any) -> Any:
         return self.checked(arguments)
@@ -56,15 +61,19 @@ class Compiled:
         ready = [arrays[n] for n in self.parameters]
         result = self.raw(*ready)
         if all(ready[i] is arguments[n] for i, n in enumerate(self.parameters)):
-            self.seen.add(tuple(getattr(a, "shape", a if n in self._sizes else None) for n, a in zip(self.parameters, ready, strict=True)))
+            self._remember({n: getattr(a, "shape", a if n in self._sizes else None) for n, a in zip(self.parameters, ready, strict=True)})
         return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
+
+    def _remember(self, shapes: Mapping[str, Any]) -> None:
+        """Shapes that fit."""
+        if not self.seen and self._first:
+            self._scope.update({name: shapes[n] for n, name in self._first.items()})
+        self.seen.add(tuple(shapes.values()))
 
     @property
     def steps(self) -> str:
         """What the function does, line by line: the body of its source."""
-        lines = self.source[self.source.rindex("\ndef ") :].split("\n")
-        ends = [i for i, line in enumerate(lines) if line.endswith('"""')]
-        return "\n".join(line.strip() for line in lines[ends[-1] + 1 :]).strip()
+        return dedent(self._body).strip()
 
     def cost(self, **shapes: Any) -> Cost:
         """What a call costs, beside the evaluation of the expression as it is written.
@@ -128,33 +137,38 @@ def _length(name: str, value: Any) -> int:
     return length
 
 
-def _quick(f: Compiled) -> type[Compiled]:
-    """The class of one function, whose call lets arrays of double precision, of shapes that have been seen, through at once."""
+def _quick(f: Compiled, source: Source) -> type[Compiled]:
+    """The class of one function, whose call is the code itself behind the least that must be known of arrays of double precision.
+
+    The shapes of the first call are compared one by one, others are looked up.
+    """
     import numpy as np
 
-    scalars = [n for n, wanted in f._wanted.items() if not wanted]
     arrays = [n for n, wanted in f._wanted.items() if wanted]
-    taken = set(f.parameters)
-    this, others, array, double, seen, raw, missing, number, whole = (
-        _unused(n, taken) for n in ("this", "others", "array", "double", "seen", "raw", "missing", "number", "whole")
-    )
-    tests = [f"{n}.__class__ is {array} and {n}.dtype is {double}" for n in arrays] + [f"{n}.__class__ is {number}" for n in scalars]
-    tests += [f"{n}.__class__ is {whole}" for n in f._sizes]
-    shapes = ", ".join(f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters)
-    given = ", ".join(f"{n!r}: {n}" for n in f.parameters)
+    scalars = [n for n, wanted in f._wanted.items() if not wanted]
+    taken = set(f.parameters) | set(f.raw.__globals__) | set(re.findall(r"\w+", source.text))
+    own = ("this", "others", "array", "double", "number", "whole", "missing")
+    this, others, array, double, number, whole, missing = (_unused(n, taken) for n in own)
+    first = {n: _unused(f"{n}_shape", taken) for n in arrays} | {n: _unused(f"{n}_size", taken) for n in f._sizes}
+    kinds = [(arrays, "__class__", array), (arrays, "dtype", double), (scalars, "__class__", number), (f._sizes, "__class__", whole)]
+    types = [f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}" for names, attribute, kind in kinds if names]
+    seen = {n: f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters}
+    same = " and ".join(f"{seen[n]} == {name}" for n, name in first.items()) or "True"
     text = f"""def __call__({this}, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
-    if {" and ".join([*tests, f"({shapes},) in {seen}"])}:
-        return {raw}({", ".join(f.parameters)})
-    return {this}.checked({{n: a for n, a in {{{given}}}.items() if a is not {missing}}} | {others})
+    if {" and ".join([*types, f"({same} or ({', '.join(seen.values())},) in {this}.seen)"])}:
+{indent(source.body, "    ")}
+    return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
 """
-    scope = {array: np.ndarray, double: np.dtype(float), seen: f.seen, raw: f.raw, missing: object(), number: float, whole: int}
+    scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}
+    scope |= dict.fromkeys(first.values())
     call = defined(text, "__call__", scope)
-    return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__})
+    return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__, "_first": first, "_scope": scope})
 
 
 def _unused(wish: str, taken: set[str]) -> str:
     while wish in taken:
         wish += "_"
+    taken.add(wish)
     return wish
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ..expr import Expr
 from ..graph import arguments_first
 from ..index import Root
 from ..sizes import Atom, Size, base_atoms, length
-from .order import Cost as Polynomial
 from .order import monomial, tree_cost
 from .plan import plan
-from .steps import LEAVES, VIEWS, Step
+from .steps import LEAVES, VIEWS, Step, is_symmetric
 
+Polynomial = Mapping[tuple[Atom, ...], Fraction | int]
 FUNCTION = 10
 WORD = 8
 
@@ -53,9 +54,10 @@ def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Ex
     beside = None if expression is None else cost((expression,), sizes)
     found = plan(roots)
     order = _chosen(found.roots, sizes)
-    total: Polynomial = Counter()
+    total: dict[tuple[Atom, ...], Fraction | int] = {}
     for step in order:
-        total.update(flops(step))
+        for key, k in flops(step).items():
+            total[key] = total.get(key, 0) + k
     wanted = [*(size for step in order for size in step.axes), *total]
     lengths = {a: a for size in wanted for a in base_atoms(size) if isinstance(a, int)} | dict(sizes)
     if not all(a in lengths for size in wanted for a in base_atoms(size)):
@@ -136,9 +138,12 @@ def flops(step: Step) -> Polynomial:
         return Counter()
     entries = monomial(*step.axes)
     if step.op == "dot":
-        return Counter({monomial(*step.axes, step.args[0].axes[-1]): 2})
-    if step.op in ("factor", "inverse"):
-        return Counter({monomial(*step.args[0].axes, step.args[0].axes[0]): 1})
+        half = len(step.axes) == 2 and is_symmetric(step)  # of which BLAS makes one triangle
+        return Counter({monomial(*step.axes, step.args[0].axes[-1]): 1 if half else 2})
+    if step.op in ("factor", "inverse"):  # Golub and Van Loan, Matrix Computations, 3.2 and 4.2; LAPACK Working Note 41 for inverses
+        kind = step.data if step.op == "factor" else step.args[0].data
+        thirds = (1 if kind == "chol" else 2) * (1 if step.op == "factor" else 2)
+        return {monomial(*step.args[0].axes, step.args[0].axes[0]): Fraction(thirds, 3)}
     if step.op == "solve":
         return Counter({monomial(step.args[0].axes[0], *step.axes): 2})
     if step.op == "einsum":

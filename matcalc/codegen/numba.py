@@ -21,7 +21,7 @@ from .steps import Step, Steps
 
 LEAST = 100_000  # entries of a matrix below which NumPy's steps are as fast
 NARROWEST = 24  # columns: below, the functions of the entries outweigh the pass over the data
-UNROLLED = 4  # rows that are read together, so that sums are carried through memory less often
+UNROLLED = 4  # rows that are added up together, so that sums are carried through memory less often
 ENTRYWISE = {
     "sigmoid": "1/(1 + np.exp(-{x}))",
     "softplus": "max({x}, 0.0) + np.log1p(np.exp(-abs({x})))",
@@ -51,7 +51,7 @@ def with_kernels(plan: Plan, base: Dialect) -> Plan:
     """The plan with a kernel for each pass over a matrix."""
     found = fusions(plan.roots, _entrywise)
     if not found:
-        return plan
+        return plan if base.change is None else base.change(plan)
     names = {id(f): f"one_pass{'' if i == 0 else f'_{i + 1}'}" for i, f in enumerate(found)}
 
     def kernel(fusion: Fusion, steps: Steps) -> Step:
@@ -65,20 +65,16 @@ def with_kernels(plan: Plan, base: Dialect) -> Plan:
 
 
 def _text(fusion: Fusion, name: str, base: Dialect) -> str:
-    """The kernel, the steps that it replaces, and the function that chooses between them."""
+    """The kernel, and the function that chooses between it and the steps that it replaces."""
     names = _names(fusion)
     parameters = ", ".join(names[a] for a in fusion.inputs)
     data = names[fusion.data]
-    # NumPy asks for large pages, Numba does not: half the time of a large result
-    made = [f"np.empty((len({data}), len({names[s.args[1]]})))" for s in _sorted(fusion)[2]]
-    choice = (
-        f"def {name}({parameters}):\n    large = {data}.size >= {LEAST} and {data}.shape[1] >= {NARROWEST}\n"
-        f"    if large and {data}.flags.c_contiguous and {' and '.join(_double(fusion, names))}:\n"
-        f"        return {name}_kernel({', '.join([parameters, *made])})\n    return {name}_steps({parameters})"
-    )
+    made = [f"spare('{name} {i}', len({data}), len({names[s.args[1]]}))" for i, s in enumerate(_sorted(fusion)[2])]
     outs = [_total(s, fusion) for s in _sorted(fusion)[2]]
     kernel = _kernel(fusion, names, f"{name}_kernel({', '.join([parameters, *outs])})")
-    return "\n\n\n".join([kernel, _steps(fusion, names, f"{name}_steps", base), choice])
+    fits = [f"{data}.size >= {LEAST}", f"{data}.shape[1] >= {NARROWEST}", f"{data}.flags.c_contiguous", *_double(fusion, names)]
+    call = f"    if {' and '.join(fits)}:\n        return {name}_kernel({', '.join([parameters, *made])})"
+    return "\n\n\n".join([kernel, "\n".join([f"def {name}({parameters}):", call, *_steps(fusion, names, base)])])
 
 
 def _double(fusion: Fusion, names: dict[Step, str]) -> Iterator[str]:
@@ -97,7 +93,7 @@ def _names(fusion: Fusion) -> dict[Step, str]:
     return names | {s: f"r{i}" for i, s in enumerate(fusion.rows)}
 
 
-def _steps(fusion: Fusion, names: dict[Step, str], name: str, base: Dialect) -> str:
+def _steps(fusion: Fusion, names: dict[Step, str], base: Dialect) -> list[str]:
     """NumPy's steps for the same results."""
     from .write import Writer
 
@@ -106,7 +102,7 @@ def _steps(fusion: Fusion, names: dict[Step, str], name: str, base: Dialect) -> 
     variables = tuple(new[a].data for a in fusion.inputs)
     roots = tuple(_copied(steps, s, new) for s in fusion.outputs)
     writer = Writer(Plan(roots, (), variables), base)
-    return "\n".join([f"def {name}({', '.join(v.name for v in variables)}):", *writer.body(several=False)])
+    return writer.body(several=False)
 
 
 def _variable(name: str, a: Step) -> Expr:
@@ -125,18 +121,20 @@ def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:
 
 def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     """The compiled loop over rows; every thread has a stretch of them, and sums of its own."""
-    sums, gradients, _ = _sorted(fusion)
+    sums, gradients, _, vectors = _sorted(fusion)
     lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:"]
     lines += ["    m, n = X.shape", "    parts = get_num_threads()"]
     lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
-    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums]
+    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums] + [f"    {_total(s, fusion)} = np.empty(m)" for s in vectors]
     lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]
     lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [f"        s{k} = 0.0" for k, _ in enumerate(sums)]
-    lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
-    lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED) + _loop(fusion, names, "        ", "range(four, last)", 1)
+    if gradients:
+        lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
+        lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED)
+    lines += _loop(fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1)
     lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
     lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
-    results = [_total(s, fusion) + ("" if s.op == "outer" else ".sum(0)" if s.axes else ".sum()") for s in fusion.outputs]
+    results = [_total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "") for s in fusion.outputs]
     return "\n".join([*lines, f"    return {', '.join(results)}"])
 
 
@@ -144,24 +142,27 @@ def _total(s: Step, fusion: Fusion) -> str:
     return f"out{fusion.outputs.index(s)}"
 
 
-def _sorted(fusion: Fusion) -> tuple[list[Step], list[Step], list[Step]]:
-    """Sums, products with X', outer products."""
+def _sorted(fusion: Fusion) -> tuple[list[Step], list[Step], list[Step], list[Step]]:
+    """Sums, products with X', outer products, and what is kept of the rows."""
     sums = [s for s in fusion.outputs if s.is_scalar]
     outers = [s for s in fusion.outputs if s.op == "outer"]
-    return sums, [s for s in fusion.outputs if s not in sums and s not in outers], outers
+    vectors = [s for s in fusion.outputs if s in fusion.rows]
+    return sums, [s for s in fusion.outputs if s not in (*sums, *outers, *vectors)], outers, vectors
 
 
 def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count: int) -> list[str]:
     """The loop over some rows at a time."""
-    sums, gradients, outers = _sorted(fusion)
+    sums, gradients, outers, vectors = _sorted(fusion)
     w, inner = names[fusion.seed.args[1]], indent + "    "
     at = [f"i + {k}" if k else "i" for k in range(count)]
-    lines = [f"{indent}for i in {rows}:", f"{inner}{' = '.join(f'z{k}' for k in range(count))} = 0.0", f"{inner}for j in range(n):"]
-    lines += [f"{inner}    z{k} += X[{i}, j]*{w}[j]" for k, i in enumerate(at)]
+    lines = [f"{indent}for i in {rows}:"]
+    for k, i in enumerate(at):  # row by row, as memory is read fastest
+        lines += [f"{inner}z{k} = 0.0", f"{inner}for j in range(n):", f"{inner}    z{k} += X[{i}, j]*{w}[j]"]
     for k, i in enumerate(at):
         code = _Entries(fusion, names, k, i)
         lines += [f"{inner}{line}" for line in code.lines()]
         lines += [f"{inner}s{q} += {code.summed(s)}" for q, s in enumerate(sums)]
+        lines += [f"{inner}{_total(s, fusion)}[{i}] = {code.of(s)}" for s in vectors]
     if gradients:
         lines.append(f"{inner}for j in range(n):")
     for q, s in enumerate(gradients):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from ..functions import Row
 from .definitions import DEFINITIONS, IMPORTS
 from .dialect import Dialect
+from .fuse import both_ways
 from .plain import HELPERS as PLAIN
 
 CALLS = {
@@ -17,6 +18,7 @@ CALLS = {
     "concat": "np.concat([{arrays}], axis={data})",
     "einsum": "np.einsum('{data}', {arrays}{optimize})",
     "reshape": "np.reshape({0}, {shape})",
+    "outer": "outer({0}, {1})",
     "fill": "np.full({shape}, {0}, dtype=dtype)",
     "shift": "add_diagonal({0}, {1})",
     "shift diag": "add_diagonal({0}, {1})",
@@ -44,6 +46,7 @@ PLAIN_LINALG = {
 LAPACK = {
     "dot": "mm({0}, {1})",
     "gram": "gram({0})",
+    "sandwich": "sandwich({0}, {1})",
     "factor chol": "cholesky({0})",
     "factor symmetric": "factor_symmetric({0})",
     "factor lu": "lu({0})",
@@ -53,10 +56,33 @@ LAPACK = {
     "det": "det({0})",
     "logdet": "logdet({0})",
 }
+SPARE = (
+    "kept = {}\n\n\ndef spare(name, m, n):\n"
+    "    # a result that nobody holds any more is written again: new pages for it cost more time than what is written to them\n"
+    "    for key in (name, 0), (name, 1):\n        a, alone = kept.pop(key, (None, 0))\n"
+    "        if a is None or a.shape != (m, n):\n            a = np.empty((m, n))\n            alone = getrefcount(a)\n"
+    "        held = getrefcount(a) > alone\n        kept[key] = a, alone\n        if not held:\n            return a\n"
+    "    return np.empty((m, n))"
+)
+BOTH = (
+    "def both(a, u, v):\n    # a*u and a'*v; of a large matrix every block of rows is still in fast memory for its second product\n"
+    "    if not a.flags.c_contiguous:\n        return both(a.T, v, u)[::-1] if a.flags.f_contiguous else (a @ u, a.T @ v)\n"
+    "    step = max(1, 2**18//a.shape[1])\n    parts = [(a[i : i + step], v[i : i + step]) for i in range(0, len(a), step)]\n"
+    "    pairs = [(rows @ u, some @ rows) for rows, some in parts]\n"
+    "    return np.concatenate([p for p, _ in pairs]), np.sum([q for _, q in pairs], axis=0)"
+)
+BOTH_OR_EACH = "both({0}, {1}, {2}) if <0>.size > 2**22 else (<0> @ <1>, <0>.T @ <2>)"
 HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEFINITIONS | {
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
+    ),
+    "spare": SPARE,
+    "outer": (
+        "def outer(u, v):\n    # BLAS writes a column times a row twice as fast as broadcasting does, until it leaves the fast memory\n"
+        "    if u.size*v.size < 2**16 or not u.dtype == v.dtype == np.float64:\n        return u[:, None].dot(v[None])\n"
+        "    out = spare('outer', len(u), len(v))\n"
+        "    return np.dot(u[:, None], v[None], out=out) if out.size < 2**20 else np.einsum('i,j->ij', u, v, out=out)"
     ),
     "add_diagonal": "def add_diagonal(a, d):\n    a.ravel('K')[:: len(a) + 1] += d\n    return a",
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
@@ -78,61 +104,74 @@ SCIPY_FUNCTIONS = {
     "polygamma": "from scipy.special import polygamma",
 }
 PLAIN_HELPERS = {
-    "sigmoid": "def sigmoid(x):\n    e = np.exp(-np.abs(x))\n    return np.where(x >= 0, 1, e)/(1 + e)",
+    "sigmoid": "def sigmoid(x, out=None):\n    e = np.exp(-np.abs(x))\n    return np.divide(np.where(x >= 0, 1, e), 1 + e, out=out)",
 }
 SCIPY_HELPERS = {
+    "sigmoid": (
+        "def sigmoid(x, out=None):\n    if getattr(x, 'size', 1) < 1000:\n        return expit(x, out)\n"
+        "    # of large arrays four simple passes take a third of the time\n"
+        "    e = np.negative(x, out=out)\n    with np.errstate(over='ignore'):\n        np.exp(e, out=e)\n    e += 1.0\n"
+        "    return np.reciprocal(e, out=e)"
+    ),
+    "blas": "@cache\ndef blas(name, one, other):\n    # looked up once for each type\n"
+    "    return get_blas_funcs(name, dtype=np.result_type(one, other))",
+    "lapack": "@cache\ndef lapack(name, dtype):\n    return get_lapack_funcs(name, dtype=dtype)",
     "mm": (
         "def mm(a, b):\n    # the product by SciPy's BLAS, which factorizes too: two BLAS libraries in turn fight for the cores\n"
-        "    if a.flags.c_contiguous and b.flags.c_contiguous:\n        return get_blas_funcs('gemm', (a, b))(1, b.T, a.T).T\n"
+        "    gemm = blas('gemm', a.dtype, b.dtype)\n"
+        "    if a.flags.c_contiguous and b.flags.c_contiguous:\n        return gemm(1, b.T, a.T).T\n"
         "    (b, flip_b), (a, flip_a) = ((x.T, 0) if x.flags.c_contiguous else (x, 1) for x in (b, a))\n"
-        "    return get_blas_funcs('gemm', (a, b))(1, b, a, trans_a=flip_b, trans_b=flip_a).T"
+        "    return gemm(1, b, a, trans_a=flip_b, trans_b=flip_a).T"
     ),
-    "mirrored": "def mirrored(c):\n    s = c + c.T\n    np.fill_diagonal(s, c.diagonal())\n    return s",
+    "mirrored": "def mirrored(c):\n    s = c + c.T\n    s.flat[:: len(s) + 1] = c.diagonal()\n    return s",
     "gram": (
         "def gram(x):\n    # x'*x, of which BLAS makes one triangle\n"
         "    x, flip = (x.T, 0) if x.flags.c_contiguous else (x, 1)\n"
-        "    return mirrored(get_blas_funcs('syrk', (x,))(1, x, trans=flip, lower=1))"
+        "    return mirrored(blas('syrk', x.dtype, x.dtype)(1, x, trans=flip, lower=1))"
+    ),
+    "sandwich": (
+        "def sandwich(c, y):\n    # y'*c*y with symmetric c = t + t', t a triangle: y'*t*y and its transpose, a quarter of the work saved\n"
+        "    if len(c) < 64:\n        return mm(mm(y.T, c), y)\n"
+        "    t, types = np.array(c, order='C'), (c.dtype, y.dtype)\n    t.flat[:: len(t) + 1] *= 0.5\n"
+        "    return mirrored(blas('syr2k', *types)(1, y.T, blas('trmm', *types)(1, t.T, y.T, side=1), lower=1))"
     ),
     "cholesky": (
-        "def cholesky(s):\n    c, info = get_lapack_funcs('potrf', (s,))(s.T, lower=1)\n"
+        "def cholesky(s, overwrite=0):\n    c, info = lapack('potrf', s.dtype)(s.T, lower=1, overwrite_a=overwrite)\n"
         "    if info:\n        raise np.linalg.LinAlgError('a matrix is not positive definite')\n    return c, None"
     ),
     "lu": (
-        "def lu(a):\n    # of the transpose, which lies in memory as LAPACK wants it\n    c, pivots, _ = get_lapack_funcs('getrf', (a,))(a.T)\n"
+        "def lu(a):\n    # of the transpose, which lies in memory as LAPACK wants it\n    c, pivots, _ = lapack('getrf', a.dtype)(a.T)\n"
         "    return c, pivots"
     ),
     "factor_symmetric": (
         "def factor_symmetric(s):\n    # Cholesky if s is positive definite\n"
         "    try:\n        return cholesky(s)\n    except np.linalg.LinAlgError:\n        return lu(s)"
     ),
-    "solve": (
-        "def solve(factor, b, transposed=False):\n    c, pivots = factor\n"
-        "    if pivots is None:\n        return get_lapack_funcs('potrs', (c, b))(c, b, lower=1)[0]\n"
-        "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
-        "    return get_lapack_funcs('getrs', (c, b))(c, pivots, b, trans=not transposed)[0]"
-    ),
     "inverse": (
         "def inverse(factor):\n    c, pivots = factor\n"
-        "    if pivots is None:\n        return mirrored(get_lapack_funcs('potri', (c,))(c, lower=1)[0])\n"
+        "    if pivots is None:\n        return mirrored(lapack('potri', c.dtype)(c, lower=1)[0])\n"
         "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
-        "    return get_lapack_funcs('getri', (c,))(c, pivots, lwork=32*len(c))[0].T"
+        "    return lapack('getri', c.dtype)(c, pivots, lwork=32*len(c))[0].T"
+    ),
+    "solve": (
+        "def solve(factor, b, transposed=False):\n    c, pivots = factor\n"
+        "    if pivots is None and b.ndim > 1 and b.shape[1] >= len(c):\n"
+        "        # with so many columns an inverse and a product take half the time of two triangular solves\n"
+        "        return mm(inverse(factor), b)\n"
+        "    if pivots is None:\n        return lapack('potrs', c.dtype)(c, b, lower=1)[0]\n"
+        "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
+        "    return lapack('getrs', c.dtype)(c, pivots, b, trans=not transposed)[0]"
     ),
     "det": (
         "def det(factor):\n    c, pivots = factor\n    d = c.diagonal().prod()\n"
         "    if pivots is None:\n        return d*d\n    return -d if (pivots != np.arange(len(c))).sum() % 2 else d"
     ),
-    "logdet": (
-        "def logdet(factor):\n    c, pivots = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"
-    ),
+    "logdet": ("def logdet(factor):\n    c, pivots = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"),
 }
 
 
 def _spelling(row: Row) -> str:
     return {"step": "np.heaviside({x}, 0)", "softplus": "softplus({x})"}.get(row.name, row.numpy)
-
-
-def _scipy_spelling(row: Row) -> str:
-    return _spelling(row).replace("sigmoid(", "expit(")
 
 
 @cache
@@ -147,9 +186,12 @@ def dialect(scipy: bool) -> Dialect:
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
         in_place=True,
-        spelling=_scipy_spelling if scipy else _spelling,
+        change=partial(both_ways, kernel=("both", BOTH, BOTH_OR_EACH)),
+        spelling=_spelling,
         imports=IMPORTS
         | {
+            "cache": "from functools import cache",
+            "getrefcount": "from sys import getrefcount",
             "get_blas_funcs": "from scipy.linalg import get_blas_funcs",
             "get_lapack_funcs": "from scipy.linalg import get_lapack_funcs",
             "expit": "from scipy.special import expit",

@@ -7,9 +7,10 @@ share costs each of them its share alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,35 @@ def tree_cost(tree: Tree, items: Sequence[Item]) -> Cost:
     for i, k, j in joins(tree):
         total.update(join(items, i, k, j))
     return total
+
+
+def cheaper(a: Cost, b: Cost, spelled: Callable[[Size], str]) -> str:
+    """One polynomial in the sizes at most another, as source; what they share is left out."""
+    left, right = Counter(a), Counter(b)
+    left.subtract(b)
+    right.subtract(a)
+    sides = [{key: k for key, k in side.items() if k > 0} for side in (left, right)]
+    common = _common([key for side in sides for key in side])
+    unit = gcd(*(k for side in sides for k in side.values()))
+    return " <= ".join(_polynomial(side, common, unit, spelled) for side in sides)
+
+
+def _polynomial(side: Mapping[tuple[Atom, ...], int], common: tuple[Atom, ...], unit: int, spelled: Callable[[Size], str]) -> str:
+    terms = []
+    for key, k in side.items():
+        names = list(key)
+        for a in common:
+            names.remove(a)
+        terms.append("*".join([*([str(k // unit)] if k != unit else []), *(spelled((a,)) for a in names)]) or "1")
+    return " + ".join(terms) or "0"
+
+
+def _common(keys: list[tuple[Atom, ...]]) -> tuple[Atom, ...]:
+    """The sizes that every term of a comparison has."""
+    shared = Counter(keys[0]) if keys else Counter()
+    for key in keys:
+        shared &= Counter(key)
+    return tuple(shared.elements())
 
 
 def _worth_it(trees: list[Tree], items: Sequence[Item], at: Sampled) -> list[Tree]:

@@ -36,6 +36,13 @@ class Source:
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
 
+    @property
+    def body(self) -> str:
+        """The lines of the function after its docstring."""
+        lines = self.text[self.text.rindex("\ndef ") :].split("\n")
+        start = max((i for i, line in enumerate(lines) if line.endswith('"""')), default=1)
+        return "\n".join(lines[start + 1 :]).rstrip()
+
 
 def size_text(size: Size, name: Callable[[str], str], alone: bool = False) -> str:
     """A length as source; sums of sizes in brackets, unless they stand ``alone``.

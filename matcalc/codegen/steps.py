@@ -122,6 +122,8 @@ class Steps:
             return self.num(coefficient)
         if coefficient == 1 and len(over) == 1 and not under:
             return over[0]
+        if len(over) and over[-1].op == "T" and all(a.is_scalar for a in (*over[:-1], *under)) and over[-1].args[0].fresh:
+            return self.transpose(self.mul(coefficient, (*over[:-1], over[-1].args[0]), under))  # what owns its memory can be overwritten
         axes = broadcast_axes(over + under)
         return self.make("mul", *over, *under, data=(coefficient, len(over)), axes=axes)
 
@@ -164,7 +166,7 @@ def _gathered(coefficient: Fraction, above: Iterable[Step], below: Iterable[Step
 
 
 def is_symmetric(a: Step) -> bool:
-    """Whether a step equals its transpose: declared so, of the form Y'*Y, or an inverse of such."""
+    """Whether a step equals its transpose: declared so, of the form Y'*Y or Y'*S*Y, or an inverse of such."""
     if a.op == "arg":
         return bool(SELF_TRANSPOSED.intersection(a.data.properties))
     if a.op == "inverse":
@@ -174,7 +176,18 @@ def is_symmetric(a: Step) -> bool:
     if a.op != "dot" or len(a.axes) < 2:
         return False
     left, right = a.args
-    return (left.op == "T" and left.args[0] is right) or (right.op == "T" and right.args[0] is left)
+    return is_gram(a) or (left.op == "dot" and is_symmetric(left.args[1]) and are_transposes(left.args[0], right))
+
+
+def is_gram(a: Step) -> bool:
+    """Whether a product is one of a matrix and its own transpose."""
+    left, right = a.args
+    return left is not right and are_transposes(left, right)
+
+
+def are_transposes(a: Step, b: Step) -> bool:
+    """Whether two matrices can be seen to be each other's transposes."""
+    return (a.op == "T" and a.args[0] is b) or (b.op == "T" and b.args[0] is a) or (a is b and is_symmetric(a))
 
 
 def broadcast_axes(args: Iterable[Step]) -> Axes:
@@ -191,6 +204,17 @@ def broadcast_axes(args: Iterable[Step]) -> Axes:
 def reachable(roots: Iterable[Step]) -> list[Step]:
     """Every step that the roots need, arguments first."""
     return arguments_first(list(roots), lambda step: step.args)
+
+
+def certain(roots: Iterable[Step]) -> list[Step]:
+    """The steps that are needed whatever the sizes are, arguments first."""
+    whole, wanted = reachable(roots), set(roots)
+    for step in reversed(whole):
+        if step in wanted and step.op == "choose":
+            wanted |= set.intersection(*(set(reachable([a])) for a in step.args))
+        elif step in wanted:
+            wanted.update(step.args)
+    return [s for s in whole if s in wanted]
 
 
 def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:

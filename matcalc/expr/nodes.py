@@ -178,11 +178,14 @@ class Expr:
     def __pos__(self) -> Expr:
         return self
 
-    def compile(self, target: str = "numpy") -> Callable[..., object]:
-        """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code."""
+    def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
+        """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code.
+
+        With ``reuse`` (numpy and numba) the next call with the same shapes overwrites the array that was returned.
+        """
         from ..codegen import compile_expr
 
-        return compile_expr(self, target)
+        return compile_expr(self, target, reuse=reuse)
 
     def latex(self) -> str:
         """The expression in LaTeX."""

@@ -269,7 +269,7 @@ def test_targets():
 def test_the_source_is_what_a_person_would_write():
     d = mc.derive("norm2(X*w - y)^2", "w")
     first, *_, last = d.compile().source.strip().splitlines()
-    assert (first, last) == ("import numpy as np", "    return 2*(X.T @ (X @ w - y))")
+    assert (first, last) == ("import numpy as np", "    return 2.0*(X.T @ (X @ w - y))")
     assert "def gradient(X, w, y):" in d.compile().source
 
 
@@ -293,7 +293,7 @@ def test_the_source_stands_alone(text):
     (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "f"]
     known = (
         set(scope)
-        | {"len", "float", "max", "int", "range"}
+        | {"len", "float", "max", "int", "range", "getattr"}
         | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     )
     known |= {argument.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for argument in node.args}
@@ -340,3 +340,28 @@ def test_what_is_printed_means_the_same(case):
     values = {**arguments_for(e, sizes, len(text)), **sizes}
     one, other = e.compile()(**values), again.compile()(**values)
     np.testing.assert_allclose(one, other, rtol=1e-8, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_sigmoid_of_large_arrays_is_that_of_small_ones(dtype):
+    x = np.concatenate([[-np.inf, np.inf, np.nan, 0.0, -800.0, 800.0], np.linspace(-60, 60, 3000)]).astype(dtype)
+    f = mc.parse("sigmoid(x)", "x: n").compile()
+    with np.errstate(all="raise", under="ignore"):
+        found = f(x=x)
+    assert found.dtype == dtype
+    expected = [f(x=x[i : i + 500]) for i in range(0, len(x), 500)]
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+
+
+@pytest.mark.parametrize("text", ["x'*A*x", "y'*A*x + b'*A'*x"])
+def test_both_products_with_a_large_matrix_read_it_once(text):
+    n = 2100
+    rng = np.random.default_rng(2)
+    f = mc.derive(text, "x", "A: n×n; x: n; y: n; b: n").compile()
+    assert "both(" in f.source
+    at = {"A": rng.normal(size=(n, n)), "x": rng.normal(size=n), "y": rng.normal(size=n), "b": rng.normal(size=n)}
+    A_, x_, y_, b_ = (at[k] for k in "Axyb")
+    for matrix in (A_, np.asfortranarray(A_), np.repeat(A_, 2, axis=1)[:, ::2]):
+        expected = matrix @ x_ + matrix.T @ x_ if text.startswith("x") else matrix.T @ y_ + matrix @ b_
+        np.testing.assert_allclose(f(**at | {"A": matrix}), expected, rtol=1e-9, atol=1e-9)
+    assert f(**{k: a.astype(np.float32) for k, a in at.items()}).dtype == np.float32

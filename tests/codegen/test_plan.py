@@ -210,3 +210,12 @@ def test_steps_are_plain_data():
     assert isinstance(root, Step)
     assert root.data == (Fraction(2), 1)
     assert root.axes == (("n",),)
+
+
+def test_an_explanation_shows_the_orders_that_the_sizes_choose_between(capsys):
+    from matcalc.cli import main
+
+    main(["norm2(A - U*V')^2", "U", "-s", "A: m×n; U: m×k; V: n×k; H: m×k", "--order", "2", "--along", "H", "--explain"])
+    shown = capsys.readouterr().out
+    assert "H @ (V.T @ V) if k*n + k*m <= 2*m*n else H @ V.T @ V" in shown
+    assert "O(" in shown.split("the expression alone:")[1]

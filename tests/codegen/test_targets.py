@@ -229,3 +229,16 @@ def test_a_target_whose_package_is_missing_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(mc.NameProblem, match="needs the package jax"):
         mc.parse("x'*y").compile("jax")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_wrong_shapes_are_refused_by_every_target_before_any_work(target):
+    pytest.importorskip({"array_api": "array_api_strict"}.get(target, target))
+    f = mc.derive("norm2(X*w - y)^2", "w", "X: m×n; w: n; y: m").compile(target, value=True)
+    right = {"X": np.ones((5, 3)), "w": np.ones(3), "y": np.ones(5)}
+    f(**in_target(target, right))
+    f.raw = lambda *_: pytest.fail("it began to work")
+    with pytest.raises(mc.ShapeProblem, match=r"y has shape \(4,\)"):
+        f(**in_target(target, right | {"y": np.ones(4)}))
+    with pytest.raises(mc.ShapeProblem, match=r"X has shape|w has shape"):
+        f(**in_target(target, right | {"X": np.ones((3, 5))}))
