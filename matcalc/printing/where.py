@@ -94,11 +94,11 @@ def _in_many(roots: Mapping[str, Expr]) -> set[Expr]:
 
 
 def part_name(part: Expr, shared: bool, taken: set[str]) -> str:
-    """The initial of a function, r for a sum, δ for another part that several answers share, else t; capital for matrices."""
+    """The initial of a function, r for a sum, δ for another part that several answers share, else t; capital for matrices, but for I."""
     plain = "r" if part.head == "add" else "δ" if shared else "t"
     wish = BY_NAME[part.head].name[0] if part.head in BY_NAME else plain
     wish = wish.upper() if UNIT not in part.shape_ and wish != "δ" else wish
-    return next(o for i in count() if (o := f"{wish}{i or ''}") not in taken)
+    return next(o for i in count() if (o := f"{wish}{i or ''}") not in taken and o != "I")
 
 
 def _used(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[Expr]:
