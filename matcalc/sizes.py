@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 
 class Unknown:
     """A size that the text has not decided yet; ``length``, if given, is the product that it must be, in some order."""
 
-    __slots__ = ("length", "value")
+    __slots__ = ("length", "serial", "value")
+    made = count()
 
     def __init__(self, length: Size | None = None) -> None:
         self.value: Size | None = None
         self.length = length
+        self.serial = next(Unknown.made)  # sums put unknowns in the order in which they were met
 
     def admits(self, size: Size) -> bool:
         """Whether it may become this size."""
@@ -76,9 +79,9 @@ def total_of(parts: Iterable[tuple[Size, int]], constant: int = 0) -> Sum:
         if all(isinstance(a, int) for a in size):
             constant += k * length(size, {})
         elif len(size) == 1 and isinstance(size[0], Sum):
-            constant += k * size[0].constant
-            inner = size[0].resolved() if any(isinstance(a, Unknown) and a.value is not None for a in base_atoms(size)) else size[0]
-            constant += k * (inner.constant - size[0].constant)
+            bound = any(isinstance(a, Unknown) and a.value is not None for a in base_atoms(size))
+            inner = size[0].resolved() if bound else size[0]
+            constant += k * inner.constant
             for below, c in inner.terms:
                 terms[below] += k * c
         else:
@@ -197,7 +200,7 @@ def show(size: Size, marks: bool = False) -> str:
     ('m*n', '3', '1', 'k*(n+1)')
     """
     size = resolve(size)
-    texts = [(f"?{id(a)}" if marks else "?") if isinstance(a, Unknown) else str(a) for a in size]
+    texts = [(f"?{a.serial:09d}" if marks else "?") if isinstance(a, Unknown) else str(a) for a in size]
     return "*".join(f"({t})" if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, texts, strict=True)) or "1"
 
 

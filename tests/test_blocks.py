@@ -145,6 +145,14 @@ def test_unification_of_sums() -> None:
     assert not unify(("k",), total_of([(("n",), 1), (("m",), 1)]).size())
 
 
+def test_blocks_beside_each_other_agree_part_by_part() -> None:
+    for _ in range(20):
+        program = typed("[A, B]*x + [C, D]*x", "A: k×n; B: k×p")
+        assert [program.variables[n].shape for n in "CD"] == [("k", "n"), ("k", "p")]
+        program = typed("[A, B] + [C, D]")
+        assert program.variables["A"].shape == program.variables["C"].shape != program.variables["B"].shape
+
+
 def test_a_size_of_a_sum_is_a_number() -> None:
     e = mc.parse("sum([x; y])/numel([x; y])", "x: n; y: m")
     assert e.compile()(x=np.ones(3), y=np.zeros(1)) == 0.75
