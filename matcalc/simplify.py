@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from . import expr as ex
 from .expr import Expr, postorder
+from .expr.blocks import grid
 from .expr.parts import is_part
 from .functions import BY_NAME
 from .rules import Rule, rules_for
@@ -326,6 +327,8 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
                 continue  # nobody writes X*(X*A + A*X) + A*X^2
             if all(is_part(ex.split(rest)[1]) for rest in places.values()):
                 continue  # nor a difference of x[2:n] and x[1:n-1] by parts of the identity
+            if is_part(factor) and grid(e) is not None:
+                continue  # nor a matrix made of blocks as a column of its rows
             taken = join(factor, places.values())
             if taken is None:
                 continue

@@ -149,3 +149,48 @@ def test_a_size_of_a_sum_is_a_number() -> None:
     e = mc.parse("sum([x; y])/numel([x; y])", "x: n; y: m")
     assert e.compile()(x=np.ones(3), y=np.zeros(1)) == 0.75
     assert ex.size_number(total_of([(("n",), 1)], -1).size()) is mc.parse("n - 1 + 0*sum(x)", "x: n")
+
+
+@pytest.mark.parametrize(("text", "wrt"), [("lambda_max([a,b;b,c])", "b"), ("tr(chol([a,b;b,c]))", "b"), ("det([a,b;c,d])", "a"), ("x'*inv([a,b;b,c])*x", "b")])
+def test_a_matrix_of_numbers_stays_one(text: str, wrt: str) -> None:
+    d = mc.derive(text, wrt)
+    assert d.verification.ok, d.verification
+    assert mc.parse(str(d.result), d.program.declarations) is d.result
+    assert re.search(r"\[a, b; [bc], [cd]\]", str(d.result))
+
+
+@pytest.mark.parametrize(("text", "shapes"), [("vec(X)[i]", "X: m×n"), ("kron(X,B)[1,2]", "X: n×n; B: m×m"), ("x[2*n]", "x: 2*n")])
+def test_a_change_without_a_matrix_form_is_refused(text: str, shapes: str) -> None:
+    d = mc.derive(text, "X" if "X" in text else "x", shapes)
+    assert d.verification.ok
+    with pytest.raises(mc.NoMatrixForm, match="no matrix form"):
+        d.differential()
+
+
+# ---- places that may not exist ----------------------------------------------------------------------------------------------
+
+RUNNING = [
+    ("(x[i+1] - 2*x[i] + x[i-1])^2", "x: n"), ("x[2:][j]^3", "x: n"), ("x[n-5]^2", "x: n"), ("norm2(x[i:i+2])^2", "x: n"),
+    ("x[n-m+1:n]'*y", "x: n; y: m"), ("x[n-m]^2*sum(y)", "x: n; y: m"), ("x[m]^2", "x: n; y: m"), ("x[n-i]^2*x[i]", "x: n"), ("x[i+j]^2", "x: n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "shapes"), RUNNING)
+def test_places_that_some_lengths_do_not_have_are_checked_where_they_exist(text: str, shapes: str) -> None:
+    d = mc.derive(text, "x", shapes)
+    assert d.verification.exact and d.verification.numeric, d.verification
+    assert mc.parse(str(d.result), d.program.declarations) is d.result
+    off = points.differs_from_slope(d.expr, d.wrt, d.result, np.random.default_rng(3))
+    assert off is not None and off < 1e-6
+
+
+@pytest.mark.parametrize(("text", "given"), [("x[n-3]", {}), ("sum(x[n-3:n])", {}), ("x[i-1]", {"i": 1}), ("x[i+1]", {"i": 3}), ("x[n-i]", {"i": 3})])
+def test_places_before_the_first_are_refused_not_counted_from_the_end(text: str, given: dict[str, int]) -> None:
+    with pytest.raises(mc.ShapeProblem, match="length is 3"):
+        mc.parse(text, "x: n").compile()(x=np.ones(3), **given)
+
+
+def test_many_sizes_and_a_place() -> None:
+    names = "abcdefghklmnp"
+    text = " + ".join(f"sum(x{a})" for a in names) + " + xa[i]^2"
+    assert mc.derive(text, "xa", {f"x{a}": f"{a}1" for a in names}).verification.exact
