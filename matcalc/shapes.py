@@ -396,7 +396,11 @@ def abbreviation(name: str, args: list[Expr]) -> Expr:
     macro = MACROS[name]
     if len(args) != len(macro.parameters):
         raise NameProblem(f"{name} takes {len(macro.parameters)} argument{'s' * (len(macro.parameters) > 1)}, not {len(args)}")
-    return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)), trusted=False)
+    try:
+        return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)), trusted=False)
+    except MatcalcError as problem:
+        problem.text = problem.span = None  # a place in the meaning is none in the text that uses it
+        raise
 
 
 # ---- templates --------------------------------------------------------------------------------------------------------

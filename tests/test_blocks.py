@@ -159,6 +159,12 @@ def test_a_matrix_of_numbers_stays_one(text: str, wrt: str) -> None:
     assert re.search(r"\[a, b; [bc], [cd]\]", str(d.result))
 
 
+@pytest.mark.parametrize("text", ["C[:,1:m]*eye(m+1)[:,2:m+1]' + eye(m+1)[:,2:m+1]*C[1:m,:]", "x*eye(m+1)[:,1]' + eye(m+1)[:,2:m+1]*C[1:m,:]"])
+def test_all_rows_are_not_taken_for_the_first(text: str) -> None:
+    e = mc.parse(text, "C: m+1×m+1; x: m+1")
+    assert str(e).startswith(("C[", "x*", "eye(")) and mc.parse(str(e), "C: m+1×m+1; x: m+1") is e
+
+
 @pytest.mark.parametrize(("text", "shapes"), [("vec(X)[i]", "X: m×n"), ("kron(X,B)[1,2]", "X: n×n; B: m×m"), ("x[2*n]", "x: 2*n")])
 def test_a_change_without_a_matrix_form_is_refused(text: str, shapes: str) -> None:
     d = mc.derive(text, "X" if "X" in text else "x", shapes)

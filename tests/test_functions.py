@@ -327,6 +327,19 @@ def test_what_may_not_be_symmetric_is_refused(function: str, argument: str) -> N
         mc.parse(function.format(argument))
 
 
+def test_an_error_inside_an_abbreviation_points_at_its_use() -> None:
+    with pytest.raises(mc.ShapeProblem) as problem:
+        mc.parse("3 + lambda_max(A)", "A: n×n")
+    assert problem.value.caret() == "3 + lambda_max(A)\n    ^^^^^^^^^^^^^"
+
+
+@pytest.mark.parametrize("order", ["101", "1000", "10^30"])
+def test_the_order_of_polygamma_has_a_limit(order: str) -> None:
+    with pytest.raises(mc.LimitProblem, match="the limit is 100"):
+        mc.derive(f"polygamma({order}, a)", "a")
+    assert mc.parse("polygamma(100, a)").compile()(a=2.0) == pytest.approx(float(mpmath.psi(100, 2)))
+
+
 @pytest.mark.parametrize("text", ["eigvals()", "chol()", "lambda_max()", "eigvals(A, B)"])
 def test_a_wrong_number_of_symmetric_matrices(text: str) -> None:
     with pytest.raises(mc.NameProblem, match="takes 1 argument"):
