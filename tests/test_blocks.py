@@ -151,12 +151,23 @@ def test_a_size_of_a_sum_is_a_number() -> None:
     assert ex.size_number(total_of([(("n",), 1)], -1).size()) is mc.parse("n - 1 + 0*sum(x)", "x: n")
 
 
-@pytest.mark.parametrize(("text", "wrt"), [("lambda_max([a,b;b,c])", "b"), ("tr(chol([a,b;b,c]))", "b"), ("det([a,b;c,d])", "a"), ("x'*inv([a,b;b,c])*x", "b")])
+NUMBERS = [("lambda_max([a,b;b,c])", "b"), ("tr(chol([a,b;b,c]))", "b"), ("det([a,b;c,d])", "a"), ("x'*inv([a,b;b,c])*x", "b")]
+
+
+@pytest.mark.parametrize(("text", "wrt"), NUMBERS)
 def test_a_matrix_of_numbers_stays_one(text: str, wrt: str) -> None:
     d = mc.derive(text, wrt)
     assert d.verification.ok, d.verification
     assert mc.parse(str(d.result), d.program.declarations) is d.result
     assert re.search(r"\[a, b; [bc], [cd]\]", str(d.result))
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("X[:,j]'*X[:,1]", "X[:,1]*eye(k)[:,j]' + X[:,j]*eye(k)[:,1]'"),
+    ("tr(X[2:n,:]*X[1:n-1,:]')", "eye(n)[:,1:n-1]*X[2:n,:] + eye(n)[:,2:n]*X[1:n-1,:]"),
+])  # fmt: skip
+def test_parts_stay_with_what_they_take(text: str, expected: str) -> None:
+    assert str(mc.derive(text, "X", "X: n×k").result) == expected
 
 
 @pytest.mark.parametrize("text", ["C[:,1:m]*eye(m+1)[:,2:m+1]' + eye(m+1)[:,2:m+1]*C[1:m,:]", "x*eye(m+1)[:,1]' + eye(m+1)[:,2:m+1]*C[1:m,:]"])

@@ -309,7 +309,9 @@ def test_kron_of_any_shapes(first: str, second: str) -> None:
 
 # ---- matrices that must be symmetric ------------------------------------------------------------------------------------
 
-SYMMETRIC = ("A + A'", "(A + A')/2", "A*A' + eye", "x*x' + eye(n)", "x*y' + y*x'", "exp(A + A')", "A.*A'", "A'*diag(x)*A", "[a, b; b, c]", "[A*A', x; x', c]")
+SYMMETRIC = (
+    "A + A'", "(A + A')/2", "A*A' + eye", "x*x' + eye(n)", "x*y' + y*x'", "exp(A + A')", "A.*A'", "A'*diag(x)*A", "[a, b; b, c]", "[A*A', x; x', c]",
+)  # fmt: skip
 NOT_SYMMETRIC = ("A", "A*B", "A^2", "A + x'", "x*y'", "[a, b; c, a]")
 
 
