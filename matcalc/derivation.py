@@ -98,13 +98,14 @@ class Derivation:
         return self.result.kronecker()
 
     def differential(self) -> Expr:
-        """The change of the expression for a change dX of the variable, as ``A*dX*B``.
+        """The change of the expression for a change dX of the variable, as ``A*dX*B``; raises NoMatrixForm where it is no matrix expression.
 
         >>> print(derive("A*inv(X)*B", "X").differential())
         -A*inv(X)*dX*inv(X)*B
         """
         found = _one(self.program, self.wrt, {"along": f"d{self.wrt.name}"}).result
-        assert isinstance(found, Expr)
+        if not isinstance(found, Expr):
+            raise NoMatrixForm(f"the change of the expression has no matrix form: {found}")
         return found
 
     def __str__(self) -> str:

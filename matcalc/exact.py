@@ -21,17 +21,17 @@ from random import Random
 from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
-from .expr.parts import index_names, least_length, sums_of
+from .expr.parts import all_exist, index_names, least_length
 from .index import IndexForm, Root, form_sizes, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
 from .sizes import Atom, Size, base_atoms, length, resolve
 
 SMALL = 8  # integer sizes up to this are kept, larger ones are replaced by the next integers, in their order
-SIZES = 200  # arrangements of lengths that are tried until sums of sizes are positive
 MANY_SIZES = 11  # more different sizes than this share their lengths
 TRIES = 2000  # points without the square roots that are needed
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
+PLACES_TRIES = 200  # lengths at which some place does not exist
 OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may have no square root
 BRIEF = 40  # nodes of an expression that a reason quotes
 SIGNED_POINTS = 20  # where a sign or a root is taken, a wrong claim may pass a point with probability 1/2
@@ -196,22 +196,26 @@ class _Claim:
         return any(node.head == "size" for node in self.nodes)
 
     def sizes(self, layout: int, others: Mapping[Atom, int]) -> dict[Atom, int]:
+        """Lengths of the names, at which all places exist."""
+        for k in range(PLACES_TRIES):
+            chosen = self.lengths(layout + k, others, least_length(self.nodes) + k // 8)
+            if all_exist(self.nodes, chosen):
+                return chosen
+        raise Undecided("no lengths were found at which all places exist")
+
+    def lengths(self, layout: int, others: Mapping[Atom, int], least: int) -> dict[Atom, int]:
         """Pairwise different sizes, also different from others: ascending, descending, then in random orders."""
         fixed: dict[Atom, int] = {a: self.replaced.get(a, a) for a in self.atoms if isinstance(a, int)}
         names = [a for a in self.atoms if a not in fixed]
-        if len(names) > MANY_SIZES:  # or the points would be huge
-            return fixed | {a: 2 + (k * (layout + 1)) % MANY_SIZES for k, a in enumerate(names)}
-        for start in count():
-            free = (n for n in count(least_length(self.nodes)) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
+        chosen = {a: least + (k * (layout + 1)) % MANY_SIZES for k, a in enumerate(names)}  # or the points would be huge
+        for start in count() if len(names) <= MANY_SIZES else ():
+            free = (n for n in count(least) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
             chosen = dict(zip(names, _arranged(list(islice(free, start, start + len(names) + 2)), len(names), layout), strict=True))
             if not chosen.items() & others.items():
                 break
         lengths = fixed | chosen
-        if any(length((a,), lengths) < 1 for a in sums_of(self.nodes)):
-            if layout > SIZES:
-                raise Undecided("no lengths fit together")
-            return self.sizes(layout + 1, others)
-        return lengths | {name: 1 + (layout + k) % min(length(axis, lengths) for axis in axes) for k, (name, axes) in enumerate(self.places.items())}
+        room = {name: max(1, min(length(axis, lengths) for axis in axes)) for name, axes in self.places.items()}
+        return lengths | {name: 1 + (layout + k) % room[name] for k, name in enumerate(room)}
 
 
 def _arranged(values: list[int], number: int, layout: int) -> list[int]:

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from . import expr as ex
 from .expr import Expr
+from .expr.blocks import grid
 from .expr.parts import is_part
 from .sizes import SCALAR, UNIT
 
@@ -75,8 +76,10 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
         for factor, places in _places(read, split_off):
             if len(places) < len(e.args) and any(ex.split(rest)[1].head == "matmul" for rest in places.values()):
                 continue  # nobody writes X*(X*A + A*X) + A*X^2
-            if all(is_part(ex.split(rest)[1]) for rest in places.values()):
+            if all(_of_parts(ex.split(rest)[1]) for rest in places.values()):
                 continue  # nor a difference of x[2:n] and x[1:n-1] by parts of the identity
+            if is_part(factor) and grid(e) is not None:
+                continue  # nor a matrix made of blocks as a column of its rows
             taken = join(factor, places.values())
             if taken is None:
                 continue
@@ -85,6 +88,11 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
             if best is None or (candidate.count, candidate.order) < (best.count, best.order):
                 best = candidate
     return best
+
+
+def _of_parts(e: Expr) -> bool:
+    """Whether it is a part of the identity, or a product of such."""
+    return is_part(e) or (e.head == "matmul" and all(map(is_part, e.args)))
 
 
 def _places(read: list[list[_Reading]], split_off: _Side) -> Iterator[tuple[Expr, dict[int, Expr]]]:

@@ -30,7 +30,7 @@ from .expr.parts import Range, check_fits
 from .functions import BY_NAME, MACROS, visible
 from .kinds import kinds_of, written_sizes
 from .places import range_in, size_in
-from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve
+from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
 
 MAX_NUMBER_DIGITS = 400
@@ -213,6 +213,8 @@ class _Builder:
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
             known = [n for row in visible() for n in (row.name, *row.aliases)]
             raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
+        if BY_NAME[name].symmetric and len(args) == 1 and unify(*args[0].shape_):
+            args = [settle(args[0])]  # A + A' is seen to be symmetric when its sizes are known to be equal
         return ex.call(name, *args, trusted=self.trusted)
 
     def _constant(self, name: str, args: list[Syntax]) -> Expr:
@@ -360,7 +362,11 @@ def abbreviation(name: str, args: list[Expr]) -> Expr:
     macro = MACROS[name]
     if len(args) != len(macro.parameters):
         raise NameProblem(f"{name} takes {len(macro.parameters)} argument{'s' * (len(macro.parameters) > 1)}, not {len(args)}")
-    return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)))
+    try:
+        return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)), trusted=False)
+    except MatcalcError as problem:
+        problem.text = problem.span = None  # a place in the meaning is none in the text that uses it
+        raise
 
 
 # ---- templates --------------------------------------------------------------------------------------------------------
@@ -368,13 +374,13 @@ def abbreviation(name: str, args: list[Expr]) -> Expr:
 _templates: dict[str, Syntax] = {}
 
 
-def template(text: str, names: Mapping[str, Expr]) -> Expr:
-    """An expression of the table, or of a rewrite rule, with expressions put in for its names."""
+def template(text: str, names: Mapping[str, Expr], trusted: bool = True) -> Expr:
+    """An expression of the table, or of a rewrite rule, with expressions put in for its names; a ``trusted`` one asks for no symmetry."""
     if text not in _templates:
         _templates[text] = syntax(text)
     tree = _templates[text]
     builder = _Builder(text, tree, {}, {})
-    builder.names, builder.trusted = dict(names), True
+    builder.names, builder.trusted = dict(names), trusted
     body = tree.children[-1]
     assert not isinstance(body, Token)
     return settle(builder.build(body))

@@ -18,13 +18,13 @@ from .codegen.compiled import load
 from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, variables
-from .expr.parts import index_names, least_length, sums_of
+from .expr.parts import all_exist, index_names, least_length
 from .functions import BY_NAME
 from .index import Root, form_sizes, parts, written_out
 from .sizes import Atom, Size, base_atoms, length
 
 Array = Any
-TRIES = 40
+TRIES, PLACES_TRIES = 40, 200  # points; lengths, since at some a place does not exist
 MANY_SIZES = 12  # more different sizes than this share their lengths, or the points would be huge
 MORE_POINTS = 7  # at which the numbers must agree where the exact check does not
 CONDITION = 300.0  # of the matrices that are inverted at a point
@@ -36,7 +36,6 @@ KEPT = 6  # numbers up to this keep their value as sizes of a point
 TOLERANCE_COMPLEX = 1e-9
 TOLERANCE_DIFFERENCES = 1e-6
 DIRECTIONS = 40
-
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
 
@@ -155,9 +154,8 @@ def _compiled(roots: tuple[Root, ...], known: list[Expr], complex_safe: bool) ->
 
 def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool, start: int) -> _Found:
     for attempt in range(start, start + TRIES):
-        point = sample(functions, rng, attempt, equal)
-        if point is None:
-            continue
+        if (point := sample(functions, rng, attempt, equal)) is None:
+            break
         with np.errstate(all="ignore"):
             try:
                 claim, *arguments = functions.claim(point)
@@ -176,13 +174,17 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
 
 
 def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array] | None:
-    """Random values of every variable, and of the sizes that no variable shows; None where lengths do not fit together."""
+    """Random values of every variable, and of the sizes that no variable shows; None without lengths at which all places exist."""
     nodes = [*postorder(*functions.parts), *functions.variables]
     places = index_names(nodes)
     sizes = [*(s for n in nodes for s in n.shape_), *((n.atom,) for n in nodes if n.head == "size" and n.atom not in places)]
-    lengths = choose_lengths([*sizes, *form_sizes(functions.e, functions.derivative)], equal, rng, attempt, least_length(nodes))
-    lengths |= {name: int(rng.integers(min(length(axis, lengths) for axis in axes))) + 1 for name, axes in places.items()}
-    if any(length((a,), lengths) < 1 for a in sums_of(nodes)):
+    sizes += form_sizes(functions.e, functions.derivative)
+    for k in range(PLACES_TRIES):  # if no equal lengths will do, others may
+        lengths = choose_lengths(sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least_length(nodes) + k // 8)
+        lengths |= {name: int(rng.integers(max(1, min(length(axis, lengths) for axis in axes)))) + 1 for name, axes in places.items()}
+        if all_exist(nodes, lengths):
+            break
+    else:
         return None
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:

@@ -13,7 +13,7 @@ import numpy as np
 from matcalc import expr as ex
 from matcalc.codegen import compile_expr
 from matcalc.expr import Expr
-from matcalc.expr.parts import index_names, least_length, sums_of
+from matcalc.expr.parts import all_exist, index_names, least_length
 from matcalc.functions import Row
 from matcalc.labels import Bag, Term
 from matcalc.sizes import UNIT, base_atoms, length
@@ -36,18 +36,22 @@ def atoms(roots: Sequence[Expr]) -> list[Any]:
 
 def lengths(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False) -> dict[Any, int]:
     """Pairwise different lengths above 1 in random order, or 3 for every name; numbers keep their value."""
+    for k in range(200):  # where some place does not exist
+        chosen = _lengths(roots, rng, equal and k < 100, least_length(ex.postorder(*roots)) + k // 8)
+        if all_exist(ex.postorder(*roots), chosen):
+            break
+    return chosen
+
+
+def _lengths(roots: Sequence[Expr], rng: np.random.Generator, equal: bool, least: int) -> dict[Any, int]:
     found = atoms(roots)
     numbers = {a: a for a in found if isinstance(a, int)}
     names = [a for a in found if a not in numbers]
-    least = least_length(ex.postorder(*roots))
     free = [k for k in range(least, least + 1 + 2 * len(found)) if k not in numbers][: len(names) + 1]
-    for _ in range(TRIES):
-        rng.shuffle(free)
-        chosen = numbers | {a: max(3, least) if equal else k for a, k in zip(names, free, strict=False)}
-        if all(length((a,), chosen) > 0 for a in sums_of(ex.postorder(*roots))):
-            break
+    rng.shuffle(free)
+    chosen = numbers | {a: max(3, least) if equal else k for a, k in zip(names, free, strict=False)}
     places = index_names(ex.postorder(*roots))
-    return chosen | {name: int(rng.integers(min(length(axis, chosen) for axis in axes))) + 1 for name, axes in places.items()}
+    return chosen | {name: int(rng.integers(max(1, min(length(axis, chosen) for axis in axes)))) + 1 for name, axes in places.items()}
 
 
 def draw(v: Expr, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

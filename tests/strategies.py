@@ -3,6 +3,7 @@
 :class:`Generator` takes its choices from any source: a seeded ``random.Random`` for long runs, hypothesis for shrinking.
 Half of the expressions have all sizes equal, where a wrong arrangement would still be legal; broadcasts under sums are
 frequent, because lost ones are the mistake that the eye does not see; variables repeat; some square ones have a structure.
+Entries, ranges and blocks make and take apart axes whose length is a sum, such as ``n+1``; ``i`` and ``j`` are places.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
-ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs")
+ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs", "erf", "gelu", "normcdf")
+POSITIVE = ("lgamma", "digamma", "polygamma(0,", "polygamma(1,", "polygamma(2,")
+PLACES = ("1", "2", "i", "j")
 STRUCTURES = ("symmetric", "spd", "diagonal")
 SIZES = ("m", "n", "p")
 
@@ -35,12 +38,20 @@ class Generator:
         return self.choose(self.sizes)
 
     def variable(self, prefix: str, shape: str, structure: str = "") -> str:
-        name = f"{prefix}{shape.replace('×', '')}{structure[:2]}{self.choose((0, 1))}"
+        name = f"{prefix}{shape.translate({ord('×'): '', ord('+'): 'p'})}{structure[:2]}{self.choose((0, 1))}"
         self.declared[name] = f"{shape} {structure}".strip()
         return name
 
     def pick(self, *options: tuple[int, Callable[[], str]]) -> str:
         return self.choose([option for weight, option in options for _ in range(weight)])()
+
+    def longer(self, size: str) -> str:
+        """A longer axis, of which this one is the first or the last part."""
+        return f"{size}+{self.choose(('1', *self.sizes))}"
+
+    def positive(self, argument: str) -> str:
+        name = self.choose(POSITIVE)
+        return f"{name}{'' if '(' in name else '('}2 + ({argument}).^2)"
 
     def elementwise(self, argument: str) -> str:
         name = self.choose(ELEMENTWISE)
@@ -71,13 +82,37 @@ class Generator:
             (1, lambda: f"norm1({self.vector(m, d)})"),
             (1, lambda: f"sum(kron({self.matrix(m, n, d - 1)}, {self.vector(n, d - 1)}))"),
             (1, lambda: f"norm2(vec({self.matrix(m, n, d)}))^2"),
+            (2, lambda: f"({self.vector(m, d)})[{self.choose(PLACES)}]"),
+            (2, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},{self.choose(PLACES)}]"),
+            (1, lambda: f"(i*({self.vector(m, d)})[i])"),
+            (1, lambda: f"logdet({self.blocks(m, n, d)})"),
+            (1, lambda: f"det({self.blocks(m, '1', d)})"),
+            (1, lambda: f"pi*({self.scalar(d)})"),
+            (1, lambda: self.positive(self.scalar(d))),
+            (1, lambda: f"cross_entropy({self.vector(m, d)}, softmax({self.vector(m, d)}))"),
+            (1, lambda: f"({self.vector('3', d)})'*cross({self.vector('3', d)}, {self.vector('3', d)})"),
+            (1, lambda: f"sum(skew({self.vector('3', d)})*{self.matrix('3', m, d)})"),
+            (1, lambda: f"({self.vector(m, d)})'*eigvals({self.mirrored(m)})"),
+            (1, lambda: f"{self.choose(('normnuc', 'normspec'))}({self.leaf(m, n)})"),
+            (1, lambda: f"{self.choose(('lambda_max', 'lambda_min'))}({self.mirrored(m)})"),
         )
 
     def vector(self, n: str, depth: int) -> str:
         if depth <= 0:
             return self.variable("x", n)
         m, d = self.size(), depth - 1
+        first, _, rest = n.partition("+")
+        plain, joined = (0, 4) if rest else (1, 0)
         return self.pick(
+            (joined, lambda: f"[{self.vector(first, d)}; {self.vector(rest, d) if rest != '1' else self.scalar(d)}]"),
+            (2 * plain, lambda: f"({self.vector(self.longer(n), d)})[:{n}]"),
+            (plain, lambda: f"({self.vector(n + '+1', d)})[2:]"),
+            (plain, lambda: f"({self.vector(n + '+1', d)})[2:{n}+1]"),
+            (2, lambda: f"({self.matrix(n, m, d)})[:,{self.choose(PLACES)}]"),
+            (1, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},:]'"),
+            (1, lambda: self.positive(self.vector(n, d))),
+            (plain, lambda: f"eigvals({self.mirrored(n)})"),
+            (plain, lambda: f"(eigvecs({self.mirrored(n)}).^2*({self.vector(n, d)}))"),
             (6, lambda: f"({self.matrix(n, m, d)}*({self.vector(m, d)}))"),
             (3, lambda: f"({self.vector(n, d)} + {self.vector(n, d)})"),
             (2, lambda: f"({self.vector(n, d)} - {self.scalar(d)})"),
@@ -100,6 +135,22 @@ class Generator:
         inner = self.matrix(n, n, depth)
         return self.choose([f"(2*eye({n}) + {inner})", f"({inner})", f"(eye({n}) + ({inner})*({inner})')"])
 
+    def gram(self, n: str, depth: int) -> str:
+        """A positive definite matrix."""
+        inner = self.matrix(n, self.size(), depth)
+        return f"(eye({n}) + {inner}*({inner})')"
+
+    def mirrored(self, n: str) -> str:
+        """A symmetric matrix, by its declaration or by its form."""
+        name = self.variable("M", f"{n}×{n}")
+        return self.choose([self.variable("M", f"{n}×{n}", "symmetric"), f"({name} + {name}')", f"(diag({self.variable('x', n)}) + {name}.*{name}')"])
+
+    def blocks(self, m: str, n: str, depth: int) -> str:
+        """A square matrix made of four blocks, which can be inverted at some point of the domain."""
+        b, c = (self.matrix(m, n, depth), f"({self.matrix(m, n, depth)})'") if n != "1" else (self.vector(m, depth), f"({self.vector(m, depth)})'")
+        last = self.dominant(n, depth) if n != "1" else self.scalar(depth)
+        return f"[{self.dominant(m, depth)}, {self.choose((b, '0'))}; {self.choose((c, '0'))}, {last}]"
+
     def leaf(self, m: str, n: str) -> str:
         structure = self.choose((*STRUCTURES, *[""] * 9)) if m == n else ""
         name = self.variable("M", f"{m}×{n}", structure)
@@ -110,7 +161,16 @@ class Generator:
             return self.leaf(m, n)
         k, d = self.size(), depth - 1
         square = 2 if m == n else 0
+        (top, _, below), (left, _, right) = m.partition("+"), n.partition("+")
         return self.pick(
+            (4 if below else 0, lambda: f"[{self.matrix(top, n, d)}; {self.matrix(below, n, d) if below != '1' else self.vector(n, d) + chr(39)}]"),
+            (4 if right else 0, lambda: f"[{self.matrix(m, left, d)}, {self.matrix(m, right, d) if right != '1' else self.vector(m, d)}]"),
+            (0 if below else 1, lambda: f"({self.matrix(self.longer(m), n, d)})[:{m},:]"),
+            (0 if below else 1, lambda: f"({self.matrix(m + '+1', n, d)})[2:,:]"),
+            (0 if right else 1, lambda: f"({self.matrix(m, self.longer(n), d)})[:,:{n}]"),
+            (1, lambda: self.positive(self.matrix(m, n, d))),
+            (square, lambda: f"{self.choose(('expm', 'sqrtm', 'logm'))}(2*eye({n}) + tanh({self.matrix(n, n, d)})/4)"),
+            (square // 2, lambda: f"chol({self.gram(n, d)})"),
             (6, lambda: f"({self.matrix(m, k, d)}*{self.matrix(k, n, d)})"),
             (3, lambda: f"({self.matrix(m, n, d)} + {self.matrix(m, n, d)})"),
             (3, lambda: f"({self.matrix(n, m, d)})'"),

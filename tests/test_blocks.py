@@ -190,3 +190,63 @@ NOT_CONVOLVED = [("corr(x,w)", "x: 2; w: 3", "longer"), ("conv(X,w)", "X: m×n; 
 def test_what_cannot_be_convolved_is_refused(text: str, shapes: str, said: str) -> None:
     with pytest.raises(mc.ShapeProblem, match=said):
         mc.parse(text, shapes)
+NUMBERS = [("lambda_max([a,b;b,c])", "b"), ("tr(chol([a,b;b,c]))", "b"), ("det([a,b;c,d])", "a"), ("x'*inv([a,b;b,c])*x", "b")]
+
+
+@pytest.mark.parametrize(("text", "wrt"), NUMBERS)
+def test_a_matrix_of_numbers_stays_one(text: str, wrt: str) -> None:
+    d = mc.derive(text, wrt)
+    assert d.verification.ok, d.verification
+    assert mc.parse(str(d.result), d.program.declarations) is d.result
+    assert re.search(r"\[a, b; [bc], [cd]\]", str(d.result))
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("X[:,j]'*X[:,1]", "X[:,1]*eye(k)[:,j]' + X[:,j]*eye(k)[:,1]'"),
+    ("tr(X[2:n,:]*X[1:n-1,:]')", "eye(n)[:,1:n-1]*X[2:n,:] + eye(n)[:,2:n]*X[1:n-1,:]"),
+])  # fmt: skip
+def test_parts_stay_with_what_they_take(text: str, expected: str) -> None:
+    assert str(mc.derive(text, "X", "X: n×k").result) == expected
+
+
+@pytest.mark.parametrize("text", ["C[:,1:m]*eye(m+1)[:,2:m+1]' + eye(m+1)[:,2:m+1]*C[1:m,:]", "x*eye(m+1)[:,1]' + eye(m+1)[:,2:m+1]*C[1:m,:]"])
+def test_all_rows_are_not_taken_for_the_first(text: str) -> None:
+    e = mc.parse(text, "C: m+1×m+1; x: m+1")
+    assert str(e).startswith(("C[", "x*", "eye(")) and mc.parse(str(e), "C: m+1×m+1; x: m+1") is e
+
+
+@pytest.mark.parametrize(("text", "shapes"), [("vec(X)[i]", "X: m×n"), ("kron(X,B)[1,2]", "X: n×n; B: m×m"), ("x[2*n]", "x: 2*n")])
+def test_a_change_without_a_matrix_form_is_refused(text: str, shapes: str) -> None:
+    d = mc.derive(text, "X" if "X" in text else "x", shapes)
+    assert d.verification.ok
+    with pytest.raises(mc.NoMatrixForm, match="no matrix form"):
+        d.differential()
+
+
+# ---- places that may not exist ----------------------------------------------------------------------------------------------
+
+RUNNING = [
+    ("(x[i+1] - 2*x[i] + x[i-1])^2", "x: n"), ("x[2:][j]^3", "x: n"), ("x[n-5]^2", "x: n"), ("norm2(x[i:i+2])^2", "x: n"),
+    ("x[n-m+1:n]'*y", "x: n; y: m"), ("x[n-m]^2*sum(y)", "x: n; y: m"), ("x[m]^2", "x: n; y: m"), ("x[n-i]^2*x[i]", "x: n"), ("x[i+j]^2", "x: n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "shapes"), RUNNING)
+def test_places_that_some_lengths_do_not_have_are_checked_where_they_exist(text: str, shapes: str) -> None:
+    d = mc.derive(text, "x", shapes)
+    assert d.verification.exact and d.verification.numeric, d.verification
+    assert mc.parse(str(d.result), d.program.declarations) is d.result
+    off = points.differs_from_slope(d.expr, d.wrt, d.result, np.random.default_rng(3))
+    assert off is not None and off < 1e-6
+
+
+@pytest.mark.parametrize(("text", "given"), [("x[n-3]", {}), ("sum(x[n-3:n])", {}), ("x[i-1]", {"i": 1}), ("x[i+1]", {"i": 3}), ("x[n-i]", {"i": 3})])
+def test_places_before_the_first_are_refused_not_counted_from_the_end(text: str, given: dict[str, int]) -> None:
+    with pytest.raises(mc.ShapeProblem, match="length is 3"):
+        mc.parse(text, "x: n").compile()(x=np.ones(3), **given)
+
+
+def test_many_sizes_and_a_place() -> None:
+    names = "abcdefghklmnp"
+    text = " + ".join(f"sum(x{a})" for a in names) + " + xa[i]^2"
+    assert mc.derive(text, "xa", {f"x{a}": f"{a}1" for a in names}).verification.exact

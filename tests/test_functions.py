@@ -308,3 +308,44 @@ def test_kron_of_any_shapes(first: str, second: str) -> None:
     d = mc.derive("sum(kron(x,y))", "x", declared)
     assert d.verification.ok, d.verification
     assert points.equal_everywhere(d.expr, mc.parse("sum(x)*sum(y)", declared), np.random.default_rng(6))
+
+
+# ---- matrices that must be symmetric ------------------------------------------------------------------------------------
+
+SYMMETRIC = (
+    "A + A'", "(A + A')/2", "A*A' + eye", "x*x' + eye(n)", "x*y' + y*x'", "exp(A + A')", "A.*A'", "A'*diag(x)*A", "[a, b; b, c]", "[A*A', x; x', c]",
+)  # fmt: skip
+NOT_SYMMETRIC = ("A", "A*B", "A^2", "A + x'", "x*y'", "[a, b; c, a]")
+
+
+@pytest.mark.parametrize("function", ["sum(eigvals({}))", "lambda_max({})", "lambda_min({})", "tr(chol({}))", "norm2(eigvecs({}).^3)"])
+@pytest.mark.parametrize("argument", SYMMETRIC)
+def test_what_is_symmetric_by_its_form_needs_no_declaration(function: str, argument: str) -> None:
+    mc.parse(function.format(argument))
+    mc.parse(function.format(argument), {n: {"A": "n×n", "x": "n", "y": "n"}[n] for n in "Axy" if re.search(rf"\b{n}\b", argument)})
+
+
+@pytest.mark.parametrize("function", ["eigvals({})", "lambda_max({})", "lambda_min({})", "chol({})", "eigvecs({})"])
+@pytest.mark.parametrize("argument", NOT_SYMMETRIC)
+def test_what_may_not_be_symmetric_is_refused(function: str, argument: str) -> None:
+    with pytest.raises(mc.ShapeProblem, match="may not be symmetric"):
+        mc.parse(function.format(argument))
+
+
+def test_an_error_inside_an_abbreviation_points_at_its_use() -> None:
+    with pytest.raises(mc.ShapeProblem) as problem:
+        mc.parse("3 + lambda_max(A)", "A: n×n")
+    assert problem.value.caret() == "3 + lambda_max(A)\n    ^^^^^^^^^^^^^"
+
+
+@pytest.mark.parametrize("order", ["101", "1000", "10^30"])
+def test_the_order_of_polygamma_has_a_limit(order: str) -> None:
+    with pytest.raises(mc.LimitProblem, match="the limit is 100"):
+        mc.derive(f"polygamma({order}, a)", "a")
+    assert mc.parse("polygamma(100, a)").compile()(a=2.0) == pytest.approx(float(mpmath.psi(100, 2)))
+
+
+@pytest.mark.parametrize("text", ["eigvals()", "chol()", "lambda_max()", "eigvals(A, B)"])
+def test_a_wrong_number_of_symmetric_matrices(text: str) -> None:
+    with pytest.raises(mc.NameProblem, match="takes 1 argument"):
+        mc.parse(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import points
 import pytest
@@ -17,11 +19,12 @@ BLOCK = 25
 
 
 def assert_verified(d: Derivation) -> None:
-    """Verified; or singular, or outside every domain, whatever the input."""
+    """Verified; or singular, or outside every domain, whatever the input, as far as every function has an exact model."""
     v = d.verification
     assert v is not None
     assert v.ok or v.exact is v.numeric is None, f"{d.program.text} by {d.wrt.name}: {v}"
-    assert v.ok or "for every input" in v.note, f"{d.program.text} by {d.wrt.name}: {v}"
+    structural = "for every input" in v.note or ("no exact model" in v.note and "no admissible point" in v.note)
+    assert v.ok or structural, f"{d.program.text} by {d.wrt.name}: {v}"
 
 
 def assert_parses_back(d: Derivation) -> None:
@@ -122,7 +125,7 @@ def test_derivative_parses_back(text: str, wrt: str) -> None:
 
 
 def test_half_of_the_seeds_have_equal_sizes() -> None:
-    sizes = [{size for shape in expression(seed)[1].values() for size in shape.split()[0].split("×")} - {"scalar"} for seed in range(100)]
+    sizes = [set(re.findall(r"\b[a-z]\b", " ".join(expression(seed)[1].values()))) for seed in range(100)]  # the n of n+1, too
     assert all(found <= {"n"} for found in sizes[::2])
     assert sum(len(found) > 1 for found in sizes[1::2]) > 30
 

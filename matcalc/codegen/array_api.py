@@ -108,4 +108,5 @@ DIALECT = Dialect(
     constant="xp.asarray({0}, dtype=dtype)",
     spelling=_spelling,
     imports=IMPORTS,
+    every_axis=True,
 )

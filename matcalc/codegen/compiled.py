@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
 from ..expr import Expr, postorder
-from ..expr.parts import range_of, unsure
+from ..expr.parts import exists, range_of, unsure
 from ..index import parts
 from ..sizes import Sum, base_atoms, show, show_shape
 from ..sizes import length as product_of
@@ -203,10 +203,8 @@ def _consistent(sizes: Mapping[str | int, int]) -> None:
 
 def _present(p: Expr, sizes: Mapping[str | int, int]) -> None:
     """Raise ShapeProblem for a part that goes beyond its axis."""
-    places = range_of(p)
-    stop, whole = product_of((places.stop,), sizes), product_of(p.shape_[0], sizes)
-    if stop > whole:
-        raise ShapeProblem(f"the place {places} of an axis of length {show(p.shape_[0])}", f"the length is {whole}")
+    if not exists(p, sizes):
+        raise ShapeProblem(f"the place {range_of(p)} of an axis of length {show(p.shape_[0])}", f"the length is {product_of(p.shape_[0], sizes)}")
 
 
 def _known(sizes: Mapping[str | int, int]) -> str:

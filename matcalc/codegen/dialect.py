@@ -31,6 +31,7 @@ class Dialect:
     change: Callable[[Plan], Plan] | None = None  # what the target does to a plan before it is written
     vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
+    every_axis: bool = False  # an index names every axis
     constant: str = "{0}"  # a number that a function of the target is applied to
     spelling: Callable[[Row], str] = lambda row: row.numpy
     imports: Mapping[str, str] = field(default_factory=dict)  # name used in the source -> line that brings it

@@ -250,10 +250,10 @@ class Writer:
             name = name if name.isidentifier() else self.keep(name)
             self.lines.append(text.replace("({0})", f"({name}, out={name})"))
             return Code(name, ATOM)
-        if _is_constant(arg) and self.dialect.constant != "{0}":
-            self.needs_dtype = True
-            wrapped = Code(self.dialect.constant.replace("{0}", self.of(arg).text), ATOM)
-            return Code(text.replace("{0}", wrapped.text).replace("<0>", wrapped.text), _level(text))
+        last = len(step.args) - 1  # before it stands an order, which stays a number
+        if _is_constant(step.args[last]) and self.dialect.constant != "{0}":
+            number = self.dialect.constant.replace("{0}", self.of(step.args[last]).text)
+            text = text.replace(f"{{{last}}}", number).replace(f"<{last}>", number)
         return self.filled(text, step)
 
     def _is_helper(self, text: str) -> bool:
@@ -382,7 +382,7 @@ _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
 _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "arg": lambda w, s: Code(w.names[s.data], ATOM),
     "num": lambda w, s: Code(number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM),
-    "rows": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{w.slice(s.data)}]", ATOM),
+    "rows": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{w.slice(s.data)}{', :' * (w.dialect.every_axis and len(s.args[0].axes) - 1)}]", ATOM),
     "embed": lambda w, s: Code(f"embed({w.of(s.args[0]).text}, {w.length((s.data.start,))}, {w.length(s.axes[0])})", ATOM),
     "concat": lambda w, s: w.filled(w.dialect.calls["concat"].replace("{arrays}", ", ".join(w.of(a).text for a in s.args)), s),
     "pi": lambda w, s: Code(f"{w.dialect.module}.pi", ATOM),

@@ -81,7 +81,7 @@ def indexed(chain: Sequence[Expr]) -> Iterator[tuple[Expr, Range | None, Range |
 
 def grid(e: Expr) -> list[list[Expr | None]] | None:
     """The blocks of a sum that :func:`blocks` could have made, None for a block of zeros; or None if it is no such sum."""
-    placed: dict[tuple[Range, Range], Expr] = {}
+    placed: dict[tuple[Range | None, Range | None], Expr] = {}
     for term in e.args if e.head == "add" else ():
         found = _placed(term)
         if found is None or found[0] in placed:
@@ -91,11 +91,8 @@ def grid(e: Expr) -> list[list[Expr | None]] | None:
     return [[placed.get((r, c)) for c in cols] for r in rows] if rows and cols else None
 
 
-_WHOLE = Range(Sum({}), UNIT)
-
-
-def _placed(term: Expr) -> tuple[tuple[Range, Range], Expr] | None:
-    """The places and the block of a term that parts of the identity put in its place; a number goes with the block."""
+def _placed(term: Expr) -> tuple[tuple[Range | None, Range | None], Expr] | None:
+    """The places, None for all, and the block of a term that parts of the identity put there; a number goes with the block."""
     scalars = tuple(a for a in term.args if a.is_scalar) if term.head == "times" else ()
     arrays = [a for a in term.args if not a.is_scalar] if term.head == "times" else [term]
     if len(arrays) != 1:
@@ -103,18 +100,18 @@ def _placed(term: Expr) -> tuple[tuple[Range, Range], Expr] | None:
     chain = arrays[0].args if arrays[0].head == "matmul" else (arrays[0],)
     rows = range_of(chain[0]) if chain[0].head == "part" else None
     cols = range_of(chain[-1].args[0]) if chain[-1].head == "T" and is_part(chain[-1]) else None
-    if rows is None and cols is None:
+    either = rows or cols
+    if either is None:
         return None
     inner = chain[rows is not None : len(chain) - (cols is not None)]
-    width = (rows or cols or _WHOLE).width
-    return (rows or _WHOLE, cols or _WHOLE), times(*scalars, matmul(*inner) if inner else eye(width))
+    return (rows, cols), times(*scalars, matmul(*inner) if inner else eye(either.width))
 
 
-def _tiled(places: set[Range], whole: Size) -> list[Range] | None:
+def _tiled(places: set[Range | None], whole: Size) -> Sequence[Range | None] | None:
     """The places in order, if they cover an axis without gaps."""
-    if places == {_WHOLE}:
-        return [_WHOLE]
-    by_start = {r.start: r for r in places}
+    if places == {None}:
+        return [None]
+    by_start = {r.start: r for r in places if r is not None}
     found, at = list[Range](), Sum({})
     while at in by_start and len(found) < len(places):
         found.append(by_start[at])

@@ -14,6 +14,7 @@ from .hints import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, zeros
 
 MAX_EXPONENT = 64
+MAX_ORDER = 100  # of polygamma, whose factorials must be numbers of double precision
 
 
 def product(a: Expr, b: Expr) -> Expr:
@@ -95,6 +96,8 @@ def _of_simple_lengths(name: str, *vectors: Expr) -> Expr | None:
 def _polygamma(k: Expr, _: Expr) -> None:
     if k.head != "num" or k.value.denominator != 1 or k.value < 0:
         raise ShapeProblem(f"polygamma of the order {brief(k)}", "the order is a number 0, 1, 2, …")
+    if k.value > MAX_ORDER:
+        raise LimitProblem(f"polygamma of the order {brief(k)}", f"the limit is {MAX_ORDER}")
 
 
 def _check(row: Row, x: Expr) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ShapeProblem
-from ..sizes import UNIT, Size, Sum, base_atoms, show, total_of
+from ..sizes import UNIT, Size, Sum, base_atoms, length, show, total_of
 from .nodes import Expr, eye, node, ones, part, zeros
 
 
@@ -46,20 +47,35 @@ def check_fits(whole: Size, places: Range) -> None:
     gap = total_of([(whole, 1), ((places.stop,), -1)])
     if any(not isinstance(a, str) for size, _ in gap.terms for a in base_atoms(size)):
         return  # not known yet
-    if (not gap.terms and gap.constant < 0) or (not places.start.terms and places.start.constant < 0):
+    if _negative(gap) or _negative(places.start):
         raise ShapeProblem(f"the place {places} of an axis of length {show(whole)}", "places are counted from 1")
-    if any(k < 0 for _, k in gap.terms) and not is_index(places):
+    if any(k < 0 for _, k in gap.terms) and any(isinstance(a, str) for a in places.width):
         raise ShapeProblem(f"the places {places} of an axis of length {show(whole)} may not exist", "declare the length as a sum, as in x: m+k")
 
 
-def is_index(places: Range) -> bool:
-    """Whether it is one place, by a name."""
-    return places.width == UNIT and places.start.constant == -1 and len(places.start.terms) == 1 and places.start.terms[0][1] == 1
+def _negative(gap: Sum) -> bool:
+    """Whether a sum is below 0, whatever the sizes are."""
+    return all(k < 0 for _, k in gap.terms) and gap.constant + sum(k for _, k in gap.terms) < 0
 
 
 def unsure(p: Expr) -> bool:
     """Whether only the lengths at hand say if a part of the identity exists."""
-    return not total_of([(p.shape_[0], 1)]).covers(range_of(p).stop)
+    places = range_of(p)
+    return not (total_of([(p.shape_[0], 1)]).covers(places.stop) and places.start.covers(Sum({})))
+
+
+def exists(p: Expr, lengths: Mapping[Any, int]) -> bool:
+    """Whether an axis has the places that a part of the identity takes, at certain lengths of the names."""
+    start, stop, whole = (length((a,), lengths) for a in (range_of(p).start, range_of(p).stop, total_of([(p.shape_[0], 1)])))
+    return 0 <= start < stop <= whole
+
+
+def all_exist(nodes: Iterable[Expr], lengths: Mapping[Any, int]) -> bool:
+    """Whether all places exist and all sums of sizes are positive, at certain lengths of the names."""
+    return all(
+        (e.head != "part" or exists(e, lengths)) and all(length((a,), lengths) > 0 for size in e.shape_ for a in size if isinstance(a, Sum))
+        for e in nodes
+    )
 
 
 def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
@@ -76,12 +92,8 @@ def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
 def least_length(nodes: Sequence[Expr]) -> int:
     """A length for every name at which all parts of fixed places exist, and all sums of sizes are positive."""
     stops = [range_of(e).stop for e in nodes if e.head == "part"]
-    return max([2, *(s.constant for s in stops if not s.terms), *(2 - a.constant for a in sums_of(nodes))])
-
-
-def sums_of(nodes: Sequence[Expr]) -> list[Sum]:
-    """The sums of sizes that are lengths."""
-    return list(dict.fromkeys(a for e in nodes for size in e.shape_ for a in size if isinstance(a, Sum)))
+    sums = [a for e in nodes for size in e.shape_ for a in size if isinstance(a, Sum)]
+    return max([2, *(s.constant for s in stops if not s.terms), *(2 - a.constant for a in (*sums, *stops))])
 
 
 # ---- products of parts --------------------------------------------------------------------------------------------------
