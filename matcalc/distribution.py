@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from math import prod
+from operator import index
 from typing import Any
 
 from .codegen import compile_expr
@@ -18,9 +19,10 @@ from .codegen.arrays import TO_ARRAY
 from .codegen.compiled import Compiled
 from .derivation import Derivation, Derivations, derive
 from .errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem
-from .expr import Expr
+from .expr import Expr, postorder
+from .expr.parts import index_names
 from .given import Shapes
-from .index import Root
+from .index import Root, parts
 from .objective import ValueAndGrad
 from .optimize import Objective
 from .separate import separate
@@ -123,13 +125,15 @@ class Distributed:
 
     def sorted(self, arguments: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, Array], dict[str, int]]:
         """The arguments with rows, those without, in which the number of rows is one, and the length of every size."""
-        names = [v.name for v in (*self.parts.chunked, *self.parts.free) if v is not self.parts.count]
+        places = index_names(postorder(*parts(*self.roots)))
+        names = [*(v.name for v in (*self.parts.chunked, *self.parts.free) if v is not self.parts.count), *places]
         missing = [n for n in names if n not in arguments]
         if missing:
             raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(names)}")
         free = {v.name: _whole(v, arguments[v.name], self.rows) for v in self.parts.free}
         chunked = {v.name: arguments[v.name] for v in self.parts.chunked}
         sizes = lengths((*self.parts.chunked, *self.parts.free), chunked | free)
+        free |= {n: _place(n, arguments[n], [length(size, sizes) for size in axes]) for n, axes in places.items()}
         return chunked, free | {self.parts.count.name: float(sizes.get(self.rows, 0))}, sizes
 
     def axis(self, v: Expr) -> int:
@@ -144,6 +148,17 @@ class Distributed:
 def length(size: Size, sizes: Mapping[str, int]) -> int:
     """The length of an axis."""
     return prod(a if isinstance(a, int) else sizes.get(str(a), 1) for a in size)
+
+
+def _place(name: str, given: Any, axes: Sequence[int]) -> int:
+    """A place on axes; raises ShapeProblem for one that they do not have."""
+    try:
+        place = index(given)
+    except TypeError:
+        place = 0
+    if not 1 <= place <= min(axes):
+        raise ShapeProblem(f"{name} is a place", f"it must be an integer from 1 to {min(axes)}, not {str(given)[:40]}")
+    return place
 
 
 def lengths(variables: Iterable[Expr], arrays: Mapping[str, Array]) -> dict[str, int]:

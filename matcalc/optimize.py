@@ -59,7 +59,7 @@ class Objective:
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
-        self.data = {n: self._array(a) for n, a in data.items()}
+        self.data = {n: self._array(a) if n in self.program.variables else a for n, a in data.items()}  # a length or a place stays a number
         missing = [n for n in self.program.variables if n not in self.data and n not in names]
         if missing:
             raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")

@@ -28,14 +28,10 @@ TRIES, PLACES_TRIES = 40, 200  # points; lengths, since at some a place does not
 MANY_SIZES = 12  # more different sizes than this share their lengths, or the points would be huge
 MORE_POINTS = 7  # at which the numbers must agree where the exact check does not
 CONDITION = 300.0  # of the matrices that are inverted at a point
-MARGIN = 0.02  # distance from the edge of a domain
-KINK = 1e-2  # distance from a kink
-FLOOR = 1e-5  # of the scale of a derivative: a function may be constant
-STEP = 2e-3
-KEPT = 6  # numbers up to this keep their value as sizes of a point
-TOLERANCE_COMPLEX = 1e-9
-TOLERANCE_DIFFERENCES = 1e-6
-DIRECTIONS = 40
+MARGIN, KINK, GAP = 0.02, 1e-2, 0.1  # distances from the edge of a domain, from a kink, and between singular values
+FLOOR, STEP = 1e-5, 2e-3  # of the scale of a derivative, since a function may be constant; of the differences
+TOLERANCE_COMPLEX, TOLERANCE_DIFFERENCES = 1e-9, 1e-6
+DIRECTIONS, KEPT = 40, 6  # numbers up to the second keep their value as sizes of a point
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
 
@@ -260,6 +256,7 @@ class _Guard:
     high: float = np.inf
     kinks: tuple[float, ...] = ()
     inverted: bool = False
+    simple: bool = False  # its singular values should lie apart
 
     def admits(self, a: Array) -> bool:
         if not np.isfinite(a).all():
@@ -270,8 +267,9 @@ class _Guard:
         return inside and all(bool(((np.abs(a - k) > KINK) | (a == k)).all()) for k in self.kinks)
 
     def on_kink(self, a: Array) -> bool:
-        """Whether an entry lies on a kink exactly, as those do that are zero by declaration."""
-        return any(bool((a == k).any()) for k in self.kinks)
+        """Whether an entry lies on a kink exactly, as those do that are zero by declaration, or singular values are too close."""
+        crowded = self.simple and np.abs(np.diff(np.linalg.svd(np.atleast_2d(a), compute_uv=False), append=0)).min() < GAP
+        return bool(crowded) or any(bool((a == k).any()) for k in self.kinks)
 
 
 def _guards(*roots: Expr) -> list[_Guard]:
@@ -280,6 +278,8 @@ def _guards(*roots: Expr) -> list[_Guard]:
         row = BY_NAME.get(n.head)
         if row is not None and n.head in ("inv", "logdet", "pinv", "norm2"):
             found[_Guard(n if n.head == "norm2" else n.args[0], inverted=True)] = None
+        elif n.head in ("eigvals", "eigvecs", "normspec", "normnuc", "polar", "leading"):
+            found[_Guard(n.args[0], simple=True)] = None
         elif row is not None and (row.kinks or row.domain != (-np.inf, np.inf)):
             found[_Guard(n.args[-1], *row.domain, row.kinks)] = None
         elif n.head == "pow":

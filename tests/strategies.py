@@ -15,7 +15,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
-ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs", "erf", "gelu", "normcdf")
+ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs")
+NORMAL = ("erf", "gelu", "normcdf")
 POSITIVE = ("lgamma", "digamma", "polygamma(0,", "polygamma(1,", "polygamma(2,")
 PLACES = ("1", "2", "i", "j")
 STRUCTURES = ("symmetric", "spd", "diagonal")
@@ -25,8 +26,8 @@ SIZES = ("m", "n", "p")
 class Generator:
     """Type-directed: ``scalar``, ``vector(size)`` and ``matrix(rows, columns)`` return texts of that shape, in brackets where needed."""
 
-    def __init__(self, choose: Callable[[Sequence[T]], T], equal: bool) -> None:
-        self.choose = choose
+    def __init__(self, choose: Callable[[Sequence[T]], T], equal: bool, wide: bool = False) -> None:
+        self.choose, self.wide = choose, wide  # a wide one draws parts, blocks, and functions of eigenvalues and factors, too
         self.sizes = ("n",) if equal else SIZES
         self.declared: dict[str, str] = {}
 
@@ -54,7 +55,7 @@ class Generator:
         return f"{name}{'' if '(' in name else '('}2 + ({argument}).^2)"
 
     def elementwise(self, argument: str) -> str:
-        name = self.choose(ELEMENTWISE)
+        name = self.choose(ELEMENTWISE + NORMAL * self.wide)
         return f"log1p(exp({argument}))" if name == "log1p_exp" else f"{name}({argument})"
 
     def scalar(self, depth: int) -> str:
@@ -82,19 +83,19 @@ class Generator:
             (1, lambda: f"norm1({self.vector(m, d)})"),
             (1, lambda: f"sum(kron({self.matrix(m, n, d - 1)}, {self.vector(n, d - 1)}))"),
             (1, lambda: f"norm2(vec({self.matrix(m, n, d)}))^2"),
-            (2, lambda: f"({self.vector(m, d)})[{self.choose(PLACES)}]"),
-            (2, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},{self.choose(PLACES)}]"),
-            (1, lambda: f"(i*({self.vector(m, d)})[i])"),
-            (1, lambda: f"logdet({self.blocks(m, n, d)})"),
-            (1, lambda: f"det({self.blocks(m, '1', d)})"),
-            (1, lambda: f"pi*({self.scalar(d)})"),
-            (1, lambda: self.positive(self.scalar(d))),
-            (1, lambda: f"cross_entropy({self.vector(m, d)}, softmax({self.vector(m, d)}))"),
-            (1, lambda: f"({self.vector('3', d)})'*cross({self.vector('3', d)}, {self.vector('3', d)})"),
-            (1, lambda: f"sum(skew({self.vector('3', d)})*{self.matrix('3', m, d)})"),
-            (1, lambda: f"({self.vector(m, d)})'*eigvals({self.mirrored(m)})"),
-            (1, lambda: f"{self.choose(('normnuc', 'normspec'))}({self.leaf(m, n)})"),
-            (1, lambda: f"{self.choose(('lambda_max', 'lambda_min'))}({self.mirrored(m)})"),
+            (self.wide * 2, lambda: f"({self.vector(m, d)})[{self.choose(PLACES)}]"),
+            (self.wide * 2, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},{self.choose(PLACES)}]"),
+            (self.wide * 1, lambda: f"(i*({self.vector(m, d)})[i])"),
+            (self.wide * 1, lambda: f"logdet({self.blocks(m, n, d)})"),
+            (self.wide * 1, lambda: f"det({self.blocks(m, '1', d)})"),
+            (self.wide * 1, lambda: f"pi*({self.scalar(d)})"),
+            (self.wide * 1, lambda: self.positive(self.scalar(d))),
+            (self.wide * 1, lambda: f"cross_entropy({self.vector(m, d)}, softmax({self.vector(m, d)}))"),
+            (self.wide * 1, lambda: f"({self.vector('3', d)})'*cross({self.vector('3', d)}, {self.vector('3', d)})"),
+            (self.wide * 1, lambda: f"sum(skew({self.vector('3', d)})*{self.matrix('3', m, d)})"),
+            (self.wide * 1, lambda: f"({self.vector(m, d)})'*eigvals({self.mirrored(m)})"),
+            (self.wide * 1, lambda: f"{self.choose(('normnuc', 'normspec'))}({self.leaf(m, n)})"),
+            (self.wide * 1, lambda: f"{self.choose(('lambda_max', 'lambda_min'))}({self.mirrored(m)})"),
         )
 
     def vector(self, n: str, depth: int) -> str:
@@ -104,15 +105,15 @@ class Generator:
         first, _, rest = n.partition("+")
         plain, joined = (0, 4) if rest else (1, 0)
         return self.pick(
-            (joined, lambda: f"[{self.vector(first, d)}; {self.vector(rest, d) if rest != '1' else self.scalar(d)}]"),
-            (2 * plain, lambda: f"({self.vector(self.longer(n), d)})[:{n}]"),
-            (plain, lambda: f"({self.vector(n + '+1', d)})[2:]"),
-            (plain, lambda: f"({self.vector(n + '+1', d)})[2:{n}+1]"),
-            (2, lambda: f"({self.matrix(n, m, d)})[:,{self.choose(PLACES)}]"),
-            (1, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},:]'"),
-            (1, lambda: self.positive(self.vector(n, d))),
-            (plain, lambda: f"eigvals({self.mirrored(n)})"),
-            (plain, lambda: f"(eigvecs({self.mirrored(n)}).^2*({self.vector(n, d)}))"),
+            (self.wide * joined, lambda: f"[{self.vector(first, d)}; {self.vector(rest, d) if rest != '1' else self.scalar(d)}]"),
+            (self.wide * 2 * plain, lambda: f"({self.vector(self.longer(n), d)})[:{n}]"),
+            (self.wide * plain, lambda: f"({self.vector(n + '+1', d)})[2:]"),
+            (self.wide * plain, lambda: f"({self.vector(n + '+1', d)})[2:{n}+1]"),
+            (self.wide * 2, lambda: f"({self.matrix(n, m, d)})[:,{self.choose(PLACES)}]"),
+            (self.wide * 1, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},:]'"),
+            (self.wide * 1, lambda: self.positive(self.vector(n, d))),
+            (self.wide * plain, lambda: f"eigvals({self.mirrored(n)})"),
+            (self.wide * plain, lambda: f"(eigvecs({self.mirrored(n)}).^2*({self.vector(n, d)}))"),
             (6, lambda: f"({self.matrix(n, m, d)}*({self.vector(m, d)}))"),
             (3, lambda: f"({self.vector(n, d)} + {self.vector(n, d)})"),
             (2, lambda: f"({self.vector(n, d)} - {self.scalar(d)})"),
@@ -163,14 +164,16 @@ class Generator:
         square = 2 if m == n else 0
         (top, _, below), (left, _, right) = m.partition("+"), n.partition("+")
         return self.pick(
-            (4 if below else 0, lambda: f"[{self.matrix(top, n, d)}; {self.matrix(below, n, d) if below != '1' else self.vector(n, d) + chr(39)}]"),
-            (4 if right else 0, lambda: f"[{self.matrix(m, left, d)}, {self.matrix(m, right, d) if right != '1' else self.vector(m, d)}]"),
-            (0 if below else 1, lambda: f"({self.matrix(self.longer(m), n, d)})[:{m},:]"),
-            (0 if below else 1, lambda: f"({self.matrix(m + '+1', n, d)})[2:,:]"),
-            (0 if right else 1, lambda: f"({self.matrix(m, self.longer(n), d)})[:,:{n}]"),
-            (1, lambda: self.positive(self.matrix(m, n, d))),
-            (square, lambda: f"{self.choose(('expm', 'sqrtm', 'logm'))}(2*eye({n}) + tanh({self.matrix(n, n, d)})/4)"),
-            (square // 2, lambda: f"chol({self.gram(n, d)})"),
+            (self.wide * (4 if below else 0),
+             lambda: f"[{self.matrix(top, n, d)}; {self.matrix(below, n, d) if below != '1' else self.vector(n, d) + chr(39)}]"),
+            (self.wide * (4 if right else 0),
+             lambda: f"[{self.matrix(m, left, d)}, {self.matrix(m, right, d) if right != '1' else self.vector(m, d)}]"),
+            (self.wide * (0 if below else 1), lambda: f"({self.matrix(self.longer(m), n, d)})[:{m},:]"),
+            (self.wide * (0 if below else 1), lambda: f"({self.matrix(m + '+1', n, d)})[2:,:]"),
+            (self.wide * (0 if right else 1), lambda: f"({self.matrix(m, self.longer(n), d)})[:,:{n}]"),
+            (self.wide * 1, lambda: self.positive(self.matrix(m, n, d))),
+            (self.wide * square, lambda: f"{self.choose(('expm', 'sqrtm', 'logm'))}(2*eye({n}) + tanh({self.matrix(n, n, d)})/4)"),
+            (self.wide * square // 2, lambda: f"chol({self.gram(n, d)})"),
             (6, lambda: f"({self.matrix(m, k, d)}*{self.matrix(k, n, d)})"),
             (3, lambda: f"({self.matrix(m, n, d)} + {self.matrix(m, n, d)})"),
             (3, lambda: f"({self.matrix(n, m, d)})'"),
@@ -190,15 +193,15 @@ class Generator:
         )
 
 
-def expression(seed: int, depth: int = 3) -> tuple[str, dict[str, str]]:
+def expression(seed: int, depth: int = 3, wide: bool = False) -> tuple[str, dict[str, str]]:
     """A reproducible scalar expression with its declarations; every second seed has all sizes equal."""
     rng = random.Random(seed)
-    generator = Generator(rng.choice, equal=seed % 2 == 0)
+    generator = Generator(rng.choice, equal=seed % 2 == 0, wide=wide)
     return generator.scalar(depth), generator.shapes
 
 
 @st.composite
-def scalars(draw: st.DrawFn, depth: int = 2) -> tuple[str, dict[str, str]]:
+def scalars(draw: st.DrawFn, depth: int = 2, wide: bool = False) -> tuple[str, dict[str, str]]:
     """Scalar expressions with their declarations, for hypothesis."""
-    generator = Generator(lambda options: draw(st.sampled_from(list(options))), equal=draw(st.booleans()))
+    generator = Generator(lambda options: draw(st.sampled_from(list(options))), equal=draw(st.booleans()), wide=wide)
     return generator.scalar(depth), generator.shapes

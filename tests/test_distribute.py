@@ -370,3 +370,16 @@ def test_a_missing_package_is_said_in_one_line(package, module, extra, monkeypat
     f = mc.distribute("norm2(X*w)^2", "w", rows="m", shapes="X: m×n")
     with pytest.raises(mc.MatcalcError, match=rf"needs the package {package[:4].rstrip('.')}, which is not installed here — install {extra}$"):
         f.lazy(X=np.ones((2, 2)), w=np.ones(2)) if module == "blocks" else f.sharded(None)
+
+
+def test_places_by_name_reach_the_blocks() -> None:
+    da = pytest.importorskip("dask.array")
+    X, y = np.random.default_rng(0).normal(size=(12, 4)), np.ones(12)
+    f = mc.distribute("sum(X[:,j].^2.*y)*w[j]", "w", rows="m", shapes="X: m×n; y: m; w: n")
+    value, gradient = f(X=da.from_array(X, chunks=(5, 4)), y=da.from_array(y, chunks=5), w=np.arange(4.0), j=3)
+    np.testing.assert_allclose([value, *gradient], [2 * X[:, 2] @ X[:, 2], 0, 0, X[:, 2] @ X[:, 2], 0])
+    for wrong in (0, 5, 1.5):
+        with pytest.raises(mc.ShapeProblem, match="from 1 to 4"):
+            f(X=da.from_array(X), y=da.from_array(y), w=np.ones(4), j=wrong)
+    with pytest.raises(mc.NameProblem, match="j"):
+        f(X=da.from_array(X), y=da.from_array(y), w=np.ones(4))

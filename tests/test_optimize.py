@@ -224,3 +224,8 @@ def test_an_expression_keeps_what_its_variables_are_declared_to_be():
     objective = Objective(mc.tr(s @ s) - mc.logdet(s), ["S"], {}, start={"S": 2 * np.eye(3)})
     assert objective.program.variables["S"] is s
     np.testing.assert_allclose(mc.minimize(mc.tr(s @ s) - mc.logdet(s), "S", start=objective.start)["S"], np.eye(3) / np.sqrt(2), atol=1e-6)
+
+
+def test_a_place_in_the_data_stays_a_number() -> None:
+    found = mc.minimize("(x[i] - 1)^2 + norm2(x)^2", "x", {"i": 2}, start={"x": np.zeros(3)})
+    np.testing.assert_allclose(found.arrays["x"], [0, 0.5, 0])
