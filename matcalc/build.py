@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from . import expr as ex
-from .errors import NameProblem, WrongAnswer
+from .errors import NameProblem, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .extend import forget, register
 from .functions import BY_NAME, INFINITY, MACROS, Row
-from .shapes import abbreviation, declarations
+from .shapes import abbreviation, declarations, template
 from .simplify import simplify
+from .sizes import show_shape
 
 
 def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> Expr:
@@ -151,6 +152,8 @@ def _prove(row: Row) -> None:
 
     args = [matrix(f"X{k}", f"m{k}", f"m{k}" if row.square else f"n{k}") for k in range(row.arity)]
     value = ex.call(row.name, *args)
+    if row.exact and not row.elementwise and (meant := template(row.exact, dict(zip("xw", args, strict=False)))).shape_ != value.shape_:
+        raise ShapeProblem(f"the meaning of {row.name} is {show_shape(meant.shape_)}, its signature says {show_shape(value.shape_)}")
     weight = ex.var("C", value.shape_)
     for x in args:
         verification = derive(ex.total(ex.times(weight, value)), x).verification

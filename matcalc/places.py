@@ -8,9 +8,11 @@ from math import prod
 
 from lark import Token
 
-from .errors import ShapeProblem
+from .declarations import CONSTANTS, NUMBERS
+from .errors import NameProblem, ShapeProblem
 from .expr.parts import Range
-from .sizes import UNIT, Size, Sum, total_of
+from .functions import BY_NAME, MACROS
+from .sizes import UNIT, Size, Sum, Unknown, resolve, total_of, unify
 from .syntax import Syntax, span
 
 
@@ -31,6 +33,9 @@ def range_in(node: Syntax, text: str, variables: Container[str], whole: Size) ->
     if not first and not last:
         return None
     start = total_of([((first[0],), 1)], -1) if first else Sum({})
+    open_ended = any(isinstance(a, Unknown) for a in resolve(whole))
+    if last and open_ended and last[0].size() in [size for size, _ in last[0].terms]:
+        unify(whole, last[0].size())  # x[2:n] of a vector that nothing else is known of: n is its length
     stop = last[0] if last else total_of([(whole, 1)])
     width = total_of([((stop,), 1), ((start,), -1)])
     if (not start.terms and start.constant < 0) or (not width.terms and width.constant < 1):
@@ -43,6 +48,8 @@ def _length(node: Syntax, text: str, variables: Container[str]) -> Sum:
     if node.data == "number" and re.fullmatch(r"[0-9]{1,9}", str(node.children[0])):
         return Sum({}, int(str(node.children[0])))
     if node.data == "name" and str(node.children[0]) not in variables:
+        if str(node.children[0]) in (*NUMBERS, *CONSTANTS, *BY_NAME, *MACROS):
+            raise NameProblem(f"'{node.children[0]}' is no size and no place", "it has a meaning already").at(text, span(node))
         return total_of([((str(node.children[0]),), 1)])
     parts = [part for part in node.children if not isinstance(part, Token)]
     if node.data == "product" and all(str(op) == "*" for op in node.children[1::2]):

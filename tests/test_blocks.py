@@ -93,7 +93,7 @@ def test_places_do_not_collide_with_indices() -> None:
 
 WRONG = [
     ("x[0]", "x: n", "counted from 1"), ("x[5]", "x: 3", "length 3"), ("x[3:2]", "x: n", "empty"), ("x[1:m]", "x: n", "may not exist"),
-    ("X[1]", "X: m×n", "two indices"), ("x[1,2]", "x: n", "no entry"), ("c[1]", "c: scalar", "no entry"), ("x[1.5]", "x: n", "not a size"),
+    ("X[1]", "X: m×n", "two indices"), ("x[1,2]", "x: n", "no entry"), ("c[1]", "c: scalar", "no entry"), ("c[1:n]", "c: scalar", "no entry"), ("x[1.5]", "x: n", "not a size"),
     ("[A, B; C]", "", "different numbers"), ("[A, B]", "A: m×n; B: k×p", "beside"), ("[A; B]", "A: m×n; B: m×p", "beside"),
     ("[A, B", "", "never closed"), ("A]", "", "closes nothing"), ("x[", "x: n", "too early"), ("[A, B]*x", "A: m×n; B: m×p; x: n", "inner sizes"),
 ]  # fmt: skip
@@ -116,6 +116,18 @@ def test_a_length_that_is_no_sum_of_its_parts_is_refused() -> None:
     assert f(A=np.ones((2, 3)), B=np.ones((2, 1)), u=np.ones(4)).shape == (2,)
     with pytest.raises(mc.ShapeProblem, match=r"n\+p"):
         f(A=np.ones((2, 3)), B=np.ones((2, 1)), u=np.ones(5))
+
+
+def test_a_range_to_a_name_says_the_length_of_what_is_not_declared() -> None:
+    d = mc.derive("norm2(x[2:n] - x[1:n-1])^2", "x")
+    assert d.wrt.shape == ("n",) and d.verification.ok
+    assert mc.parse("x[1:n-1] - x[2:n]").shape == ("n-1",)
+
+
+@pytest.mark.parametrize("text", ["pi*x[pi]", "x[sin]", "x[1:eye]", "ones(mean)"])
+def test_what_has_a_meaning_is_no_place(text: str) -> None:
+    with pytest.raises(mc.NameProblem, match="no place"):
+        mc.parse(text)
 
 
 def test_the_exact_check_sees_a_wrong_place() -> None:

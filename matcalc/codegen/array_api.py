@@ -10,6 +10,7 @@ from .dialect import Dialect
 
 CALLS = {
     "commutation": "commutation(xp, {sizes}, dtype)",
+    "shifts": "shifts(xp, {sizes}, dtype)",
     "ones": "xp.ones({shape}, dtype=dtype)",
     "zeros": "xp.zeros({shape}, dtype=dtype)",
     "eye": "xp.eye({length}, dtype=dtype)",
@@ -42,6 +43,11 @@ HELPERS = definitions("xp", opening="xp = {0}.__array_namespace__()") | {
     "commutation": (
         "def commutation(xp, m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return xp.take(xp.eye(m*n, dtype=dtype), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"
+    ),
+    "shifts": (
+        "def shifts(xp, n, m, dtype):\n    # row i + j of column (i, j) is 1\n"
+        "    places = xp.arange(n)[:, None] + xp.arange(m)[None, :]\n"
+        "    return xp.take(xp.eye(n + m - 1, dtype=dtype), xp.reshape(places, (-1,)), axis=0).T"
     ),
     "einsum": (
         "def einsum(text, *arrays):\n    # the standard has none: every array gets all axes, the summed ones last\n"

@@ -64,10 +64,10 @@ DEFINITIONS = {
     "hankel": """def hankel(x, y):
     m = y.shape[0]
     return x[np.arange(x.shape[0] - m + 1)[:, None] + np.arange(m)[None, :]]""",
-    "shifts": """def shifts(like, n, m):
-    # row i + j of column (i, j) is 1; of the type of an array
-    places = np.reshape(np.arange(n)[:, None] + np.arange(m)[None, :], (-1,))
-    return np.eye(n + m - 1, dtype=like)[places].T""",
+    "shifts": """def shifts(n, m, dtype):
+    # row i + j of column (i, j) is 1
+    places = np.arange(n)[:, None] + np.arange(m)[None, :]
+    return np.eye(n + m - 1, dtype=dtype)[np.reshape(places, (-1,))].T""",
     "cross": """def cross(x, y):
     return np.stack([x[1]*y[2] - x[2]*y[1], x[2]*y[0] - x[0]*y[2], x[0]*y[1] - x[1]*y[0]])""",
     "skew": """def skew(x):

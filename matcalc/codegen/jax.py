@@ -8,6 +8,7 @@ from .dialect import Dialect
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype)",
+    "shifts": "shifts({sizes}, dtype)",
     "ones": "jnp.ones({shape}, dtype=dtype)",
     "zeros": "jnp.zeros({shape}, dtype=dtype)",
     "eye": "jnp.eye({length}, dtype=dtype)",

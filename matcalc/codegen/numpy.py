@@ -12,6 +12,7 @@ from .plain import HELPERS as PLAIN
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype)",
+    "shifts": "shifts({sizes}, dtype)",
     "ones": "np.ones({shape}, dtype=dtype)",
     "zeros": "np.zeros({shape}, dtype=dtype)",
     "eye": "np.eye({length}, dtype=dtype)",

@@ -244,7 +244,7 @@ def _part(e: Expr, w: _Writer) -> Code:
 
 def _shifts(e: Expr, w: _Writer) -> Code:
     w.uses_dtype = True
-    return Code(f"shifts(dtype, {', '.join(w.size((a,)) for a in e.shape_[1])})", ATOM)
+    return Code(f"shifts({', '.join(w.size((a,)) for a in e.shape_[1])}, dtype)", ATOM)
 
 
 def _sum(e: Expr, w: _Writer) -> Code:

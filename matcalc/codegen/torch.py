@@ -8,6 +8,7 @@ from .dialect import Dialect
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype, device)",
+    "shifts": "shifts({sizes}, dtype, device)",
     "ones": "torch.ones({shape}, dtype=dtype, device=device)",
     "zeros": "torch.zeros({shape}, dtype=dtype, device=device)",
     "eye": "torch.eye({length}, dtype=dtype, device=device)",
@@ -45,6 +46,11 @@ HELPERS = definitions("torch", {"axis=": "dim=", "dtype=x.dtype": "dtype=x.dtype
     "commutation": (
         "def commutation(m, n, dtype, device):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return torch.eye(m*n, dtype=dtype, device=device)[torch.arange(m*n).reshape(n, m).T.ravel()]"
+    ),
+    "shifts": (
+        "def shifts(n, m, dtype, device):\n    # row i + j of column (i, j) is 1\n"
+        "    places = torch.arange(n)[:, None] + torch.arange(m)[None, :]\n"
+        "    return torch.eye(n + m - 1, dtype=dtype, device=device)[places.ravel()].T"
     ),
     "lu_solve": (
         "def lu_solve(factor, b, adjoint=False):\n"

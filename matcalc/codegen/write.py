@@ -394,7 +394,7 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),
-    "shifts": lambda w, s: w.filled(f"shifts(dtype, {', '.join(w.size((a,)) for a in s.axes[1])})", s),
+    "shifts": lambda w, s: w.filled(w.dialect.calls["shifts"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[1])), s),
     "commutation": lambda w, s: w.filled(w.dialect.calls["commutation"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[0])), s),
     "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "shift": Writer.shift,
     "choose": Writer.choose,
