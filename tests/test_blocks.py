@@ -93,7 +93,8 @@ def test_places_do_not_collide_with_indices() -> None:
 
 WRONG = [
     ("x[0]", "x: n", "counted from 1"), ("x[5]", "x: 3", "length 3"), ("x[3:2]", "x: n", "empty"), ("x[1:m]", "x: n", "may not exist"),
-    ("X[1]", "X: m×n", "two indices"), ("x[1,2]", "x: n", "no entry"), ("c[1]", "c: scalar", "no entry"), ("c[1:n]", "c: scalar", "no entry"), ("x[1.5]", "x: n", "not a size"),
+    ("X[1]", "X: m×n", "two indices"), ("x[1,2]", "x: n", "no entry"), ("c[1]", "c: scalar", "no entry"), ("c[1:n]", "c: scalar", "no entry"),
+    ("x[1.5]", "x: n", "not a size"),
     ("[A, B; C]", "", "different numbers"), ("[A, B]", "A: m×n; B: k×p", "beside"), ("[A; B]", "A: m×n; B: m×p", "beside"),
     ("[A, B", "", "never closed"), ("A]", "", "closes nothing"), ("x[", "x: n", "too early"), ("[A, B]*x", "A: m×n; B: m×p; x: n", "inner sizes"),
 ]  # fmt: skip
