@@ -444,3 +444,12 @@ def test_importing_loads_nothing_heavy():
 
 def test_deriving_does_not_load_sympy():
     assert loaded("import matcalc; matcalc.derive('norm2(X*w - y)^2', 'w').compile().source") == ["lark", "numpy"]
+
+
+@pytest.mark.parametrize(("text", "wrt"), [("norm2(X*w - y)^2", "w"), ("X*w", "X"), ("sum(X[:,j].^2)", "X")])
+def test_compiled_functions_are_pickled_as_their_source(text: str, wrt: str) -> None:
+    f = mc.derive(text, wrt).compile()
+    g = pickle.loads(pickle.dumps(f))
+    arguments = {n: v for n, v in {"X": np.arange(6.0).reshape(3, 2), "w": np.ones(2), "y": np.ones(3), "j": 2}.items() if n in f.parameters}
+    assert g.source == f.source
+    np.testing.assert_array_equal(g(**arguments), f(**arguments))

@@ -34,6 +34,7 @@ class Compiled:
     _scope: dict[str, Any]
 
     def __init__(self, source: Source, target: str = "numpy", beside: Expr | None = None) -> None:
+        self._made_of = (source, target, beside)
         self.source = source.text
         self.exprs = source.roots
         self.target = target
@@ -48,6 +49,10 @@ class Compiled:
         self.raw = load(source)
         if target in ("numpy", "numba") and self.parameters == tuple(source.parameters) and self.parameters:
             self.__class__ = _quick(self, source)
+
+    def __reduce__(self) -> tuple[type[Compiled], tuple[Source, str, Expr | None]]:
+        """Pickled as its source, which runs again where it is read."""
+        return Compiled, self._made_of
 
     def __call__(self, **arguments: Any) -> Any:
         return self.checked(arguments)
