@@ -234,7 +234,8 @@ class Row:
     def line(self) -> str:
         found = {name: self.ratio(*pair) for name, pair in COLUMNS.items()}
         shown = ["" if r is None else f"{r:.2f}" for r in found.values()]
-        return f"| {self.case.name} | {self.label} | {_time(statistics.median(r['numpy'] for r in self.rounds if 'numpy' in r))} | {' | '.join(shown)} |"
+        own = statistics.median(r["numpy"] for r in self.rounds if "numpy" in r)
+        return f"| {self.case.name} | {self.label} | {_time(own)} | {' | '.join(shown)} |"
 
     def missed(self) -> bool:
         """Whether a target for every single case is missed."""

@@ -34,15 +34,24 @@ CALLS = {
     "factor chol": "jax.scipy.linalg.cho_factor({0}, lower=True)",
     "solve": "jax.scipy.linalg.lu_solve({0}, {1})",
     "solve lu True": "jax.scipy.linalg.lu_solve({0}, {1}, trans=1)",
-    "solve chol": "jax.scipy.linalg.cho_solve({0}, {1})",
+    "solve chol": "cholesky_solve({0}, {1})",
     "inverse": "jax.scipy.linalg.lu_solve({0}, jnp.eye({length}, dtype=dtype))",
-    "inverse chol": "jax.scipy.linalg.cho_solve({0}, jnp.eye({length}, dtype=dtype))",
+    "inverse chol": "cholesky_inverse({0})",
     "det": "det(*<0>)",
     "det chol": "jnp.prod(jnp.diag(<0>[0]))**2",
     "logdet": "jnp.sum(jnp.log(jnp.abs(jnp.diag(<0>[0]))))",
     "logdet chol": "2*jnp.sum(jnp.log(jnp.diag(<0>[0])))",
 }
 HELPERS = definitions("jnp") | {
+    "cholesky_inverse": (
+        "def cholesky_inverse(factor):\n    # one triangular solve and a product: half the time of two triangular solves\n"
+        "    w = jax.scipy.linalg.solve_triangular(factor[0], jnp.eye(len(factor[0]), dtype=factor[0].dtype), lower=True)\n    return w.T @ w"
+    ),
+    "cholesky_solve": (
+        "def cholesky_solve(factor, b):\n    # many columns are multiplied by the inverse\n"
+        "    if b.ndim > 1 and b.shape[1] >= len(b):\n        return cholesky_inverse(factor) @ b\n"
+        "    return jax.scipy.linalg.cho_solve(factor, b)"
+    ),
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return jnp.eye(m*n, dtype=dtype)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
