@@ -24,7 +24,7 @@ from functools import partial
 from . import expr as ex
 from .errors import NoMatrixForm
 from .expr import Expr
-from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, one, opened
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, opened, with_ones
 from .sizes import UNIT, Shape
 
 PRODUCT = "two factors hold a summed axis, matrix product"
@@ -235,8 +235,7 @@ class _Graph:
         """What is left as a term: scalars, matrices between outputs, and what could not be reduced."""
         self.reduce()
         factors = [*(Factor(s, ()) for s in self.scalars), *(Factor(e.expr, e.labels) for e in self.edges), *self.kept]
-        held = {i for f in factors for i in f.labels}
-        return Term(self.coefficient, (*factors, *(one(i) for i in self.out if i not in held)))
+        return Term(self.coefficient, with_ones(factors, self.out))
 
     def read(self) -> Expr:
         """Reduce as far as it goes, then write down what is left."""

@@ -14,7 +14,7 @@ from fractions import Fraction
 from .errors import NotDifferentiable
 from .expr import Expr, postorder
 from .functions import BY_NAME
-from .labels import Bag, Factor, Label, Labels, Link, Term, fresh, links, one, rename, term, wire
+from .labels import Bag, Factor, Label, Labels, Link, Term, fresh, links, rename, term, wire, with_ones
 from .shapes import template
 
 MANY_TERMS = 4  # a structural node with more terms than this in its adjoint is folded into one factor
@@ -135,6 +135,4 @@ def _push(adjoint: Term, link: Link, inner: Labels) -> Term:
         else:
             names[old] = new
     factors = rename((*adjoint.factors, *link.factors), names) + wires
-    mentioned = {i for f in factors for i in f.labels}
-    factors += [one(i) for i in inner if i not in mentioned]
-    return term(adjoint.coefficient * link.coefficient, factors)
+    return term(adjoint.coefficient * link.coefficient, with_ones(factors, inner))

@@ -13,7 +13,7 @@ from .errors import NoMatrixForm
 from .expr import Expr, postorder
 from .expr.parts import index_names
 from .functions import BY_NAME
-from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_to, opened
+from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_by, joined_to, opened
 from .printing.text import number, text
 from .printing.where import part_name
 from .sizes import UNIT, Shape, show_shape
@@ -151,14 +151,9 @@ def _wanted(bag: Bag, wrt: Expr) -> str:
 def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label, str]:
     """One letter for each axis; axes joined by an identity share a letter."""
     names: dict[Label, str] = {}
-    joined: dict[Label, Label] = {}
+    joined = joined_by(factors)
     places = index_names(postorder(*(f.expr for f in factors)))
     free = [letter for letter in LETTERS if letter not in places]
-    for f in factors:
-        if is_wire(f):
-            a, b = (joined_to(joined, i) for i in f.labels)
-            if a is not b:
-                joined[a] = b
     for i in (*out, *(i for f in factors for i in f.labels)):
         root = joined_to(joined, i)
         if root not in names:

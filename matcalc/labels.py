@@ -78,6 +78,23 @@ def joined_to(joined: Mapping[Label, Label], i: Label) -> Label:
     return i
 
 
+def joined_by(factors: Iterable[Factor]) -> dict[Label, Label]:
+    """Which labels the wires among some factors make one."""
+    joined: dict[Label, Label] = {}
+    for f in filter(is_wire, factors):
+        a, b = (joined_to(joined, i) for i in f.labels)
+        if a is not b:
+            joined[a] = b
+    return joined
+
+
+def with_ones(factors: Iterable[Factor], labels: Iterable[Label]) -> tuple[Factor, ...]:
+    """Factors, with ones along the labels that none of them holds."""
+    found = tuple(factors)
+    held = {i for f in found for i in f.labels}
+    return (*found, *(one(i) for i in labels if i not in held))
+
+
 def one(label: Label) -> Factor:
     """Ones along a label."""
     return Factor(ex.ones(((label.size,), UNIT)), (label,))

@@ -24,7 +24,7 @@ from .errors import NotSeparable
 from .expr import Expr
 from .functions import BY_NAME
 from .index import Root, written_out
-from .labels import Label, Labels, Term, fresh, is_one, is_wire, joined_to, links, meaning, opened
+from .labels import Labels, Term, fresh, is_one, is_wire, joined_by, joined_to, links, meaning, opened
 from .shapes import template
 from .sizes import base_atoms, show_shape
 
@@ -172,11 +172,8 @@ class _Separation:
 
     def _bag(self, t: Term, out: Labels) -> Kind | None:
         """A product with one label for samples is rows or a sum, whatever its order."""
-        factors, joined = opened(t.factors, WHOLE).factors, dict[Label, Label]()
-        for f in filter(is_wire, factors):
-            a, b = (joined_to(joined, i) for i in f.labels)
-            if a is not b:
-                joined[a] = b
+        factors = opened(t.factors, WHOLE).factors
+        joined = joined_by(factors)
         known = all(is_one(f) or is_wire(f) or self(f.expr) in (Kind.FREE, Kind.ROWS) for f in factors)
         samples = {joined_to(joined, i) for i in (*out, *(i for f in factors for i in f.labels)) if i.size == self.rows}
         if not known or len(samples) != 1:

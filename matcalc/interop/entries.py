@@ -1,7 +1,7 @@
 """Entries and sums over indices as labelled bags: an index of a sum is a label, ``A[i,j]`` is A with two labels.
 
-An index that no sum binds is its unit vector, a variable: ``x[i, 0]`` is ``i'*x``, and ``x[2, 0]`` is ``e2_n'*x`` for x of n entries.
-The derivative by x holds whatever vector stands there.
+An index that no sum binds is its unit vector: a variable for a symbol, ``x[i, 0]`` is ``i'*x``, and the derivative by x holds whatever
+vector stands there; for a number a column of the identity, ``x[2, 0]`` is ``x[3]``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .. import expr as ex
 from ..errors import NameProblem, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
-from ..labels import Factor, Label, Labels, Term, fresh, label_shape, one, wire
+from ..labels import Factor, Label, Labels, Term, fresh, label_shape, wire, with_ones
 from ..sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
 from .arrays import Reader, Value, arranged, multiplied
 
@@ -138,8 +138,7 @@ def _single(e: Expr, labels: Labels) -> tuple[Term, ...]:
 
 def _filled(t: Term, out: Iterable[Label]) -> Term:
     """A term with ones along the labels that it does not hold."""
-    held = {i for f in t.factors for i in f.labels}
-    return Term(t.coefficient, (*t.factors, *(one(i) for i in out if i not in held)))
+    return Term(t.coefficient, with_ones(t.factors, out))
 
 
 def _same_length(labels: Labels, size: Size, index: Any) -> Label:
