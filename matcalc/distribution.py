@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
-from math import prod
 from operator import index
 from typing import Any
 
 from .codegen import compile_expr
 from .codegen.arrays import TO_ARRAY
-from .codegen.compiled import Compiled
+from .codegen.compiled import Compiled, fit
 from .derivation import Derivation, Derivations, derive
 from .errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem
 from .expr import Expr, postorder
@@ -27,7 +26,7 @@ from .objective import ValueAndGrad
 from .optimize import Objective
 from .separate import separate
 from .shapes import Program
-from .sizes import Size, show_shape
+from .sizes import length, show_shape
 
 Array = Any
 
@@ -145,11 +144,6 @@ class Distributed:
         return tuple(length(size, sizes) for size in self._shapes[i] if size)
 
 
-def length(size: Size, sizes: Mapping[str, int]) -> int:
-    """The length of an axis."""
-    return prod(a if isinstance(a, int) else sizes.get(str(a), 1) for a in size)
-
-
 def _place(name: str, given: Any, axes: Sequence[int]) -> int:
     """A place on axes; raises ShapeProblem for one that they do not have."""
     try:
@@ -163,18 +157,13 @@ def _place(name: str, given: Any, axes: Sequence[int]) -> int:
 
 def lengths(variables: Iterable[Expr], arrays: Mapping[str, Array]) -> dict[str, int]:
     """The lengths of the named sizes; raises ShapeProblem where arrays do not fit together."""
-    found: dict[str, int] = {}
+    found: dict[str | int, int] = {}
     for v in variables:
-        wanted, shape = [size for size in v.shape_ if size], tuple(getattr(arrays[v.name], "shape", ()))
+        shape = tuple(getattr(arrays[v.name], "shape", ()))
         if any(n != n for n in shape):  # dask's nan for a length that only computing can tell
             raise ShapeProblem(f"how many rows {v.name} has is not known", "call its compute_chunk_sizes() first")
-        for size, n in zip(wanted, shape, strict=False):
-            if len(size) == 1 and isinstance(size[0], str):
-                found.setdefault(size[0], n)
-        if shape != tuple(length(size, found) for size in wanted):
-            known = ", ".join(f"{a}={n}" for a, n in found.items())
-            raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {show_shape(v.shape_)} with {known}")
-    return found
+        fit(v, shape, found)
+    return {str(a): n for a, n in found.items()}
 
 
 def _whole(v: Expr, value: Any, rows: str) -> Array:

@@ -20,8 +20,8 @@ from random import Random
 
 from . import modular as mod
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
-from .expr import Expr, postorder
-from .expr.parts import all_exist, index_names, least_length
+from .expr import Expr, postorder, sizes_of
+from .expr.parts import all_exist, bounded, index_names, least_length
 from .index import IndexForm, Root, form_sizes, parts
 from .labels import Term
 from .modular import Matrix, P, Singular
@@ -174,8 +174,7 @@ class _Claim:
     @cached_property
     def atoms(self) -> list[Atom]:
         """The atoms of the sizes, in the order in which they are met."""
-        sizes = [*(size for node in self.nodes for size in node.shape_), *((node.atom,) for node in self.nodes if node.head == "size")]
-        sizes += form_sizes(self.e, self.derivative)
+        sizes = [*sizes_of(self.nodes), *form_sizes(self.e, self.derivative)]
         return [a for a in dict.fromkeys(a for size in sizes for a in base_atoms(resolve(size))) if a not in self.places]
 
     @cached_property
@@ -184,9 +183,18 @@ class _Claim:
         return index_names(self.nodes)
 
     @cached_property
+    def bounded(self) -> list[Expr]:
+        """The nodes that some lengths do not allow."""
+        return bounded(self.nodes)
+
+    @cached_property
+    def least(self) -> int:
+        return least_length(self.bounded)
+
+    @cached_property
     def replaced(self) -> dict[int, int]:
         """Large sizes and their small substitutes."""
-        if any(node.head == "part" for node in self.nodes):
+        if any(node.head == "part" for node in self.bounded):
             return {}
         return dict(zip(sorted(a for a in self.atoms if isinstance(a, int) and a > SMALL), count(SMALL + 1), strict=False))
 
@@ -198,8 +206,8 @@ class _Claim:
     def sizes(self, layout: int, others: Mapping[Atom, int]) -> dict[Atom, int]:
         """Lengths of the names, at which all places exist."""
         for k in range(PLACES_TRIES):
-            chosen = self.lengths(layout + k, others, least_length(self.nodes) + k // 8)
-            if all_exist(self.nodes, chosen):
+            chosen = self.lengths(layout + k, others, self.least + k // 8)
+            if all_exist(self.bounded, chosen):
                 return chosen
         raise Undecided("no lengths were found at which all places exist")
 

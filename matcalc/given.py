@@ -10,6 +10,7 @@ from .errors import NameProblem
 from .expr import Expr
 from .printing.text import text
 from .shapes import Declaration, Declared, Program, declarations, typed
+from .sizes import base_atoms
 from .syntax import nearest
 
 Shapes = str | Mapping[str, Declaration | Declared] | None
@@ -92,8 +93,7 @@ def variable_of(program: Program, wrt: Any) -> Expr:
 
 def _sizes(e: Expr) -> set[object]:
     """The sizes that an expression has, or has as numbers."""
-    nodes = ex.postorder(e)
-    return {atom for node in nodes for size in node.shape_ for atom in size} | {node.atom for node in nodes if node.head == "size"}
+    return {atom for size in ex.sizes_of(ex.postorder(e)) for atom in base_atoms(size)}
 
 
 def _absent(wrt: Any) -> Expr:

@@ -111,8 +111,7 @@ class _Separation:
         self.rewritten: dict[Expr, Expr] = {}
         self.sums: dict[Expr, Expr] = {}
         nodes = ex.postorder(*exprs)
-        self.taken = {v.name for v in ex.variables(*exprs)} | {str(a) for e in nodes for size in e.shape_ for a in size}
-        self.taken |= {str(e.data) for e in nodes if e.head == "size"}
+        self.taken = {v.name for v in ex.variables(*exprs)} | {str(a) for size in ex.sizes_of(nodes) for a in base_atoms(size)}
         variables = sorted(ex.variables(*exprs), key=lambda v: v.name)
         self.chunked = tuple(v for v in variables if self._samples(v))
         self.free = tuple(v for v in variables if not self._samples(v))

@@ -17,8 +17,8 @@ from . import exact
 from .codegen.compiled import load
 from .codegen.plain import emit
 from .errors import NotDifferentiable
-from .expr import Expr, postorder, variables
-from .expr.parts import all_exist, index_names, least_length
+from .expr import Expr, postorder, sizes_of, variables
+from .expr.parts import all_exist, bounded, index_names, least_length
 from .functions import BY_NAME
 from .index import Root, form_sizes, parts, written_out
 from .sizes import Atom, Size, base_atoms, length
@@ -172,13 +172,13 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
 def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array] | None:
     """Random values of every variable, and of the sizes that no variable shows; None without lengths at which all places exist."""
     nodes = [*postorder(*functions.parts), *functions.variables]
-    places = index_names(nodes)
-    sizes = [*(s for n in nodes for s in n.shape_), *((n.atom,) for n in nodes if n.head == "size" and n.atom not in places)]
-    sizes += form_sizes(functions.e, functions.derivative)
+    places, limited = index_names(nodes), bounded(nodes)
+    least = least_length(limited)
+    sizes = [s for s in (*sizes_of(nodes), *form_sizes(functions.e, functions.derivative)) if s not in {(name,) for name in places}]
     for k in range(PLACES_TRIES):  # if no equal lengths will do, others may
-        lengths = choose_lengths(sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least_length(nodes) + k // 8)
+        lengths = choose_lengths(sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least + k // 8)
         lengths |= {name: int(rng.integers(max(1, min(length(axis, lengths) for axis in axes)))) + 1 for name, axes in places.items()}
-        if all_exist(nodes, lengths):
+        if all_exist(limited, lengths):
             break
     else:
         return None

@@ -612,3 +612,10 @@ def test_the_tables_name_functions_that_exist():
     heads = {"var", "num", "size", "ones", "zeros", "eye", "add", "times", "matmul", "T", "pow", "part", "pi"}
     assert set(_SCALAR_FUNCTIONS) | set(_WRITERS) <= set(BY_NAME) | heads
     assert all(hasattr(sp, name) for name in _FUNCTIONS)
+
+
+@pytest.mark.parametrize("shape", [(sp.Symbol("n"), sp.Symbol("n")), (sp.Symbol("n") + sp.Symbol("m"),) * 2], ids=str)
+def test_a_size_is_no_absent_symbol(shape):
+    """A derivative by a symbol that does not occur is 0; a size occurs, in a sum of sizes too."""
+    with pytest.raises(NameProblem, match="not in the expression"):
+        mc.derive(Trace(MatrixSymbol("A", *shape)), sp.Symbol("n"))

@@ -95,7 +95,7 @@ class Compiled:
         for name in self._variables:
             if name in shapes:
                 shape = shapes[name] if isinstance(shapes[name], (tuple, list)) else getattr(shapes[name], "shape", None) or (shapes[name],)
-                self._fitted(name, tuple(map(int, shape)) if self._wanted[name] else (), sizes)
+                fit(self._variables[name], tuple(map(int, shape)) if self._wanted[name] else (), sizes)
         return sizes
 
     def _checked(self, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -111,7 +111,7 @@ class Compiled:
             if array.ndim == len(wanted) + 1 and 1 in array.shape[-2:] and len(wanted) < 2:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
                 array = array.reshape(-1) if wanted else array.reshape(())
-            self._fitted(name, tuple(array.shape), sizes)
+            fit(self._variables[name], tuple(array.shape), sizes)
             arrays[name] = array if wanted or self.target != "numpy" else array[()]
         _consistent(sizes)
         for p in self._parts:
@@ -119,9 +119,11 @@ class Compiled:
         known = [a for n, a in arrays.items() if self._wanted.get(n)]
         return arrays | {n: TO_NUMBER[self.target](arguments[n], known) for n in numbers}, column
 
-    def _fitted(self, name: str, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
-        if shape != tuple(_bound(self._wanted[name], shape, sizes)):
-            raise ShapeProblem(f"{name} has shape {shape}", f"{name} is {show_shape(self._variables[name].shape_)}{_known(sizes)}")
+
+def fit(v: Expr, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
+    """Learn the lengths of named sizes from the shape of an array; raises ShapeProblem where it does not fit what is known."""
+    if shape != tuple(_bound(tuple(size for size in v.shape_ if size), shape, sizes)):
+        raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {show_shape(v.shape_)}{_known(sizes)}")
 
 
 def _array(name: str, value: Any, target: str) -> Any:

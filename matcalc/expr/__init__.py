@@ -9,11 +9,30 @@ from .algebra import add, broadcast, matmul, neg, pow_, scaled, size_number, spr
 from .blocks import blocks, taken
 from .calls import call, divide, letter_sizes, power, product, rebuild, result_shape, signature_axes, substitute, substitute_all
 from .hints import check_product
-from .nodes import MINUS_ONE, ONE, PI, ZERO, Expr, as_expr, commutation, eye, num, ones, part, postorder, shifts, split, var, variables, zeros
+from .nodes import (
+    MINUS_ONE,
+    ONE,
+    PI,
+    ZERO,
+    Expr,
+    as_expr,
+    commutation,
+    eye,
+    num,
+    ones,
+    part,
+    postorder,
+    shifts,
+    sizes_of,
+    split,
+    var,
+    variables,
+    zeros,
+)
 
 __all__ = [
     "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation", "divide", "eye",
     "letter_sizes", "matmul", "neg", "num", "ones", "part", "postorder", "pow_", "power", "product", "rebuild", "result_shape", "scaled",
-    "shifts", "signature_axes", "size_number", "split", "spread", "substitute", "substitute_all", "taken", "times",
+    "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread", "substitute", "substitute_all", "taken", "times",
     "total", "transpose", "var", "variables", "zeros",
 ]  # fmt: skip

@@ -248,7 +248,7 @@ def _count(head: str, args: tuple[Expr, ...]) -> int:
         return inside + len(args) - 1 - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
     if head == "pow":
         return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
-    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "part": 1, "shifts": 3}.get(head, 1)
+    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "shifts": 3}.get(head, 1)
 
 
 # ---- leaves -----------------------------------------------------------------------------------------------------------
@@ -332,6 +332,12 @@ def postorder(*roots: Expr, skip: Callable[[Expr], bool] | None = None) -> list[
 
 
 _arguments: Callable[[Expr], tuple[Expr, ...]] = attrgetter("args")
+
+
+def sizes_of(nodes: Iterable[Expr]) -> list[Size]:
+    """The sizes of the axes of nodes, and those that stand as numbers."""
+    nodes = list(nodes)
+    return [*(size for e in nodes for size in e.shape_), *((e.atom,) for e in nodes if e.head == "size")]
 
 
 def variables(*roots: Expr) -> list[Expr]:

@@ -66,8 +66,13 @@ def unsure(p: Expr) -> bool:
 
 def exists(p: Expr, lengths: Mapping[Any, int]) -> bool:
     """Whether an axis has the places that a part of the identity takes, at certain lengths of the names."""
-    start, stop, whole = (length((a,), lengths) for a in (range_of(p).start, range_of(p).stop, total_of([(p.shape_[0], 1)])))
-    return 0 <= start < stop <= whole
+    places = range_of(p)
+    return 0 <= length((places.start,), lengths) < length((places.stop,), lengths) <= length(p.shape_[0], lengths)
+
+
+def bounded(nodes: Iterable[Expr]) -> list[Expr]:
+    """The nodes that some lengths of the names do not allow: parts, and what has a sum of sizes as an axis."""
+    return [e for e in nodes if e.head == "part" or any(isinstance(a, Sum) for size in e.shape_ for a in size)]
 
 
 def all_exist(nodes: Iterable[Expr], lengths: Mapping[Any, int]) -> bool:
@@ -80,10 +85,11 @@ def all_exist(nodes: Iterable[Expr], lengths: Mapping[Any, int]) -> bool:
 
 def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
     """The names that stand for a place and for no length, with the lengths of the axes of which they are places."""
-    lengths = {a for e in nodes for size in e.shape_ for a in base_atoms(size)}
+    parts = [e for e in nodes if e.head == "part"]
+    lengths = {a for e in nodes for size in e.shape_ for a in base_atoms(size)} if parts else set()
     found: dict[str, list[Size]] = {}
-    for e in nodes:
-        for a in base_atoms((e.data,)) if e.head == "part" and isinstance(e.data, Sum) else ():
+    for e in parts:
+        for a in base_atoms((range_of(e).start,)):
             if isinstance(a, str) and a not in lengths:
                 found.setdefault(a, []).append(e.shape_[0])
     return found
