@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from lark import Token
 
+from . import expr as ex
 from .declarations import CONSTANTS, NUMBERS, SPELLED_GREEK, Declared, default_kind
+from .expr import Expr
 from .functions import BY_NAME, MACROS
+from .sizes import Size
 from .syntax import Syntax, span
 
+# constants that answers may hold
+OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
+    "K": (ex.commutation, "K(m,n)*vec(X) is vec(X') for X m×n"),
+    "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
+}
 VECTOR_FUNCTIONS = (
     "diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer",
     "dot", "conv", "corr",
@@ -49,7 +57,7 @@ def written_sizes(tree: Syntax) -> set[str]:
             if not isinstance(place, Token):
                 found |= {str(n.children[0]) for n in place.find_data("name")}
     for node in tree.find_data("call"):
-        if str(node.children[0]) in ("ones", "zeros", "eye", "K", "shifts"):
+        if str(node.children[0]) in ("ones", "zeros", "eye", *OF_TWO_SIZES):
             for arg in node.children[1:]:
                 if not isinstance(arg, Token):
                     found |= {str(n.children[0]) for n in arg.find_data("name")}

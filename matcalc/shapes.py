@@ -28,7 +28,7 @@ from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
 from .expr.parts import Range, check_fits
 from .functions import BY_NAME, MACROS, visible
-from .kinds import kinds_of, written_sizes
+from .kinds import OF_TWO_SIZES, kinds_of, written_sizes
 from .places import range_in, size_in
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
@@ -173,7 +173,7 @@ class _Builder:
         if node.data == "block":
             return [block for row in parts for block in row.children if not isinstance(block, Token)]
         name = str(node.children[0]) if node.data == "call" else ""
-        sizes_only = name in CONSTANTS or (name in _OF_TWO_SIZES and name not in self.names)
+        sizes_only = name in CONSTANTS or (name in OF_TWO_SIZES and name not in self.names)
         return parts[: 1 if node.data == "indexed" else 0 if sizes_only else None]
 
     # one method per kind of syntax node
@@ -204,7 +204,7 @@ class _Builder:
             return self._constant(name, [c for c in node.children[1:] if not isinstance(c, Token)])
         if name in self.names:
             raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
-        if name in _OF_TWO_SIZES:
+        if name in OF_TWO_SIZES:
             return self._of_two_sizes(name, [c for c in node.children[1:] if not isinstance(c, Token)])
         if name in MACROS:
             return abbreviation(name, args)
@@ -230,7 +230,7 @@ class _Builder:
         return (ex.ones if name == "ones" else ex.zeros)(declared_shape(sizes))
 
     def _of_two_sizes(self, name: str, args: list[Syntax]) -> Expr:
-        build, meaning = _OF_TWO_SIZES[name]
+        build, meaning = OF_TWO_SIZES[name]
         if len(args) != 2:
             raise NameProblem(f"{name} takes two sizes, not {len(args)}", meaning)
         return build(*map(self._size, args))
@@ -320,13 +320,6 @@ _NODES: dict[str, Callable[[_Builder, Syntax, list[Expr]], Expr]] = {
     "superscript": _Builder.superscript, "signed": _Builder.signed, "power": _Builder.power, "norm": _Builder.norm,
     "sum": _Builder.sum, "product": _Builder.product, "indexed": _Builder.indexed, "block": _Builder.block,
 }  # fmt: skip
-
-
-# constants that answers may hold
-_OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
-    "K": (ex.commutation, "K(m,n)*vec(X) is vec(X') for X m×n"),
-    "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
-}
 
 
 def _name_unknowns(size: Size, names: Iterator[str]) -> None:

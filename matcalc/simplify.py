@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from . import expr as ex
 from .expr import Expr, postorder
-from .expr.parts import is_part
+from .expr.parts import takes_rows
 from .factoring import common_factor
 from .functions import BY_NAME
 from .rules import Rule, rules_for
@@ -120,8 +120,8 @@ def _part_inside(e: Expr) -> Expr | None:
     if e.count > EXPAND_LIMIT:
         return None
     for i, (a, b) in enumerate(pairwise(e.args)):
-        if (is_part(a) and a.head == "T") or b.head == "part":
-            better = ex.matmul(*e.args[:i], _part_of(b, a, 0) if a.head == "T" and is_part(a) else _part_of(a, b, 1), *e.args[i + 2 :])
+        if takes_rows(a) or b.head == "part":
+            better = ex.matmul(*e.args[:i], _part_of(b, a, 0) if takes_rows(a) else _part_of(a, b, 1), *e.args[i + 2 :])
             if better.count < e.count:
                 return better
     return None
@@ -225,19 +225,12 @@ def _content(e: Expr) -> Expr | None:
 
 def _one_diagonal(e: Expr) -> Expr | None:
     """diag(x) + diag(y) is diag(x + y), and the identity is diag(1)."""
-    parts = [(a, scalars, body) for a in e.args for scalars, body in [_scalars_and_array(a)]]
+    parts = [(a, scalars, body) for a in e.args for scalars, body in [ex.scalars_and_array(a)]]
     diagonals = [ex.times(*scalars, body.args[0] if body.args else ex.ONE) for _, scalars, body in parts if body.head in ("diag", "eye")]
     if len(diagonals) < 2:
         return None
     others = [a for a, _, body in parts if body.head not in ("diag", "eye")]
     return ex.add(*others, ex.call("diag", ex.spread(ex.add(*diagonals), (e.shape_[0], UNIT))))
-
-
-def _scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:
-    """The scalar factors of a term, and the rest."""
-    if e.head != "times":
-        return (), e
-    return tuple(a for a in e.args if a.is_scalar), ex.times(*(a for a in e.args if not a.is_scalar))
 
 
 def _multiplied_out(e: Expr) -> Expr | None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from .. import expr as ex
 from ..expr import Expr, postorder, split
-from ..expr.parts import range_of
+from ..expr.parts import range_of, takes_rows
 from ..sizes import UNIT
 from .facts import definite, nonnegative, symmetric
 from .order import Item, Tree, ends, orders, typical_cost
@@ -61,7 +61,7 @@ class Products:
             return self.steps.outer(self.product(chain[:cut]), self.product(chain[cut:]))
         if chain[-1].head == "part" and chain[-1].shape_[1] == UNIT:
             return self._applied(reversed(chain[:-2]), self.select(self.steps.transpose(self(chain[-2])), chain[-1]))
-        if chain[0].head == "T" and _kind(chain[0]) == "part" and chain[0].shape_[0] == UNIT:
+        if takes_rows(chain[0]) and chain[0].shape_[0] == UNIT:
             return self._applied(map(ex.transpose, chain[2:]), self.select(self(chain[1]), chain[0].args[0]))
         left, right = chain[0].shape_[0] == UNIT, chain[-1].shape_[1] == UNIT
         if not left and not right:

@@ -5,7 +5,7 @@ of the table and the operators of the language, ``parts`` and ``blocks`` parts o
 say when shapes do not fit.
 """
 
-from .algebra import add, broadcast, matmul, neg, pow_, scaled, size_number, spread, times, total, transpose
+from .algebra import add, broadcast, matmul, neg, pow_, scalars_and_array, scaled, size_number, spread, times, total, transpose
 from .blocks import blocks, taken
 from .calls import call, divide, letter_sizes, power, product, rebuild, result_shape, signature_axes, substitute, substitute_all
 from .hints import check_product
@@ -32,7 +32,8 @@ from .nodes import (
 
 __all__ = [
     "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation", "divide", "eye",
-    "letter_sizes", "matmul", "neg", "num", "ones", "part", "postorder", "pow_", "power", "product", "rebuild", "result_shape", "scaled",
+    "letter_sizes", "matmul", "neg", "num", "ones", "part", "postorder", "pow_", "power", "product", "rebuild", "result_shape", "scalars_and_array",
+    "scaled",
     "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread", "substitute", "substitute_all", "taken", "times",
     "total", "transpose", "var", "variables", "zeros",
 ]  # fmt: skip

@@ -390,7 +390,8 @@ def _transposed(e: Expr) -> Expr:
     if e.head == "matmul":
         return node("matmul", tuple(map(transpose, reversed(e.args))), None, flipped)
     if e.head == "times" and e.args[0].is_scalar:
-        return times(*(a for a in e.args if a.is_scalar), transpose(_bare(e)))
+        scalars, array = scalars_and_array(e)
+        return times(*scalars, transpose(array))
     if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_ and not _repeats_rows(e):
         return _transposed_parts(e)
     if _commutes(e) and e.args[0].count <= TRANSPOSE_LIMIT and all(transpose(a) is a for a in e.args):
@@ -398,10 +399,13 @@ def _transposed(e: Expr) -> Expr:
     return node("T", (e,), None, flipped)
 
 
-def _bare(e: Expr) -> Expr:
-    """A product without its scalar factors."""
-    arrays = tuple(a for a in e.args if not a.is_scalar)
-    return arrays[0] if len(arrays) == 1 else node("times", arrays, None, e.shape_)
+def scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:
+    """The scalar factors of a product, and its other factors as one; anything else is its own array."""
+    if e.head != "times":
+        return (), e
+    scalars, arrays = (tuple(a for a in e.args if a.is_scalar is kind) for kind in (True, False))
+    array = ONE if not arrays else arrays[0] if len(arrays) == 1 else node("times", arrays, None, e.shape_)
+    return scalars, array
 
 
 def _transposed_parts(e: Expr) -> Expr:
@@ -428,7 +432,8 @@ def total(e: Expr) -> Expr:
     if e.head == "matmul" and (known := _sum_of_product(e.args)) is not None:
         return known
     if e.head == "times" and e.args[0].is_scalar:
-        return times(*(a for a in e.args if a.is_scalar), total(_bare(e)))
+        scalars, array = scalars_and_array(e)
+        return times(*scalars, total(array))
     flipped = plainer(e)
     return node("sum", (e,), None, SCALAR) if flipped is e else total(flipped)
 

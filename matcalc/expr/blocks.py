@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import ShapeProblem
 from ..sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
-from .algebra import add, matmul, spread, times, transpose
+from .algebra import add, matmul, scalars_and_array, spread, times, transpose
 from .hints import brief
 from .nodes import Expr, eye, part, zeros
-from .parts import Range, check_fits, is_part, range_of
+from .parts import Range, check_fits, is_part, range_of, takes_rows
 
 # ---- parts --------------------------------------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ def indexed(chain: Sequence[Expr]) -> Iterator[tuple[Expr, Range | None, Range |
     i = 0
     while i < len(chain):
         rows, cols = None, None
-        if is_part(chain[i]) and chain[i].head == "T" and i + 1 < len(chain) and not is_part(chain[i + 1]):
+        if takes_rows(chain[i]) and i + 1 < len(chain) and not is_part(chain[i + 1]):
             rows, i = range_of(chain[i].args[0]), i + 1
         factor = chain[i]
         if i + 1 < len(chain) and chain[i + 1].head == "part" and not is_part(factor):
@@ -93,13 +93,10 @@ def grid(e: Expr) -> list[list[Expr | None]] | None:
 
 def _placed(term: Expr) -> tuple[tuple[Range | None, Range | None], Expr] | None:
     """The places, None for all, and the block of a term that parts of the identity put there; a number goes with the block."""
-    scalars = tuple(a for a in term.args if a.is_scalar) if term.head == "times" else ()
-    arrays = [a for a in term.args if not a.is_scalar] if term.head == "times" else [term]
-    if len(arrays) != 1:
-        return None
-    chain = arrays[0].args if arrays[0].head == "matmul" else (arrays[0],)
+    scalars, array = scalars_and_array(term)
+    chain = array.args if array.head == "matmul" else (array,)
     rows = range_of(chain[0]) if chain[0].head == "part" else None
-    cols = range_of(chain[-1].args[0]) if chain[-1].head == "T" and is_part(chain[-1]) else None
+    cols = range_of(chain[-1].args[0]) if takes_rows(chain[-1]) else None
     either = rows or cols
     if either is None:
         return None

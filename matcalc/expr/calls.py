@@ -9,7 +9,7 @@ from fractions import Fraction
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, Sum, resolve, same, show_shape, total_of, unify
-from .algebra import MAX_FACTORS, add, diagonal_matrix, matmul, plainer, pow_, size_number, spread, times, total, transpose
+from .algebra import MAX_FACTORS, add, diagonal_matrix, matmul, plainer, pow_, scalars_and_array, size_number, spread, times, total, transpose
 from .hints import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, zeros
 
@@ -150,8 +150,8 @@ def _without_scalars(name: str, x: Expr) -> Expr | None:
     """A linear function of a multiple."""
     if x.head != "times" or not x.args[0].is_scalar:
         return None
-    scalars = [a for a in x.args if a.is_scalar]
-    return times(*scalars, call(name, times(*(a for a in x.args if not a.is_scalar))))
+    scalars, array = scalars_and_array(x)
+    return times(*scalars, call(name, array))
 
 
 def _cycle(product: Expr) -> Expr:

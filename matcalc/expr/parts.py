@@ -19,13 +19,17 @@ class Range:
     width: Size
 
     @property
+    def first(self) -> Sum:
+        """The first place, counted from 1."""
+        return total_of([((self.start,), 1)], 1)
+
+    @property
     def stop(self) -> Sum:
         """The last place."""
         return total_of([((self.start,), 1), (self.width, 1)])
 
     def __str__(self) -> str:
-        first = total_of([((self.start,), 1)], 1)
-        return str(first) if self.width == UNIT else f"{first}:{self.stop}"
+        return str(self.first) if self.width == UNIT else f"{self.first}:{self.stop}"
 
 
 def range_of(p: Expr) -> Range:
@@ -37,6 +41,11 @@ def range_of(p: Expr) -> Range:
 def is_part(e: Expr) -> bool:
     """Whether it is a part of the identity, or the transpose of one."""
     return (e.args[0] if e.head == "T" else e).head == "part"
+
+
+def takes_rows(e: Expr) -> bool:
+    """Whether it is the transpose of a part, which takes rows of what stands to its right; a part takes columns."""
+    return e.head == "T" and e.args[0].head == "part"
 
 
 # ---- places that exist --------------------------------------------------------------------------------------------------
@@ -123,13 +132,13 @@ def _product(a: Expr, b: Expr) -> Expr | None:
     """The product of two factors, one of them a part, if it is simpler than that."""
     if a.head == b.head == "part":
         return part(a.shape_[0], total_of([((range_of(a).start,), 1), ((range_of(b).start,), 1)]), b.shape_[1])
-    if is_part(a) and is_part(b) and a.head == b.head:
+    if takes_rows(a) and takes_rows(b):
         flipped = _product(b.args[0], a.args[0])
         assert flipped is not None
         return flipped if flipped.head == "eye" else node("T", (flipped,), None, flipped.shape_[::-1])
     if (a.head == "ones" and b.head == "part") or (a.head == "T" and b.head == "ones"):
         return ones((a.shape_[0], b.shape_[1]))
-    if not (is_part(a) and b.head == "part"):
+    if not (takes_rows(a) and b.head == "part"):
         return None
     if a.args[0] is b:
         return eye(b.shape_[1])

@@ -15,7 +15,7 @@ from ..expr import Expr, split, spread
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
 from ..functions import BY_NAME, Row
-from ..sizes import UNIT, Size, Sum, total_of
+from ..sizes import UNIT, Size, Sum
 from .text import INLINE_LIMIT, number, shared_parts
 
 SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)  # precedence, loose to tight; a NAME hides what it stands for
@@ -159,7 +159,7 @@ def _sum_of_sizes(a: Sum) -> str:
 
 
 def _places(r: Range) -> str:
-    first, last = (_sum_of_sizes(s) for s in (total_of([((r.start,), 1)], 1), r.stop))
+    first, last = map(_sum_of_sizes, (r.first, r.stop))
     return rf"{first} : {last}" if r.width else first
 
 
