@@ -107,6 +107,11 @@ SCIPY_FUNCTIONS = {
 PLAIN_HELPERS = {
     "sigmoid": "def sigmoid(x, out=None):\n    e = np.exp(-np.abs(x))\n    return np.divide(np.where(x >= 0, 1, e), 1 + e, out=out)",
 }
+SCIPY_LIBRARIES = {
+    "blas": "@cache\ndef blas(name, one, other):\n    # looked up once for each type\n"
+    "    return get_blas_funcs(name, dtype=np.result_type(one, other))",
+    "lapack": "@cache\ndef lapack(name, dtype):\n    return get_lapack_funcs(name, dtype=dtype)",
+}
 SCIPY_HELPERS = {
     "sigmoid": (
         "def sigmoid(x, out=None):\n    if getattr(x, 'size', 1) < 1000:\n        return expit(x, out)\n"
@@ -114,15 +119,19 @@ SCIPY_HELPERS = {
         "    e = np.negative(x, out=out)\n    with np.errstate(over='ignore'):\n        np.exp(e, out=e)\n    e += 1.0\n"
         "    return np.reciprocal(e, out=e)"
     ),
-    "blas": "@cache\ndef blas(name, one, other):\n    # looked up once for each type\n"
-    "    return get_blas_funcs(name, dtype=np.result_type(one, other))",
-    "lapack": "@cache\ndef lapack(name, dtype):\n    return get_lapack_funcs(name, dtype=dtype)",
     "mm": (
         "def mm(a, b):\n    # the product by SciPy's BLAS, which factorizes too: two BLAS libraries in turn fight for the cores\n"
         "    gemm = blas('gemm', a.dtype, b.dtype)\n"
         "    if a.flags.c_contiguous and b.flags.c_contiguous:\n        return gemm(1, b.T, a.T).T\n"
         "    (b, flip_b), (a, flip_a) = ((x.T, 0) if x.flags.c_contiguous else (x, 1) for x in (b, a))\n"
         "    return gemm(1, b, a, trans_a=flip_b, trans_b=flip_a).T"
+    ),
+    "outer": (
+        "def outer(u, v):\n    # BLAS writes a column times a row three times as fast as broadcasting does, until it leaves the fast memory\n"
+        "    if u.size*v.size < 2**16 or not u.dtype == v.dtype == np.float64:\n        return u[:, None].dot(v[None])\n"
+        "    out = spare('outer', len(u), len(v))\n    if out.size > 2**19:\n        return np.einsum('i,j->ij', u, v, out=out)\n"
+        "    # SciPy's gemm, since NumPy's dot first fills the array with zeros\n"
+        "    blas('gemm', u.dtype, v.dtype)(1, v[:, None], u[None], c=out.T, overwrite_c=1)\n    return out"
     ),
     "mirrored": "def mirrored(c):\n    s = c + c.T\n    s.flat[:: len(s) + 1] = c.diagonal()\n    return s",
     "gram": (
@@ -148,9 +157,16 @@ SCIPY_HELPERS = {
         "def factor_symmetric(s):\n    # Cholesky if s is positive definite\n"
         "    try:\n        return cholesky(s)\n    except np.linalg.LinAlgError:\n        return lu(s)"
     ),
+    "triangle_inverse": (
+        "def triangle_inverse(c):\n    # half by half: BLAS multiplies triangles three times as fast as LAPACK inverts one\n"
+        "    n = len(c)\n    if n < 80:\n        return lapack('trtri', c.dtype)(c, lower=1)[0]\n"
+        "    h, times, out = n//2, blas('trmm', c.dtype, c.dtype), np.zeros_like(c)\n"
+        "    a = out[:h, :h] = triangle_inverse(c[:h, :h])\n    b = out[h:, h:] = triangle_inverse(c[h:, h:])\n"
+        "    out[h:, :h] = times(1, a, times(-1, b, c[h:, :h], lower=1), side=1, lower=1, overwrite_b=1)\n    return out"
+    ),
     "inverse": (
         "def inverse(factor):\n    c, pivots = factor\n"
-        "    if pivots is None:\n        return mirrored(lapack('potri', c.dtype)(c, lower=1)[0])\n"
+        "    if pivots is None:\n        return mirrored(lapack('lauum', c.dtype)(triangle_inverse(c), lower=1, overwrite_c=1)[0])\n"
         "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
         "    return lapack('getri', c.dtype)(c, pivots, lwork=32*len(c))[0].T"
     ),
@@ -175,6 +191,11 @@ def _spelling(row: Row) -> str:
     return {"step": "np.heaviside({x}, 0)", "softplus": "softplus({x})"}.get(row.name, row.numpy)
 
 
+def _with_scipy() -> dict[str, str]:
+    """The helpers, each after those that it calls."""
+    return SCIPY_LIBRARIES | {n: h for n, h in HELPERS.items() if n not in SCIPY_FUNCTIONS} | SCIPY_HELPERS
+
+
 @cache
 def dialect(scipy: bool) -> Dialect:
     """NumPy alone, or with SciPy."""
@@ -183,7 +204,7 @@ def dialect(scipy: bool) -> Dialect:
         module="np",
         head=("import numpy as np",),
         calls=CALLS | (LAPACK if scipy else PLAIN_LINALG),
-        helpers={n: h for n, h in HELPERS.items() if not scipy or n not in SCIPY_FUNCTIONS} | (SCIPY_HELPERS if scipy else PLAIN_HELPERS),
+        helpers=_with_scipy() if scipy else HELPERS | PLAIN_HELPERS,
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
         in_place=True,
