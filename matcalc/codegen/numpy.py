@@ -133,7 +133,12 @@ SCIPY_HELPERS = {
         "    # SciPy's gemm, since NumPy's dot first fills the array with zeros\n"
         "    blas('gemm', u.dtype, v.dtype)(1, v[:, None], u[None], c=out.T, overwrite_c=1)\n    return out"
     ),
-    "mirrored": "def mirrored(c):\n    s = c + c.T\n    s.flat[:: len(s) + 1] = c.diagonal()\n    return s",
+    "mirrored": (
+        "def mirrored(c):\n    # the upper triangle is written from the lower one, of a large matrix in place and block by block\n"
+        "    if len(c) < 300:\n        s = c + c.T\n        s.flat[:: len(s) + 1] = c.diagonal()\n        return s\n"
+        "    for k in range(0, len(c), 128):\n        end = k + 128\n"
+        "        c[k:end, k:end] += np.tril(c[k:end, k:end], -1).T\n        c[k:end, end:] = c[end:, k:end].T\n    return c.T"
+    ),
     "gram": (
         "def gram(x):\n    # x'*x, of which BLAS makes one triangle\n"
         "    x, flip = (x.T, 0) if x.flags.c_contiguous else (x, 1)\n"
@@ -141,7 +146,7 @@ SCIPY_HELPERS = {
     ),
     "sandwich": (
         "def sandwich(c, y):\n    # y'*c*y with symmetric c = t + t', t a triangle: y'*t*y and its transpose, a quarter of the work saved\n"
-        "    if len(c) < 64:\n        return mm(mm(y.T, c), y)\n"
+        "    if len(c) < 128:\n        return mm(mm(y.T, c), y)\n"
         "    t, types = np.array(c, order='C'), (c.dtype, y.dtype)\n    t.flat[:: len(t) + 1] *= 0.5\n"
         "    return mirrored(blas('syr2k', *types)(1, y.T, blas('trmm', *types)(1, t.T, y.T, side=1), lower=1))"
     ),

@@ -365,3 +365,28 @@ def test_both_products_with_a_large_matrix_read_it_once(text):
         expected = matrix @ x_ + matrix.T @ x_ if text.startswith("x") else matrix.T @ y_ + matrix @ b_
         np.testing.assert_allclose(f(**at | {"A": matrix}), expected, rtol=1e-9, atol=1e-9)
     assert f(**{k: a.astype(np.float32) for k, a in at.items()}).dtype == np.float32
+
+
+@pytest.mark.parametrize("n", [79, 80, 129, 301, 400])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_symmetric_results_at_the_sizes_where_the_way_changes(n, dtype):
+    rng = np.random.default_rng(n)
+    X = rng.normal(size=(n, n)).astype(dtype) / n**0.5
+    S, C = X.T @ X + np.eye(n, dtype=dtype), X + X.T
+    inverse = np.linalg.inv(S)
+    shapes = "S: n×n spd; C: n×n symmetric; X: n×n"
+    for text, expected in {"inv(S)": inverse, "inv(S)*C*inv(S) + logdet(S)": inverse @ C @ inverse + np.linalg.slogdet(S)[1],
+                           "inv(S) + X'*X": inverse + X.T @ X}.items():  # fmt: skip
+        f = mc.parse(text, shapes).compile()
+        found = f(**{name: a for name, a in {"S": S, "C": C, "X": X}.items() if name in f.parameters})
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=2e3 * np.finfo(dtype).eps, atol=2e3 * np.finfo(dtype).eps * abs(expected).max())
+
+
+@pytest.mark.parametrize("shape", [(200, 100), (400, 200), (400, 1400)])
+def test_outer_products_at_the_sizes_where_the_way_changes(shape):
+    u, v = (np.random.default_rng(n).normal(size=n) for n in shape)
+    f = mc.parse("u*v'", "u: m; v: n").compile()
+    first, second = f(u=u, v=v), f(u=u[::-1], v=v)  # the second is not written over the first
+    np.testing.assert_allclose(first, u[:, None] * v, rtol=1e-15)
+    np.testing.assert_allclose(second, u[::-1, None] * v, rtol=1e-15)
