@@ -142,6 +142,7 @@ _NUMBERS: dict[str, Callable[[Point, Any], Array]] = {
     "Number": lambda _, node: float(node), "Exp1": lambda *_: np.e, "Pi": lambda *_: np.pi,
     "Symbol": Point.symbol, "MatrixSymbol": Point.symbol, "ArraySymbol": Point.symbol,
     "MatrixSlice": lambda point, node: point.number(node.args[0])[tuple(slice(point.length(a), point.length(b)) for a, b, _ in node.args[1:])],
+    "BlockMatrix": lambda point, node: np.block([[point.number(block) for block in row] for row in node.blocks.tolist()]),
     "Identity": lambda point, node: np.eye(point.length(node.shape[0])),
     "OneMatrix": _full(1), "OneArray": _full(1), "ZeroMatrix": _full(0), "ZeroArray": _full(0),
     "Add": _total, "MatAdd": _total, "ArrayAdd": _total, "Mul": _times, "HadamardProduct": _times, "MatMul": _product,

@@ -34,12 +34,18 @@ def vector(name: str, size: str | int, *properties: str) -> Expr:
 
 
 def scalar(name: str, *properties: str) -> Expr:
-    """A scalar variable."""
+    """A scalar variable; with ``integer`` a whole number, as sizes are, such as the exponent of a matrix.
+
+    >>> print(matrix("X", "n", "n") ** scalar("k", "integer"))
+    X^k
+    """
     return _variable(name, f"scalar {' '.join(properties)}")
 
 
 def _variable(name: str, shape: str) -> Expr:
     declared = declarations({name: shape})[name]
+    if declared.is_integer:
+        return ex.size_number((name,))
     return ex.var(name, declared.shape, declared.properties)
 
 

@@ -115,7 +115,7 @@ def adjoint_of(node: Expr) -> str | None:
 def _linear(node: Expr, adjoint: str, g: Expr | None, free: Labels) -> Expr:
     if g is None or free:
         raise NotDifferentiable(f"{node.head} has a derivative in the table for gradients of scalars only")
-    return template(adjoint, {"x": node.args[0], "y": node, "g": g})
+    return template(adjoint, dict(zip("xw", node.args, strict=False)) | {"y": node, "g": g})
 
 
 def _links(node: Expr, labels: Labels, wanted: Container[Expr]) -> Iterable[Link]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from .errors import NameProblem, ShapeProblem, SyntaxProblem
 from .functions import BY_NAME, MACROS
-from .sizes import UNIT, Shape, Size, Unknown, shape_of, show_shape, total_of, unify
+from .sizes import SCALAR, UNIT, Shape, Size, Unknown, shape_of, show_shape, total_of, unify
 from .syntax import nearest
 
 PROPERTIES = {
     "symmetric": "symmetric", "sym": "symmetric", "spd": "spd", "diagonal": "diagonal", "diag": "diagonal",
     "positive": "positive", "pos": "positive", "spos": "positive", "unit": "unit", "simplex": "simplex", "pm1": "pm1",
-    "onehot": "onehot", "mask": "mask", "orthogonal": "orthogonal", "lower": "lower", "upper": "upper",
+    "onehot": "onehot", "mask": "mask", "orthogonal": "orthogonal", "lower": "lower", "upper": "upper", "integer": "integer",
 }  # fmt: skip
 SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
@@ -32,6 +32,14 @@ class Declared:
 
     shape: Shape
     properties: tuple[str, ...] = ()
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the name is a whole number, as sizes are, and no variable."""
+        return "integer" in self.properties
+
+
+INTEGER = Declared(SCALAR, ("integer",))
 
 
 def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> dict[str, Declared]:
@@ -97,6 +105,10 @@ def _declared(name: str, text: Declaration) -> Declared:
         raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}")
     if not parts and not kinds and not properties:
         raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
+    if "integer" in properties:
+        if parts or kinds not in ([], ["scalar"]) or len(properties) > 1:
+            raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}", "an integer is a number: 1, 2, 3, …")
+        kinds = ["scalar"]
     shape = declared_shape([_size(name, p) for p in parts]) if parts or "scalar" in kinds else kind_shape(kinds[0] if kinds else default_kind(name))
     if SQUARE_PROPERTIES.intersection(properties) and not unify(*shape):
         raise ShapeProblem(f"{name} is declared {properties[0]} but has shape {show_shape(shape)}", "it must be square")

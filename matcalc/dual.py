@@ -230,6 +230,25 @@ class Point:
         d = mod.determinant(value)
         return mod.constant(d), change and mod.constant(d * sum(map(mul, mod.flat(mod.flip(mod.inverse(value))), mod.flat(change))))
 
+    def powm(self, node: Expr, args: list[Dual]) -> Dual:
+        """A whole power of a square matrix, by squaring."""
+        x, exponent = args[0], args[1][0][0][0]
+        k = exponent if exponent <= P // 2 else exponent - P
+        base = x if k >= 0 else self.inv(node, [x])
+        total: Dual = (mod.identity(len(x[0])), None)
+        for bit in f"{abs(k):b}":
+            total = _multilinear(mod.dot, total, total)
+            total = _multilinear(mod.dot, total, base) if bit == "1" else total
+        return total
+
+    def powm_frechet(self, node: Expr, args: list[Dual]) -> Dual:
+        """Mathias 1996: the upper right block of the power of [x e; 0 x]."""
+        (x, dx), (e, de), exponent = args
+        still = mod.constant(0, len(x), len(x))
+        tangent = _corner(dx or still, de or still) if dx or de else None
+        value, change = self.powm(node, [(_corner(x, e), tangent), exponent])
+        return _from_corner(value), change and _from_corner(change)
+
     def pinv(self, _: Expr, args: list[Dual]) -> Dual:
         """Golub & Pereyra 1973, eq. 4.12, at constant rank."""
         (x, dx), y = args[0], mod.pseudo_inverse(args[0][0])
@@ -239,6 +258,16 @@ class Point:
         dxt, yt = mod.flip(dx), mod.flip(y)
         outer = mod.plus(_chain(y, yt, dxt, beside), _chain(below, dxt, yt, y))
         return y, mod.minus(outer, _chain(y, dx, y))
+
+
+def _corner(x: Matrix, e: Matrix) -> Matrix:
+    """The matrix [x e; 0 x]."""
+    return [a + b for a, b in zip(x, e, strict=True)] + [[0] * len(a) + a for a in x]
+
+
+def _from_corner(a: Matrix) -> Matrix:
+    n = len(a) // 2
+    return [row[n:] for row in a[:n]]
 
 
 def _commutation(m: int, n: int) -> Matrix:
@@ -310,6 +339,7 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "skew": lambda point, node, args: _multilinear(mod.skew, *args),
     "unskew": lambda point, node, args: _multilinear(mod.unskew, *args),
     "polygamma": Point.polygamma, "pow": Point.pow, "inv": Point.inv, "det": Point.det, "pinv": Point.pinv,
+    "powm": Point.powm, "powm_frechet": Point.powm_frechet,
 }  # fmt: skip
 _SYMBOLS: dict[str, Callable[[Point, int], int]] = {"exp": Point.exp, "log": Point.log, "sign": Point.sign}
 

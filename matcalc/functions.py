@@ -28,7 +28,7 @@ INFINITY = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One function. ``{x}`` and ``{w}`` in the code columns stand for the arguments."""
+    """One function. ``{x}``, ``{w}`` and ``{z}`` in the code columns stand for the arguments."""
 
     name: str
     doc: str
@@ -132,6 +132,8 @@ ROWS: tuple[Row, ...] = (
     Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes"),
     Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes"),
     *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", jax=jax, torch=torch) for f, jax, torch in (("expm", "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", "", ""), ("sqrtm", "", ""))),
+    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})"),
+    Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True),
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
     Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True),
     # Magnus 1985, "On differentiating eigenvalues and eigenvectors", theorem 1

@@ -47,6 +47,8 @@ def _declared(expr: Expr, shapes: Shapes) -> Program:
 
     def leaf(node: Expr) -> Expr:
         d = declared.get(node.name) if node.head == "var" else None
+        if d is not None and d.is_integer:
+            return ex.size_number((node.name,))
         return node if d is None else ex.var(node.name, d.shape, d.properties)
 
     expr = ex.substitute(expr, leaf) if declared else expr

@@ -9,6 +9,7 @@ from lark import Token
 from . import expr as ex
 from .declarations import CONSTANTS, NUMBERS, SPELLED_GREEK, Declared, default_kind
 from .expr import Expr
+from .expr.powers import POWERS
 from .functions import BY_NAME, MACROS
 from .sizes import Size
 from .syntax import Syntax, span
@@ -62,3 +63,12 @@ def written_sizes(tree: Syntax) -> set[str]:
                 if not isinstance(arg, Token):
                     found |= {str(n.children[0]) for n in arg.find_data("name")}
     return found
+
+
+def written_exponents(tree: Syntax) -> set[str]:
+    """The names that stand in exponents and nowhere else, which are whole numbers if they are those of matrices."""
+    exponents = [node.children[2] for node in tree.find_data("power") if str(node.children[1]) != ".^"]
+    exponents += [node.children[-1] for node in tree.find_data("call") if str(node.children[0]) in POWERS]
+    inside = {id(name) for exponent in exponents if not isinstance(exponent, Token) for name in exponent.find_data("name")}
+    names = list(tree.find_data("name"))
+    return {str(n.children[0]) for n in names} - {str(n.children[0]) for n in names if id(n) not in inside}

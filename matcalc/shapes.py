@@ -6,7 +6,8 @@ a vector allows. Sizes that nobody declared are unknowns, unified by the operati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -16,6 +17,7 @@ from lark import Token
 from . import expr as ex
 from .declarations import (
     CONSTANTS,
+    INTEGER,
     NUMBERS,
     Declaration,
     Declared,
@@ -27,8 +29,9 @@ from .declarations import (
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from .expr import Expr
 from .expr.parts import Range, check_fits
+from .expr.powers import POWERS, names_in
 from .functions import BY_NAME, MACROS, visible
-from .kinds import OF_TWO_SIZES, kinds_of, written_sizes
+from .kinds import OF_TWO_SIZES, kinds_of, written_exponents, written_sizes
 from .places import range_in, size_in
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
@@ -49,7 +52,9 @@ class Program:
 
     @property
     def declarations(self) -> dict[str, Declared]:
-        return {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
+        """What a text in the names of this one may use: its variables, and the sizes in it, which are whole numbers."""
+        integers = {str(e.data): INTEGER for e in ex.postorder(self.expr) if e.head == "size" and type(e.data) is str}
+        return integers | {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
 
 
 # ---- typing -----------------------------------------------------------------------------------------------------------
@@ -70,9 +75,15 @@ def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None =
 
 
 def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program]:
-    """If reading exactly one scalar-by-default name as a vector makes the shapes fit, that is what was meant."""
+    """If reading an exponent as a whole number, or exactly one scalar-by-default name as a vector, makes the shapes fit, that was meant."""
     kinds = kinds_of(tree, declared)
     found: list[Program] = []
+    if exponents := {name for name in written_exponents(tree) if kinds.get(name, "matrix") != "matrix"}:
+        builder = _Builder(text, tree, declared, kinds, exponents)
+        with suppress(MatcalcError):
+            program = builder.program()
+            if exponents <= builder.raised_to:
+                yield program
     for name in [n for n, kind in kinds.items() if kind == "scalar"][:8]:
         try:
             found.append(_Builder(text, tree, declared, kinds | {name: "vector"}).program())
@@ -85,14 +96,21 @@ def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -
 class _Builder:
     """Builds expressions bottom up from a syntax tree, with an explicit stack."""
 
-    def __init__(self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str]) -> None:
+    def __init__(
+        self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str], numbers: Set[str] = frozenset()
+    ) -> None:
         self.text, self.tree, self.declared = text, tree, declared
+        self.raised_to: set[object] = set()  # the names of sizes that matrices are raised to
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
         self.definitions: dict[str, Expr] = {}
-        self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)} | written_sizes(tree)
+        self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)}
+        self.sizes |= written_sizes(tree) | numbers
         self.assumed: list[str] = []
+        self.sizes |= {name for name, d in declared.items() if d.is_integer}
         for name, d in declared.items():
+            if d.is_integer:
+                continue
             rows, cols = (s if len(s) < 2 else (Unknown(s),) for s in d.shape)  # a declared product may come in any order
             self.names[name] = ex.var(name, (rows, cols), d.properties)
             if any(isinstance(a, Unknown) for size in d.shape for a in base_atoms(size)):
@@ -148,7 +166,7 @@ class _Builder:
         found |= {n: settle(self.names[n]) for n in cancelled}
         definitions = {n: settled[e] for n, e in self.definitions.items()}
         assumed = tuple(n for n in self.assumed if n in found)
-        unused = tuple(n for n in self.declared if n not in found)
+        unused = tuple(n for n, d in self.declared.items() if n not in found and not (d.is_integer and n in self.first_uses))
         return Program(settled[expr], definitions, found, assumed, unused, self.text)
 
     def build(self, root: Syntax) -> Expr:
@@ -215,6 +233,8 @@ class _Builder:
             raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
         if BY_NAME[name].symmetric and len(args) == 1 and unify(*args[0].shape_):
             args = [settle(args[0])]  # A + A' is seen to be symmetric when its sizes are known to be equal
+        if name in POWERS and args:
+            self.raised_to |= names_in(args[-1])
         return ex.call(name, *args, trusted=self.trusted)
 
     def _constant(self, name: str, args: list[Syntax]) -> Expr:
@@ -268,6 +288,8 @@ class _Builder:
             return ex.pow_(base, exponent)
         if exponent.head == "var" and exponent.name == "T":
             raise ShapeProblem("the exponent is the matrix T", "the transpose is ' or .T")
+        if not base.is_scalar:
+            self.raised_to |= names_in(exponent)
         return ex.power(base, exponent)
 
     def norm(self, _: Syntax, args: list[Expr]) -> Expr:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from . import expr as ex
 from .expr import Expr, postorder
 from .expr.parts import takes_rows
+from .expr.powers import base_and_exponent
 from .factoring import common_factor
 from .functions import BY_NAME
 from .rules import Rule, rules_for
@@ -112,6 +113,16 @@ def _cancel_inverse(e: Expr) -> Expr | None:
                 return ex.matmul(*chain[: i - 1], ex.call("inv", ex.matmul(*m[:-1])), *chain[i + 1 :])
             if i + 1 < len(chain) and chain[i + 1] is m[0]:
                 return ex.matmul(*chain[:i], ex.call("inv", ex.matmul(*m[1:])), *chain[i + 2 :])
+    return None
+
+
+def _joined_powers(e: Expr) -> Expr | None:
+    """X^k*X is X^(k + 1)."""
+    for i, (a, b) in enumerate(pairwise(e.args)):
+        if "powm" in a.functions | b.functions:
+            (base, j), (other, k) = base_and_exponent(a), base_and_exponent(b)
+            if base is other:
+                return ex.matmul(*e.args[:i], ex.power(base, ex.add(j, k)), *e.args[i + 2 :])
     return None
 
 
@@ -271,7 +282,7 @@ def _transposed_content(e: Expr) -> Expr | None:
 
 
 _ATTEMPTS: dict[str, tuple[Callable[[Expr], Expr | None], ...]] = {
-    "matmul": (_cancel_inverse, _part_inside, _cancel_quotient, _expand_side),
+    "matmul": (_cancel_inverse, _joined_powers, _part_inside, _cancel_quotient, _expand_side),
     "times": (_distribute,),
     "add": (_content, _one_diagonal, common_factor, _multiplied_out),
     "tr": (_over_sum,),

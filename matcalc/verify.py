@@ -158,7 +158,7 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
                 if not all(g.admits(np.asarray(a)) for g, a in zip(functions.guards, arguments, strict=True)):
                     continue
                 found = _compare(functions, point, claim, rng)
-            except np.linalg.LinAlgError:
+            except (np.linalg.LinAlgError, ArithmeticError):  # whole numbers in Python overflow, or divide by zero, with an exception
                 continue
         on_kink = any(g.on_kink(np.asarray(a)) for g, a in zip(functions.guards, arguments, strict=True))
         if found.numeric is not None and not (found.numeric is False and on_kink):

@@ -200,14 +200,18 @@ def differs_from_slope(e: Expr, v: Expr, g: Expr, rng: np.random.Generator, equa
 # ---- functions of the table -----------------------------------------------------------------------------------------------
 
 
-def arguments(row: Row, names: str = "XW") -> list[ex.Expr]:
+WHOLE = {"polygamma": (0, ex.num(2)), "powm": (1, ex.size_number(("k",))), "powm_frechet": (2, ex.size_number(("k",)))}  # not variables
+
+
+def arguments(row: Row, names: str = "XWZ") -> list[ex.Expr]:
     """Variables of the shapes that the signature wants, as general as the row allows; between 0 and 1 where there is a domain."""
     inputs, _ = ex.signature_axes(row)
     letters = [[axis if axis == "1" else inputs[k][0] if row.square else axis for axis in axes] for k, axes in enumerate(inputs)]
     shaped = [tuple(UNIT if axis == "1" or (row.vector and axis == "j") else (3,) if axis == "3" else (axis,) for axis in axes) for axes in letters]
     properties = ("unit",) if row.domain != (-np.inf, np.inf) else ("spd",) if row.symmetric else ()
     found = [ex.var(name, shape, properties) for name, shape in zip(names, shaped, strict=False)]
-    return [ex.num(2), found[1]] if row.name == "polygamma" else found
+    place, whole = WHOLE.get(row.name, (-1, ex.ONE))
+    return [whole if k == place else e for k, e in enumerate(found)]
 
 
 # ---- bags ---------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import matcalc
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
-expr.nodes expr.hints expr.parts expr.algebra expr.blocks expr.calls expr syntax declarations places kinds
+expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds
 shapes extend labels chain arrange rules factoring simplify index separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse

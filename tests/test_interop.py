@@ -88,6 +88,8 @@ def by_sympy(node, sizes, values):
         return sp.Integer(sizes[node.name]) if node.name in sizes else _explicit(values[node.name])
     if isinstance(node, sp.matrices.expressions.applyfunc.ElementwiseApplyFunction):
         return by_sympy(node.expr, sizes, values).applyfunc(node.function)
+    if isinstance(node, sp.BlockMatrix):
+        return sp.ImmutableMatrix(sp.BlockMatrix([[by_sympy(b, sizes, values) for b in row] for row in node.blocks.tolist()]).as_explicit())
     if not node.args:
         return node
     args = [by_sympy(a, sizes, values) for a in node.args]
@@ -431,7 +433,6 @@ REFUSED = (
     (sp.Rational(1, 10**2000), LimitProblem, "too large"),
     (sp.Float("1e400"), LimitProblem, "out of range"),
     (sp.Float("1e-400"), LimitProblem, "out of range"),
-    (X**1000, LimitProblem, r"power \^1000"),
     (sp.erfc(t), NameProblem, "erfc"),
     (sp.Piecewise((t, t > 0), (0, True)), NameProblem, "Piecewise"),
     (sp.conjugate(t), NameProblem, "conjugate"),
@@ -449,7 +450,8 @@ REFUSED = (
     (exp(X), NameProblem, "exp of the k×k matrix X"),
     (sp.Add(X, 1, evaluate=False), NameProblem, "Add of the k×k matrix"),
     (x.applyfunc(sp.Lambda(u, Trace(u * A))), NameProblem, "no function of one entry"),
-    (X**k, ShapeProblem, "integer exponent"),
+    (X**sp.Symbol("q"), NameProblem, r"Symbol\('q', integer=True\)"),
+    (X ** sp.Rational(1, 2), ShapeProblem, "integer exponent"),
     (X**S.Half, ShapeProblem, "integer exponent"),
     (DiagonalOf(M), ShapeProblem, "square"),
     (MatrixSymbol("Z", n + k / 2, n), ShapeProblem, r"dimension k/2"),

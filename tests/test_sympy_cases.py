@@ -60,7 +60,7 @@ def assert_same_numbers(d, at):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.expression in REFUSED], ids=shown)
 def test_what_has_no_meaning_is_refused_by_name(case):
-    with pytest.raises(mc.MatcalcError, match=r"array .*of \d axes has no form|needs an integer exponent"):
+    with pytest.raises(mc.MatcalcError, match=r"array .*of \d axes has no form"):
         sympy_tests.derived(case)
 
 

@@ -317,3 +317,8 @@ def test_a_claim_of_another_shape_is_refused() -> None:
 def test_eigenvalues_that_meet_at_a_point_do_not_make_an_answer_wrong(seed: int) -> None:
     d = mc.derive("tr(A*eigvecs(S).^3)", "S", "A: n×n; S: n×n symmetric", verify=False)
     assert verify(d.expr, d.wrt, d.result, seed=seed).ok
+
+
+def test_whole_numbers_that_are_too_large_are_not_verified_by_numbers():
+    d = mc.derive("n^10000*sum(x)", "x", "x: n")
+    assert not d.verification.ok and d.verification.exact and d.verification.numeric is None

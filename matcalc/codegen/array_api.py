@@ -39,7 +39,7 @@ CALLS = {
     "det": "xp.linalg.det({0})",
     "logdet": "xp.linalg.slogdet({0})[1]",
 }
-HELPERS = definitions("xp", opening="xp = {0}.__array_namespace__()") | {
+HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0}.__array_namespace__()") | {
     "commutation": (
         "def commutation(xp, m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return xp.take(xp.eye(m*n, dtype=dtype), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"

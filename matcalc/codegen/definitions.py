@@ -25,6 +25,15 @@ DEFINITIONS = {
     # Mathias 1996: the upper right block of f of [x e; 0 x]
     n = x.shape[0]
     return f(np.concat([np.concat([x, e], axis=1), np.concat([np.zeros_like(x), x], axis=1)], axis=0))[:n, n:]""",
+    "matrix_power": """def matrix_power(x, k):
+    # by squaring
+    base, total = x if k >= 0 else np.linalg.inv(x), np.eye(x.shape[0], dtype=x.dtype)
+    for bit in f"{abs(k):b}":
+        total = total @ total
+        total = total @ base if bit == "1" else total
+    return total""",
+    "power_frechet": """def power_frechet(x, e, k):
+    return frechet(lambda y: np.linalg.matrix_power(y, k), x, e)""",
     "erf": """def erf(x):
     # Abramowitz & Stegun 1964, 7.1.6; beyond 6 it is 1 to double precision
     x = np.clip(x, -6, 6)
@@ -95,5 +104,5 @@ def _translated(text: str, module: str, changes: Mapping[str, str], opening: str
     if not opening:
         return text
     signature, body = text.split("\n", 1)
-    array = signature[signature.index("(") + 1 : -2].split(", ")[-1 if "polygamma" in signature or "frechet" in signature else 0]
+    array = next(name for name in signature[signature.index("(") + 1 : -2].split(", ") if name not in ("f", "k"))
     return f"{signature}\n    {opening.format(array)}\n{body}"

@@ -39,7 +39,7 @@ class Dialect:
 
 def template(row: Row, dialect: Dialect) -> str:
     """A column of the table of functions as a template of the writer."""
-    text = dialect.spelling(row).replace("{x}", "{0}").replace("{w}", "{1}")
+    text = dialect.spelling(row).replace("{x}", "{0}").replace("{w}", "{1}").replace("{z}", "{2}")
     text = IN_CALL.sub(lambda found: f"\0{found[1] or found[2]}\0", text)
     text = re.sub(r"\{(\d)\}", r"<\1>", text)
     return re.sub("\0(.)\0", r"{\1}", text)

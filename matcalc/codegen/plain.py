@@ -45,7 +45,7 @@ HELPERS = {
     ),
     **DEFINITIONS,
 }
-NEEDS = {"logm": ("sqrtm",)}
+NEEDS = {"logm": ("sqrtm",), "power_frechet": ("frechet",)}
 
 
 @dataclass
@@ -348,7 +348,7 @@ def _call(e: Expr, w: _Writer) -> Code:
             raise NotDifferentiable(f"{row.name} is not analytic")
         template = row.complex_safe or template
     values = {}
-    for key, a in zip(("x", "w"), e.args, strict=False):
+    for key, a in zip("xwz", e.args, strict=False):
         code = w.codes[a]
         if template.count(f"{{{key}}}") > 1 and not code.text.isidentifier():
             code = w.codes[a] = Code(_kept(code.text, w), ATOM)

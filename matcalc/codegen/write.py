@@ -251,7 +251,7 @@ class Writer:
             self.lines.append(text.replace("({0})", f"({name}, out={name})"))
             return Code(name, ATOM)
         last = len(step.args) - 1  # before it stands an order, which stays a number
-        if _is_constant(step.args[last]) and self.dialect.constant != "{0}":
+        if _is_constant(step) and self.dialect.constant != "{0}":
             number = self.dialect.constant.replace("{0}", self.of(step.args[last]).text)
             text = text.replace(f"{{{last}}}", number).replace(f"<{last}>", number)
         return self.filled(text, step)

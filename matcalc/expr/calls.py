@@ -11,7 +11,8 @@ from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, Sum, resolve, same, show_shape, total_of, unify
 from .algebra import MAX_FACTORS, add, diagonal_matrix, matmul, plainer, pow_, scalars_and_array, size_number, spread, times, total, transpose
 from .hints import brief
-from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, zeros
+from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, split, zeros
+from .powers import base_and_exponent, is_whole
 
 MAX_EXPONENT = 64
 MAX_ORDER = 100  # of polygamma, whose factorials must be numbers of double precision
@@ -34,19 +35,13 @@ def power(base: Expr, exponent: Expr) -> Expr:
     if base.is_scalar and exponent.is_scalar:
         return pow_(base, exponent)
     if not exponent.is_scalar:
-        raise ShapeProblem(f"the exponent {brief(exponent)} is not a scalar", "A' is the transpose, .^ the entry-by-entry power")
+        whole = f"declare {exponent.name}: integer; " if exponent.head == "var" and UNIT not in base.shape_ else ""
+        raise ShapeProblem(f"the exponent {brief(exponent)} is not a scalar", f"{whole}A' is the transpose, .^ the entry-by-entry power")
     if base.shape_[1] == UNIT or base.shape_[0] == UNIT:
         raise ShapeProblem(f"{brief(base)} is a vector and has no power", "use .^ for the power of each entry")
-    if exponent.head != "num" or exponent.value.denominator != 1:
-        raise ShapeProblem("a matrix power needs an integer exponent", "use .^ for the power of each entry")
-    k = int(exponent.value)
     if not unify(*base.shape_):
         raise ShapeProblem(f"power of {brief(base)}: {show_shape(base.shape_)}", "only a square matrix has powers")
-    if abs(k) > MAX_EXPONENT or abs(k) * base.count > MAX_FACTORS:
-        raise LimitProblem(f"the power ^{k} would write out {abs(k) * base.count} nodes", f"the limit is {MAX_FACTORS}, and ^{MAX_EXPONENT}")
-    if k == 0:
-        return eye(base.shape_[0])
-    return matmul(*[base if k > 0 else call("inv", base)] * abs(k))
+    return call("powm", base, exponent)
 
 
 # ---- calls of functions -----------------------------------------------------------------------------------------------
@@ -75,6 +70,35 @@ def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
     if row.define and row.arity == 1 and args[0].head == "zeros":
         return zeros(result_shape(row, args))
     return _function_node(row, args)
+
+
+def _matrix_power(x: Expr, exponent: Expr) -> Expr | None:
+    """A product if it can be written out; the power of a power, an inverse and a diagonal matrix by simpler ones."""
+    k, rest = split(exponent)
+    if not is_whole(exponent):
+        raise ShapeProblem("a matrix power needs an integer exponent", "use .^ for the power of each entry")
+    if exponent.head == "num" and abs(k) <= MAX_EXPONENT and abs(k) * x.count <= MAX_FACTORS:
+        return matmul(*[x if k > 0 else call("inv", x)] * abs(int(k))) if k else eye(x.shape_[0])
+    if x.head == "powm":
+        return call("powm", x.args[0], times(x.args[1], exponent))
+    if x.head == "diag":
+        return diagonal_matrix(pow_(x.args[0], exponent))
+    if k < 0 and x.head != "inv":
+        return call("powm", call("inv", x), times(num(-k), rest))
+    return x if x.head == "eye" else None
+
+
+def _power_slope(x: Expr, direction: Expr, exponent: Expr) -> Expr | None:
+    """The derivative of a power in a direction that commutes with it, a multiple of the identity or another power; multiples come out."""
+    if not is_whole(exponent):
+        raise ShapeProblem("a matrix power needs an integer exponent", "powm_frechet(X, E, k) is for a whole number k")
+    scalars, array = scalars_and_array(direction)
+    (base, k), (other, j) = base_and_exponent(x), base_and_exponent(array)
+    if array.head == "zeros":
+        return direction
+    if array.head == "eye" or base is other:
+        return times(*scalars, exponent, power(base, add(times(k, add(exponent, MINUS_ONE)), ZERO if array.head == "eye" else j)))
+    return times(*scalars, call("powm_frechet", x, array, exponent)) if scalars else None
 
 
 def _correlated(x: Expr, w: Expr) -> Expr | None:
@@ -120,7 +144,7 @@ def _diag(x: Expr) -> Expr:
 def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
     plain = plainer(args[0]) if row.transpose else args[0]
     if plain is not args[0]:
-        value = call(row.name, plain)
+        value = call(row.name, plain, *args[1:])
         return value if row.transpose == "invariant" else transpose(value)
     return node(row.name, args, None, result_shape(row, args))
 
@@ -188,6 +212,11 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "diagonal": _diagonal,
     "sum": total,
     "polygamma": _polygamma,
+    "inv": lambda x: call("powm", call("inv", x.args[0]), x.args[1]) if x.head == "powm" else None,
+    "det": lambda x: pow_(call("det", x.args[0]), x.args[1]) if x.head == "powm" else None,
+    "logdet": lambda x: times(x.args[1], call("logdet", x.args[0])) if x.head == "powm" else None,
+    "powm": _matrix_power,
+    "powm_frechet": _power_slope,
     "conv": lambda x, w: times(x, w) if x.is_scalar or w.is_scalar else _of_simple_lengths("conv", x, w),
     "corr": lambda x, w: times(x, w) if w.is_scalar else _correlated(x, w),
     "convmat": lambda x, w: times(x, eye(w.shape_[0])) if x.is_scalar else x if w.is_scalar else _of_simple_lengths("convmat", x, w),

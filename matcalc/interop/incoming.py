@@ -60,11 +60,13 @@ class _Reader:
     def __init__(self, roots: Sequence[Any]) -> None:
         self.symbols: dict[str, tuple[Any, str]] = {}  # the one symbol of every name, and the unit vector that it is as an index
         self.orders: dict[Any, Size] = {}  # products of dimensions, in the order in which a Kronecker product makes them
-        self.dimensions: set[Any] = set()  # symbols that are dimensions
+        self.dimensions: set[Any] = set()  # symbols that are dimensions, or whole exponents
         for node in arguments_first(roots, lambda node: getattr(node, "args", ())[::-1]):
             kind = type(node).__name__
             if kind in _LEAVES:
                 self.dimensions |= {s for dim in node.shape for s in dim.free_symbols}
+            if kind == "MatPow":
+                self.dimensions |= {s for s in node.args[1].free_symbols if s.is_integer}
             for dims in _joined_dimensions(node, kind):
                 self.orders.setdefault(prod(dims), tuple(atom for dim in dims for atom in self.size(dim)))
 
@@ -134,6 +136,13 @@ class _Reader:
 
     def matrix_symbol(self, node: Any, _: list[Expr]) -> Expr:
         return ex.var(self.name(node), self.shape(node))
+
+    def matrix_power(self, node: Any, args: list[Expr]) -> Expr:
+        unknown = [s for s in node.args[1].free_symbols if s not in self.dimensions]
+        if unknown:
+            hint = f"say so of its symbol: Symbol('{unknown[0]}', integer=True)"
+            raise NameProblem(f"the exponent {node.args[1]} of a matrix may not be a whole number", hint)
+        return ex.power(*args)
 
     def slice(self, node: Any, args: list[Expr]) -> Expr:
         """Rows and columns, which SymPy counts from 0."""
@@ -244,7 +253,7 @@ _MATRIX: dict[str, Read] = {
     "Identity": lambda reader, node, _: ex.eye(reader.shape(node)[0]),
     "OneMatrix": lambda reader, node, _: ex.ones(reader.shape(node)), "ZeroMatrix": lambda reader, node, _: ex.zeros(reader.shape(node)),
     "MatAdd": lambda _, node, args: ex.add(*args), "MatMul": lambda _, node, args: ex.matmul(*args),
-    "MatPow": lambda _, node, args: ex.power(*args), "Transpose": lambda _, node, args: ex.transpose(*args),
+    "MatPow": _Reader.matrix_power, "Transpose": lambda _, node, args: ex.transpose(*args),
     "HadamardProduct": lambda _, node, args: ex.times(*args), "HadamardPower": lambda _, node, args: ex.pow_(*args),
     "KroneckerProduct": lambda _, node, args: reduce(_kron, args), "DotProduct": lambda _, node, args: _dot(*args),
     "Inverse": lambda _, node, args: ex.call("inv", args[0]), "Trace": lambda _, node, args: ex.call("tr", *args),

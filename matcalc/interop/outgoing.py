@@ -11,9 +11,10 @@ from .. import expr as ex
 from ..errors import LimitProblem, NameProblem
 from ..expr import Expr
 from ..expr.parts import range_of
+from ..expr.powers import exponents_of
 from ..functions import BY_NAME
 from ..shapes import template
-from ..sizes import SCALAR, UNIT, Shape, Size, Sum
+from ..sizes import SCALAR, UNIT, Shape, Size, Sum, base_atoms
 
 Write = Callable[["_Writer", Expr, list[Any]], Any]
 
@@ -49,6 +50,9 @@ class _Writer:
 
     def write(self, root: Expr) -> Any:
         root, done = _in_simpler_functions(root), dict[Expr, Any]()
+        axes = {a for size in ex.sizes_of(e for e in ex.postorder(root) if e.head != "size") for a in base_atoms(size)}
+        for name in exponents_of(root) - axes:
+            self.symbol(str(name), integer=True)
         for e in ex.postorder(root):
             done[e] = self._written(e, [done[a] for a in e.args])
         return done[root]
@@ -80,6 +84,13 @@ class _Writer:
         if e.is_scalar:
             return _sympy().polygamma(k, x)
         return x.applyfunc(_sympy().Lambda(_entry(), _sympy().polygamma(k, _entry())))
+
+    def power_slope(self, e: Expr, args: list[Any]) -> Any:
+        """The upper right block of the power of [x e; 0 x] (Mathias 1996)."""
+        x, direction, k = args
+        n = x.shape[0]
+        power = _sympy().MatPow(_sympy().BlockMatrix([[x, direction], [_sympy().ZeroMatrix(n, n), x]]), k)
+        return _sympy().MatrixSlice(power, (0, n), (n, 2 * n))
 
     def symbol(self, name: str, **assumptions: bool) -> Any:
         return self.symbols.setdefault(name, _sympy().Symbol(name, **assumptions))
@@ -185,6 +196,7 @@ _WRITERS: dict[str, Write] = {
     "T": lambda _, e, args: _sympy().Transpose(*args), "tr": lambda _, e, args: _sympy().Trace(*args),
     "sum": _Writer.sum_of_entries, "part": _Writer.part, "polygamma": _Writer.polygamma, "pi": lambda *_: _sympy().pi,
     "norm2": _Writer.norm, "logdet": _Writer.logdet,
+    "powm": lambda _, e, args: _sympy().MatPow(*args), "powm_frechet": _Writer.power_slope,
     "inv": lambda _, e, args: _sympy().Inverse(*args), "det": lambda _, e, args: _sympy().Determinant(*args),
     "diag": lambda _, e, args: _sympy().DiagMatrix(*args), "diagonal": lambda _, e, args: _sympy().DiagonalOf(*args),
     "kron": lambda _, e, args: _sympy().KroneckerProduct(*args),

@@ -314,6 +314,11 @@ def _power(e: Expr, done: Pieces) -> Piece:
     return Piece(alone, FACTOR, below=below)
 
 
+def _matrix_power(e: Expr, done: Pieces) -> Piece:
+    base, exponent = e.args
+    return Piece(_raised(done[base].at(ATOM), done[exponent].at(SUM)), FACTOR)
+
+
 def _number_power(e: Expr, base: Piece, k: Fraction) -> Piece:
     if k == 1:
         return base
@@ -364,7 +369,7 @@ def _absolute(e: Expr, done: Pieces) -> Piece:
 
 _WRITERS: dict[str, Callable[[Expr, Pieces], Piece]] = {
     "commutation": lambda e, _: Piece(f"K_{{{', '.join(_size((a,)) for a in e.shape_[0])}}}", ATOM),
-    "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times, "pow": _power,
+    "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times, "pow": _power, "powm": _matrix_power,
     "matmul": _matmul, "T": _transpose, "inv": _inverse, "norm2": _norm, "exp": _exponential, "abs": _absolute,
     "part": _part, "shifts": lambda e, _: Piece(rf"S_{{{', '.join(_size((a,)) for a in e.shape_[1])}}}", ATOM),
     "pi": lambda e, _: Piece(r"\pi", ATOM),

@@ -233,6 +233,7 @@ _WRITERS: dict[str, Callable[[Expr, Mapping[Expr, Piece]], Piece]] = {
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
     "pow": _power_piece, "matmul": _matmul, "T": _transpose, "commutation": _commutation,
     "part": _part, "shifts": lambda e, _: Piece(f"shifts({','.join(show((a,)) for a in e.shape_[1])})", ATOM),
+    "powm": lambda e, done: Piece(f"{done[e.args[0]].at(ATOM)}^{done[e.args[1]].at(ATOM)}", POWER),
     "pi": lambda e, _: Piece("pi", ATOM), "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
 }  # fmt: skip
 

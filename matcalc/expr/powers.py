@@ -1,0 +1,42 @@
+"""Whole powers of square matrices."""
+
+from __future__ import annotations
+
+from .algebra import times, transpose
+from .nodes import MINUS_ONE, ONE, Expr, num, postorder
+
+POWERS = ("powm", "powm_frechet")  # the functions whose last argument is an exponent
+
+
+def is_whole(e: Expr) -> bool:
+    """Whether an expression is a whole number whatever the sizes in it."""
+    if not e.args:
+        return e.head == "size" or (e.head == "num" and e.value.denominator == 1)
+    if e.head == "pow":
+        return is_whole(e.args[0]) and e.args[1].head == "num" and e.args[1].value.denominator == 1 and e.args[1].value > 0
+    return e.head in ("add", "times") and all(map(is_whole, e.args))
+
+
+def base_and_exponent(e: Expr) -> tuple[Expr, Expr]:
+    """A matrix as a power of another: X^k, also transposed, inv(X), X*X, or its own first power."""
+    if e.head == "powm":
+        return e.args[0], e.args[1]
+    if e.head == "T" and e.args[0].head == "powm":
+        return transpose(e.args[0].args[0]), e.args[0].args[1]
+    if e.head == "matmul" and len(set(e.args)) == 1:
+        base, k = base_and_exponent(e.args[0])
+        return base, times(num(len(e.args)), k)
+    if e.head == "inv":
+        base, k = base_and_exponent(e.args[0])
+        return base, times(MINUS_ONE, k)
+    return e, ONE
+
+
+def names_in(exponent: Expr) -> set[object]:
+    """The names of whole numbers in an exponent."""
+    return {e.data for e in postorder(exponent) if e.head == "size"}
+
+
+def exponents_of(root: Expr) -> set[object]:
+    """The names of whole numbers that matrices are raised to."""
+    return {name for e in postorder(root) if e.head in POWERS for name in names_in(e.args[-1])}
