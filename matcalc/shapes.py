@@ -100,7 +100,7 @@ class _Builder:
         self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str], numbers: Set[str] = frozenset()
     ) -> None:
         self.text, self.tree, self.declared = text, tree, declared
-        self.raised_to: set[object] = set()  # the names of sizes that matrices are raised to
+        self.raised_to: set[str] = set()  # the names of sizes that matrices are raised to
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
         self.definitions: dict[str, Expr] = {}

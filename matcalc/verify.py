@@ -19,6 +19,7 @@ from .codegen.plain import emit
 from .errors import NotDifferentiable
 from .expr import Expr, postorder, sizes_of, variables
 from .expr.parts import all_exist, bounded, index_names, least_length
+from .expr.powers import exponents_of
 from .functions import BY_NAME
 from .index import Root, form_sizes, parts, written_out
 from .sizes import Atom, Size, base_atoms, length
@@ -173,7 +174,7 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
     """Random values of every variable, and of the sizes that no variable shows; None without lengths at which all places exist."""
     nodes = [*postorder(*functions.parts), *functions.variables]
     places, limited = index_names(nodes), bounded(nodes)
-    least = least_length(limited)
+    least, exponents = least_length(limited), exponents_of(*functions.parts)
     sizes = [s for s in (*sizes_of(nodes), *form_sizes(functions.e, functions.derivative)) if s not in {(name,) for name in places}]
     for k in range(PLACES_TRIES):  # if no equal lengths will do, others may
         lengths = choose_lengths(sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least + k // 8)
@@ -182,6 +183,8 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
             break
     else:
         return None
+    axes = {a for node in nodes for size in node.shape_ for a in base_atoms(size)}
+    lengths |= {name: 2 + (k + attempt) % 2 for k, name in enumerate(sorted(exponents - axes))}  # high powers have no accurate numbers
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
         shape = tuple(length(size, lengths) for size in v.shape_ if size)

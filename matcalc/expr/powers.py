@@ -32,11 +32,11 @@ def base_and_exponent(e: Expr) -> tuple[Expr, Expr]:
     return e, ONE
 
 
-def names_in(exponent: Expr) -> set[object]:
+def names_in(exponent: Expr) -> set[str]:
     """The names of whole numbers in an exponent."""
-    return {e.data for e in postorder(exponent) if e.head == "size"}
+    return {e.data for e in postorder(exponent) if e.head == "size" and type(e.data) is str}
 
 
-def exponents_of(root: Expr) -> set[object]:
+def exponents_of(*roots: Expr) -> set[str]:
     """The names of whole numbers that matrices are raised to."""
-    return {name for e in postorder(root) if e.head in POWERS for name in names_in(e.args[-1])}
+    return {name for e in postorder(*roots) if e.head in POWERS for name in names_in(e.args[-1])}
