@@ -191,5 +191,5 @@ class _Chunked(Objective):
     def _compiled(self, roots: tuple[Root, ...]) -> Callable[..., Any]:
         return Distributed(roots, *self._how)
 
-    def _array(self, given: Any) -> Array:
-        return given if hasattr(given, "__dask_graph__") else super()._array(given)
+    def _array(self, name: str, given: Any) -> Array:
+        return given if hasattr(given, "__dask_graph__") else super()._array(name, given)

@@ -59,11 +59,14 @@ class Objective:
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
-        self.data = {n: self._array(a) if n in self.program.variables else a for n, a in data.items()}  # a length or a place stays a number
+        self.data = {n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()}  # a length or a place stays a number
         missing = [n for n in self.program.variables if n not in self.data and n not in names]
         if missing:
             raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")
-        self.start = {n: self._start(n, (start or {}).get(n)) for n in names}
+        given = start if isinstance(start, Mapping) or start is None else dict.fromkeys(names[:1], start) if len(names) == 1 else None
+        if given is None and start is not None:
+            raise NameProblem("the start is one array for several variables", f"give start={{'{names[0]}': …}}")
+        self.start = {n: self._start(n, (given or {}).get(n)) for n in names}
         self._curvature: Callable[..., Any] | None = None
 
     def _compiled(self, roots: tuple[Root, ...]) -> Callable[..., Any]:
@@ -72,15 +75,18 @@ class Objective:
 
         return compile_expr(roots, "numpy", "objective", self.program.expr)
 
-    def _array(self, given: Any) -> Array:
+    def _array(self, name: str, given: Any) -> Array:
         if hasattr(given, "__dask_graph__"):
             raise MatcalcError("the data is a dask array", "matcalc.distribute(…).value_and_grad leaves it where it lies")
-        return np.asarray(given, dtype=float)
+        try:
+            return np.asarray(given, dtype=float)
+        except (TypeError, ValueError):
+            raise ShapeProblem(f"{name} is no array of numbers", f"it is a {type(given).__name__}") from None
 
     def _start(self, name: str, given: Any) -> Array:
         """The given start, or the identity for a spd matrix, ones for a positive variable and zeros for any other."""
         if given is not None:
-            return np.array(given, dtype=float)
+            return self._array(name, given).copy()
         v = self.program.variables[name]
         lengths = [self._length(name, size) for size in v.shape_ if size]
         if "spd" in v.properties:
@@ -235,6 +241,7 @@ class _Run:
     evaluations: int = 0
     steps: int = 0
     memory: Arrays = field(default_factory=dict)
+    went_beyond: bool = False  # some point had no value
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -249,8 +256,21 @@ class _Run:
 
     def evaluate(self, x: Array) -> tuple[float, Array]:
         self.evaluations += 1
-        self.last = x.copy(), *self.objective.value_and_gradient(x)
+        try:
+            found = self.objective.value_and_gradient(x)
+        except np.linalg.LinAlgError as problem:
+            if not hasattr(self, "last"):
+                raise MatcalcError(f"the objective has no value at the start: {problem}", "give another start") from None
+            return self._beyond(x)
+        self.last = x.copy(), *found
         return self.last[1], self.last[2]
+
+    def _beyond(self, x: Array) -> tuple[float, Array]:
+        """Where there is no value, as beside the positive definite matrices, one that rises from the last point: the step is shortened."""
+        self.went_beyond = True
+        here, value, _ = self.last
+        rise = 1 + abs(value)
+        return value + rise, 2 * rise / np.sum((x - here) ** 2) * (x - here)
 
     def at(self, x: Array) -> tuple[float, Array]:
         """The value and the gradient, which are often known already."""
@@ -296,7 +316,7 @@ class _Run:
             found = optimize.minimize(self.evaluate, self.x, **how, **curved, **limits)
         except _Stop:
             return self.result(self.x, False, f"no progress in {self.patience} steps")
-        return self.result(found.x, bool(found.success) or self._small(found.x, tolerance, bounds), str(found.message))
+        return self.result(found.x, (bool(found.success) and not self.went_beyond) or self._small(found.x, tolerance, bounds), str(found.message))
 
     def _after_step(self, x: Array, *_: Any) -> None:
         self.record(np.asarray(x))

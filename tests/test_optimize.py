@@ -229,3 +229,30 @@ def test_an_expression_keeps_what_its_variables_are_declared_to_be():
 def test_a_place_in_the_data_stays_a_number() -> None:
     found = mc.minimize("(x[i] - 1)^2 + norm2(x)^2", "x", {"i": 2}, start={"x": np.zeros(3)})
     np.testing.assert_allclose(found.arrays["x"], [0, 0.5, 0])
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Newton-CG", "trust-ncg"])
+def test_a_step_that_leaves_the_positive_definite_matrices_is_shortened(method):
+    A = np.random.default_rng(0).normal(size=(4, 4))
+    C = A @ A.T / 4 + 0.1 * np.eye(4)
+    found = mc.minimize("logdet(S) + tr(inv(S)*C)", "S", {"C": C}, shapes="S: n×n spd; C: n×n symmetric", method=method)
+    assert found.converged
+    np.testing.assert_allclose(found["S"], C, atol=1e-6)
+
+
+def test_a_start_without_a_value_is_refused():
+    with pytest.raises(mc.MatcalcError, match="no value at the start"):
+        mc.minimize("logdet(S) + tr(inv(S)*C)", "S", {"C": np.eye(2)}, shapes="S: n×n spd; C: n×n symmetric", start={"S": -np.eye(2)})
+
+
+def test_the_start_of_one_variable_may_be_an_array():
+    data = {"X": np.eye(2), "y": np.ones(2)}
+    np.testing.assert_allclose(mc.minimize("norm2(X*w - y)^2", "w", data, start=np.zeros(2))["w"], 1)
+    with pytest.raises(mc.NameProblem, match="one array for several variables"):
+        mc.minimize("norm2(X*w - y)^2", ["w", "y"], {"X": np.eye(2)}, start=np.zeros(2))
+
+
+@pytest.mark.parametrize(("data", "start"), [({"X": "abc", "y": [1.0]}, None), ({"X": np.eye(2), "y": np.ones(2)}, {"w": "q"})])
+def test_what_is_no_array_of_numbers_is_refused(data, start):
+    with pytest.raises(mc.ShapeProblem, match="is no array of numbers"):
+        mc.minimize("norm2(X*w - y)^2", "w", data, start=start)
