@@ -63,10 +63,10 @@ class Objective:
         missing = [n for n in self.program.variables if n not in self.data and n not in names]
         if missing:
             raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")
-        given = start if isinstance(start, Mapping) or start is None else dict.fromkeys(names[:1], start) if len(names) == 1 else None
-        if given is None and start is not None:
+        given = {} if start is None else {names[0]: start} if len(names) == 1 and not isinstance(start, Mapping) else start
+        if not isinstance(given, Mapping):
             raise NameProblem("the start is one array for several variables", f"give start={{'{names[0]}': …}}")
-        self.start = {n: self._start(n, (given or {}).get(n)) for n in names}
+        self.start = {n: self._start(n, given.get(n)) for n in names}
         self._curvature: Callable[..., Any] | None = None
 
     def _compiled(self, roots: tuple[Root, ...]) -> Callable[..., Any]:

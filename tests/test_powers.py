@@ -97,3 +97,20 @@ def test_from_python():
 def test_a_jacobian_is_refused_by_name():
     with pytest.raises(mc.NotDifferentiable, match="gradients of scalars only"):
         mc.derive("X^k", "X")
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("powm(a, k)", "a^k"), ("powm_frechet(a, b, k)", "b*k*a^(k - 1)"), ("powm_frechet(a, a, k)", "k*a^k"),
+        ("powm_frechet(X, 3*eye, k)", "3*k*X^(k - 1)"), ("powm_frechet(X, 2*X, k)", "2*k*X^k"), ("powm_frechet(X, 0*X, k)", "0*X"),
+        ("powm_frechet(X^l, inv(X), k)", "k*X^(k*l - l - 1)"), ("powm_frechet(X', (X^l)', k)", "k*(X^(k + l - 1))'"),
+    ],
+)  # fmt: skip
+def test_directions_that_commute(text, same):
+    shapes = "k: integer; l: integer; a: scalar; b: scalar; X: n×n"
+    assert "powm_frechet" not in str(mc.parse(text, shapes))
+    e, other = (mc.parse(t, shapes).compile() for t in (text, same))
+    at = {"a": 1.3, "b": 0.4, "X": np.eye(3) + np.random.default_rng(1).normal(size=(3, 3)) / 4, "k": 3, "l": 2, "n": 3}
+    values = [f(**{name: at[name] for name in f.parameters}) for f in (e, other)]
+    np.testing.assert_allclose(*values, rtol=1e-12)

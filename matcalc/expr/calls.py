@@ -77,6 +77,8 @@ def _matrix_power(x: Expr, exponent: Expr) -> Expr | None:
     k, rest = split(exponent)
     if not is_whole(exponent):
         raise ShapeProblem("a matrix power needs an integer exponent", "use .^ for the power of each entry")
+    if x.is_scalar:
+        return pow_(x, exponent)
     if exponent.head == "num" and abs(k) <= MAX_EXPONENT and abs(k) * x.count <= MAX_FACTORS:
         return matmul(*[x if k > 0 else call("inv", x)] * abs(int(k))) if k else eye(x.shape_[0])
     if x.head == "powm":
@@ -96,8 +98,12 @@ def _power_slope(x: Expr, direction: Expr, exponent: Expr) -> Expr | None:
     (base, k), (other, j) = base_and_exponent(x), base_and_exponent(array)
     if array.head == "zeros":
         return direction
-    if array.head == "eye" or base is other:
-        return times(*scalars, exponent, power(base, add(times(k, add(exponent, MINUS_ONE)), ZERO if array.head == "eye" else j)))
+    if x.is_scalar:
+        return times(exponent, pow_(x, add(exponent, MINUS_ONE)), direction)
+    if array.head == "eye":
+        other, j = base, ZERO
+    if base is other:
+        return times(*scalars, exponent, power(base, add(times(k, add(exponent, MINUS_ONE)), j)))
     return times(*scalars, call("powm_frechet", x, array, exponent)) if scalars else None
 
 
