@@ -136,6 +136,12 @@ SCIPY_HELPERS = {
         "    # SciPy's gemm, since NumPy's dot first fills the array with zeros\n"
         "    blas('gemm', u.dtype, v.dtype)(1, v[:, None], u[None], c=out.T, overwrite_c=1)\n    return out"
     ),
+    "plus_outer": (
+        "def plus_outer(a, k, u, v):\n    # a + k*u*v', written over a: new pages for a large matrix cost more time than what is written to them\n"
+        "    if not a.dtype == u.dtype == v.dtype or a.dtype.kind == 'c':\n        return a + k*outer(u, v)\n"
+        "    add = blas('ger', a.dtype, a.dtype)\n    if a.flags.c_contiguous:\n        return add(k, v, u, a=a.T, overwrite_a=1).T\n"
+        "    return add(k, u, v, a=a, overwrite_a=1)"
+    ),
     "mirrored": (
         "def mirrored(c):\n    # the upper triangle is written from the lower one, of a large matrix in place and block by block\n"
         "    if len(c) < 300:\n        s = c + c.T\n        s.flat[:: len(s) + 1] = c.diagonal()\n        return s\n"

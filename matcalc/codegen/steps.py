@@ -224,3 +224,16 @@ def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
     for a in (*roots, *(a for step in order for a in step.args)):
         uses[a] = uses.get(a, 0) + 1
     return uses
+
+
+def shared_products(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
+    """The products that orders of several ``choose`` steps have in common: for each such step, its products and who else has them."""
+    always, users = set(order), dict[Step, list[tuple[Step, int]]]()
+    choices = [s for s in order if s.op == "choose" and len(s.args) == 2]
+    for step in choices:
+        for i, arg in enumerate(step.args):
+            for part in reachable([arg]):
+                if part not in always and part.op == "dot":
+                    users.setdefault(part, []).append((step, i))
+    common = {part: found for part, found in users.items() if len({step for step, _ in found}) > 1}
+    return {step: {part: found for part, found in common.items() if any(s is step for s, _ in found)} for step in choices}

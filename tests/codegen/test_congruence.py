@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import matcalc as mc
+from matcalc.codegen import compile_expr
 
 pytest.importorskip("scipy")
 SHAPES = "S: n×n spd; C: n×n symmetric; D: n×n symmetric; A: n×n; y: n; a: scalar; b: scalar"
@@ -153,3 +154,54 @@ def test_the_flops_are_those_of_what_is_done():
         cost = f.cost(n=n)
         assert cost.flops == pytest.approx(flops * n**3, rel=0.02)
         assert cost.expression.flops == pytest.approx(n**3, rel=0.02)
+
+
+# ---- an outer product beside an inverse --------------------------------------------------------------------------------------
+
+OUTER = {
+    "y'*inv(S)*y + logdet(S)": (1, -1),
+    "logdet(S) - 3*y'*inv(S)*y": (1, 3),
+    "a*logdet(S)/a + y'*inv(S)*y/2": (1, -0.5),
+    "2*logdet(S) + y'*inv(S)*y": (2, -1),
+    "y'*inv(S)*y - logdet(S)/3": (-1 / 3, -1),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("text", OUTER)
+def test_an_outer_product_is_written_over_an_inverse(text, dtype):
+    d = mc.derive(text, "S", SHAPES)
+    tolerance = {"rtol": 1e-3, "atol": 1e-3} if dtype is np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    for f in (d.compile(value=True), d.compile()):
+        assert "plus_outer(t" in f.source or "plus_outer(2.0*t" in f.source or "plus_outer(-1/3*t" in f.source
+        for n in (1, 2, 79, 128, 301, 400):
+            for layout in LAYOUTS:
+                v = point(n, dtype, layout=layout)
+                given = {name: np.copy(x) for name, x in v.items()}
+                found = f(**v)
+                gradient = found[1] if isinstance(found, tuple) else found
+                k, c = OUTER[text]
+                solved = np.linalg.solve(v["S"].astype(float), v["y"].astype(float))
+                np.testing.assert_allclose(gradient, k * np.linalg.inv(v["S"].astype(float)) + c * np.outer(solved, solved), **tolerance)
+                assert gradient.dtype == dtype
+                for name, x in given.items():
+                    np.testing.assert_array_equal(v[name], x)
+
+
+def test_an_inverse_that_is_needed_later_is_left_alone():
+    v = point(40)
+    inverse, y = np.linalg.inv(v["S"]), v["y"]
+    plain = inverse - np.outer(inverse @ y, inverse @ y)
+    pair = mc.parse("inv(S) - (inv(S)*y)*(inv(S)*y)'", SHAPES), mc.parse("inv(S)", SHAPES), mc.parse("tr(inv(S)*A)", SHAPES)
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0), (0, 2), (2, 1, 0)):
+        results = compile_expr(tuple(pair[i] for i in order))(**v)
+        for i, found in zip(order, results, strict=True):
+            np.testing.assert_allclose(found, (plain, inverse, (inverse * v["A"].T).sum())[i], rtol=1e-9, atol=1e-9)
+
+
+def test_an_outer_product_of_wider_numbers_widens_the_sum():
+    e = mc.parse("inv(S) - y*y'", SHAPES)
+    v = point(30)
+    found = e.compile()(S=v["S"].astype(np.float32), y=v["y"])
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, np.linalg.inv(v["S"]) - np.outer(v["y"], v["y"]), rtol=1e-3, atol=1e-3)
