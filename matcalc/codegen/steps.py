@@ -29,6 +29,7 @@ from ..sizes import Size
 Axes = tuple[Size, ...]
 LEAVES = frozenset({"arg", "num", "size"})
 VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "rows"})  # results that own no memory
+SOMETIMES_VIEWS = frozenset({("fn", "vec"), ("reshape", None)})  # and those that own none where the order of the entries allows it
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +48,7 @@ class Step:
     @property
     def fresh(self) -> bool:
         """Whether the result is an array of its own, that may be overwritten once nothing else needs it."""
-        return self.op not in VIEWS and bool(self.axes)
+        return self.op not in VIEWS and (self.op, self.data) not in SOMETIMES_VIEWS and bool(self.axes)
 
 
 class Steps:
