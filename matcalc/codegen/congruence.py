@@ -160,7 +160,7 @@ def _replaced(c: Congruence, steps: Steps, order: Sequence[Step], roots: Sequenc
     """The same results, with a sum and its trace as one step."""
     factor, middle, axes, new = c.inverse.args[0], c.found.middle, c.inverse.axes, dict[Step, Step]()
     assert middle is not None
-    pair = steps.make("congruence", factor, middle, c.found.a, c.found.b, axes=axes)
+    pair = steps.make("congruence", factor, middle, c.found.a, c.found.b, data=any(map(c.is_trace, order)), axes=axes)
     for s in order:
         if s is c.total:
             core = steps.make("item", pair, data=1, axes=axes)

@@ -56,7 +56,8 @@ LAPACK = {
     "solve": "solve({0}, {1})",
     "solve lu True": "solve({0}, {1}, transposed=True)",
     "inverse": "inverse({0})",
-    "congruence": "inverse_and_sandwich({0}, {1}, {2}, {3})",
+    "congruence True": "inverse_and_sandwich({0}, {1}, {2}, {3})",
+    "congruence False": "inverse_and_sandwich({0}, {1}, {2}, {3}, trace=False)",
     "det": "det({0})",
     "logdet": "logdet({0})",
 }
@@ -185,13 +186,13 @@ SCIPY_HELPERS = {
         "    return lapack('getri', c.dtype)(c, pivots, lwork=32*len(c))[0].T"
     ),
     "inverse_and_sandwich": (
-        "def inverse_and_sandwich(factor, c, a, b):\n    # tr(inv(S)*C), and a*inv(S) + b*inv(S)*C*inv(S), of symmetric C and S = L*L'\n"
+        "def inverse_and_sandwich(factor, c, a, b, trace=True):\n    # tr(inv(S)*C), and a*inv(S) + b*inv(S)*C*inv(S), of symmetric C and S = L*L'\n"
         f"    l = factor[0]\n    if len(c) < {LEAST} or 'c' in (c.dtype.kind, l.dtype.kind):\n"
         "        t = inverse(factor)\n        s = sandwich(c, t)\n"
-        "        return c.ravel() @ t.ravel(), t - s if (a, b) == (1, -1) else a*t + b*s\n"
+        "        return trace and c.ravel() @ t.ravel(), t - s if (a, b) == (1, -1) else a*t + b*s\n"
         "    # tr(M) and T'*(a*I + b*M)*T with T = inv(L) and M = T*C*T': LAPACK multiplies from both sides at once\n"
         "    times = lapack('sygst', np.result_type(c, l, a, b))\n    m = times(np.triu(c).T, l, lower=1, overwrite_a=1)[0]\n"
-        "    trace = m.trace()\n    m *= b\n    add_diagonal(m, a)\n"
+        "    trace = trace and m.trace()\n    m *= b\n    add_diagonal(m, a)\n"
         "    return trace, mirrored(times(m, triangle_inverse(l), itype=2, lower=1, overwrite_a=1)[0])"
     ),
     "solve": (

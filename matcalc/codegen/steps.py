@@ -12,7 +12,7 @@ The operations, with their data:
     concat axis · rows, embed range (neighbouring places of the first axis, or the array among zeros)
     rowdot (row sums of A.*B) · trace · diag · diagonal
     factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet
-    kernel (a function that the target brings along) · congruence (of a factor, C, a, b: tr(inv*C), a*inv + b*inv*C*inv) · item number
+    kernel (a function that the target brings along) · congruence traced (of a factor, C, a, b: tr(inv*C) if so, a*inv + b*inv*C*inv) · item number
 """
 
 from __future__ import annotations
