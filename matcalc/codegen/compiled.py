@@ -87,7 +87,7 @@ class Compiled:
         """
         from .cost import cost
 
-        return cost(self.exprs, self._bound(shapes), self._beside)
+        return cost(self.exprs, self._bound(shapes), self._beside, self.target)
 
     def _bound(self, shapes: Mapping[str, Any]) -> dict[str | int, int]:
         """The lengths of the named sizes."""

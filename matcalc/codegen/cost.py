@@ -15,6 +15,7 @@ from ..expr import Expr
 from ..graph import arguments_first
 from ..index import Root
 from ..sizes import Atom, Size, base_atoms, length
+from .congruence import TARGETS, congruent
 from .order import monomial, tree_cost
 from .plan import plan
 from .steps import LEAVES, VIEWS, Step, is_symmetric
@@ -49,10 +50,10 @@ class Cost:
         return line if self.expression is None else f"{line}\nthe expression alone: {self.expression}"
 
 
-def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Expr | None = None) -> Cost:
-    """The cost of computing expressions together; beside it that of another expression alone."""
-    beside = None if expression is None else cost((expression,), sizes)
-    found = plan(roots)
+def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Expr | None = None, target: str = "numpy") -> Cost:
+    """The cost of computing expressions together on a target; beside it that of another expression alone."""
+    beside = None if expression is None else cost((expression,), sizes, None, target)
+    found = congruent(plan(roots), sizes) if target in TARGETS else plan(roots)
     order = _chosen(found.roots, sizes)
     total: dict[tuple[Atom, ...], Fraction | int] = {}
     for step in order:
@@ -144,6 +145,8 @@ def flops(step: Step) -> Polynomial:
         kind = step.data if step.op == "factor" else step.args[0].data
         thirds = (1 if kind == "chol" else 2) * (1 if step.op == "factor" else 2)
         return {monomial(*step.args[0].axes, step.args[0].axes[0]): Fraction(thirds, 3)}
+    if step.op == "congruence":  # the inverse of a triangle, and two symmetric products with it
+        return {monomial(*step.axes, step.axes[0]): Fraction(7, 3)}
     if step.op == "solve":
         return Counter({monomial(step.args[0].axes[0], *step.axes): 2})
     if step.op == "einsum":

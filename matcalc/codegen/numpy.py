@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 
 from ..functions import Row
+from .congruence import LEAST, congruent
 from .definitions import DEFINITIONS, IMPORTS
 from .dialect import Dialect
 from .fuse import both_ways
 from .plain import HELPERS as PLAIN
+from .plan import Plan
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype)",
@@ -54,6 +56,8 @@ LAPACK = {
     "solve": "solve({0}, {1})",
     "solve lu True": "solve({0}, {1}, transposed=True)",
     "inverse": "inverse({0})",
+    "congruence True": "inverse_and_sandwich({0}, {1}, {2}, {3})",
+    "congruence False": "inverse_and_sandwich({0}, {1}, {2}, {3}, trace=False)",
     "det": "det({0})",
     "logdet": "logdet({0})",
 }
@@ -133,6 +137,12 @@ SCIPY_HELPERS = {
         "    # SciPy's gemm, since NumPy's dot first fills the array with zeros\n"
         "    blas('gemm', u.dtype, v.dtype)(1, v[:, None], u[None], c=out.T, overwrite_c=1)\n    return out"
     ),
+    "plus_outer": (
+        "def plus_outer(a, k, u, v):\n    # a + k*u*v', written over a: new pages for a large matrix cost more time than what is written to them\n"
+        "    if not a.dtype == u.dtype == v.dtype or a.dtype.kind == 'c':\n        return a + k*outer(u, v)\n"
+        "    add = blas('ger', a.dtype, a.dtype)\n    if a.flags.c_contiguous:\n        return add(k, v, u, a=a.T, overwrite_a=1).T\n"
+        "    return add(k, u, v, a=a, overwrite_a=1)"
+    ),
     "mirrored": (
         "def mirrored(c):\n    # the upper triangle is written from the lower one, of a large matrix in place and block by block\n"
         "    if len(c) < 300:\n        s = c + c.T\n        s.flat[:: len(s) + 1] = c.diagonal()\n        return s\n"
@@ -175,6 +185,16 @@ SCIPY_HELPERS = {
         "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
         "    return lapack('getri', c.dtype)(c, pivots, lwork=32*len(c))[0].T"
     ),
+    "inverse_and_sandwich": (
+        "def inverse_and_sandwich(factor, c, a, b, trace=True):\n    # tr(inv(S)*C), and a*inv(S) + b*inv(S)*C*inv(S), of symmetric C and S = L*L'\n"
+        f"    l = factor[0]\n    if len(c) < {LEAST} or 'c' in (c.dtype.kind, l.dtype.kind):\n"
+        "        t = inverse(factor)\n        s = sandwich(c, t)\n"
+        "        return trace and c.ravel() @ t.ravel(), t - s if (a, b) == (1, -1) else a*t + b*s\n"
+        "    # tr(M) and T'*(a*I + b*M)*T with T = inv(L) and M = T*C*T': LAPACK multiplies from both sides at once\n"
+        "    times = lapack('sygst', np.result_type(c, l, a, b))\n    m = times(np.triu(c).T, l, lower=1, overwrite_a=1)[0]\n"
+        "    trace = trace and m.trace()\n    m *= b\n    add_diagonal(m, a)\n"
+        "    return trace, mirrored(times(m, triangle_inverse(l), itype=2, lower=1, overwrite_a=1)[0])"
+    ),
     "solve": (
         "def solve(factor, b, transposed=False):\n    c, pivots = factor\n"
         "    if pivots is None and b.ndim > 1 and b.shape[1] >= len(c):\n"
@@ -201,6 +221,14 @@ def _with_scipy() -> dict[str, str]:
     return SCIPY_LIBRARIES | {n: h for n, h in HELPERS.items() if n not in SCIPY_FUNCTIONS} | SCIPY_HELPERS
 
 
+def _both_ways(plan: Plan) -> Plan:
+    return both_ways(plan, ("both", BOTH, BOTH_OR_EACH))
+
+
+def _with_lapack(plan: Plan) -> Plan:
+    return _both_ways(congruent(plan))
+
+
 @cache
 def dialect(scipy: bool) -> Dialect:
     """NumPy alone, or with SciPy."""
@@ -213,7 +241,7 @@ def dialect(scipy: bool) -> Dialect:
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
         in_place=True,
-        change=partial(both_ways, kernel=("both", BOTH, BOTH_OR_EACH)),
+        change=_with_lapack if scipy else _both_ways,
         spelling=_spelling,
         imports=IMPORTS
         | {

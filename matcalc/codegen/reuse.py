@@ -62,6 +62,7 @@ CALLS = {  # the statements that write a result to a place; «out» is its name
     "softmax": "softmax({0}, «out»)",
     "softmax_rows": "softmax({0}, «out»)",
 }
+SEVERAL = frozenset({"kernel", "congruence"})  # what may have several results
 BY_ENTRIES = frozenset({"add", "mul", "pow", "fn", "shift", "factor"})  # what may write over one of its arguments
 
 
@@ -138,9 +139,9 @@ class Reusing(Writer):
     # ---- one step -------------------------------------------------------------------------------------------------------
 
     def code(self, step: Step) -> Code:
-        if not step.axes or step.op in VIEWS or step.op == "kernel":
+        if not step.axes or step.op in VIEWS or step.op in SEVERAL:
             code = super().code(step)
-            return Code(self.keep(code.text), ATOM) if step.op == "kernel" else code
+            return Code(self.keep(code.text), ATOM) if step.op in SEVERAL else code
         old = self._overwritten(step)
         return self.into(step, self.take(step.axes) if old is None else self.holds[old], old)
 

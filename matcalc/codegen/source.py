@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,14 @@ class Code:
 
     def at(self, level: int) -> str:
         return self.text if self.level >= level else f"({self.text})"
+
+
+def level_of(text: str) -> int:
+    """How tightly a template binds."""
+    bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", text))
+    if re.search(r" [-+<>] | if ", bare) or bare.startswith("-"):
+        return SUM
+    return PRODUCT if re.search(r"[*/@]", bare) else ATOM
 
 
 @dataclass(frozen=True)

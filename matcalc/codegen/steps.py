@@ -12,6 +12,7 @@ The operations, with their data:
     concat axis · rows, embed range (neighbouring places of the first axis, or the array among zeros)
     rowdot (row sums of A.*B) · trace · diag · diagonal
     factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet
+    kernel (a function that the target brings along) · congruence traced (of a factor, C, a, b: tr(inv*C) if so, a*inv + b*inv*C*inv) · item number
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..sizes import Size
 Axes = tuple[Size, ...]
 LEAVES = frozenset({"arg", "num", "size"})
 VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "rows"})  # results that own no memory
+SOMETIMES_VIEWS = frozenset({("fn", "vec"), ("reshape", None)})  # and those that own none where the order of the entries allows it
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,7 +48,7 @@ class Step:
     @property
     def fresh(self) -> bool:
         """Whether the result is an array of its own, that may be overwritten once nothing else needs it."""
-        return self.op not in VIEWS and bool(self.axes)
+        return self.op not in VIEWS and (self.op, self.data) not in SOMETIMES_VIEWS and bool(self.axes)
 
 
 class Steps:
@@ -223,3 +225,16 @@ def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
     for a in (*roots, *(a for step in order for a in step.args)):
         uses[a] = uses.get(a, 0) + 1
     return uses
+
+
+def shared_products(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
+    """The products that orders of several ``choose`` steps have in common: for each such step, its products and who else has them."""
+    always, users = set(order), dict[Step, list[tuple[Step, int]]]()
+    choices = [s for s in order if s.op == "choose" and len(s.args) == 2]
+    for step in choices:
+        for i, arg in enumerate(step.args):
+            for part in reachable([arg]):
+                if part not in always and part.op == "dot":
+                    users.setdefault(part, []).append((step, i))
+    common = {part: found for part, found in users.items() if len({step for step, _ in found}) > 1}
+    return {step: {part: found for part, found in common.items() if any(s is step for s, _ in found)} for step in choices}

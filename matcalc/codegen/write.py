@@ -19,8 +19,8 @@ from ..sizes import Size, Sum, show_shape
 from .dialect import Dialect, template
 from .order import cheaper, tree_cost
 from .plan import Plan
-from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number, size_text
-from .steps import Step, certain, is_gram, is_symmetric, reachable, use_counts
+from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, level_of, number, size_text
+from .steps import VIEWS, Step, certain, is_gram, is_symmetric, reachable, shared_products, use_counts
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -34,19 +34,6 @@ def write(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     return Writer(plan if dialect.change is None else dialect.change(plan), dialect).source(name, several)
 
 
-def _shared(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
-    """The products that orders of several ``choose`` steps have in common: for each such step, its products and who else has them."""
-    always, users = set(order), dict[Step, list[tuple[Step, int]]]()
-    choices = [s for s in order if s.op == "choose" and len(s.args) == 2]
-    for step in choices:
-        for i, arg in enumerate(step.args):
-            for part in reachable([arg]):
-                if part not in always and part.op == "dot":
-                    users.setdefault(part, []).append((step, i))
-    common = {part: found for part, found in users.items() if len({step for step, _ in found}) > 1}
-    return {step: {part: found for part, found in common.items() if any(s is step for s, _ in found)} for step in choices}
-
-
 class Writer:
     """Writes one function."""
 
@@ -56,7 +43,7 @@ class Writer:
         self.order = certain(plan.roots)
         self.uses = use_counts(reachable(plan.roots), plan.roots)
         self.codes: dict[Step, Code] = {}
-        self.shared = _shared(self.order)
+        self.shared = shared_products(self.order)
         self.lines: list[str] = []
         self.taken: set[str] = set()
         self.names: dict[Any, str] = {v: self.fresh(v.name) for v in plan.variables}
@@ -237,7 +224,7 @@ class Writer:
                 self.codes[a] = Code(self.keep(self.codes[a].text), ATOM)
         level = {"{": SUM - 1, "<": ATOM, "«": SIGN}
         joined = re.sub(r"([{<«])(\d)[}>»]", lambda found: self.of(step.args[int(found[2])]).at(level[found[1]]), text)
-        return Code(joined, _level(text))
+        return Code(joined, level_of(text))
 
     def fn(self, step: Step) -> Code:
         """A function of the table; the temporary that it is applied to is overwritten where that can be seen to be safe."""
@@ -269,6 +256,8 @@ class Writer:
         return Code(text.replace("{optimize}", ", optimize=True" if len(step.args) > 2 else ""), ATOM)
 
     def add(self, step: Step) -> Code:
+        if (found := self._written_over(step)) is not None:
+            return found
         out = ""
         for i, (k, a) in enumerate(zip(step.data, step.args, strict=True)):
             out = self.keep(out) if i and i % LONGEST == 0 else out
@@ -277,6 +266,22 @@ class Writer:
             text = f"-{text}" if k < 0 and not text.startswith("-") else text[1:] if k < 0 else text
             out += text if not out else f" - {text[1:]}" if text.startswith("-") else f" + {text}"
         return Code(out, SUM)
+
+    def _written_over(self, step: Step) -> Code | None:
+        """An outer product added to a multiple of an inverse, or to an inverse that nothing else waits for: written over that."""
+        if "plus_outer" not in self.dialect.helpers or sorted(a.op for a in step.args) != ["inverse", "outer"] or step not in self.order:
+            return None
+        (k, inverse), (c, product) = sorted(zip(step.data, step.args, strict=True), key=lambda term: term[1].op)
+        if self.uses[product] > 1 or self.of(product).text.isidentifier() or (k == 1 and not self._ends(inverse, step, product)):
+            return None
+        first = self.of(inverse).text if k == 1 else f"{self.literal(k, True)}*{self.of(inverse).at(SIGN)}"
+        return Code(f"plus_outer({', '.join([first, number(c), *(self.of(a).text for a in product.args)])})", ATOM)
+
+    def _ends(self, matrix: Step, step: Step, product: Step) -> bool:
+        """Whether whatever needs a matrix beside a step, and the product in it, has a line of its own already and is no view."""
+        users = [s for s in reachable(self.plan.roots) if matrix in s.args and s is not step and not (s in product.args and self.uses[s] == 1)]
+        done = all(s in self.codes and self.codes[s].text.isidentifier() and s.op not in (*VIEWS, "choose") for s in users)
+        return done and matrix not in self.plan.roots
 
     def term(self, k: Fraction, a: Step, total: Step) -> Code:
         """A positive multiple of a step, in a sum; numbers as the arrays like them best."""
@@ -339,14 +344,6 @@ class Writer:
         costs = [tree_cost(t, step.data[1]) for t in step.data[0]]
         tests = [" and ".join(cheaper(cost, other, self.size) for other in costs[i + 1 :]) for i, cost in enumerate(costs[:-1])]
         return [*tests, tests[0].replace("<=", ">")]
-
-
-def _level(text: str) -> int:
-    """How tightly a template binds."""
-    bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", text))
-    if re.search(r" [-+<>] | if ", bare) or bare.startswith("-"):
-        return SUM
-    return PRODUCT if re.search(r"[*/@]", bare) else ATOM
 
 
 def _is_constant(step: Step) -> bool:

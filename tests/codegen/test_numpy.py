@@ -163,7 +163,8 @@ def test_integers_and_lists_are_numbers():
 
 def test_inputs_are_left_alone():
     arguments = {name: np.array(value) for name, value in POINT.items()}
-    for text in ("x", "A'", "relu(x) + x", "S^2"):
+    arguments["B"] = np.asfortranarray(B)
+    for text in ("x", "A'", "relu(x) + x", "S^2", "exp(vec(A))", "exp(vec(A'))", "sigmoid(vec(B))", "exp(vec(B'))", "exp(kron(x, z))"):
         mc.parse(text, SHAPES).compile()(**arguments)
     for name, value in POINT.items():
         np.testing.assert_array_equal(arguments[name], value)
