@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from .steps import Step, Steps, reachable
@@ -9,10 +10,14 @@ from .steps import Step, Steps, reachable
 PAIRS = {"softmax": "logsumexp", "softmax_rows": "logsumexp_rows"}
 
 
-def settled(steps: Steps, roots: Sequence[Step]) -> tuple[Step, ...]:
-    """The same results by fewer steps: an inverse that is there anyway multiplies; softmax and logsumexp share their exponentials."""
+def settled(steps: Steps, roots: Sequence[Step], lapack: bool = False) -> tuple[Step, ...]:
+    """The same results by fewer steps: an inverse that is there anyway multiplies; softmax and logsumexp share their exponentials.
+
+    With ``lapack`` an inverse is made, too, where a Cholesky factor is solved more than once with as many columns as rows: it costs a third
+    of a solve.
+    """
     order = reachable(roots)
-    inverted = {s.args[0] for s in order if s.op == "inverse"}
+    inverted = {s.args[0] for s in order if s.op == "inverse"} | (_solved_twice(order) if lapack else set())
     calls = {(s.data, s.args) for s in order if s.op == "fn"}
     both = {args for name, args in calls for other in [PAIRS.get(name)] if (other, args) in calls}
     new: dict[Step, Step] = {}
@@ -25,6 +30,12 @@ def settled(steps: Steps, roots: Sequence[Step]) -> tuple[Step, ...]:
         else:
             new[s] = rebuilt(steps, s, args)
     return tuple(new[r] for r in roots)
+
+
+def _solved_twice(order: Sequence[Step]) -> set[Step]:
+    solves = (s for s in order if s.op == "solve" and s.args[0].data == "chol")
+    square = Counter(s.args[0] for s in solves if len(s.axes) == 2 and s.axes[0] == s.axes[1])
+    return {factor for factor, times in square.items() if times > 1}
 
 
 def rebuilt(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:

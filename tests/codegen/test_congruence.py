@@ -205,3 +205,14 @@ def test_an_outer_product_of_wider_numbers_widens_the_sum():
     found = e.compile()(S=v["S"].astype(np.float32), y=v["y"])
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, np.linalg.inv(v["S"]) - np.outer(v["y"], v["y"]), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("n", [2, 90, 300])
+def test_a_factor_that_is_solved_twice_is_inverted_once(n):
+    f = mc.derive("tr(inv(S)*C)", "S", "S: n×n spd; C: n×n").compile()
+    assert f.steps.count("inverse(") == 1
+    assert "solve" not in f.steps
+    A = np.random.default_rng(n).normal(size=(n, n)) / n**0.5
+    S, inverse = A @ A.T + np.eye(n), np.linalg.inv(A @ A.T + np.eye(n))
+    expected = -inverse @ (A + A.T) @ inverse / 2
+    np.testing.assert_allclose(f(S=S, C=A), expected, rtol=1e-9, atol=1e-10)
