@@ -82,7 +82,7 @@ def numbers(d: mc.Derivation, at: Mapping[str, Any]) -> Any:
 def arguments(d: mc.Derivation, at: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes and the variables of a derivation at a point."""
     sizes = {name: value for name, value in at.items() if isinstance(value, int)}
-    return sizes | {v.name: _value(v, at, sizes) for v in (*variables(d.expr, *parts(d.result)), d.wrt)}
+    return sizes | {v.name: _value(v, at, sizes) for v in (*variables(*parts(d.expr, d.result)), d.wrt)}
 
 
 def _value(v: mc.Expr, at: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:

@@ -13,6 +13,7 @@ from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
     from .derivation import Derivation, Options
+    from .index import Root
     from .shapes import Program
 
 VERIFIED, UNVERIFIED, USAGE = 0, 1, 2
@@ -216,7 +217,7 @@ def _report(derivations: list[Derivation]) -> None:
         _say(f"∂/∂{d.wrt.name}: {d.shape_text}, {d.verification}")
 
 
-def _shapes_line(program: Program) -> str:
+def _shapes_line(program: Program[Root]) -> str:
     from .sizes import show_shape
 
     def listed(names: list[str]) -> str:

@@ -21,20 +21,21 @@ from .expr import Expr
 from .expr.parts import index_names
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
 from .simplify import simplify
-from .sizes import SCALAR, UNIT, Shape, Size, public_size
+from .sizes import UNIT, Shape, Size, public_size, shape_of, show
 
 if TYPE_CHECKING:
     from .codegen import Compiled
 
+Sizes = tuple[Size, ...]  # of the axes of an expression or a variable; those of a matrix are two, of length one or not
 LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IndexForm:
-    """A derivative with any number of axes, as a sum of labelled bags."""
+    """An expression or a derivative with any number of axes, as a sum of labelled bags."""
 
     bag: Bag
-    shapes: tuple[Shape, ...]  # of the expression, then of the variable for each order
+    shapes: tuple[Sizes, ...]  # of the expression, then of the variable for each order
 
     @property
     def axes(self) -> tuple[Size, ...]:
@@ -45,6 +46,11 @@ class IndexForm:
     def shape(self) -> tuple[str | int, ...]:
         """The lengths of the axes, names or integers."""
         return tuple(map(public_size, self.axes))
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is a number: all of its labels are summed."""
+        return not self.bag.out
 
     @cached_property
     def factors(self) -> tuple[Expr, ...]:
@@ -65,6 +71,9 @@ class IndexForm:
         from .printing.indices import index_text
 
         return index_text(self)
+
+    def __repr__(self) -> str:
+        return f"<{self} : {shape_text(self)}>"
 
     def latex(self) -> str:
         """The index form in LaTeX."""
@@ -93,8 +102,8 @@ class IndexForm:
 
     def kronecker(self) -> Expr:
         """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""
-        shapes = [shape for shape in self.shapes if shape != SCALAR]
-        if len(shapes) != 2 or any(len(size) > 1 for size in self.axes):
+        shapes = [shape for shape in self.shapes if any(shape)]
+        if [len(shape) for shape in shapes] != [2, 2] or any(len(size) > 1 for size in self.axes):
             raise NoMatrixForm("a Kronecker form is for the derivative of one matrix by another")
         left = iter(self.bag.out)
         a, b, i, j = (next(left) if size else None for shape in shapes for size in shape)
@@ -103,7 +112,7 @@ class IndexForm:
         return simplify(ex.add(*terms)) if self.bag.terms else ex.zeros((rows, cols))
 
 
-def index_form(bag: Bag, shapes: tuple[Shape, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
+def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
     for t in reduced(bag).terms:
@@ -155,6 +164,23 @@ def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
 Root = Expr | IndexForm  # what a derivative is, and what is evaluated
 
 
+def shape_as_matrix(root: Root) -> Shape | None:
+    """The shape with two axes, or None for what has more, as an array has."""
+    if isinstance(root, Expr):
+        return None if ex.is_array(root) else root.shape_
+    return shape_of(root.axes) if len(root.axes) <= 2 else None
+
+
+def sizes_of_axes(root: Root) -> Sizes:
+    """The sizes of the axes: two of a matrix, as many as there are of what has more."""
+    return shape_as_matrix(root) or (root.axes if isinstance(root, IndexForm) else ex.own_axes(root))
+
+
+def shape_text(root: Root) -> str:
+    """The shape as a reader writes it: ``m×n``, ``n``, ``m×n×p``."""
+    return ex.shape_text(root) if isinstance(root, Expr) else "×".join(map(show, root.axes)) or "scalar"
+
+
 def parts(*roots: Root) -> tuple[Expr, ...]:
     """The expressions that are evaluated: an index form's factors, or the expression itself."""
     return tuple(part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors))
@@ -163,6 +189,11 @@ def parts(*roots: Root) -> tuple[Expr, ...]:
 def form_sizes(*roots: Root) -> list[Size]:
     """The sizes of the axes of index forms, which no factor need have."""
     return [size for root in roots if isinstance(root, IndexForm) for size in root.axes]
+
+
+def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
+    """The expression or index form with its leaves replaced."""
+    return ex.substitute(root, leaf) if isinstance(root, Expr) else root.with_factors(lambda f: ex.substitute(f, leaf))
 
 
 def written_out(root: Root) -> Root:

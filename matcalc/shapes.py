@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lark import Token
 
@@ -33,14 +34,20 @@ from .places import range_in, size_in
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
 
+if TYPE_CHECKING:
+    from .index import Root
+
 MAX_NUMBER_DIGITS = 400
 
 
-@dataclass
-class Program:
-    """A typed program: the expression, its definitions by name, and what was assumed."""
+E_co = TypeVar("E_co", bound="Root", covariant=True)
 
-    expr: Expr
+
+@dataclass
+class Program(Generic[E_co]):
+    """A typed program: the expression, its definitions by name, and what was assumed; the expression of a text is an Expr."""
+
+    expr: E_co
     definitions: dict[str, Expr] = field(default_factory=dict)
     variables: dict[str, Expr] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
@@ -55,7 +62,7 @@ class Program:
 # ---- typing -----------------------------------------------------------------------------------------------------------
 
 
-def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program:
+def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program[Expr]:
     """The typed expression that a text stands for; the errors carry the place."""
     if not isinstance(text, str):
         raise TypeError(f"an expression is given as a text, not {type(text).__name__}")
@@ -69,10 +76,10 @@ def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None =
         raise first from None
 
 
-def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program]:
+def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program[Expr]]:
     """If reading exactly one scalar-by-default name as a vector makes the shapes fit, that is what was meant."""
     kinds = kinds_of(tree, declared)
-    found: list[Program] = []
+    found: list[Program[Expr]] = []
     for name in [n for n, kind in kinds.items() if kind == "scalar"][:8]:
         try:
             found.append(_Builder(text, tree, declared, kinds | {name: "vector"}).program())
@@ -102,7 +109,7 @@ class _Builder:
                 self.names[name] = ex.var(name, kind_shape(kind))
                 self.assumed.append(name)
 
-    def program(self) -> Program:
+    def program(self) -> Program[Expr]:
         *statements, body = [n for n in self.tree.children if not isinstance(n, Token)]
         for statement in statements:
             token, value = statement.children
@@ -130,7 +137,7 @@ class _Builder:
             found[str(node.children[0])] = node
         return found
 
-    def _named(self, expr: Expr) -> Program:
+    def _named(self, expr: Expr) -> Program[Expr]:
         """Give names to the sizes that are still unknown."""
         roots = [expr, *self.definitions.values()]
         used = [*ex.variables(*roots), *(v for n, v in self.names.items() if n in self.first_uses and v.head == "var")]

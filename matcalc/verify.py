@@ -17,7 +17,7 @@ from . import exact
 from .codegen.compiled import load
 from .codegen.plain import emit
 from .errors import NotDifferentiable
-from .expr import Expr, postorder, sizes_of, variables
+from .expr import Expr, is_array, own_axes, postorder, sizes_of, variables
 from .expr.parts import all_exist, bounded, index_names, least_length
 from .functions import BY_NAME
 from .index import Root, form_sizes, parts, written_out
@@ -115,7 +115,7 @@ def _numerically(e: Root, wrt: Expr, derivative: Root, seed: int, along: Expr | 
     except NotDifferentiable as problem:
         return _Found(None, note=str(problem))
     outcomes = []
-    for equal in (False, True) if any(r == c != () for r, c in (v.shape_ for v in functions.variables)) else (False,):
+    for equal in (False, True) if any(len(set(sizes)) < len(sizes) for sizes in map(own_axes, functions.variables)) else (False,):
         outcomes.append(_at_some_point(functions, np.random.default_rng([seed, equal]), equal, start))
         if outcomes[-1].numeric is not True:
             return outcomes[-1]
@@ -303,7 +303,7 @@ def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: 
     pattern = _pattern_error(wrt, claim) if value.ndim == 0 and functions.along is None else ""
     if pattern:
         return _Found(False, 1.0, "structure", worst=pattern)
-    claim = _unfolded(claim, value, x)
+    claim = claim.reshape(value.shape + x.shape) if is_array(wrt) and functions.along is None else _unfolded(claim, value, x)
     worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + FLOOR, ""
     method = "complex step and finite differences" if functions.complex_value else "finite differences"
     for direction in _directions(wrt, x, rng) if functions.along is None else [np.asarray(point[functions.along.name])]:

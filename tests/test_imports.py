@@ -14,7 +14,7 @@ PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
 expr.nodes expr.hints expr.parts expr.algebra expr.blocks expr.calls expr syntax declarations places kinds
-shapes extend labels chain arrange rules factoring simplify index separate
+shapes extend labels chain arrange rules factoring simplify index unfold separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.cost codegen.fuse
 codegen.dialect codegen.write codegen.reuse codegen.plain

@@ -27,7 +27,7 @@ from ..sizes import Size
 
 Axes = tuple[Size, ...]
 LEAVES = frozenset({"arg", "num", "size"})
-VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "rows"})  # results that own no memory
+VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "reshape", "rows"})  # results that own no memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)

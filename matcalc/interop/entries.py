@@ -11,17 +11,22 @@ from fractions import Fraction
 from typing import Any
 
 from .. import expr as ex
-from ..errors import NameProblem, ShapeProblem
+from ..arrange import arrange
+from ..errors import NameProblem, NoMatrixForm, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
-from ..labels import Factor, Label, Labels, Term, fresh, label_shape, wire, with_ones
+from ..labels import Bag, Factor, Label, Labels, Term, fresh, label_shape, rename, wire, with_ones
 from ..sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
-from .arrays import Reader, Value, arranged, multiplied
+from .arrays import Array, Reader, Value, arranged, array, multiplied
 
 
 def entry(reader: Reader, node: Any, _: list[Value]) -> Value:
-    """A sum over indices, an entry of a matrix or a Kronecker delta, as a scalar."""
-    return arranged(_Entries(reader).terms(node), (), SCALAR)
+    """A sum over indices, an entry of a matrix or an array, or a Kronecker delta, as a scalar."""
+    terms = _Entries(reader).terms(node)
+    try:
+        return arrange(Bag((), terms), SCALAR)
+    except NoMatrixForm:
+        return Array((), terms)
 
 
 class _Entries:
@@ -94,20 +99,20 @@ class _Entries:
     def element(self, node: Any) -> tuple[Term, ...]:
         """An entry of a matrix, or of an array."""
         parent, *indices = node.args if len(node.args) == 3 else (node.args[0], *node.args[1])
-        e, held, wires = self.reader.read(parent), list[Label](), list[Factor]()
-        for size, index in zip(e.shape_, indices, strict=False):
-            if size:
-                label, factors = self.at(index, size, node)
-                held.append(label)
-                wires += factors
-        return (Term(Fraction(1), (Factor(e, tuple(held)), *wires)),)
+        a, names, units = array(parent, self.reader.value(parent)), dict[Label, Label](), list[Factor]()
+        for axis, index in zip(a.axes, indices, strict=True):
+            if axis:
+                labels, factors = self.at(index, tuple(i.size for i in axis), node)
+                names |= zip(axis, labels, strict=True)
+                units += factors
+        return tuple(Term(t.coefficient, (*rename(t.factors, names), *units)) for t in a.terms)
 
-    def at(self, index: Any, size: Size, node: Any) -> tuple[Label, list[Factor]]:
-        """The label of an axis at an index: that of the sum, or one that a unit vector holds."""
+    def at(self, index: Any, size: Size, node: Any) -> tuple[Labels, list[Factor]]:
+        """The labels of an axis at an index: those of the sum, or some that a unit vector holds."""
         if index in self.bound:
             return _same_length(self.bound[index], size, index), []
-        (label,) = fresh((size, UNIT))
-        return label, [Factor(self.unit(index, size, node), (label,))]
+        labels = fresh((size, UNIT))
+        return labels, [Factor(self.unit(index, size, node), labels)]
 
     def unit(self, index: Any, size: Size, node: Any) -> Expr:
         """The unit vector of an index: a variable of its name, or a column of the identity."""
@@ -121,7 +126,7 @@ class _Entries:
         """The identity at two indices."""
         size = self.delta_size(node)
         (a, left), (b, right) = (self.at(index, size, node) for index in node.args[:2])
-        return (Term(Fraction(1), (wire(a, b), *left, *right)),)
+        return (Term(Fraction(1), (*map(wire, a, b), *left, *right)),)
 
     def delta_size(self, node: Any) -> Size:
         for index in node.args[:2]:
@@ -141,11 +146,11 @@ def _filled(t: Term, out: Iterable[Label]) -> Term:
     return Term(t.coefficient, with_ones(t.factors, out))
 
 
-def _same_length(labels: Labels, size: Size, index: Any) -> Label:
+def _same_length(labels: Labels, size: Size, index: Any) -> Labels:
     found: tuple[Atom, ...] = tuple(i.size for i in labels)
-    if found != size or len(size) != 1:
+    if found != size:
         raise ShapeProblem(f"the index {index} runs over {show_shape((found, UNIT))} of {show_shape((size, UNIT))} entries", "sum over all of them")
-    return labels[0]
+    return labels
 
 
 _TERMS: dict[str, Callable[[_Entries, Any], tuple[Term, ...]]] = {
