@@ -179,7 +179,7 @@ same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `t
 * *verified*: by matcalc itself, and by finite differences of the SymPy expression.
 * *right*, *wrong*: SymPy's answer as numbers against the same finite differences, in either layout or transposed; *right as an array*: but not
   in matrix notation; *unevaluated*: a Derivative is left; *crash*: an exception, by its name.
-* *refused*: a power with a symbol as its exponent, or an array that has more than two axes itself, which matcalc has no expression for.
+* *refused*: a power with a symbol as its exponent.
 * An index that no sum binds is a unit vector in matcalc, `i`.
 """
 

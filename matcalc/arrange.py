@@ -24,7 +24,7 @@ from functools import partial
 from . import expr as ex
 from .errors import NoMatrixForm
 from .expr import Expr
-from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, opened, with_ones
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, opened, wire, with_ones
 from .sizes import UNIT, Shape
 
 PRODUCT = "two factors hold a summed axis, matrix product"
@@ -111,6 +111,7 @@ class _Graph:
         self.coefficient = t.coefficient * flat.coefficient
         self.note = note
         self.joined = False  # the two outputs are one label: the answer is a diagonal matrix
+        self.both: Labels = ()  # they, if so
         self.scalars: list[Expr] = []
         self.edges: list[_Edge] = []
         self.ends: defaultdict[Label, list[_Edge]] = defaultdict(list)  # the edges at each label, a loop twice
@@ -137,6 +138,7 @@ class _Graph:
             elif len(self.out) == 2:
                 name[b] = a
                 self.joined = True
+                self.both = (a, b)
             else:
                 joined.append((a, b))
         if self.joined:
@@ -235,6 +237,7 @@ class _Graph:
         """What is left as a term: scalars, matrices between outputs, and what could not be reduced."""
         self.reduce()
         factors = [*(Factor(s, ()) for s in self.scalars), *(Factor(e.expr, e.labels) for e in self.edges), *self.kept]
+        factors += [wire(*self.both)] if self.both else []
         return Term(self.coefficient, with_ones(factors, self.out))
 
     def read(self) -> Expr:

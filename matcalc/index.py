@@ -89,9 +89,10 @@ class IndexForm:
 
     @cached_property
     def alphabet(self) -> list[str]:
-        """The letters that name no place in a factor, such as the j of X[:,j]."""
-        places = index_names(ex.postorder(*self.factors))
-        return [letter for letter in LETTERS if letter not in places]
+        """The letters that name nothing in a factor: no place, such as the j of X[:,j], and no variable."""
+        nodes = ex.postorder(*self.factors)
+        taken = {*index_names(nodes), *(v.name for v in nodes if v.head == "var")}
+        return [letter for letter in LETTERS if letter not in taken]
 
     def letters(self, t: Term) -> dict[Label, str]:
         """A letter for each label of a term: outputs first, the same in every term."""

@@ -29,10 +29,11 @@ def unfolded(root: Root) -> Expr:
 def as_factor(bag: Bag) -> Factor:
     """One expression that holds the outputs of a bag, in an order of its own; raises NoMatrixForm where its terms share none."""
     for rows, cols in (*map(_own_order, reduced(bag).terms), (bag.out[:1], bag.out[1:])):
-        try:
-            return Factor(_on(bag, rows, cols), rows + cols)
-        except NoMatrixForm:
-            continue
+        if set(rows + cols) == set(bag.out):  # or the labels that are left out would be summed
+            try:
+                return Factor(_on(bag, rows, cols), rows + cols)
+            except NoMatrixForm:
+                continue
     raise NoMatrixForm("the terms hold their axes in ways that no Kronecker product has in common")
 
 

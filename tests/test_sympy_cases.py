@@ -27,6 +27,7 @@ from benchmarks import sympy_tests
 from benchmarks.sympy_cases import CASES, REFUSED, A, B, Case, X, a, b, i, j, k, m, n, x, y
 from benchmarks.sympy_numbers import NoNumbers, Point, agree, derivative, points
 from matcalc.expr import variables
+from matcalc.index import parts
 from matcalc.interop import from_sympy, to_sympy
 
 MEANT = [case for case in CASES if case.expression not in REFUSED]
@@ -60,7 +61,7 @@ def assert_same_numbers(d, at):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.expression in REFUSED], ids=shown)
 def test_what_has_no_meaning_is_refused_by_name(case):
-    with pytest.raises(mc.MatcalcError, match=r"array .*of \d axes has no form|needs an integer exponent"):
+    with pytest.raises(mc.MatcalcError, match="needs an integer exponent"):
         sympy_tests.derived(case)
 
 
@@ -178,13 +179,13 @@ def test_random_arrays_and_sums_are_read_with_their_numbers(seed):
     try:
         e = from_sympy(expression)
     except mc.NameProblem as problem:
-        assert re.search(r"of \d+ (axes|indices) has no form", str(problem))
+        assert re.search(r"of \d+ (axes|indices) has no form|no matrix expression joins", str(problem))
         return
     values = np.random.default_rng(seed)
     at = {"k": 3, "m": 4} | {
         name: values.uniform(0.2, 0.9, shape) for name, shape in {"M": (3, 4), "B": (3, 3), "a": (3, 1), "r": (1, 3), "v": 3}.items()
     }
-    given = {v.name: at[v.name].ravel() if len(v.shape) == 1 else at[v.name] for v in variables(e)}
+    given = {v.name: at[v.name].ravel() if len(v.shape) == 1 else at[v.name] for v in variables(*parts(e))}
     np.testing.assert_allclose(e.compile()(k=3, m=4, **given), np.squeeze(Point(at).number(expression)), rtol=1e-9)
 
 

@@ -6,7 +6,7 @@ than one is a matrix expression, which :func:`matrix` arranges, and an index for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -48,6 +48,7 @@ class Reader(Protocol):
     def entrywise(self, node: Any, args: list[Expr]) -> Expr: ...
 
 
+MAX_POWER = 4  # of a scalar without matrix form, which is multiplied out
 Build = Callable[[Reader, Any, list[Value]], Value]
 
 
@@ -89,6 +90,23 @@ def arranged(terms: Iterable[Term], out: Labels, shape: Shape) -> Expr:
         return arrange(Bag(out, tuple(terms)), shape)
     except NoMatrixForm:
         raise NameProblem("an array whose axes no matrix expression joins has no form inside another expression", _INSIDE) from None
+
+
+def combined(node: Any, values: Sequence[Value]) -> Array | None:
+    """The sum, the product or the power of scalars some of which have no matrix form; None if that is not what it is."""
+    if any(getattr(a, "shape", ()) for a in node.args) or all(_has_form(v) for v in values):
+        return None
+    given = list(zip(node.args, values, strict=True))
+    if node.is_Pow:
+        if not (node.exp.is_Integer and 0 < node.exp <= MAX_POWER):
+            return None
+        given = given[:1] * int(node.exp)
+    parts = [array(a, v).terms for a, v in given]
+    return Array((), tuple(t for terms in parts for t in terms) if node.is_Add else multiplied(parts))
+
+
+def _has_form(value: Value) -> bool:
+    return isinstance(root(value), Expr)
 
 
 def multiplied(groups: Iterable[Iterable[Term]]) -> tuple[Term, ...]:
@@ -190,7 +208,7 @@ def _applied(reader: Reader, node: Any, a: Array) -> Factor:
         except NoMatrixForm:
             inner = as_factor(Bag(a.out, a.terms))
     except NoMatrixForm:
-        why = "its argument is a sum of products over shared axes"
+        why = "its entries share axes, or its terms hold them in different orders"
         raise NameProblem(f"SymPy's {type(node).__name__} of this array of {len(a.axes)} axes has no form in matcalc", why) from None
     return Factor(reader.applied(node.function, inner.expr), inner.labels)
 
@@ -229,7 +247,7 @@ def _filled(reader: Reader, node: Any, with_ones: bool) -> Array:
     return Array(axes, (Term(Fraction(1), tuple(one(i) for axis in axes for i in axis)),) if with_ones else ())
 
 
-_INSIDE = "an expression inside another has at most two axes longer than one"
+_INSIDE = "ArrayTensorProduct, ArrayAdd, ArrayElementwiseApplyFunc and the like take arrays"
 ARRAYS: dict[str, Build] = {
     "ArrayTensorProduct": _tensor_product, "ArrayAdd": _sum, "PermuteDims": _permuted, "ArrayContraction": _contraction,
     "ArrayDiagonal": _diagonal, "ArrayElementwiseApplyFunc": _elementwise, "Reshape": _reshaped, "ArraySymbol": _symbol,

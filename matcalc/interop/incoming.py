@@ -20,7 +20,7 @@ from ..graph import arguments_first
 from ..index import Root
 from ..shapes import Declared, declarations, template
 from ..sizes import SCALAR, UNIT, Shape, Size, Sum, show_shape, total_of
-from .arrays import ARRAY_OPERANDS, ARRAYS, Value, matrix, root
+from .arrays import ARRAY_OPERANDS, ARRAYS, Value, combined, matrix, root
 from .entries import ENTRIES, ENTRY_OPERANDS
 
 MAX_ATOMS = 16  # of the product that one dimension may be
@@ -85,6 +85,8 @@ class _Reader:
         kind = _kind(node)
         if kind in _ARRAYS:
             return _ARRAYS[kind](self, node, values)
+        if kind in ("Add", "Mul", "Pow") and (found := combined(node, values)) is not None:
+            return found
         args = [matrix(value) for value in values]
         if kind in _MATRIX:
             return _MATRIX[kind](self, node, args)
