@@ -303,15 +303,12 @@ def _one(program: Program[Root], wrt: Expr, options: Options, first: AnyChain | 
     direction = None if along is None else _direction(program, wrt, along)
     found = derivative(program.expr, wrt, order, direction, first)
     d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric, lower=found.lower)
-    if not d.is_gradient or not isinstance(d.result, Expr):
-        return _as_it_is(d)
-    return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
-
-
-def _as_it_is(d: Derivation) -> Derivation:
-    """A gradient in index form, which has one layout and one convention."""
-    if d.is_gradient and (d.layout, d.symmetric) != (LAYOUTS[0], SYMMETRIC[0]):
-        raise NoMatrixForm(f"the gradient by {d.wrt.name} is an index form", "another layout or convention is for matrices")
+    if not d.is_gradient:
+        return d
+    if isinstance(d.result, Expr):
+        return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
+    if (layout, symmetric) != (LAYOUTS[0], SYMMETRIC[0]):
+        raise NoMatrixForm(f"the gradient by {wrt.name} is an index form", "another layout or convention is for matrices")
     return d
 
 

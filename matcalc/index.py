@@ -7,10 +7,11 @@ column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from . import expr as ex
@@ -21,7 +22,7 @@ from .expr import Expr
 from .expr.parts import index_names
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
 from .simplify import simplify
-from .sizes import UNIT, Shape, Size, public_size, shape_of, show
+from .sizes import UNIT, Atom, Shape, Size, length, public_size, shape_of, show
 
 if TYPE_CHECKING:
     from .codegen import Compiled
@@ -195,6 +196,11 @@ def form_sizes(*roots: Root) -> list[Size]:
 def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
     """The expression or index form with its leaves replaced."""
     return ex.substitute(root, leaf) if isinstance(root, Expr) else root.with_factors(lambda f: ex.substitute(f, leaf))
+
+
+def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
+    """How many entries the array of an index form has."""
+    return prod(length(size, lengths) for size in form_sizes(root))
 
 
 def written_out(root: Root) -> Root:

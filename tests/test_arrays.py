@@ -34,7 +34,7 @@ from matcalc.labels import Bag, Term
 from matcalc.optimize import Objective
 from matcalc.unfold import as_factor, unfolded
 
-k, l, m, i, j, p, q = symbols("k l m i j p q")
+k, l, m, i, j, p, q = symbols("k l m i j p q")  # noqa: E741
 LENGTHS = {"k": 2, "l": 3, "m": 4}
 T, S, C, K4 = ArraySymbol("T", (k, l, m)), ArraySymbol("S", (k, l, m)), ArraySymbol("C", (k, k, k)), ArraySymbol("K4", (k, k, k, k))
 A, B, X = MatrixSymbol("A", k, l), MatrixSymbol("B", l, m), MatrixSymbol("X", k, k)
@@ -181,6 +181,15 @@ def test_what_is_no_matrix_is_refused_clearly():
         mc.distribute(CUBIC, "u", rows="k")
 
 
+def test_what_is_too_large_to_check_is_not_verified():
+    many = mc.derive(ArraySymbol("N", symbols("a b c d e f")), ArraySymbol("N", symbols("a b c d e f")))
+    assert many.verification.ok  # sizes share their lengths
+    d = mc.derive(ArrayTensorProduct(*(MatrixSymbol(f"M{n}", k, k) for n in range(15))), MatrixSymbol("M3", k, k))
+    assert d.verification.numeric is None
+    assert not d.verification.ok
+    assert "too large to check by numbers" in str(d.verification)
+
+
 def test_a_matrix_by_a_matrix_keeps_its_kronecker_form():
     assert str(mc.derive(ArrayContraction(ArrayTensorProduct(X, X), (1, 2)), X).kronecker()) == "kron(X', eye(k)) + kron(eye(k), X)"
 
@@ -256,7 +265,8 @@ def test_an_objective_may_be_a_contraction():
 
 COMPILED = ((T, T), (CUBIC, C), (ArrayElementwiseApplyFunc(sin, T), T), (ArrayElementwiseApplyFunc(exp, PermuteDims(T, [1, 2, 0])), T),
             (ArrayElementwiseApplyFunc(sin, ArrayTensorProduct(A, v)), v), (ArrayContraction(ArrayTensorProduct(T, v), (2, 3)), T),
-            (ArrayElementwiseApplyFunc(sin, T), T[0, j, 2]))  # fmt: skip
+            (ArrayElementwiseApplyFunc(sin, T), T[0, j, 2]), (ArrayDiagonal(C, (0, 2)), C), (ArrayDiagonal(K4, (0, 1, 3)), K4),
+            (ArrayContraction(ArrayTensorProduct(C, u), (0, 1), (2, 3)), u))  # fmt: skip
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -288,7 +298,7 @@ def test_arrays_that_are_kept_between_calls(expression, wrt, target):
 def test_shapes_that_do_not_fit_are_refused():
     f = mc.derive(ArrayElementwiseApplyFunc(sin, T), T).compile()
     for shape in ((2, 12), (24,), (2, 3, 4, 1)):
-        with pytest.raises(mc.ShapeProblem, match="T has shape .* T is k×l×m"):
+        with pytest.raises(mc.ShapeProblem, match=r"T has shape .* T is k×l×m"):
             f(T=np.zeros(shape))
     g = mc.derive(CUBIC, C).compile(value=True)
     with pytest.raises(mc.ShapeProblem, match=r"C has shape \(2, 2, 3\) — C is k×k×k with k=2"):
