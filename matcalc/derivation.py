@@ -216,7 +216,7 @@ def derive(expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = 
 
 
 def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivation | Derivations:
-    """The verified derivative of an expression (a text, an Expr or a SymPy expression) by a variable, or by several.
+    """The verified derivative of an expression (a text, an Expr, an IndexForm or a SymPy one) by a variable, or by several.
 
     ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not declared is inferred. ``order=2``
     gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the

@@ -1,4 +1,4 @@
-"""What has more than two axes: the derivative in index form and, for a matrix by a matrix, in Kronecker form.
+"""What has more than two axes: an expression or a derivative in index form and, of a matrix by a matrix, the Kronecker form.
 
 An index form is a bag that is shown as it is: ``A[i,k]*B[l,j]``, with the axes of the expression first (i, j), those of the
 variable after (k, l), and every other letter summed. The Kronecker form is the matrix ∂vec(F)/∂vec(X)' for the

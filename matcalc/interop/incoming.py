@@ -44,6 +44,9 @@ def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Root:
     >>> X = MatrixSymbol("X", Symbol("m"), Symbol("n"))
     >>> from_sympy(Trace(X.T * X))
     <tr(X*X') : scalar>
+    >>> from sympy.tensor.array.expressions import ArraySymbol, ArrayTensorProduct
+    >>> from_sympy(ArrayTensorProduct(X, ArraySymbol("T", (2, 3, 4))))
+    <T[k,l,p]*X[i,j] : m×n×2×3×4>
     """
     sympy = import_module("sympy")
     if not isinstance(expression, (sympy.Basic, sympy.MatrixBase)):
