@@ -84,14 +84,6 @@ def _arranged(a: Array) -> Expr:
     return arrange(Bag(a.out, a.terms), shape)
 
 
-def arranged(terms: Iterable[Term], out: Labels, shape: Shape) -> Expr:
-    """A bag as a matrix expression; raises NameProblem where there is none."""
-    try:
-        return arrange(Bag(out, tuple(terms)), shape)
-    except NoMatrixForm:
-        raise NameProblem("an array whose axes no matrix expression joins has no form inside another expression", _INSIDE) from None
-
-
 def combined(node: Any, values: Sequence[Value]) -> Array | None:
     """The sum, the product or the power of scalars some of which have no matrix form; None if that is not what it is."""
     if any(getattr(a, "shape", ()) for a in node.args) or all(_has_form(v) for v in values):
@@ -209,7 +201,8 @@ def _applied(reader: Reader, node: Any, a: Array) -> Factor:
             inner = as_factor(Bag(a.out, a.terms))
     except NoMatrixForm:
         why = "its entries share axes, or its terms hold them in different orders"
-        raise NameProblem(f"SymPy's {type(node).__name__} of this array of {len(a.axes)} axes has no form in matcalc", why) from None
+        what = f"an array of {len(a.out)} ax{'is' if len(a.out) == 1 else 'es'} that factors share"
+        raise NameProblem(f"SymPy's {type(node).__name__} of {what} has no form in matcalc", why) from None
     return Factor(reader.applied(node.function, inner.expr), inner.labels)
 
 

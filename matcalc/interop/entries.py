@@ -17,7 +17,8 @@ from ..expr import Expr
 from ..expr.parts import Range
 from ..labels import Bag, Factor, Label, Labels, Term, fresh, label_shape, rename, wire, with_ones
 from ..sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
-from .arrays import Array, Reader, Value, arranged, array, multiplied
+from ..unfold import as_factor
+from .arrays import Array, Reader, Value, array, multiplied, root
 
 
 def entry(reader: Reader, node: Any, _: list[Value]) -> Value:
@@ -42,42 +43,54 @@ class _Entries:
         if read is not None:
             return read(self, node)
         if not self.bound.keys() & node.free_symbols:
-            return _single(self.scalar(node), ())
+            return self.scalar(node)
         if not node.args:
             raise NameProblem(f"SymPy's Sum over numbers {node} has no form in matcalc", "an index stands in A[i, j] and KroneckerDelta(i, j)")
         return self.function(node)
 
-    def scalar(self, node: Any) -> Expr:
+    def scalar(self, node: Any) -> tuple[Term, ...]:
         """What depends on no index."""
-        e = self.reader.read(node)
+        value = self.reader.value(node)
+        e = root(value)
         if not e.is_scalar:
             raise NameProblem(f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc", "a sum is of scalars, as A[i, j]")
-        return e
+        return _single(e, ()) if isinstance(e, Expr) else array(node, value).terms
 
     def function(self, node: Any) -> tuple[Term, ...]:
-        """A function, entry by entry, of arguments that depend on at most two indices."""
+        """A function, entry by entry, of arguments whose indices one expression can hold."""
         groups = [self.terms(a) for a in node.args]
         out = self.open(t for terms in groups for t in terms)
-        args = [self.arranged(terms, out if self.open(terms) else ()) for terms in groups]
-        return _single(self.reader.entrywise(node, args), out)
+        args = [self.factor(terms, out if self.open(terms) else ()) for terms in groups]
+        if len({f.labels for f in args if f.labels}) > 1:
+            raise _no_entry(out)
+        return (Term(Fraction(1), (_factor(self.reader.entrywise(node, [f.expr for f in args]), max((f.labels for f in args), key=len)),)),)
 
     def open(self, terms: Iterable[Term]) -> Labels:
         """The labels that stand for an index of a sum around."""
         outside = {i for labels in self.bound.values() for i in labels}
         return tuple(dict.fromkeys(i for t in terms for f in t.factors for i in f.labels if i in outside))
 
-    def arranged(self, terms: Iterable[Term], out: Labels) -> Expr:
-        if len(out) > 2:
-            raise NameProblem(f"an entry of {len(out)} indices has no form in matcalc", "an expression has at most two axes")
-        return arranged((_filled(t, out) for t in terms), out, label_shape(out))
+    def factor(self, terms: Iterable[Term], out: Labels) -> Factor:
+        """A sum of terms as one expression with a label on each axis."""
+        bag = Bag(out, tuple(_filled(t, out) for t in terms))
+        try:
+            return _factor(arrange(bag, label_shape(out)), out) if len(out) <= 2 else as_factor(bag)
+        except NoMatrixForm:
+            raise _no_entry(out) from None
 
     def product(self, node: Any) -> tuple[Term, ...]:
         """Terms side by side; a sum of terms is one factor."""
         return multiplied(self.single(self.terms(a)) for a in node.args)
 
     def single(self, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        """A sum as one term where one expression can hold it."""
+        if len(terms) == 1:
+            return terms
         out = self.open(terms)
-        return terms if len(terms) == 1 else _single(self.arranged(terms, out), out)
+        try:
+            return (Term(Fraction(1), (self.factor(terms, out),)),)
+        except NameProblem:
+            return tuple(_filled(t, out) for t in terms)
 
     def sum_of_terms(self, node: Any) -> tuple[Term, ...]:
         terms = [t for a in node.args for t in self.terms(a)]
@@ -138,7 +151,16 @@ class _Entries:
 
 
 def _single(e: Expr, labels: Labels) -> tuple[Term, ...]:
-    return (Term(Fraction(1), (Factor(e, () if e.is_scalar else labels),)),)
+    return (Term(Fraction(1), (_factor(e, labels),)),)
+
+
+def _factor(e: Expr, labels: Labels) -> Factor:
+    return Factor(e, () if e.is_scalar else labels)
+
+
+def _no_entry(out: Labels) -> NameProblem:
+    what = f"a function of an entry of {len(out)} ind{'ex' if len(out) == 1 else 'ices'} that share factors"
+    return NameProblem(f"{what} has no form in matcalc", "one of factors side by side has, as of T[i, j, k] - x[i]*A[j, k]")
 
 
 def _filled(t: Term, out: Iterable[Label]) -> Term:
