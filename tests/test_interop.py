@@ -420,7 +420,7 @@ REFUSED = (
     (X[n + 1, 0], NameProblem, "MatrixElement"),
     (2 * ArraySymbol("T", (2, 3, n)), NameProblem, "an array of 3 axes has no form inside another expression"),
     (ArraySymbol("T", (2 * n, 3, n)), NameProblem, "the array T has an axis that is a product of sizes"),
-    (ArrayElementwiseApplyFunc(sin, ArrayDiagonal(ArrayTensorProduct(A, X), (0, 2))), NameProblem, "of an array of 3 axes that factors share has no form"),
+    (ArrayElementwiseApplyFunc(sin, ArrayDiagonal(ArrayTensorProduct(A, X), (0, 2))), NameProblem, "array of 3 axes that factors share"),
     (Reshape(MatrixSymbol("Z", 4, 3), (6, 2)), NameProblem, "Reshape"),
     (X[0:4:2, :], NameProblem, "steps of 1"),
     (sp.Integral(t, t), NameProblem, "Integral"),
