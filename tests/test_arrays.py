@@ -199,6 +199,12 @@ def test_a_matrix_by_a_matrix_keeps_its_kronecker_form():
     assert str(mc.derive(ArrayContraction(ArrayTensorProduct(X, X), (1, 2)), X).kronecker()) == "kron(X', eye(k)) + kron(eye(k), X)"
 
 
+def test_a_jacobian_without_matrix_form_keeps_its_diagonal():
+    d = mc.derive("(H.*(A*(C.*(B*diag(x)*X'))))*ones(h) + x.*x", "x", "A: n×q; H: n×h; x: n")
+    assert d.verification.ok
+    assert str(d).startswith("2*x[i]*I[i,j] + ")
+
+
 # ---- orders, directions, several variables ------------------------------------------------------------------------------------
 
 
