@@ -164,5 +164,3 @@ FILES: dict[str, dict[str, tuple[Any, ...]]] = {
 }
 CASES = tuple(Case(f"{file}: {test}", *given) for file, tests in FILES.items() for test, rows in tests.items() for given in rows)
 
-# What has no meaning as an expression of at most two axes; everything else is derived and verified.
-REFUSED = (OUTER, CUBE, SINE, ENTRY)

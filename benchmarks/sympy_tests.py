@@ -82,7 +82,7 @@ def numbers(d: mc.Derivation, at: Mapping[str, Any]) -> Any:
 def arguments(d: mc.Derivation, at: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes and the variables of a derivation at a point."""
     sizes = {name: value for name, value in at.items() if isinstance(value, int)}
-    return sizes | {v.name: _value(v, at, sizes) for v in (*variables(d.expr, *parts(d.result)), d.wrt)}
+    return sizes | {v.name: _value(v, at, sizes) for v in (*variables(*parts(d.expr, d.result)), d.wrt)}
 
 
 def _value(v: mc.Expr, at: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
@@ -179,7 +179,6 @@ same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `t
 * *verified*: by matcalc itself, and by finite differences of the SymPy expression.
 * *right*, *wrong*: SymPy's answer as numbers against the same finite differences, in either layout or transposed; *right as an array*: but not
   in matrix notation; *unevaluated*: a Derivative is left; *crash*: an exception, by its name.
-* *refused*: an array that has more than two axes itself, which matcalc has no expression for.
 * An index that no sum binds is a unit vector in matcalc, `i`.
 """
 

@@ -24,7 +24,7 @@ from functools import partial
 from . import expr as ex
 from .errors import NoMatrixForm
 from .expr import Expr
-from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, opened, with_ones
+from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, opened, wire, with_ones
 from .sizes import UNIT, Shape
 
 PRODUCT = "two factors hold a summed axis, matrix product"
@@ -110,7 +110,7 @@ class _Graph:
         flat = opened(t.factors)
         self.coefficient = t.coefficient * flat.coefficient
         self.note = note
-        self.joined = False  # the two outputs are one label: the answer is a diagonal matrix
+        self.both: Labels = ()  # the two outputs, where they are one label: the answer is a diagonal matrix
         self.scalars: list[Expr] = []
         self.edges: list[_Edge] = []
         self.ends: defaultdict[Label, list[_Edge]] = defaultdict(list)  # the edges at each label, a loop twice
@@ -136,10 +136,10 @@ class _Graph:
                 name[b] = a
             elif len(self.out) == 2:
                 name[b] = a
-                self.joined = True
+                self.both = (a, b)
             else:
                 joined.append((a, b))
-        if self.joined:
+        if self.both:
             self.out = (root(self.out[0]),)
         for a, b in joined:
             self._add(_Edge(ex.eye((a.size,)), (root(a), root(b))))
@@ -234,14 +234,15 @@ class _Graph:
     def remainder(self) -> Term:
         """What is left as a term: scalars, matrices between outputs, and what could not be reduced."""
         self.reduce()
-        factors = [*(Factor(s, ()) for s in self.scalars), *(Factor(e.expr, e.labels) for e in self.edges), *self.kept]
+        diagonal = [wire(*self.both)] if self.both else []
+        factors = [*(Factor(s, ()) for s in self.scalars), *(Factor(e.expr, e.labels) for e in self.edges), *self.kept, *diagonal]
         return Term(self.coefficient, with_ones(factors, self.out))
 
     def read(self) -> Expr:
         """Reduce as far as it goes, then write down what is left."""
         self.reduce()
         if not self.coefficient:
-            return ex.zeros(label_shape(self.out if not self.joined else self.out * 2))
+            return ex.zeros(label_shape(self.out if not self.both else self.out * 2))
         return self._written()
 
     def _loop(self) -> bool:
@@ -377,7 +378,7 @@ class _Graph:
         if self.kept or len(matrices) > 1 or any(i not in self.out for e in self.edges for i in e.labels):
             raise NoMatrixForm("no arrangement in matrix notation fits: the factors' axes form a graph of treewidth above two")
         factor = ex.times(ex.num(self.coefficient), *self.scalars)
-        if self.joined:
+        if self.both:
             (i,) = self.out
             return ex.times(factor, ex.call("diag", vectors[i]) if i in vectors else ex.eye((i.size,)))
         if not self.out:

@@ -148,7 +148,10 @@ def _entrywise(definition: Any, symbol: Any) -> str:
     """A SymPy expression in one symbol as a text of the table, in x and with entry-by-entry operators."""
     from .interop import from_sympy
 
-    scalar_text = str(simplify(from_sympy(definition.subs(symbol, type(symbol)("x")))))
+    found = from_sympy(definition.subs(symbol, type(symbol)("x")))
+    if not isinstance(found, Expr):
+        raise NameProblem(f"the definition {definition} has no matrix form", "it must be a function of one scalar")
+    scalar_text = str(simplify(found))
     return scalar_text.translate({ord(c): f".{c}" for c in "*/^"})
 
 

@@ -13,7 +13,8 @@ from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
     from .derivation import Derivation, Options
-    from .shapes import Program
+    from .index import Root
+    from .program import Program
 
 VERIFIED, UNVERIFIED, USAGE = 0, 1, 2
 FORMATS = ("text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api")
@@ -216,7 +217,7 @@ def _report(derivations: list[Derivation]) -> None:
         _say(f"∂/∂{d.wrt.name}: {d.shape_text}, {d.verification}")
 
 
-def _shapes_line(program: Program) -> str:
+def _shapes_line(program: Program[Root]) -> str:
     from .sizes import show_shape
 
     def listed(names: list[str]) -> str:

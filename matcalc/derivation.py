@@ -9,15 +9,16 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
-from .chain import Chain
-from .differentiate import derivative, derivative_shape, first_chain, in_convention, kronecker_shape, out_of_convention
+from .differentiate import AnyChain, derivative, derivative_shape, first_chain, in_convention, kronecker_shape, out_of_convention
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .given import Shapes, as_program, in_names_of, is_entry, matrix_and_entry, variable_of
-from .index import Root, parts
+from .index import Root, parts, replaced, shape_text
 from .printing.where import Named, named
-from .shapes import Program, declared_name, typed
-from .sizes import Shape, show, show_shape
+from .program import Program
+from .shapes import declared_name, typed
+from .sizes import Shape, show_shape
+from .unfold import unfolded
 
 if TYPE_CHECKING:
     from .codegen import Compiled
@@ -39,11 +40,11 @@ class Derivation:
     matrix form. With a direction (``along``) it is the derivative contracted with that direction, of one axis less.
     """
 
-    program: Program
+    program: Program[Root]
     wrt: Expr
     order: int
     result: Root
-    chains: tuple[Chain, ...] = field(repr=False)
+    chains: tuple[AnyChain, ...] = field(repr=False)
     layout: str = "denominator"
     along: Expr | None = None
     symmetric: str = "gradient"
@@ -51,7 +52,7 @@ class Derivation:
     lower: tuple[Root, ...] = field(default=(), repr=False)  # the derivatives of lower order that this one was derived from
 
     @property
-    def expr(self) -> Expr:
+    def expr(self) -> Root:
         """The expression that was differentiated."""
         return self.program.expr
 
@@ -78,7 +79,7 @@ class Derivation:
     @property
     def shape_text(self) -> str:
         """The shape of the answer as a reader writes it: ``m×n``, ``n``, ``m×n×p``."""
-        return show_shape(self.result.shape_) if isinstance(self.result, Expr) else "×".join(map(show, self.result.axes))
+        return shape_text(self.result)
 
     @cached_property
     def named(self) -> Named:
@@ -216,7 +217,7 @@ def derive(expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = 
 
 
 def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivation | Derivations:
-    """The verified derivative of an expression (a text, an Expr or a SymPy expression) by a variable, or by several.
+    """The verified derivative of an expression (a text, an Expr, an IndexForm or a SymPy one) by a variable, or by several.
 
     ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not declared is inferred. ``order=2``
     gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the
@@ -263,21 +264,24 @@ def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> 
 
     program = as_program(expr, shapes, wrt)
     target = variable_of(program, wrt)
+    e = program.expr
+    if not isinstance(e, Expr) or ex.is_array(target):
+        raise NoMatrixForm(f"the derivative by {target.name} is an index form, and a candidate is a matrix", "derive(…) verifies its own answer")
     claim = in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
-    wanted = derivative_shape(program.expr, target) or kronecker_shape(program.expr, target)
-    if claim.shape_ != wanted and claim.shape_ == wanted[::-1] and program.expr.is_scalar:
+    wanted = derivative_shape(e, target) or kronecker_shape(e, target)
+    if claim.shape_ != wanted and claim.shape_ == wanted[::-1] and e.is_scalar:
         claim = ex.transpose(claim)
     if claim.shape_ != wanted:
         if not claim.is_scalar:
             raise ShapeProblem(f"the candidate is {show_shape(claim.shape_)}", f"the derivative by {target.name} is {show_shape(wanted)}")
         claim = ex.spread(claim, wanted)
-    return verify(program.expr, target, claim)
+    return verify(e, target, claim)
 
 
 # ---- deriving ---------------------------------------------------------------------------------------------------------------
 
 
-def unverified(program: Program, targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
+def unverified(program: Program[Root], targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
     """The derivations before verification; for measuring, and for those who verify otherwise."""
     targets = list(targets)
     first = first_chain(program.expr, targets)
@@ -294,29 +298,32 @@ def _checked_options(options: Options) -> Options:
     return options
 
 
-def _one(program: Program, wrt: Expr, options: Options, first: Chain | None = None) -> Derivation:
+def _one(program: Program[Root], wrt: Expr, options: Options, first: AnyChain | None = None) -> Derivation:
     order, along = options.get("order", 1), options.get("along")
     layout, symmetric = options.get("layout", LAYOUTS[0]), options.get("symmetric", SYMMETRIC[0])
     direction = None if along is None else _direction(program, wrt, along)
     found = derivative(program.expr, wrt, order, direction, first)
     d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric, lower=found.lower)
-    if not d.is_gradient or not isinstance(d.result, Expr):
+    if not d.is_gradient:
         return d
-    return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
+    if isinstance(d.result, Expr):
+        return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
+    if (layout, symmetric) != (LAYOUTS[0], SYMMETRIC[0]):
+        raise NoMatrixForm(f"the gradient by {wrt.name} is an index form", "another layout or convention is for matrices")
+    return d
 
 
-def _by_entry(program: Program, wrt: Any, options: Options) -> Derivation:
+def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
     """The derivative by one entry of a matrix: along the direction in which it alone grows, the derivative of the entry by the matrix."""
     if options:
         raise NameProblem(f"{wrt} is an entry, and has no {', '.join(options)}", "differentiate by the whole matrix")
     matrix, entry = matrix_and_entry(program, wrt)
-    direction = derivative(entry, matrix).result
-    assert isinstance(direction, Expr)
+    direction = unfolded(derivative(entry, matrix).result)
     found = derivative(program.expr, matrix, 1, direction)
     return Derivation(program, matrix, 1, found.result, found.chains, along=direction)
 
 
-def _direction(program: Program, wrt: Expr, name: str) -> Expr:
+def _direction(program: Program[Root], wrt: Expr, name: str) -> Expr:
     if name in program.variables or name in program.definitions:
         raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
     return ex.var(declared_name(name), wrt.shape_, wrt.properties)
@@ -350,16 +357,8 @@ def _verified_in_place(e: Root, wrt: Expr, claim: Root, direction: Expr, seed: i
     names = {v.name for root in (e, claim) for v in ex.variables(*parts(root), wrt, direction)}
     t, _ = next(_fresh_variables(names, [ex.ONE.shape_]))
     moved = ex.add(wrt, ex.times(ex.var(t), direction))
-    return verify(_with(e, wrt, moved), ex.var(t), _with(claim, wrt, moved), seed)
-
-
-def _with(root: Root, variable: Expr, value: Expr) -> Root:
-    """The expression or index form with a variable replaced."""
-
-    def change(e: Expr) -> Expr:
-        return ex.substitute(e, lambda leaf: value if leaf is variable else leaf)
-
-    return change(root) if isinstance(root, Expr) else root.with_factors(change)
+    at, claimed = (replaced(root, lambda leaf: moved if leaf is wrt else leaf) for root in (e, claim))
+    return verify(at, ex.var(t), claimed, seed)
 
 
 def _all_checked(found: list[Derivation]) -> list[Derivation]:
@@ -374,9 +373,11 @@ def _verified_together(found: list[Derivation]) -> Verification | None:
     """All gradients at once: at v + t·dv for random directions dv, the derivative by t is the sum of their products with the dv."""
     from .verify import verify
 
-    if any(not d.is_gradient or d.layout != LAYOUTS[0] or d.wrt.properties or not isinstance(d.result, Expr) for d in found):
+    e = found[0].expr
+    plain = all(d.is_gradient and d.layout == LAYOUTS[0] and not d.wrt.properties and isinstance(d.result, Expr) for d in found)
+    if not isinstance(e, Expr) or not plain:
         return None
-    e, taken = found[0].expr, set(found[0].program.variables)
+    taken = set(found[0].program.variables)
     t, *steps = (ex.var(name, shape) for name, shape in _fresh_variables(taken, [ex.ONE.shape_, *(d.wrt.shape_ for d in found)]))
     moved = {d.wrt: ex.add(d.wrt, ex.times(t, step)) for d, step in zip(found, steps, strict=True)}
     gradients = [d.result for d in found if isinstance(d.result, Expr)]

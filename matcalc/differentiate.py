@@ -5,7 +5,7 @@ An answer is a matrix expression where one exists, else an index form. A directi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from . import expr as ex
@@ -13,53 +13,71 @@ from .arrange import arrange
 from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
-from .index import IndexForm, Root, index_form
-from .labels import Bag, Factor, Term, fresh, label_shape, rename
+from .index import IndexForm, Root, index_form, shape_as_matrix, sizes_of_axes
+from .labels import Bag, Factor, Term, fresh, label_shape, rename, wire
 from .rules import recognised
 from .simplify import simplify
-from .sizes import UNIT, Shape, shape_of
+from .sizes import SCALAR, UNIT, Shape, Size, shape_of
+
+
+@dataclass(frozen=True)
+class FactorChains:
+    """The derivative of an index form by several variables: the product rule, with the chain of each factor that holds one of them."""
+
+    root: IndexForm
+    inner: dict[Expr, Chain]
+    bags: dict[Expr, Bag]
+
+
+AnyChain = Chain | FactorChains
 
 
 @dataclass(frozen=True)
 class Derivative:
-    """An answer, the derivatives of lower order below it, and the chains that it was read from, one for each order in matrix notation."""
+    """An answer, the derivatives of lower order below it, and the chains that it was read from, one for each order."""
 
     result: Root
     lower: tuple[Root, ...]
-    chains: tuple[Chain, ...]
+    chains: tuple[AnyChain, ...]
 
 
-def derivative_shape(e: Expr, wrt: Expr) -> Shape | None:
-    """The shape of a derivative with at most two axes, or None if it has more."""
-    if e.is_scalar:
-        return wrt.shape_
-    if wrt.is_scalar:
-        return e.shape_
-    if UNIT in e.shape_ and UNIT in wrt.shape_:
-        return (e.shape_[0] or e.shape_[1], wrt.shape_[0] or wrt.shape_[1])
+def derivative_shape(e: Root, wrt: Expr) -> Shape | None:
+    """The shape of a derivative with at most two axes, or None if it has more, or is by an array or of one."""
+    above, below = shape_as_matrix(e), shape_as_matrix(wrt)
+    if above is None or below is None:
+        return None
+    if above == SCALAR:
+        return below
+    if below == SCALAR:
+        return above
+    if UNIT in above and UNIT in below:
+        return (above[0] or above[1], below[0] or below[1])
     return None
 
 
-def derivative(e: Expr, wrt: Expr, order: int = 1, direction: Expr | None = None, first: Chain | None = None) -> Derivative:
+def derivative(e: Root, wrt: Expr, order: int = 1, direction: Expr | None = None, first: AnyChain | None = None) -> Derivative:
     """The derivative of some order, contracted with a direction if there is one; ``first`` is the first chain, if it is known."""
-    chains = [first if first is not None else first_chain(e, [wrt])]
-    bag = chains[0].bags[wrt]
+    chains: list[AnyChain] = [first if first is not None else first_chain(e, [wrt])]
     lower: list[Root] = []
     for k in range(1, order):
-        below = _answer(bag, e, wrt, k)
-        lower.append(below)
-        if isinstance(below, Expr):
-            chains.append(chain(below, [wrt], fold))
-            bag = chains[-1].bags[wrt]
-        else:
-            bag = _next(below, wrt)
+        lower.append(_answer(chains[-1].bags[wrt], e, wrt, k))
+        chains.append(_chain(lower[-1], [wrt]))
+    bag = chains[-1].bags[wrt]
     result = _answer(bag, e, wrt, order) if direction is None else _contracted(bag, e, wrt, direction, order)
     return Derivative(result, tuple(lower), tuple(chains))
 
 
-def first_chain(e: Expr, wrt: Iterable[Expr]) -> Chain:
+def first_chain(e: Root, wrt: Iterable[Expr]) -> AnyChain:
     """The chain of an expression as a user gives it, with what has a name called by it."""
-    return chain(recognised(e), wrt, fold)
+    return _chain(e, list(wrt), recognised)
+
+
+def _chain(e: Root, wrt: list[Expr], seen: Callable[[Expr], Expr] = lambda e: e) -> AnyChain:
+    """The chain of an expression, or of each factor of an index form."""
+    if isinstance(e, Expr):
+        return chain(seen(e), wrt, fold)
+    inner = {f: chain(seen(f), wrt, fold) for f in e.factors if not set(wrt).isdisjoint(ex.variables(f))}
+    return FactorChains(e, inner, {v: _by_product_rule(e, inner, v) for v in wrt})
 
 
 def fold(bag: Bag) -> Expr | None:
@@ -72,30 +90,30 @@ def fold(bag: Bag) -> Expr | None:
         return None
 
 
-def _answer(bag: Bag, e: Expr, wrt: Expr, order: int) -> Root:
+def _answer(bag: Bag, e: Root, wrt: Expr, order: int) -> Root:
     """A bag in matrix notation where that reaches, else in index form."""
-    shapes = (e.shape_, *[wrt.shape_] * order)
+    shapes = (sizes_of_axes(e), *[sizes_of_axes(wrt)] * order)
     shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(shapes)
     if shape is not None:
         try:
             return _structured(simplify(arrange(bag, shape)), e, wrt, order)
         except NoMatrixForm:
             pass
-    return index_form(bag, shapes)
+    return index_form(_in_structure(bag, wrt) if e.is_scalar and order == 1 else bag, shapes)
 
 
-def _matrix_shape(shapes: tuple[Shape, ...]) -> Shape | None:
+def _matrix_shape(shapes: Iterable[tuple[Size, ...]]) -> Shape | None:
     axes = [size for shape in shapes for size in shape if size]
     return shape_of(axes) if len(axes) <= 2 else None
 
 
-def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Root:
+def _contracted(bag: Bag, e: Root, wrt: Expr, direction: Expr, order: int) -> Root:
     """The derivative along a direction: one more factor, on the variable's labels."""
     cut = len(bag.out) - sum(len(size) for size in wrt.shape_)
     extra = Factor(direction, bag.out[cut:])
     along = Bag(bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in bag.terms))
-    shapes = (e.shape_, *[wrt.shape_] * (order - 1))
-    shape = e.shape_ if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(shapes)
+    shapes = (sizes_of_axes(e), *[sizes_of_axes(wrt)] * (order - 1))
+    shape = shape_as_matrix(e) if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(shapes)
     if shape is not None:
         try:
             return simplify(arrange(along, shape))
@@ -104,21 +122,20 @@ def _contracted(bag: Bag, e: Expr, wrt: Expr, direction: Expr, order: int) -> Ro
     return index_form(along, shapes)
 
 
-def _next(form: IndexForm, wrt: Expr) -> Bag:
-    """The derivative of an index form: the product rule over its factors, each by its own chain."""
-    inner = fresh(wrt.shape_)
+def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) -> Bag:
+    """The derivative of an index form: the sum over its factors of the others times the derivative of that one."""
+    new = fresh(wrt.shape_)
     terms: list[Term] = []
     for t in form.bag.terms:
         for k, f in enumerate(t.factors):
-            found = chain(f.expr, [wrt], fold)
-            bag = found.bags[wrt]
-            names = dict(zip(bag.out, f.labels + inner, strict=True))
+            bag = inner[f.expr].bags[wrt] if f.expr in inner else Bag((), ())
+            names = dict(zip(bag.out, f.labels + new, strict=True)) if bag.terms else {}
             rest = t.factors[:k] + t.factors[k + 1 :]
             terms += (Term(t.coefficient * d.coefficient, (*rest, *rename(d.factors, names))) for d in bag.terms)
-    return Bag(form.bag.out + inner, tuple(terms))
+    return Bag(form.bag.out + new, tuple(terms))
 
 
-def _structured(g: Expr, e: Expr, wrt: Expr, order: int) -> Expr:
+def _structured(g: Expr, e: Root, wrt: Expr, order: int) -> Expr:
     """The gradient in the space of the symmetric, diagonal or triangular matrices, where the variable lives."""
     if not e.is_scalar or order != 1:
         return g
@@ -130,6 +147,18 @@ def _structured(g: Expr, e: Expr, wrt: Expr, order: int) -> Expr:
         if name in wrt.properties:
             return simplify(ex.call(part, g))
     return g
+
+
+def _in_structure(bag: Bag, wrt: Expr) -> Bag:
+    """The same for a gradient in index form."""
+    if {"symmetric", "spd"}.intersection(wrt.properties):
+        turned = dict(zip(bag.out, bag.out[::-1], strict=True))
+        halves = [Term(t.coefficient / 2, factors) for t in bag.terms for factors in (t.factors, tuple(rename(t.factors, turned)))]
+        return Bag(bag.out, tuple(halves))
+    pattern = [wire(*bag.out)] if "diagonal" in wrt.properties else []
+    parts = (part for name, part in (("lower", "tril"), ("upper", "triu")) if name in wrt.properties)
+    pattern += (Factor(ex.call(part, ex.ones(wrt.shape_)), bag.out) for part in parts)
+    return Bag(bag.out, tuple(Term(t.coefficient, (*t.factors, *pattern)) for t in bag.terms))
 
 
 # ---- conventions --------------------------------------------------------------------------------------------------------------

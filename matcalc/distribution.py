@@ -24,8 +24,8 @@ from .given import Shapes
 from .index import Root, parts
 from .objective import ValueAndGrad
 from .optimize import Objective
+from .program import Program
 from .separate import separate
-from .shapes import Program
 from .sizes import length, show_shape
 
 Array = Any
@@ -62,7 +62,9 @@ class Distributed:
     block, ``block.source`` its code. Raises NameProblem for a missing argument and ShapeProblem for what does not fit.
     """
 
-    def __init__(self, roots: Sequence[Root], rows: str, target: str = "numpy", program: Program | None = None, wrt: Sequence[str] = ()) -> None:
+    def __init__(
+        self, roots: Sequence[Root], rows: str, target: str = "numpy", program: Program[Root] | None = None, wrt: Sequence[str] = ()
+    ) -> None:
         self.rows, self.target, self.roots = rows, target, tuple(roots)
         self.parts = separate(roots, rows)
         self._program, self._wrt = program, tuple(wrt)
@@ -184,7 +186,7 @@ def _package(name: str) -> Any:
 class _Chunked(Objective):
     """An objective whose data stays in blocks of rows."""
 
-    def __init__(self, f: Distributed, program: Program, wrt: Sequence[str], data: Mapping[str, Any], start: Mapping[str, Any] | None) -> None:
+    def __init__(self, f: Distributed, program: Program[Root], wrt: Sequence[str], data: Mapping[str, Any], start: Mapping[str, Any] | None) -> None:
         self._how = f.rows, f.target
         super().__init__(program, wrt, data, None, start)
 

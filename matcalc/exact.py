@@ -279,6 +279,8 @@ def changes(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[
 def _total(tables: list[list[list[int]]], terms: Iterable[Term], form: IndexForm, sizes: Mapping[Atom, int]) -> list[int]:
     """The sum of products of tables, each indexed by the labels of its factor."""
     lengths = [length((i.size,), sizes) for i in form.bag.out]
+    if prod(lengths) > LARGEST:
+        raise Undecided("an index form is too large to check")
     out = [0] * prod(lengths)
     for t, flat in zip(terms, tables, strict=True):
         labels = list(dict.fromkeys((*form.bag.out, *(i for f in t.factors for i in f.labels))))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from . import expr as ex
 from .arrange import arrange
-from .differentiate import derivative_shape
+from .differentiate import FactorChains, derivative, derivative_shape
 from .errors import NoMatrixForm
 from .expr import Expr, postorder
 from .expr.parts import index_names
 from .functions import BY_NAME
+from .index import index_form, sizes_of_axes
 from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_by, joined_to, opened
 from .printing.text import number, text
 from .printing.where import part_name
@@ -34,13 +35,26 @@ def explain(d: Derivation) -> str:
     """The whole explanation as plain text."""
     parts = []
     for order, chain in enumerate(d.chains, 1):
-        title = "" if len(d.chains) == 1 else f"Derivative {order}, of {text(chain.root)}\n\n"
-        parts.append(title + _Explained(chain, d).text())
+        title = "" if len(d.chains) == 1 else f"Derivative {order}, of {chain.root}\n\n"
+        parts.append(title + (_by_factors(chain, d) if isinstance(chain, FactorChains) else _Explained(chain, d).text()))
     if d.along is not None:
         parts.append(f"         along {d.along}: one more factor, on the axes of {d.wrt.name}")
     answer = "\n         ".join(["Answer   " + str(d).replace("\n", "\n         "), f"shape: {d.shape_text}"])
     check = f"Check    {d.verification}" if d.verification is not None else "Check    not run"
     return "\n\n".join([*parts, answer, check])
+
+
+def _by_factors(chains: FactorChains, d: Derivation) -> str:
+    """The derivative of an index form: each factor by the chain rule, then the product rule."""
+    lines = [f"Step 1   the expression is an index form: f = {chains.root}", f"         each factor that holds {d.wrt.name}, by the chain rule:"]
+    for factor, chain in chains.inner.items():
+        lines.append(f"         ∂({text(factor)})/∂{d.wrt.name} = {derivative(factor, d.wrt, first=chain).result}")
+        if factor is not d.wrt:
+            lines += (f"           {line.strip()}" for line in _Explained(chain, d).step_one().split("\n")[1:])
+    if not chains.inner:
+        lines.append("         none: the derivative is zero")
+    found = index_form(chains.bags[d.wrt], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt)))
+    return "\n".join([*lines, "", "Step 2   the product rule: each of these derivatives times the other factors of its term", f"         = {found}"])
 
 
 class _Explained:

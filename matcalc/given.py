@@ -8,25 +8,27 @@ from typing import Any
 from . import expr as ex
 from .errors import NameProblem
 from .expr import Expr
+from .index import IndexForm, Root, form_sizes, parts, replaced
 from .printing.text import text
-from .shapes import Declaration, Declared, Program, declarations, typed
+from .program import Program
+from .shapes import Declaration, Declared, declarations, typed
 from .sizes import base_atoms
 from .syntax import nearest
 
 Shapes = str | Mapping[str, Declaration | Declared] | None
 
 
-def in_names_of(program: Program, candidate: str) -> Expr:
+def in_names_of(program: Program[Root], candidate: str) -> Expr:
     """A candidate may use the variables, the sizes and the definitions of the program."""
     prefix = "; ".join(f"{name} = {text(body)}" for name, body in program.definitions.items())
     return typed(f"{prefix}; {candidate}" if prefix else candidate, program.declarations).expr
 
 
-def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program:
+def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program[Root]:
     """``wrt`` are the variables that are meant, whose dimensions SymPy's expression may hold as numbers."""
     if isinstance(expr, str):
         return typed(expr, shapes)
-    if isinstance(expr, Expr):
+    if isinstance(expr, (Expr, IndexForm)):
         return _declared(expr, shapes)
     if isinstance(expr, Program):
         return expr
@@ -41,19 +43,21 @@ def _is_symbol(wrt: Any) -> bool:
     return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None)) and not is_entry(wrt)
 
 
-def _declared(expr: Expr, shapes: Shapes) -> Program:
+def _declared(expr: Root, shapes: Shapes) -> Program[Root]:
     """An expression as a program; a declaration adds properties to its variables."""
     declared = declarations(shapes)
 
     def leaf(node: Expr) -> Expr:
         d = declared.get(node.name) if node.head == "var" else None
+        if d is not None and ex.is_array(node):
+            raise NameProblem(f"{node.name} is an array of {len(ex.own_axes(node))} axes", "matrices, vectors and scalars can be declared")
         if d is not None and d.is_integer:
             return ex.size_number((node.name,))
         return node if d is None else ex.var(node.name, d.shape, d.properties)
 
-    expr = ex.substitute(expr, leaf) if declared else expr
+    expr = replaced(expr, leaf) if declared else expr
     found: dict[str, Expr] = {}
-    for v in ex.variables(expr):
+    for v in ex.variables(*parts(expr)):
         if found.setdefault(v.name, v) is not v:
             raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
     return Program(expr, {}, found)
@@ -64,18 +68,18 @@ def is_entry(wrt: Any) -> bool:
     return hasattr(wrt, "free_symbols") and hasattr(wrt, "indices")
 
 
-def matrix_and_entry(program: Program, wrt: Any) -> tuple[Expr, Expr]:
+def matrix_and_entry(program: Program[Root], wrt: Any) -> tuple[Expr, Root]:
     """The variable that an entry of SymPy is of, and the entry as an expression in it and the unit vectors of its indices."""
     from .interop import from_sympy
 
     entry, matrix = from_sympy(wrt), variable_of(program, wrt.args[0])
-    for v in ex.variables(entry):
+    for v in ex.variables(*parts(entry)):
         if program.variables.get(v.name, v).shape_ != v.shape_:
             raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
-    return matrix, ex.substitute(entry, lambda leaf: matrix if leaf.head == "var" and leaf.name == matrix.name else leaf)
+    return matrix, replaced(entry, lambda leaf: matrix if leaf.head == "var" and leaf.name == matrix.name else leaf)
 
 
-def variable_of(program: Program, wrt: Any) -> Expr:
+def variable_of(program: Program[Root], wrt: Any) -> Expr:
     if isinstance(wrt, Expr) and wrt.head != "var":
         raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
     if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
@@ -93,13 +97,13 @@ def variable_of(program: Program, wrt: Any) -> Expr:
     raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
 
 
-def _sizes(e: Expr) -> set[object]:
+def _sizes(e: Root) -> set[object]:
     """The sizes that an expression has, or has as numbers."""
-    return {atom for size in ex.sizes_of(ex.postorder(e)) for atom in base_atoms(size)}
+    return {atom for size in (*ex.sizes_of(ex.postorder(*parts(e))), *form_sizes(e)) for atom in base_atoms(size)}
 
 
 def _absent(wrt: Any) -> Expr:
     """A symbol of SymPy says its shape itself, so a derivative by one that does not occur is known: zero."""
     from .interop import from_sympy
 
-    return from_sympy(wrt)
+    return parts(from_sympy(wrt))[0]

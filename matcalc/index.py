@@ -1,4 +1,4 @@
-"""What has more than two axes: the derivative in index form and, for a matrix by a matrix, in Kronecker form.
+"""What has more than two axes: an expression or a derivative in index form and, of a matrix by a matrix, the Kronecker form.
 
 An index form is a bag that is shown as it is: ``A[i,k]*B[l,j]``, with the axes of the expression first (i, j), those of the
 variable after (k, l), and every other letter summed. The Kronecker form is the matrix ∂vec(F)/∂vec(X)' for the
@@ -7,10 +7,11 @@ column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from . import expr as ex
@@ -21,20 +22,21 @@ from .expr import Expr
 from .expr.parts import index_names
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
 from .simplify import simplify
-from .sizes import SCALAR, UNIT, Shape, Size, public_size
+from .sizes import UNIT, Atom, Shape, Size, length, public_size, shape_of, show
 
 if TYPE_CHECKING:
     from .codegen import Compiled
 
+Sizes = tuple[Size, ...]  # of the axes of an expression or a variable; those of a matrix are two, of length one or not
 LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IndexForm:
-    """A derivative with any number of axes, as a sum of labelled bags."""
+    """An expression or a derivative with any number of axes, as a sum of labelled bags."""
 
     bag: Bag
-    shapes: tuple[Shape, ...]  # of the expression, then of the variable for each order
+    shapes: tuple[Sizes, ...]  # of the expression, then of the variable for each order
 
     @property
     def axes(self) -> tuple[Size, ...]:
@@ -45,6 +47,11 @@ class IndexForm:
     def shape(self) -> tuple[str | int, ...]:
         """The lengths of the axes, names or integers."""
         return tuple(map(public_size, self.axes))
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is a number: all of its labels are summed."""
+        return not self.bag.out
 
     @cached_property
     def factors(self) -> tuple[Expr, ...]:
@@ -66,6 +73,9 @@ class IndexForm:
 
         return index_text(self)
 
+    def __repr__(self) -> str:
+        return f"<{self} : {shape_text(self)}>"
+
     def latex(self) -> str:
         """The index form in LaTeX."""
         from .printing.indices import index_latex
@@ -80,9 +90,10 @@ class IndexForm:
 
     @cached_property
     def alphabet(self) -> list[str]:
-        """The letters that name no place in a factor, such as the j of X[:,j]."""
-        places = index_names(ex.postorder(*self.factors))
-        return [letter for letter in LETTERS if letter not in places]
+        """The letters that name nothing in a factor: no place, such as the j of X[:,j], and no variable."""
+        nodes = ex.postorder(*self.factors)
+        taken = {*index_names(nodes), *(v.name for v in nodes if v.head == "var")}
+        return [letter for letter in LETTERS if letter not in taken]
 
     def letters(self, t: Term) -> dict[Label, str]:
         """A letter for each label of a term: outputs first, the same in every term."""
@@ -93,8 +104,8 @@ class IndexForm:
 
     def kronecker(self) -> Expr:
         """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""
-        shapes = [shape for shape in self.shapes if shape != SCALAR]
-        if len(shapes) != 2 or any(len(size) > 1 for size in self.axes):
+        shapes = [shape for shape in self.shapes if any(shape)]
+        if [len(shape) for shape in shapes] != [2, 2] or any(len(size) > 1 for size in self.axes):
             raise NoMatrixForm("a Kronecker form is for the derivative of one matrix by another")
         left = iter(self.bag.out)
         a, b, i, j = (next(left) if size else None for shape in shapes for size in shape)
@@ -103,7 +114,7 @@ class IndexForm:
         return simplify(ex.add(*terms)) if self.bag.terms else ex.zeros((rows, cols))
 
 
-def index_form(bag: Bag, shapes: tuple[Shape, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
+def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
     for t in reduced(bag).terms:
@@ -143,7 +154,11 @@ def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
 def _ordered(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
     """Scalars first, identities last; equal expressions in the order of their outputs."""
     place = {i: k for k, i in enumerate(out)}
-    return tuple(sorted(factors, key=lambda f: (bool(f.labels), is_wire(f), f.expr.order, [place.get(i, len(out)) for i in f.labels])))
+
+    def key(f: Factor) -> tuple[object, ...]:
+        return bool(f.labels), is_wire(f), () if is_wire(f) else f.expr.order, [place.get(i, len(out)) for i in f.labels]
+
+    return tuple(sorted(factors, key=key))
 
 
 def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
@@ -155,6 +170,23 @@ def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
 Root = Expr | IndexForm  # what a derivative is, and what is evaluated
 
 
+def shape_as_matrix(root: Root) -> Shape | None:
+    """The shape with two axes, or None for what has more, as an array has."""
+    if isinstance(root, Expr):
+        return None if ex.is_array(root) else root.shape_
+    return shape_of(root.axes) if len(root.axes) <= 2 else None
+
+
+def sizes_of_axes(root: Root) -> Sizes:
+    """The sizes of the axes: two of a matrix, as many as there are of what has more."""
+    return shape_as_matrix(root) or (root.axes if isinstance(root, IndexForm) else ex.own_axes(root))
+
+
+def shape_text(root: Root) -> str:
+    """The shape as a reader writes it: ``m×n``, ``n``, ``m×n×p``."""
+    return ex.shape_text(root) if isinstance(root, Expr) else "×".join(map(show, root.axes)) or "scalar"
+
+
 def parts(*roots: Root) -> tuple[Expr, ...]:
     """The expressions that are evaluated: an index form's factors, or the expression itself."""
     return tuple(part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors))
@@ -163,6 +195,16 @@ def parts(*roots: Root) -> tuple[Expr, ...]:
 def form_sizes(*roots: Root) -> list[Size]:
     """The sizes of the axes of index forms, which no factor need have."""
     return [size for root in roots if isinstance(root, IndexForm) for size in root.axes]
+
+
+def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
+    """The expression or index form with its leaves replaced."""
+    return ex.substitute(root, leaf) if isinstance(root, Expr) else root.with_factors(lambda f: ex.substitute(f, leaf))
+
+
+def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
+    """How many entries the array of an index form has."""
+    return prod(length(size, lengths) for size in form_sizes(root))
 
 
 def written_out(root: Root) -> Root:

@@ -16,9 +16,9 @@ from .derivation import Derivations, derive
 from .descent import FIRST_ORDER, Optimizer, optimizer
 from .errors import MatcalcError, NameProblem, ShapeProblem
 from .given import as_program
-from .index import Root
+from .index import Root, shape_text
 from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
-from .sizes import length, show, show_shape
+from .sizes import length, show
 from .syntax import nearest
 
 Array = Any
@@ -55,7 +55,7 @@ class Objective:
     ) -> None:
         self.program = as_program(expression, shapes)
         if not self.program.expr.is_scalar:
-            raise ShapeProblem(f"the objective is {show_shape(self.program.expr.shape_)}", "only a scalar can be minimized")
+            raise ShapeProblem(f"the objective is {shape_text(self.program.expr)}", "only a scalar can be minimized")
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
@@ -88,7 +88,7 @@ class Objective:
         if given is not None:
             return self._array(name, given).copy()
         v = self.program.variables[name]
-        lengths = [self._length(name, size) for size in v.shape_ if size]
+        lengths = [self._length(name, size) for size in ex.own_axes(v)]
         if "spd" in v.properties:
             return np.eye(lengths[0])
         return np.ones(lengths) if "positive" in v.properties else np.zeros(lengths)

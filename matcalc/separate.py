@@ -81,7 +81,7 @@ def separate(roots: Sequence[Root], rows: str) -> Separated:
 
 def _matrix_form(root: Root) -> Expr:
     if not isinstance(root, Expr):
-        raise NotSeparable(f"{str(root)[:60]} has more than two axes", "only a matrix is added up over the rows")
+        raise NotSeparable(f"{str(root)[:60]} is an index form", "only a matrix is added up over the rows")
     e = written_out(root)
     assert isinstance(e, Expr)
     return e

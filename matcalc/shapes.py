@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
@@ -17,7 +16,6 @@ from lark import Token
 from . import expr as ex
 from .declarations import (
     CONSTANTS,
-    INTEGER,
     NUMBERS,
     Declaration,
     Declared,
@@ -33,34 +31,17 @@ from .expr.powers import POWERS, names_in
 from .functions import BY_NAME, MACROS, visible
 from .kinds import OF_TWO_SIZES, kinds_of, written_exponents, written_sizes
 from .places import range_in, size_in
+from .program import Program
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
 
 MAX_NUMBER_DIGITS = 400
 
 
-@dataclass
-class Program:
-    """A typed program: the expression, its definitions by name, and what was assumed."""
-
-    expr: Expr
-    definitions: dict[str, Expr] = field(default_factory=dict)
-    variables: dict[str, Expr] = field(default_factory=dict)
-    assumed: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()  # declared, but not in the text
-    text: str = ""
-
-    @property
-    def declarations(self) -> dict[str, Declared]:
-        """What a text in the names of this one may use: its variables, and the sizes in it, which are whole numbers."""
-        integers = {str(e.data): INTEGER for e in ex.postorder(self.expr) if e.head == "size" and type(e.data) is str}
-        return integers | {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
-
-
 # ---- typing -----------------------------------------------------------------------------------------------------------
 
 
-def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program:
+def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program[Expr]:
     """The typed expression that a text stands for; the errors carry the place."""
     if not isinstance(text, str):
         raise TypeError(f"an expression is given as a text, not {type(text).__name__}")
@@ -74,10 +55,10 @@ def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None =
         raise first from None
 
 
-def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program]:
+def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program[Expr]]:
     """If reading an exponent as a whole number, or exactly one scalar-by-default name as a vector, makes the shapes fit, that was meant."""
     kinds = kinds_of(tree, declared)
-    found: list[Program] = []
+    found: list[Program[Expr]] = []
     if exponents := {name for name in written_exponents(tree) if kinds.get(name, "matrix") != "matrix"}:
         builder = _Builder(text, tree, declared, kinds, exponents)
         with suppress(MatcalcError):
@@ -120,7 +101,7 @@ class _Builder:
                 self.names[name] = ex.var(name, kind_shape(kind))
                 self.assumed.append(name)
 
-    def program(self) -> Program:
+    def program(self) -> Program[Expr]:
         *statements, body = [n for n in self.tree.children if not isinstance(n, Token)]
         for statement in statements:
             token, value = statement.children
@@ -148,7 +129,7 @@ class _Builder:
             found[str(node.children[0])] = node
         return found
 
-    def _named(self, expr: Expr) -> Program:
+    def _named(self, expr: Expr) -> Program[Expr]:
         """Give names to the sizes that are still unknown."""
         roots = [expr, *self.definitions.values()]
         used = [*ex.variables(*roots), *(v for n, v in self.names.items() if n in self.first_uses and v.head == "var")]

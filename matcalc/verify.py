@@ -17,22 +17,23 @@ from . import exact
 from .codegen.compiled import load
 from .codegen.plain import emit
 from .errors import NotDifferentiable
-from .expr import Expr, postorder, sizes_of, variables
+from .expr import Expr, is_array, own_axes, postorder, sizes_of, variables
 from .expr.parts import all_exist, bounded, index_names, least_length
 from .expr.powers import exponents_of
 from .functions import BY_NAME
-from .index import Root, form_sizes, parts, written_out
-from .sizes import Atom, Size, base_atoms, length
+from .index import Root, entries_of, form_sizes, parts, written_out
+from .points import choose_lengths, random_value
+from .sizes import Atom, base_atoms, length
 
 Array = Any
 TRIES, PLACES_TRIES = 40, 200  # points; lengths, since at some a place does not exist
-MANY_SIZES = 12  # more different sizes than this share their lengths, or the points would be huge
+LARGEST = 10_000_000  # entries of an array; beyond, sizes share two lengths, and then nothing is checked
 MORE_POINTS = 7  # at which the numbers must agree where the exact check does not
 CONDITION = 300.0  # of the matrices that are inverted at a point
 MARGIN, KINK, GAP = 0.02, 1e-2, 0.1  # distances from the edge of a domain, from a kink, and between singular values
 FLOOR, STEP = 1e-5, 2e-3  # of the scale of a derivative, since a function may be constant; of the differences
 TOLERANCE_COMPLEX, TOLERANCE_DIFFERENCES = 1e-9, 1e-6
-DIRECTIONS, KEPT = 40, 6  # numbers up to the second keep their value as sizes of a point
+DIRECTIONS = 40  # of a variable with more entries, some are tried
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
 
@@ -116,7 +117,7 @@ def _numerically(e: Root, wrt: Expr, derivative: Root, seed: int, along: Expr | 
     except NotDifferentiable as problem:
         return _Found(None, note=str(problem))
     outcomes = []
-    for equal in (False, True) if any(r == c != () for r, c in (v.shape_ for v in functions.variables)) else (False,):
+    for equal in (False, True) if any(len(set(sizes)) < len(sizes) for sizes in map(own_axes, functions.variables)) else (False,):
         outcomes.append(_at_some_point(functions, np.random.default_rng([seed, equal]), equal, start))
         if outcomes[-1].numeric is not True:
             return outcomes[-1]
@@ -153,6 +154,8 @@ def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool,
     for attempt in range(start, start + TRIES):
         if (point := sample(functions, rng, attempt, equal)) is None:
             break
+        if _entries(functions, {a: point[str(a)] for size in form_sizes(functions.e, functions.derivative) for a in base_atoms(size)}) > LARGEST:
+            return _Found(None, note="an index form is too large to check by numbers")
         with np.errstate(all="ignore"):
             try:
                 claim, *arguments = functions.claim(point)
@@ -177,7 +180,10 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
     least, exponents = least_length(limited), exponents_of(*functions.parts)
     sizes = [s for s in (*sizes_of(nodes), *form_sizes(functions.e, functions.derivative)) if s not in {(name,) for name in places}]
     for k in range(PLACES_TRIES):  # if no equal lengths will do, others may
-        lengths = choose_lengths(sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least + k // 8)
+        chosen = (sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least + k // 8)
+        lengths = choose_lengths(*chosen)
+        if _entries(functions, lengths) > LARGEST:
+            lengths = choose_lengths(*chosen, most=2)
         lengths |= {name: int(rng.integers(max(1, min(length(axis, lengths) for axis in axes)))) + 1 for name, axes in places.items()}
         if all_exist(limited, lengths):
             break
@@ -188,66 +194,12 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
         shape = tuple(length(size, lengths) for size in v.shape_ if size)
-        point[v.name] = _value(v, shape, rng, attempt)
+        point[v.name] = random_value(v, shape, rng, attempt)
     return point
 
 
-def choose_lengths(sizes: list[Size], equal: bool, rng: np.random.Generator, attempt: int, least: int = 2) -> dict[Atom, int]:
-    """Different small lengths for different sizes (or 3 for all), of at least ``least``; small numbers keep theirs; never 1.
-
-    Which size is the larger one changes between attempts: X'*X has an inverse only for a tall X.
-    """
-    atoms = list(dict.fromkeys(a for size in sizes for a in base_atoms(size)))
-    lengths: dict[Atom, int] = {a: a for a in atoms if isinstance(a, int) and (a <= KEPT or least > 2)}
-    unknown = [a for a in atoms if a not in lengths]
-    first = least + attempt % 2  # even and odd sizes in turn
-    free = [k for k in range(first, first + len(atoms) + KEPT + 1) if k not in lengths.values()][: min(len(unknown), MANY_SIZES)]
-    order = rng.permutation(len(unknown)) if attempt else range(len(unknown))
-    return lengths | {a: max(3, least) if equal else free[k % len(free)] for a, k in zip(unknown, order, strict=True)}
-
-
-def _value(v: Expr, shape: tuple[int, ...], rng: np.random.Generator, attempt: int) -> Array:
-    for name in ("simplex", "onehot", "pm1", "mask", "unit", "spd", "symmetric", "diagonal", "orthogonal", "lower", "upper", "positive"):
-        if name in v.properties:
-            return _SPECIAL[name](shape, rng)
-    spread = (0.7, 0.7, 0.3, 1.5)[attempt % 4]
-    x = rng.uniform(-spread, spread, shape)
-    if attempt % 4 == 1:
-        x = np.abs(x) + 0.3
-    if len(shape) == 2 and shape[0] == shape[1]:
-        x = x + (0.9 + attempt % 4) * np.eye(shape[0])
-    return x
-
-
-def _spd(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    a = rng.uniform(-0.7, 0.7, shape)
-    return a @ a.T + 0.8 * np.eye(shape[0])
-
-
-def _symmetric(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    a = rng.uniform(-0.7, 0.7, shape) + 0.9 * np.eye(shape[0])
-    return (a + a.T) / 2
-
-
-def _simplex(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    a = rng.uniform(0.2, 1.0, shape)
-    return a / a.sum()
-
-
-_SPECIAL: Mapping[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
-    "simplex": _simplex,
-    "spd": _spd,
-    "symmetric": _symmetric,
-    "onehot": lambda shape, rng: np.eye(shape[-1])[rng.integers(0, shape[-1], shape[0])],
-    "pm1": lambda shape, rng: rng.choice([-1.0, 1.0], shape),
-    "mask": lambda shape, rng: rng.choice([0.0, 1.0], shape),
-    "unit": lambda shape, rng: rng.uniform(0.15, 0.85, shape),
-    "positive": lambda shape, rng: rng.uniform(0.4, 1.6, shape),
-    "diagonal": lambda shape, rng: np.diag(rng.uniform(0.4, 1.6, shape[0])),
-    "orthogonal": lambda shape, rng: np.linalg.qr(rng.normal(size=shape))[0],
-    "lower": lambda shape, rng: np.tril(rng.uniform(-0.7, 0.7, shape)) + 0.9 * np.eye(shape[0]),
-    "upper": lambda shape, rng: np.triu(rng.uniform(-0.7, 0.7, shape)) + 0.9 * np.eye(shape[0]),
-}
+def _entries(functions: _Functions, lengths: Mapping[Atom, int]) -> int:
+    return max(entries_of(functions.e, lengths), entries_of(functions.derivative, lengths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +258,7 @@ def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: 
     pattern = _pattern_error(wrt, claim) if value.ndim == 0 and functions.along is None else ""
     if pattern:
         return _Found(False, 1.0, "structure", worst=pattern)
-    claim = _unfolded(claim, value, x)
+    claim = claim.reshape(value.shape + x.shape) if is_array(wrt) and functions.along is None else _unfolded(claim, value, x)
     worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + FLOOR, ""
     method = "complex step and finite differences" if functions.complex_value else "finite differences"
     for direction in _directions(wrt, x, rng) if functions.along is None else [np.asarray(point[functions.along.name])]:

@@ -37,7 +37,7 @@ def test_what_cannot_be_decided_is_not_verified(capsys: pytest.CaptureFixture[st
 
 INDEX_FORMS = (
     ("A*X*B", "X", 1, "A[i,k]*B[l,j]"),
-    ("X'", "X", 1, "I[j,k]*I[i,l]"),
+    ("X'", "X", 1, "I[i,l]*I[j,k]"),
     ("X*b", "X", 1, "b[k]*I[i,j]"),
     ("norm2(A*X - B)^2", "X", 2, "2*(A'*A)[i,k]*I[j,l]"),
     ("sum(exp(x))", "x", 3, "exp(x)[i]*I[i,j]*I[i,k]"),

@@ -13,13 +13,13 @@ import matcalc
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 errors graph sizes functions
-expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds
-shapes extend labels chain arrange rules factoring simplify index separate
+expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds program
+shapes extend labels chain arrange rules factoring simplify index unfold separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
 codegen.cost codegen.fuse codegen.dialect codegen.write codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
-modular dual exact verify differentiate
+modular dual exact points verify differentiate
 interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation explain build
 descent longrun optimize objective rowblocks sharding distribution
 network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
@@ -28,7 +28,8 @@ network.program network.training network.pictures network.command network __init
 NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
     "numpy": {
-        "modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "rowblocks", *NETWORK,
+        "modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "points", "rowblocks",
+        *NETWORK,
     },
     "dask": {"rowblocks"},
     "sympy": {"interop.incoming", "interop.outgoing"},

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from ..errors import NameProblem
 from ..expr import Expr, variables
-from ..index import Root, written_out
+from ..index import Root, parts, written_out
 from .compiled import Compiled
 from .dialect import Dialect
 from .plan import plan
@@ -20,14 +20,14 @@ REUSING = ("numpy", "numba")
 TARGETS = ("numpy", "numba", "jax", "torch", "array_api")
 
 
-def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Expr | None = None, reuse: bool = False) -> Compiled:
+def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Root | None = None, reuse: bool = False) -> Compiled:
     """Compile an expression, or several into a function that returns a tuple.
 
     With ``reuse`` (numpy and numba) temporaries and results stay in arrays that the next call with the same shapes overwrites.
     ``beside`` is the expression that was differentiated: costs are shown beside its own, and its variables show sizes.
     Raises NameProblem for a target that does not exist or whose package is not installed.
     """
-    found = source(e, target, name, variables(beside) if beside is not None else (), reuse)
+    found = source(e, target, name, variables(*parts(beside)) if beside is not None else (), reuse)
     try:
         return Compiled(found, target, beside)
     except ModuleNotFoundError as missing:

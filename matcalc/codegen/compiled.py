@@ -9,10 +9,10 @@ from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
-from ..expr import Expr, postorder
+from ..expr import Expr, own_axes, postorder, shape_text
 from ..expr.parts import exists, range_of, unsure
-from ..index import parts
-from ..sizes import Sum, base_atoms, show, show_shape
+from ..index import Root, parts
+from ..sizes import Sum, base_atoms, show
 from ..sizes import length as product_of
 from .arrays import TO_ARRAY, TO_NUMBER, is_number
 
@@ -33,7 +33,7 @@ class Compiled:
     _first: Mapping[str, str] = {}  # under which names the call of a quick function compares the first shapes
     _scope: dict[str, Any]
 
-    def __init__(self, source: Source, target: str = "numpy", beside: Expr | None = None) -> None:
+    def __init__(self, source: Source, target: str = "numpy", beside: Root | None = None) -> None:
         self._made_of = (source, target, beside)
         self.source = source.text
         self.exprs = source.roots
@@ -42,7 +42,7 @@ class Compiled:
         self.parameters = tuple(source.parameters.values())
         self._sizes = source.sizes
         self._variables = {v.name: v for v in source.variables}
-        self._wanted = {v.name: tuple(size for size in v.shape_ if size) for v in source.variables}
+        self._wanted = {v.name: own_axes(v) for v in source.variables}
         self._parts = [e for e in postorder(*parts(*source.roots)) if e.head == "part" and unsure(e)]
         self._body = source.body
         self.seen: set[Any] = set()
@@ -50,7 +50,7 @@ class Compiled:
         if target in ("numpy", "numba") and self.parameters == tuple(source.parameters) and self.parameters:
             self.__class__ = _quick(self, source)
 
-    def __reduce__(self) -> tuple[type[Compiled], tuple[Source, str, Expr | None]]:
+    def __reduce__(self) -> tuple[type[Compiled], tuple[Source, str, Root | None]]:
         """Pickled as its source, which runs again where it is read."""
         return Compiled, self._made_of
 
@@ -122,8 +122,8 @@ class Compiled:
 
 def fit(v: Expr, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
     """Learn the lengths of named sizes from the shape of an array; raises ShapeProblem where it does not fit what is known."""
-    if shape != tuple(_bound(tuple(size for size in v.shape_ if size), shape, sizes)):
-        raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {show_shape(v.shape_)}{_known(sizes)}")
+    if shape != tuple(_bound(own_axes(v), shape, sizes)):
+        raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {shape_text(v)}{_known(sizes)}")
 
 
 def _array(name: str, value: Any, target: str) -> Any:

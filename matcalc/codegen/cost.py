@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..expr import Expr
 from ..graph import arguments_first
 from ..index import Root
 from ..sizes import Atom, Size, base_atoms, length
@@ -50,7 +49,7 @@ class Cost:
         return line if self.expression is None else f"{line}\nthe expression alone: {self.expression}"
 
 
-def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Expr | None = None, target: str = "numpy") -> Cost:
+def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Root | None = None, target: str = "numpy") -> Cost:
     """The cost of computing expressions together on a target; beside it that of another expression alone."""
     beside = None if expression is None else cost((expression,), sizes, None, target)
     found = congruent(plan(roots), sizes) if target in TARGETS else plan(roots)

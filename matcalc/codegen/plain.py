@@ -154,8 +154,8 @@ def _size_lines(mentioned: Iterable[str], shown: Mapping[str, str], w: _Writer) 
 def _einsum(form: IndexForm, w: _Writer) -> str:
     """An index form as a sum of einsums."""
     if not form.bag.terms:
-        w.uses_dtype = True
-        return f"np.zeros(({_lengths(form, w)},), dtype=dtype)"
+        w.uses_dtype = bool(form.axes)
+        return f"np.zeros(({_lengths(form, w)},), dtype=dtype)" if form.axes else "0"
     total = " + ".join(_einsum_term(form, t, w) for t in form.bag.terms).replace("+ -", "- ")
     return f"({total}).reshape({_lengths(form, w)})" if any(len(size) > 1 for size in form.axes) else total
 
@@ -169,6 +169,8 @@ def _einsum_term(form: IndexForm, t: Term, w: _Writer) -> str:
     arrays = [_array(f, w) for f in t.factors if f.labels]
     factor = [] if abs(t.coefficient) == 1 else [number(abs(t.coefficient))]
     sign = "-" if t.coefficient < 0 else ""
+    if not arrays:
+        return sign + ("*".join([*factor, *scalars]) or "1")
     optimize = ", optimize=True" if len(arrays) > 2 else ""
     return sign + "*".join([*factor, *scalars, f"np.einsum('{subscripts(form, t)}', {', '.join(arrays)}{optimize})"])
 

@@ -19,7 +19,7 @@ from ..expr.blocks import grid
 from ..functions import BY_NAME
 from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
-from ..sizes import UNIT, show_shape, total_of
+from ..sizes import UNIT, total_of
 from .facts import stable
 from .products import Products, axes_of, outer_cut, scalars_of
 from .settle import settled
@@ -50,7 +50,7 @@ def _check_names(used: Sequence[Expr]) -> None:
     """Raise NameProblem if one name stands for two variables."""
     for a, b in pairwise(used):
         if a.name == b.name:
-            kinds = [" ".join([show_shape(v.shape_), *v.properties]) for v in (a, b)]
+            kinds = [" ".join([ex.shape_text(v), *v.properties]) for v in (a, b)]
             raise NameProblem(f"'{a.name}' stands for two variables, {kinds[0]} and {kinds[1]}", "give one of them another name")
 
 
@@ -206,12 +206,22 @@ class Planner(Products):
     def _einsum(self, form: IndexForm, t: Term, axes: Axes) -> Step:
         arrays = [self._array(f) for f in t.factors if f.labels]
         scalars = [self(f.expr) for f in t.factors if not f.labels]
-        return self.steps.mul(1, (*scalars, self.steps.make("einsum", *arrays, data=subscripts(form, t), axes=axes)))
+        product = [self.steps.make("einsum", *arrays, data=subscripts(form, t), axes=axes)] if arrays else []
+        return self.steps.mul(1, (*scalars, *product))
 
     def _array(self, f: Factor) -> Step:
         """A factor with one axis for each label."""
-        step, axes = self(f.expr), tuple((i.size,) for i in f.labels)
+        return self.reshaped(self(f.expr), tuple((i.size,) for i in f.labels))
+
+    def reshaped(self, step: Step, axes: Axes) -> Step:
+        """The same entries, row by row, with other axes."""
+        if step.op == "reshape":
+            return self.reshaped(step.args[0], axes)
         return step if step.axes == axes else self.steps.make("reshape", step, axes=axes)
+
+    def variable(self, e: Expr) -> Step:
+        """An argument; an array comes with its own axes, and is unfolded."""
+        return self.reshaped(self.steps.make("arg", data=e, axes=ex.own_axes(e)), axes_of(e))
 
 
 _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
@@ -219,7 +229,7 @@ _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
     "logdet": Planner.det, "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
     "part": Planner.part,
     "T": lambda p, e: p.steps.transpose(p(e.args[0])),
-    "var": lambda p, e: p.steps.make("arg", data=e, axes=axes_of(e)),
+    "var": Planner.variable,
     "num": lambda p, e: p.steps.num(e.value),
     "size": lambda p, e: p.steps.make("size", data=e.atom),
     "diag": lambda p, e: p.steps.make("diag", p(e.args[0]), axes=axes_of(e)),

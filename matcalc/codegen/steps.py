@@ -28,8 +28,7 @@ from ..sizes import Size
 
 Axes = tuple[Size, ...]
 LEAVES = frozenset({"arg", "num", "size"})
-VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "rows"})  # results that own no memory
-SOMETIMES_VIEWS = frozenset({("fn", "vec"), ("reshape", None)})  # and those that own none where the order of the entries allows it
+VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "reshape", "rows"})  # results that own no memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,7 +47,8 @@ class Step:
     @property
     def fresh(self) -> bool:
         """Whether the result is an array of its own, that may be overwritten once nothing else needs it."""
-        return self.op not in VIEWS and (self.op, self.data) not in SOMETIMES_VIEWS and bool(self.axes)
+        is_view = self.op in VIEWS or (self.op, self.data) == ("fn", "vec")  # vec of an array that lies column by column
+        return not is_view and bool(self.axes)
 
 
 class Steps:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
+from ..expr import own_axes, shape_text
 from ..expr.parts import Range
 from ..functions import BY_NAME
-from ..sizes import Size, Sum, show_shape
+from ..sizes import Size, Sum
 from .dialect import Dialect, template
 from .order import cheaper, tree_cost
 from .plan import Plan
@@ -113,7 +114,7 @@ class Writer:
     def _find_sizes(self) -> None:
         """Ask for a known variable rather than for a size that it shows."""
         for v in self.plan.known:
-            if any((a,) in v.shape_ and a not in self._shown() for a in self.mentioned):
+            if any((a,) in own_axes(v) and a not in self._shown() for a in self.mentioned):
                 self.names[v] = self.fresh(v.name)
                 self.variables.append(v)
         self.variables.sort(key=lambda v: v.name)
@@ -132,7 +133,7 @@ class Writer:
         shown = self._shown()
         wanted, lines = [a for a in self.mentioned if a in shown], []
         for v in self.variables:
-            pair = [size[0] for size in v.shape_ if len(size) == 1]
+            pair = [size[0] for size in own_axes(v) if len(size) == 1]
             if len(pair) == 2 and pair[0] != pair[1] and all(a in wanted for a in pair):
                 lines.append(f"{', '.join(self.names[a] for a in pair)} = {self.names[v]}.shape")
                 wanted = [a for a in wanted if a not in pair]
@@ -158,8 +159,7 @@ class Writer:
         """Where each named size can be read from."""
         shown: dict[str, str] = {}
         for v in self.variables:
-            axes = [size for size in v.shape_ if size]
-            for i, size in enumerate(axes):
+            for i, size in enumerate(own_axes(v)):
                 if len(size) == 1 and isinstance(size[0], str) and not isinstance(size[0], Sum):
                     shown.setdefault(size[0], f"{self.names[v]}.shape[{i}]")
         return shown
@@ -167,7 +167,7 @@ class Writer:
     def _doc(self) -> list[str]:
         """The formulas and the shapes."""
         formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
-        shapes = ", ".join(f"{self.names[v]}: {show_shape(v.shape_)}" for v in self.variables)
+        shapes = ", ".join(f"{self.names[v]}: {shape_text(v)}" for v in self.variables)
         if not formulas:
             return []
         first, *rest = [*formulas, *(["", shapes] if shapes else [])]

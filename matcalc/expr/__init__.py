@@ -15,13 +15,17 @@ from .nodes import (
     PI,
     ZERO,
     Expr,
+    array,
     as_expr,
     commutation,
     eye,
+    is_array,
     num,
     ones,
+    own_axes,
     part,
     postorder,
+    shape_text,
     shifts,
     sizes_of,
     split,
@@ -31,9 +35,10 @@ from .nodes import (
 )
 
 __all__ = [
-    "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation", "divide", "eye",
-    "letter_sizes", "matmul", "neg", "num", "ones", "part", "postorder", "pow_", "power", "product", "rebuild", "result_shape", "scalars_and_array",
-    "scaled",
-    "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread", "substitute", "substitute_all", "taken", "times",
+    "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation", "divide",
+    "eye",
+    "is_array", "letter_sizes", "matmul", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power", "product", "rebuild",
+    "result_shape", "scalars_and_array", "scaled", "shape_text", "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread",
+    "substitute", "substitute_all", "taken", "times",
     "total", "transpose", "var", "variables", "zeros",
 ]  # fmt: skip

@@ -21,12 +21,13 @@ from operator import attrgetter
 from ..errors import LimitProblem
 from ..functions import BY_NAME
 from ..graph import arguments_first
-from ..sizes import SCALAR, Atom, Shape, Size, Sum, Unknown, base_atoms, show_shape, total_of
+from ..sizes import SCALAR, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show, show_shape, total_of
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
 SIGNATURE_LENGTH = 12
 MAX_BITS = 996
 MAX_AXIS = 64  # sizes whose product one axis may be
+ARRAY = "array"  # the property of a variable of three axes or more
 
 
 class Expr:
@@ -52,10 +53,8 @@ class Expr:
 
     @property
     def shape(self) -> tuple[str | int, ...]:
-        """``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise; names or integers."""
-        from ..sizes import public
-
-        return public(self.shape_)
+        """``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise, every axis of an array; names or integers."""
+        return tuple(map(public_size, own_axes(self))) if is_array(self) else public(self.shape_)
 
     @property
     def is_scalar(self) -> bool:
@@ -108,7 +107,7 @@ class Expr:
         return text(self)
 
     def __repr__(self) -> str:
-        return f"<{self} : {show_shape(self.shape_)}>"
+        return f"<{self} : {shape_text(self)}>"
 
     def __add__(self, other: object) -> Expr:
         from .algebra import add
@@ -257,6 +256,30 @@ def _count(head: str, args: tuple[Expr, ...]) -> int:
 def var(name: str, shape: Shape = SCALAR, properties: Iterable[str] = ()) -> Expr:
     """A variable; its properties are kept sorted."""
     return node("var", (), (name, tuple(sorted(properties))), shape)
+
+
+def array(name: str, sizes: Iterable[Size]) -> Expr:
+    """A variable of three axes or more as the matrix that it unfolds to: the first axis is the rows, the others, row by row, the columns.
+
+    Kolda and Bader 2009, 2.4, unfold along the first axis too, with the columns in another order.
+    """
+    first, *others = sizes
+    return var(name, (first, tuple(a for size in others for a in size)), (ARRAY,))
+
+
+def is_array(e: Expr) -> bool:
+    """Whether it is a variable of three axes or more."""
+    return ARRAY in e.properties
+
+
+def own_axes(e: Expr) -> tuple[Size, ...]:
+    """The sizes of the axes longer than one; of an array, which an expression holds unfolded, each axis apart."""
+    return tuple((a,) for size in e.shape_ for a in size) if is_array(e) else tuple(size for size in e.shape_ if size)
+
+
+def shape_text(e: Expr) -> str:
+    """The shape as a reader writes it: ``m×n``, ``n``, ``m×n×p`` for an array."""
+    return "×".join(map(show, own_axes(e))) if is_array(e) else show_shape(e.shape_)
 
 
 def num(value: int | Fraction) -> Expr:

@@ -1,12 +1,12 @@
 """Arrays of SymPy as labelled bags: tensor products, contractions, diagonals and permutations only rename labels.
 
 An array of any number of axes is kept as labels and terms while it is read; what is left at the end with at most two axes longer
-than one is a matrix expression, which :func:`matrix` arranges.
+than one is a matrix expression, which :func:`matrix` arranges, and an index form where that has no form or there are more axes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -16,8 +16,10 @@ from .. import expr as ex
 from ..arrange import arrange
 from ..errors import NameProblem, NoMatrixForm
 from ..expr import Expr
+from ..index import Root, index_form
 from ..labels import Bag, Factor, Label, Labels, Term, fresh, one, rename, rows_and_columns
 from ..sizes import UNIT, Shape, Size, shape_of
+from ..unfold import as_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +42,63 @@ class Reader(Protocol):
 
     def read(self, root: Any) -> Expr: ...
     def name(self, symbol: Any, unit: str = ...) -> str: ...
+    def value(self, root: Any) -> Value: ...
     def size(self, dim: Any) -> Size: ...
     def applied(self, function: Any, argument: Expr) -> Expr: ...
     def entrywise(self, node: Any, args: list[Expr]) -> Expr: ...
 
 
+MAX_POWER = 4  # of a scalar without matrix form, which is multiplied out
 Build = Callable[[Reader, Any, list[Value]], Value]
 
 
-def matrix(value: Value) -> Expr:
-    """The matrix expression that an array with at most two axes longer than one is; raises NameProblem for more axes."""
+def root(value: Value) -> Root:
+    """The matrix expression that an array is, or its index form where it has more than two axes longer than one, or no matrix form."""
     if isinstance(value, Expr):
         return value
-    shape = _shape(value)
-    if len(value.terms) == 1 and _is_whole(value.terms[0], value.out, shape):
-        return value.terms[0].factors[0].expr
-    return arranged(value.terms, value.out, shape)
-
-
-def arranged(terms: Iterable[Term], out: Labels, shape: Shape) -> Expr:
-    """A bag as a matrix expression; raises NameProblem where there is none."""
     try:
-        return arrange(Bag(out, tuple(terms)), shape)
+        return _arranged(value)
     except NoMatrixForm:
-        raise NameProblem("an array whose axes no matrix expression joins has no form in matcalc", _TWO_AXES) from None
+        long = tuple(axis for axis in value.axes if axis)
+        sizes = tuple(tuple(i.size for i in axis) for axis in long)
+        return index_form(Bag(value.out, value.terms), (sizes if len(sizes) > 2 else shape_of(sizes),), lambda e: e)
+
+
+def matrix(value: Value) -> Expr:
+    """The matrix expression that an array inside another expression is; raises NameProblem where it has none."""
+    if isinstance(value, Expr):
+        return value
+    try:
+        return _arranged(value)
+    except NoMatrixForm:
+        long = sum(map(bool, value.axes))
+        what = f"of {long} axes" if long > 2 else "whose axes no matrix expression joins"
+        raise NameProblem(f"an array {what} has no form inside another expression", _INSIDE) from None
+
+
+def _arranged(a: Array) -> Expr:
+    """An array as a matrix expression; raises NoMatrixForm where there is none."""
+    shape = _shape(a)
+    if len(a.terms) == 1 and _is_whole(a.terms[0], a.out, shape):
+        return a.terms[0].factors[0].expr
+    return arrange(Bag(a.out, a.terms), shape)
+
+
+def combined(node: Any, values: Sequence[Value]) -> Array | None:
+    """The sum, the product or the power of scalars some of which have no matrix form; None if that is not what it is."""
+    if any(getattr(a, "shape", ()) for a in node.args) or all(_has_form(v) for v in values):
+        return None
+    given = list(zip(node.args, values, strict=True))
+    if node.is_Pow:
+        if not (node.exp.is_Integer and 0 < node.exp <= MAX_POWER):
+            return None
+        given = given[:1] * int(node.exp)
+    parts = [array(a, v).terms for a, v in given]
+    return Array((), tuple(t for terms in parts for t in terms) if node.is_Add else multiplied(parts))
+
+
+def _has_form(value: Value) -> bool:
+    return isinstance(root(value), Expr)
 
 
 def multiplied(groups: Iterable[Iterable[Term]]) -> tuple[Term, ...]:
@@ -82,7 +117,7 @@ def _shape(a: Array) -> Shape:
     """The shape as a matrix: of two axes as they are, else of those longer than one."""
     long = [axis for axis in a.axes if axis]
     if len(long) > 2:
-        raise NameProblem(f"an array of {len(a.axes)} axes has no form in matcalc", _TWO_AXES)
+        raise NoMatrixForm(f"an array of {len(long)} axes has no matrix form")
     return shape_of(tuple(i.size for i in axis) for axis in (a.axes if len(a.axes) == 2 else long))
 
 
@@ -91,7 +126,7 @@ def _is_whole(t: Term, out: Labels, shape: Shape) -> bool:
     return t.coefficient == 1 and len(t.factors) == 1 and t.factors[0].labels == out and t.factors[0].expr.shape_ == shape
 
 
-def _array(node: Any, value: Value) -> Array:
+def array(node: Any, value: Value) -> Array:
     """What is read as an array with labels of its own; a scalar that SymPy has no axes for has none."""
     if isinstance(value, Array):
         return _renewed(value)
@@ -117,24 +152,24 @@ def _renamed(a: Array, names: dict[Label, Label]) -> Array:
 
 
 def _tensor_product(_: Reader, node: Any, args: list[Value]) -> Array:
-    parts = [_array(given, arg) for given, arg in zip(node.args, args, strict=True)]
+    parts = [array(given, arg) for given, arg in zip(node.args, args, strict=True)]
     return Array(tuple(axis for a in parts for axis in a.axes), multiplied(a.terms for a in parts))
 
 
 def _sum(_: Reader, node: Any, args: list[Value]) -> Array:
-    first, *others = (_array(given, arg) for given, arg in zip(node.args, args, strict=True))
+    first, *others = (array(given, arg) for given, arg in zip(node.args, args, strict=True))
     aligned = [_renamed(a, dict(zip(a.out, first.out, strict=True))) for a in others]
     return Array(first.axes, tuple(t for a in (first, *aligned) for t in a.terms))
 
 
 def _permuted(_: Reader, node: Any, args: list[Value]) -> Array:
-    a = _array(node.expr, args[0])
+    a = array(node.expr, args[0])
     return Array(tuple(a.axes[k] for k in node.permutation.array_form), a.terms)
 
 
 def _joined(node: Any, value: Value, groups: Iterable[Any]) -> tuple[Array, tuple[Labels, ...]]:
     """The axes of each group made one: the array with the axes that are left, and the joined axes."""
-    a, positions = _array(node.expr, value), [[int(k) for k in group] for group in groups]
+    a, positions = array(node.expr, value), [[int(k) for k in group] for group in groups]
     names = {i: j for first, *rest in positions for k in rest for i, j in zip(a.axes[k], a.axes[first], strict=True)}
     taken = {k for group in positions for k in group}
     left = tuple(axis for k, axis in enumerate(a.axes) if k not in taken)
@@ -151,15 +186,29 @@ def _diagonal(_: Reader, node: Any, args: list[Value]) -> Array:
 
 
 def _elementwise(reader: Reader, node: Any, args: list[Value]) -> Value:
-    """A function of every entry of what has at most two axes."""
-    if isinstance(args[0], Expr):
-        return reader.applied(node.function, args[0])
-    return Array(args[0].axes, (Term(Fraction(1), (Factor(reader.applied(node.function, matrix(args[0])), args[0].out),)),))
+    """A function of every entry: of a matrix expression where there is one, else of one that has a label for each axis."""
+    a = args[0]
+    if isinstance(a, Expr):
+        return reader.applied(node.function, a)
+    return Array(a.axes, (Term(Fraction(1), (_applied(reader, node, a),)),))
+
+
+def _applied(reader: Reader, node: Any, a: Array) -> Factor:
+    try:
+        try:
+            inner = Factor(_arranged(a), a.out)
+        except NoMatrixForm:
+            inner = as_factor(Bag(a.out, a.terms))
+    except NoMatrixForm:
+        why = "its entries share axes, or its terms hold them in different orders"
+        what = f"an array of {len(a.out)} ax{'is' if len(a.out) == 1 else 'es'} that factors share"
+        raise NameProblem(f"SymPy's {type(node).__name__} of {what} has no form in matcalc", why) from None
+    return Factor(reader.applied(node.function, inner.expr), inner.labels)
 
 
 def _reshaped(reader: Reader, node: Any, args: list[Value]) -> Array:
     """All entries in one axis, row by row; or axes of length one added and taken away."""
-    a, sizes = _array(node.expr, args[0]), [reader.size(dim) for dim in node.shape]
+    a, sizes = array(node.expr, args[0]), [reader.size(dim) for dim in node.shape]
     axes = list(filter(None, a.axes))
     if [size for size in sizes if size] == [tuple(i.size for i in axis) for axis in axes]:
         return Array(tuple(axes.pop(0) if size else () for size in sizes), a.terms)
@@ -169,17 +218,21 @@ def _reshaped(reader: Reader, node: Any, args: list[Value]) -> Array:
 
 
 def _symbol(reader: Reader, node: Any, _: list[Value]) -> Value:
-    """A vector or a matrix of its own."""
+    """A vector, a matrix or an array of its own."""
     sizes = tuple(reader.size(dim) for dim in node.shape)
-    if len(sizes) > 2:
-        raise NameProblem(f"the array {node.name} of {len(sizes)} axes has no form in matcalc", _TWO_AXES)
-    e = ex.var(reader.name(node), shape_of(sizes))
-    return e if len(sizes) == 2 else Array(*_vector(e))
+    long = [size for size in sizes if size]
+    if len(long) > 2 and any(len(size) > 1 for size in long):
+        raise NameProblem(f"the array {node.name} has an axis that is a product of sizes", "name that size, or give it as a number")
+    e = ex.array(reader.name(node), long) if len(long) > 2 else ex.var(reader.name(node), sizes if len(sizes) == 2 else shape_of(long))
+    return e if len(sizes) == 2 else _of_variable(e, sizes)
 
 
-def _vector(e: Expr) -> tuple[tuple[Labels, ...], tuple[Term, ...]]:
+def _of_variable(e: Expr, sizes: tuple[Size, ...]) -> Array:
+    """A variable as an array, with its axes of length one in their places."""
     labels = fresh(e.shape_)
-    return (labels,), (Term(Fraction(1), (Factor(e, labels),)),)
+    left = list(labels)
+    axes = tuple(tuple(left.pop(0) for _ in size) for size in sizes)
+    return Array(axes, (Term(Fraction(1), (Factor(e, labels),)),))
 
 
 def _filled(reader: Reader, node: Any, with_ones: bool) -> Array:
@@ -187,7 +240,7 @@ def _filled(reader: Reader, node: Any, with_ones: bool) -> Array:
     return Array(axes, (Term(Fraction(1), tuple(one(i) for axis in axes for i in axis)),) if with_ones else ())
 
 
-_TWO_AXES = "an expression has at most two axes longer than one"
+_INSIDE = "ArrayTensorProduct, ArrayAdd, ArrayElementwiseApplyFunc and the like take arrays"
 ARRAYS: dict[str, Build] = {
     "ArrayTensorProduct": _tensor_product, "ArrayAdd": _sum, "PermuteDims": _permuted, "ArrayContraction": _contraction,
     "ArrayDiagonal": _diagonal, "ArrayElementwiseApplyFunc": _elementwise, "Reshape": _reshaped, "ArraySymbol": _symbol,

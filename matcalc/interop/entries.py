@@ -11,17 +11,23 @@ from fractions import Fraction
 from typing import Any
 
 from .. import expr as ex
-from ..errors import NameProblem, ShapeProblem
+from ..arrange import arrange
+from ..errors import NameProblem, NoMatrixForm, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
-from ..labels import Factor, Label, Labels, Term, fresh, label_shape, wire, with_ones
+from ..labels import Bag, Factor, Label, Labels, Term, fresh, label_shape, rename, wire, with_ones
 from ..sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
-from .arrays import Reader, Value, arranged, multiplied
+from ..unfold import as_factor
+from .arrays import Array, Reader, Value, array, multiplied, root
 
 
 def entry(reader: Reader, node: Any, _: list[Value]) -> Value:
-    """A sum over indices, an entry of a matrix or a Kronecker delta, as a scalar."""
-    return arranged(_Entries(reader).terms(node), (), SCALAR)
+    """A sum over indices, an entry of a matrix or an array, or a Kronecker delta, as a scalar."""
+    terms = _Entries(reader).terms(node)
+    try:
+        return arrange(Bag((), terms), SCALAR)
+    except NoMatrixForm:
+        return Array((), terms)
 
 
 class _Entries:
@@ -37,42 +43,54 @@ class _Entries:
         if read is not None:
             return read(self, node)
         if not self.bound.keys() & node.free_symbols:
-            return _single(self.scalar(node), ())
+            return self.scalar(node)
         if not node.args:
             raise NameProblem(f"SymPy's Sum over numbers {node} has no form in matcalc", "an index stands in A[i, j] and KroneckerDelta(i, j)")
         return self.function(node)
 
-    def scalar(self, node: Any) -> Expr:
+    def scalar(self, node: Any) -> tuple[Term, ...]:
         """What depends on no index."""
-        e = self.reader.read(node)
+        value = self.reader.value(node)
+        e = root(value)
         if not e.is_scalar:
             raise NameProblem(f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc", "a sum is of scalars, as A[i, j]")
-        return e
+        return _single(e, ()) if isinstance(e, Expr) else array(node, value).terms
 
     def function(self, node: Any) -> tuple[Term, ...]:
-        """A function, entry by entry, of arguments that depend on at most two indices."""
+        """A function, entry by entry, of arguments whose indices one expression can hold."""
         groups = [self.terms(a) for a in node.args]
         out = self.open(t for terms in groups for t in terms)
-        args = [self.arranged(terms, out if self.open(terms) else ()) for terms in groups]
-        return _single(self.reader.entrywise(node, args), out)
+        args = [self.factor(terms, out if self.open(terms) else ()) for terms in groups]
+        if len({f.labels for f in args if f.labels}) > 1:
+            raise _no_entry(out)
+        return (Term(Fraction(1), (_factor(self.reader.entrywise(node, [f.expr for f in args]), max((f.labels for f in args), key=len)),)),)
 
     def open(self, terms: Iterable[Term]) -> Labels:
         """The labels that stand for an index of a sum around."""
         outside = {i for labels in self.bound.values() for i in labels}
         return tuple(dict.fromkeys(i for t in terms for f in t.factors for i in f.labels if i in outside))
 
-    def arranged(self, terms: Iterable[Term], out: Labels) -> Expr:
-        if len(out) > 2:
-            raise NameProblem(f"an entry of {len(out)} indices has no form in matcalc", "an expression has at most two axes")
-        return arranged((_filled(t, out) for t in terms), out, label_shape(out))
+    def factor(self, terms: Iterable[Term], out: Labels) -> Factor:
+        """A sum of terms as one expression with a label on each axis."""
+        bag = Bag(out, tuple(_filled(t, out) for t in terms))
+        try:
+            return _factor(arrange(bag, label_shape(out)), out) if len(out) <= 2 else as_factor(bag)
+        except NoMatrixForm:
+            raise _no_entry(out) from None
 
     def product(self, node: Any) -> tuple[Term, ...]:
         """Terms side by side; a sum of terms is one factor."""
         return multiplied(self.single(self.terms(a)) for a in node.args)
 
     def single(self, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        """A sum as one term where one expression can hold it."""
+        if len(terms) == 1:
+            return terms
         out = self.open(terms)
-        return terms if len(terms) == 1 else _single(self.arranged(terms, out), out)
+        try:
+            return (Term(Fraction(1), (self.factor(terms, out),)),)
+        except NameProblem:
+            return tuple(_filled(t, out) for t in terms)
 
     def sum_of_terms(self, node: Any) -> tuple[Term, ...]:
         terms = [t for a in node.args for t in self.terms(a)]
@@ -94,20 +112,20 @@ class _Entries:
     def element(self, node: Any) -> tuple[Term, ...]:
         """An entry of a matrix, or of an array."""
         parent, *indices = node.args if len(node.args) == 3 else (node.args[0], *node.args[1])
-        e, held, wires = self.reader.read(parent), list[Label](), list[Factor]()
-        for size, index in zip(e.shape_, indices, strict=False):
-            if size:
-                label, factors = self.at(index, size, node)
-                held.append(label)
-                wires += factors
-        return (Term(Fraction(1), (Factor(e, tuple(held)), *wires)),)
+        a, names, units = array(parent, self.reader.value(parent)), dict[Label, Label](), list[Factor]()
+        for axis, index in zip(a.axes, indices, strict=True):
+            if axis:
+                labels, factors = self.at(index, tuple(i.size for i in axis), node)
+                names |= zip(axis, labels, strict=True)
+                units += factors
+        return tuple(Term(t.coefficient, (*rename(t.factors, names), *units)) for t in a.terms)
 
-    def at(self, index: Any, size: Size, node: Any) -> tuple[Label, list[Factor]]:
-        """The label of an axis at an index: that of the sum, or one that a unit vector holds."""
+    def at(self, index: Any, size: Size, node: Any) -> tuple[Labels, list[Factor]]:
+        """The labels of an axis at an index: those of the sum, or some that a unit vector holds."""
         if index in self.bound:
             return _same_length(self.bound[index], size, index), []
-        (label,) = fresh((size, UNIT))
-        return label, [Factor(self.unit(index, size, node), (label,))]
+        labels = fresh((size, UNIT))
+        return labels, [Factor(self.unit(index, size, node), labels)]
 
     def unit(self, index: Any, size: Size, node: Any) -> Expr:
         """The unit vector of an index: a variable of its name, or a column of the identity."""
@@ -121,7 +139,7 @@ class _Entries:
         """The identity at two indices."""
         size = self.delta_size(node)
         (a, left), (b, right) = (self.at(index, size, node) for index in node.args[:2])
-        return (Term(Fraction(1), (wire(a, b), *left, *right)),)
+        return (Term(Fraction(1), (*map(wire, a, b), *left, *right)),)
 
     def delta_size(self, node: Any) -> Size:
         for index in node.args[:2]:
@@ -133,7 +151,16 @@ class _Entries:
 
 
 def _single(e: Expr, labels: Labels) -> tuple[Term, ...]:
-    return (Term(Fraction(1), (Factor(e, () if e.is_scalar else labels),)),)
+    return (Term(Fraction(1), (_factor(e, labels),)),)
+
+
+def _factor(e: Expr, labels: Labels) -> Factor:
+    return Factor(e, () if e.is_scalar else labels)
+
+
+def _no_entry(out: Labels) -> NameProblem:
+    what = f"a function of an entry of {len(out)} ind{'ex' if len(out) == 1 else 'ices'} that share factors"
+    return NameProblem(f"{what} has no form in matcalc", "one of factors side by side has, as of T[i, j, k] - x[i]*A[j, k]")
 
 
 def _filled(t: Term, out: Iterable[Label]) -> Term:
@@ -141,11 +168,11 @@ def _filled(t: Term, out: Iterable[Label]) -> Term:
     return Term(t.coefficient, with_ones(t.factors, out))
 
 
-def _same_length(labels: Labels, size: Size, index: Any) -> Label:
+def _same_length(labels: Labels, size: Size, index: Any) -> Labels:
     found: tuple[Atom, ...] = tuple(i.size for i in labels)
-    if found != size or len(size) != 1:
+    if found != size:
         raise ShapeProblem(f"the index {index} runs over {show_shape((found, UNIT))} of {show_shape((size, UNIT))} entries", "sum over all of them")
-    return labels[0]
+    return labels
 
 
 _TERMS: dict[str, Callable[[_Entries, Any], tuple[Term, ...]]] = {

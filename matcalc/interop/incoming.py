@@ -17,9 +17,10 @@ from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
 from ..graph import arguments_first
+from ..index import Root
 from ..shapes import Declared, declarations, template
 from ..sizes import SCALAR, UNIT, Shape, Size, Sum, show_shape, total_of
-from .arrays import ARRAY_OPERANDS, ARRAYS, Value, matrix
+from .arrays import ARRAY_OPERANDS, ARRAYS, Value, combined, matrix, root
 from .entries import ENTRIES, ENTRY_OPERANDS
 
 MAX_ATOMS = 16  # of the product that one dimension may be
@@ -29,10 +30,10 @@ TINY = 1e-300
 Read = Callable[["_Reader", Any, list[Expr]], Expr]
 
 
-def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Expr:
+def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Root:
     """The matcalc expression that a SymPy expression stands for; n×1 matrices are columns, 1×1 matrices scalars.
 
-    An array expression comes in if at most two of its axes are longer than one. ``x[i, 0]`` of an index i that no sum binds is
+    An array with more than two axes longer than one, or without matrix form, is an index form. ``x[i, 0]`` of an index i that no sum binds is
     ``i'*x`` with the unit vector i, ``x[2, 0]`` of a vector of n entries ``e2_n'*x``. The dimensions and names of the symbols
     ``beside`` belong with those of the expression.
 
@@ -43,13 +44,16 @@ def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Expr:
     >>> X = MatrixSymbol("X", Symbol("m"), Symbol("n"))
     >>> from_sympy(Trace(X.T * X))
     <tr(X*X') : scalar>
+    >>> from sympy.tensor.array.expressions import ArraySymbol, ArrayTensorProduct
+    >>> from_sympy(ArrayTensorProduct(X, ArraySymbol("T", (2, 3, 4))))
+    <T[k,l,p]*X[i,j] : m×n×2×3×4>
     """
     sympy = import_module("sympy")
     if not isinstance(expression, (sympy.Basic, sympy.MatrixBase)):
         raise TypeError(f"a text, a matcalc expression or a SymPy expression is needed, not {type(expression).__name__}")
     _kind(expression)  # what cannot be read at all need not be walked
     try:
-        return _Reader([expression, *beside]).read(expression)
+        return root(_Reader([expression, *beside]).value(expression))
     except RecursionError:
         raise LimitProblem("the expression is too deep for SymPy") from None
 
@@ -71,17 +75,23 @@ class _Reader:
                 self.orders.setdefault(prod(dims), tuple(atom for dim in dims for atom in self.size(dim)))
 
     def read(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Expr:
-        """The expression; ``bound`` says what the variable of a Lambda stands for."""
+        """The matrix expression; ``bound`` says what the variable of a Lambda stands for."""
+        return matrix(self.value(root, bound))
+
+    def value(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Value:
+        """The expression, or the array."""
         done: dict[Any, Value] = dict(bound or {})
         for node in arguments_first([root], lambda node: () if node in done else _operands(node)[::-1]):
             if node not in done:
                 done[node] = self._built(node, [done[a] for a in _operands(node)])
-        return matrix(done[root])
+        return done[root]
 
     def _built(self, node: Any, values: list[Value]) -> Value:
         kind = _kind(node)
         if kind in _ARRAYS:
             return _ARRAYS[kind](self, node, values)
+        if kind in ("Add", "Mul", "Pow") and (found := combined(node, values)) is not None:
+            return found
         args = [matrix(value) for value in values]
         if kind in _MATRIX:
             return _MATRIX[kind](self, node, args)

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import NameProblem, ShapeProblem
-from ..shapes import Program, typed
+from ..expr import Expr
+from ..program import Program
+from ..shapes import typed
 from ..sizes import show_shape
 from .derived import COTANGENT, Derived, derived
 from .maps import Array, Map
@@ -242,7 +244,7 @@ class Layer(Part):
 
 
 @lru_cache(maxsize=1024)
-def _program(expression: str, shapes: str | tuple[tuple[str, str], ...] | None) -> Program:
+def _program(expression: str, shapes: str | tuple[tuple[str, str], ...] | None) -> Program[Expr]:
     """A typed expression; equal layers share it."""
     return typed(expression, dict(shapes) if isinstance(shapes, tuple) else shapes)
 

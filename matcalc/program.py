@@ -1,0 +1,34 @@
+"""What a text, an expression of Python or one of SymPy becomes before it is derived: an expression with its names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from . import expr as ex
+from .declarations import INTEGER, Declared
+from .expr import Expr
+
+if TYPE_CHECKING:
+    from .index import Root
+
+E_co = TypeVar("E_co", bound="Root", covariant=True)
+
+
+@dataclass
+class Program(Generic[E_co]):
+    """A typed program: the expression, its definitions by name, and what was assumed; the expression of a text is an Expr."""
+
+    expr: E_co
+    definitions: dict[str, Expr] = field(default_factory=dict)
+    variables: dict[str, Expr] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()  # declared, but not in the text
+    text: str = ""
+
+    @property
+    def declarations(self) -> dict[str, Declared]:
+        """What a text in the names of this one may use: its variables, and the sizes in it, which are whole numbers."""
+        nodes = ex.postorder(self.expr) if isinstance(self.expr, Expr) else []
+        integers = {str(e.data): INTEGER for e in nodes if e.head == "size" and type(e.data) is str}
+        return integers | {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
