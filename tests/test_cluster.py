@@ -1,4 +1,4 @@
-"""A loss over more data than the workers have memory, on real worker processes, one of which is killed in the middle of a pass.
+"""A loss over more data than the workers have memory, on real worker processes, one of which is killed in the middle of a pass; JAX on two processes.
 
     python -m pytest -m cluster                                      about half a gigabyte
     MATCALC_CLUSTER=full python -m pytest -m cluster -s              above four gigabytes; prints the transcript of docs/distribute.md
@@ -6,6 +6,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,3 +170,48 @@ def check_by_hand(folder, w):
     gradient = total / (SIZE.blocks * SIZE.rows) + C * w
     print(f"gradient at the optimum of all blocks, by hand: ≤ {np.abs(gradient).max():.1e}")
     assert np.abs(gradient).max() < 1e-7
+
+
+# ---- JAX on several hosts -----------------------------------------------------------------------------------------------------
+
+HOST = """
+import os, sys
+import numpy as np
+rank, port = int(sys.argv[1]), sys.argv[2]
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+import jax
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_cpu_collectives_implementation", "gloo")
+jax.distributed.initialize("127.0.0.1:" + port, num_processes=2, process_id=rank)
+from jax.sharding import NamedSharding, PartitionSpec
+import matcalc as mc
+X, y, w = np.load(sys.argv[3]).values()
+here = slice(rank*len(X)//2, (rank + 1)*len(X)//2)  # the rows of this host
+mesh = jax.make_mesh((jax.device_count(),), ("rows",))
+over_rows = NamedSharding(mesh, PartitionSpec("rows"))
+parts = {name: jax.make_array_from_process_local_data(over_rows, a[here]) for name, a in (("X", X), ("y", y))}
+f = mc.distribute(sys.argv[4], "w", rows="m", shapes=sys.argv[5]).sharded(mesh)
+value, gradient = f(w=w, c=0.1, **parts)
+assert jax.process_count() == 2 and jax.device_count() == 4
+np.savez(f"{sys.argv[3]}.{rank}.npz", value=value, gradient=gradient)
+"""
+
+
+def test_jax_on_two_processes_of_two_devices(tmp_path):
+    pytest.importorskip("jax")
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(4000, 7)), rng.choice([-1.0, 1.0], 4000), rng.normal(size=7)
+    data = tmp_path / "data.npz"
+    np.savez(data, X=X, y=y, w=w)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
+    run = [sys.executable, "-c", HOST]
+    hosts = [subprocess.Popen([*run, str(rank), port, str(data), LOSS, SHAPES], env=environment) for rank in range(2)]
+    assert [host.wait(timeout=300) for host in hosts] == [0, 0]
+    z = -y * (X @ w)
+    for rank in range(2):
+        found = np.load(f"{data}.{rank}.npz")
+        assert found["value"] == pytest.approx(np.logaddexp(0, z).mean() + 0.05 * w @ w, rel=1e-12)
+        np.testing.assert_allclose(found["gradient"], -X.T @ (y / (1 + np.exp(-z))) / len(X) + 0.1 * w, rtol=1e-10)
