@@ -263,3 +263,38 @@ def test_many_sizes_and_a_place() -> None:
     names = "abcdefghklmnp"
     text = " + ".join(f"sum(x{a})" for a in names) + " + xa[i]^2"
     assert mc.derive(text, "xa", {f"x{a}": f"{a}1" for a in names}).verification.exact
+
+
+# ---- Python's indices ---------------------------------------------------------------------------------------------------------
+
+SYMBOLIC = {
+    "X": mc.matrix("X", 4, 3), "x": mc.vector("x", 5), "M": mc.matrix("M", "m", "n"), "v": mc.vector("v", "n+k"), "k": mc.scalar("k", "integer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key", ["X[0, 0]", "X[-1, :]", "X[:, 1]", "X[1:3, :-1]", "X[2:, 2]", "x[0]", "x[-2]", "x[1:]", "x[:-1]", "x[-3:-1]", "x[:]", "(X @ X.T)[0, 1:]"]
+)
+def test_an_index_takes_what_it_takes_of_an_array(key):
+    at = {"X": np.arange(12.0).reshape(4, 3), "x": np.arange(5.0)}
+    found = eval(key, dict(SYMBOLIC))
+    arguments = {v.name: at[v.name] for v in mc.expr.variables(found)}
+    np.testing.assert_array_equal(np.squeeze(found.compile()(**arguments)), np.squeeze(eval(key, dict(at))))
+
+
+def test_an_index_may_be_a_size():
+    v, k = SYMBOLIC["v"], SYMBOLIC["k"]
+    assert (v[:k].shape, v[k:].shape, v[k:].shape_[0]) == (("k",), ("n",), ("n",))
+    assert mc.derive(mc.norm2(v[k:]) ** 2 + v[0], v).verification.ok
+
+
+@pytest.mark.parametrize("key", ["X[0]", "x[0, 0]", "X[4, 0]", "x[-6]", "x[1:1]", "x[3:2]", "x[::2]", "mc.norm2(x)[0]"])
+def test_an_index_that_takes_nothing_is_refused(key):
+    with pytest.raises(mc.ShapeProblem):
+        eval(key, SYMBOLIC | {"mc": mc})
+
+
+@pytest.mark.parametrize("key", ["x[1.0]", "x['i']", "x[x]", "x[True]", "list(x)", "1 in x"])
+def test_what_is_no_index_is_a_type_error(key):
+    with pytest.raises(TypeError):
+        eval(key, dict(SYMBOLIC))

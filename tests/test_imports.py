@@ -40,6 +40,7 @@ CONVENIENCES = {
     ("expr.nodes", "expr.algebra"),
     ("expr.hints", "expr.algebra"),
     ("expr.nodes", "expr.calls"),
+    ("expr.nodes", "expr.blocks"),
     ("expr.nodes", "printing.text"),
     ("expr.nodes", "printing.latex"),
     ("expr.nodes", "codegen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import index
 
 from ..errors import ShapeProblem
 from ..sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
@@ -19,6 +20,43 @@ def taken(e: Expr, rows: Range | None, cols: Range | None) -> Expr:
     left = [] if rows is None else [transpose(_checked_part(e, 0, rows))]
     right = [] if cols is None else [_checked_part(e, 1, cols)]
     return matmul(*left, e, *right)
+
+
+def sliced(e: Expr, key: object) -> Expr:
+    """What Python's index takes, counted from 0: ``x[0]``, ``x[-1]``, ``X[:, 1:3]``; raises ShapeProblem, and TypeError for no index."""
+    keys = key if isinstance(key, tuple) else (key,)
+    axes = [axis for axis, size in enumerate(e.shape_) if size]
+    if len(keys) != len(axes):
+        wanted = "a scalar has none" if not axes else "write x[i]" if len(axes) == 1 else "write X[i, :] for a row, X[:, j] for a column"
+        raise ShapeProblem(f"{len(keys)} indices of {brief(e)}: {show_shape(e.shape_)}", wanted)
+    ranges = dict(zip(axes, (_range(k, e.shape_[axis]) for k, axis in zip(keys, axes, strict=True)), strict=True))
+    return taken(e, ranges.get(0), ranges.get(1))
+
+
+def _range(key: object, whole: Size) -> Range | None:
+    """The places of an axis that an integer or a slice takes, None for all of them."""
+    if not isinstance(key, slice):
+        return Range(_place(key, whole), UNIT)
+    if key.step not in (None, 1):
+        raise ShapeProblem(f"a step of {key.step}", "ranges go by steps of 1")
+    if key.start is None and key.stop is None:
+        return None
+    start, stop = Sum({}) if key.start is None else _place(key.start, whole), total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole)
+    width = total_of([((stop,), 1), ((start,), -1)])
+    if not width.terms and width.constant < 1:
+        raise ShapeProblem("this range is empty", "it begins at its first place and ends before its second, counted from 0")
+    return Range(start, width.size())
+
+
+def _place(key: object, whole: Size) -> Sum:
+    """A place counted from 0: an integer, negative from the end, or a size."""
+    if isinstance(key, Expr) and key.head == "size":
+        return total_of([((key.atom,), 1)])
+    try:
+        place = index(None if isinstance(key, bool) else key)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"an index is an integer, a size or a slice of them, not {key!r}") from None
+    return Sum({}, place) if place >= 0 else total_of([(whole, 1)], place)
 
 
 def _checked_part(e: Expr, axis: int, places: Range) -> Expr:

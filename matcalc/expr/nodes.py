@@ -34,7 +34,8 @@ class Expr:
     """A matrix expression; vectors are columns, a scalar has no axes.
 
     Build one with :func:`matcalc.parse`, or with :func:`matcalc.matrix` and its sisters and the operators
-    ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language).
+    ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language) and ``[]``, which
+    counts from 0 as Python does: ``x[0]``, ``X[:, 1:]``.
     """
 
     __array_ufunc__ = None  # numpy is to refuse an array and an expression, not to make an array of objects
@@ -173,6 +174,13 @@ class Expr:
         from .calls import power
 
         return power(as_expr(base), self)
+
+    __iter__ = None  # or Python would ask for one entry after another, for ever
+
+    def __getitem__(self, key: object) -> Expr:
+        from .blocks import sliced
+
+        return sliced(self, key)
 
     def __pos__(self) -> Expr:
         return self
