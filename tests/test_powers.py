@@ -137,3 +137,16 @@ def test_the_first_power_is_not_written_over(text, target, reuse):
     before = at["X"].copy()
     f(**{name: at[name] for name in f.parameters})
     np.testing.assert_array_equal(at["X"], before)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "shapes"),
+    [
+        ("(a^k)^2", "a", ""), ("det(X^k)^2", "X", ""), ("det((X^k)^2)", "X", ""), ("sum((x.^k).^2)", "x", "x: n"), ("(a^n)^2*x'*x", "a", "x: n"),
+        ("a^k*a^2*(a^k)^3", "a", ""), ("det(X^-k)^2*tr(X)", "X", ""), ("(a^(k-3))^2", "a", ""), ("det(X^(k^2))^2", "X", ""),
+    ],
+)  # fmt: skip
+def test_powers_of_scalar_powers_are_verified_exactly(text, wrt, shapes):
+    d = mc.derive(text, wrt, f"k: integer; {shapes}")
+    assert d.verification.ok and d.verification.exact
+    assert not mc.check(text, wrt, f"3*({d.result})", f"k: integer; {shapes}").exact
