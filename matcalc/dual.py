@@ -211,7 +211,7 @@ class Point:
         return mod.each(lambda a: mod.power(a, top), base), slope and change and mod.times(slope, change)
 
     def pow(self, node: Expr, args: list[Dual]) -> Dual:
-        """Any power; where the exponent is no whole number, a^(b+k) = exp(b·log(a))·a^k with k an integer, so that a^b and a^(b-1) are rational multiples."""
+        """Any power; of no whole exponent a^(b+k) = exp(b·log(a))·a^k with k an integer: a^b and a^(b-1) are rational multiples."""
         exponent = node.args[1]
         if exponent.head == "num" and exponent.value.denominator <= 2:
             return self.power(exponent.value, args[0])
