@@ -22,6 +22,7 @@ from . import expr as ex
 from . import modular as mod
 from .expr import Expr
 from .expr.parts import range_of
+from .expr.powers import is_whole
 from .functions import BY_NAME, Row
 from .modular import Matrix, P, Singular
 from .shapes import template
@@ -210,10 +211,12 @@ class Point:
         return mod.each(lambda a: mod.power(a, top), base), slope and change and mod.times(slope, change)
 
     def pow(self, node: Expr, args: list[Dual]) -> Dual:
-        """Any power: a^(b+k) = exp(b·log(a))·a^k with k an integer, so that a^b and a^(b-1) are rational multiples."""
+        """Any power; of no whole exponent a^(b+k) = exp(b·log(a))·a^k with k an integer: a^b and a^(b-1) are rational multiples."""
         exponent = node.args[1]
         if exponent.head == "num" and exponent.value.denominator <= 2:
             return self.power(exponent.value, args[0])
+        if is_whole(exponent) and not args[1][1]:
+            return self.power(Fraction(_signed(args[1][0][0][0])), args[0])
         last = exponent.args[-1] if exponent.head == "add" else exponent
         k = last.value // 1 if last.head == "num" else 0
         free = _multilinear(mod.times, _sum([args[1], (mod.constant(-k), None)]), self.function(BY_NAME["log"], args[0]))
@@ -232,8 +235,7 @@ class Point:
 
     def powm(self, node: Expr, args: list[Dual]) -> Dual:
         """A whole power of a square matrix, by squaring."""
-        x, exponent = args[0], args[1][0][0][0]
-        k = exponent if exponent <= P // 2 else exponent - P
+        x, k = args[0], _signed(args[1][0][0][0])
         base = x if k >= 0 else self.inv(node, [x])
         total: Dual = (mod.identity(len(x[0])), None)
         for bit in f"{abs(k):b}":
@@ -258,6 +260,11 @@ class Point:
         dxt, yt = mod.flip(dx), mod.flip(y)
         outer = mod.plus(_chain(y, yt, dxt, beside), _chain(below, dxt, yt, y))
         return y, mod.minus(outer, _chain(y, dx, y))
+
+
+def _signed(residue: int) -> int:
+    """The whole number nearest to zero that a residue stands for."""
+    return residue if residue <= P // 2 else residue - P
 
 
 def _corner(x: Matrix, e: Matrix) -> Matrix:

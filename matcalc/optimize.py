@@ -78,6 +78,8 @@ class Objective:
     def _array(self, name: str, given: Any) -> Array:
         if hasattr(given, "__dask_graph__"):
             raise MatcalcError("the data is a dask array", "matcalc.distribute(…).value_and_grad leaves it where it lies")
+        if np.iscomplexobj(given):
+            raise ShapeProblem(f"{name} has complex numbers", "give their real and imaginary parts as variables of their own")
         try:
             return np.asarray(given, dtype=float)
         except (TypeError, ValueError):

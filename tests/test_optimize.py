@@ -256,3 +256,9 @@ def test_the_start_of_one_variable_may_be_an_array():
 def test_what_is_no_array_of_numbers_is_refused(data, start):
     with pytest.raises(mc.ShapeProblem, match="is no array of numbers"):
         mc.minimize("norm2(X*w - y)^2", "w", data, start=start)
+
+
+@pytest.mark.parametrize("given", [{"data": {"y": np.array([1j, 2.0])}}, {"data": {"y": np.ones(2)}, "start": np.ones(2) * 1j}])
+def test_complex_numbers_are_refused_not_cut(given):
+    with pytest.raises(mc.ShapeProblem, match="has complex numbers"):
+        mc.minimize("norm2(x - y)^2", "x", **given)

@@ -114,3 +114,39 @@ def test_directions_that_commute(text, same):
     at = {"a": 1.3, "b": 0.4, "X": np.eye(3) + np.random.default_rng(1).normal(size=(3, 3)) / 4, "k": 3, "l": 2, "n": 3}
     values = [f(**{name: at[name] for name in f.parameters}) for f in (e, other)]
     np.testing.assert_allclose(*values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["tr(A*X^k)", "tr(A*expm(X))", "tr(A*logm(X))", "tr(A*sqrtm(X))"])
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_the_identity_is_added_to_a_part_of_a_larger_array(text, target):
+    """A Fréchet derivative is a block of a larger matrix."""
+    pytest.importorskip(target)
+    rng = np.random.default_rng(3)
+    at = {"X": np.eye(3) + 0.2 * rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3))} | ({"k": 3} if "^k" in text else {})
+    alone, beside = (mc.derive(t, "X").compile(target)(**at) for t in (text, f"{text} + 5*tr(X)"))
+    np.testing.assert_allclose(beside, alone + 5 * np.eye(3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["y'*(X^k + eye(n))*y", "sin(X^k)", "sum(exp(X'^k))", "tr(A*exp(X^k))", "tr(A*exp(X)^k)"])
+@pytest.mark.parametrize(("target", "reuse"), [("numpy", False), ("numpy", True), ("numba", False), ("numba", True)])
+def test_the_first_power_is_not_written_over(text, target, reuse):
+    pytest.importorskip(target)
+    rng = np.random.default_rng(4)
+    at = {"X": rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3)), "y": rng.normal(size=3), "k": 1}
+    f = mc.parse(text, "y: n; A: n×n; X: n×n; k: integer").compile(target, reuse=reuse)
+    before = at["X"].copy()
+    f(**{name: at[name] for name in f.parameters})
+    np.testing.assert_array_equal(at["X"], before)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "shapes"),
+    [
+        ("(a^k)^2", "a", ""), ("det(X^k)^2", "X", ""), ("det((X^k)^2)", "X", ""), ("sum((x.^k).^2)", "x", "x: n"), ("(a^n)^2*x'*x", "a", "x: n"),
+        ("a^k*a^2*(a^k)^3", "a", ""), ("det(X^-k)^2*tr(X)", "X", ""), ("(a^(k-3))^2", "a", ""), ("det(X^(k^2))^2", "X", ""),
+    ],
+)  # fmt: skip
+def test_powers_of_scalar_powers_are_verified_exactly(text, wrt, shapes):
+    d = mc.derive(text, wrt, f"k: integer; {shapes}")
+    assert d.verification.ok and d.verification.exact
+    assert not mc.check(text, wrt, f"3*({d.result})", f"k: integer; {shapes}").exact

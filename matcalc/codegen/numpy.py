@@ -89,7 +89,10 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
         "    out = spare('outer', len(u), len(v))\n"
         "    return np.dot(u[:, None], v[None], out=out) if out.size < 2**20 else np.einsum('i,j->ij', u, v, out=out)"
     ),
-    "add_diagonal": "def add_diagonal(a, d):\n    a.ravel('K')[:: len(a) + 1] += d\n    return a",
+    "add_diagonal": (
+        "def add_diagonal(a, d):\n    # ravel is quicker, and would copy a part of a larger array\n"
+        "    (a.ravel('K') if a.flags.forc else a.flat)[:: len(a) + 1] += d\n    return a"
+    ),
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
     "softmax_rows": (
         "def softmax_rows(x):\n    e = x - x.max(-1, keepdims=True)\n    np.exp(e, out=e)\n    e /= e.sum(-1, keepdims=True)\n    return e"

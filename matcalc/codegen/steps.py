@@ -29,6 +29,7 @@ from ..sizes import Size
 Axes = tuple[Size, ...]
 LEAVES = frozenset({"arg", "num", "size"})
 VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "reshape", "rows"})  # results that own no memory
+MAY_BE_VIEWS = {("fn", "vec"), ("fn", "powm")}  # vec of an array that lies column by column, the first power
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +48,7 @@ class Step:
     @property
     def fresh(self) -> bool:
         """Whether the result is an array of its own, that may be overwritten once nothing else needs it."""
-        is_view = self.op in VIEWS or (self.op, self.data) == ("fn", "vec")  # vec of an array that lies column by column
+        is_view = self.op in VIEWS or (self.op, self.data) in MAY_BE_VIEWS or (self.op == "einsum" and len(self.args) == 1)
         return not is_view and bool(self.axes)
 
 
