@@ -56,16 +56,17 @@ class Objective:
         self.program = as_program(expression, shapes)
         if not self.program.expr.is_scalar:
             raise ShapeProblem(f"the objective is {shape_text(self.program.expr)}", "only a scalar can be minimized")
+        if not isinstance(data, Mapping):
+            raise NameProblem(f"the data is a {type(data).__name__}", "give it by name: {'X': …}")
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
         self.data = {n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()}  # a length or a place stays a number
-        missing = [n for n in self.program.variables if n not in self.data and n not in names]
+        needed = dict.fromkeys([*self.program.variables, *getattr(self._function, "parameters", ())])
+        missing = [n for n in needed if n not in self.data and n not in names]
         if missing:
             raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")
-        given = {} if start is None else {names[0]: start} if len(names) == 1 and not isinstance(start, Mapping) else start
-        if not isinstance(given, Mapping):
-            raise NameProblem("the start is one array for several variables", f"give start={{'{names[0]}': …}}")
+        given = _by_name(start, names)
         self.start = {n: self._start(n, given.get(n)) for n in names}
         self._curvature: Callable[..., Any] | None = None
 
@@ -109,6 +110,9 @@ class Objective:
         return joined(arrays[n] for n in self.start)
 
     def arrays(self, x: Array) -> Arrays:
+        size = sum(a.size for a in self.start.values())
+        if np.shape(x) != (size,):
+            raise ShapeProblem(f"a point of shape {np.shape(x)}", f"{', '.join(self.start)} make one vector of {size} numbers")
         return parted(x, self.start)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
@@ -135,6 +139,20 @@ class Objective:
         zero = {n: ex.zeros(self.program.variables[n].shape_) for n in names if n not in depends}
         found = derive(slope, [n for n in names if n in depends])
         return self._compiled(tuple(zero[n] if n in zero else found[n].result for n in names))
+
+
+def _by_name(start: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    """The start of each variable; of one variable it may be the array alone."""
+    if start is None:
+        return {}
+    if not isinstance(start, Mapping):
+        if len(names) > 1:
+            raise NameProblem("the start is one array for several variables", f"give start={{'{names[0]}': …}}")
+        return {names[0]: start}
+    for name in start:
+        if name not in names:
+            raise NameProblem(f"a start for '{name}', which is not minimized by", nearest(name, names) or f"the variables are {', '.join(names)}")
+    return start
 
 
 def joined(arrays: Iterable[Array]) -> Array:

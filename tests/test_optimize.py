@@ -262,3 +262,20 @@ def test_what_is_no_array_of_numbers_is_refused(data, start):
 def test_complex_numbers_are_refused_not_cut(given):
     with pytest.raises(mc.ShapeProblem, match="has complex numbers"):
         mc.minimize("norm2(x - y)^2", "x", **given)
+
+
+def test_data_and_starts_by_the_wrong_name_are_refused():
+    data = {"X": np.eye(2), "y": np.ones(2)}
+    with pytest.raises(mc.NameProblem, match="by name"):
+        mc.minimize("norm2(x - y)^2", "x", [1, 2])
+    with pytest.raises(mc.NameProblem, match="'z', which is not minimized by"):
+        mc.minimize("norm2(X*w - y)^2", "w", data, start={"z": np.zeros(2)})
+    with pytest.raises(mc.NameProblem, match="no data for k"):
+        mc.minimize("norm2(X^k*w)^2 + norm2(w - y)^2", "w", data, shapes="k: integer; X: n×n")
+
+
+@pytest.mark.parametrize("x", [np.zeros(3), np.zeros((2, 1)), 1.0])
+def test_a_point_of_another_length_is_refused(x):
+    f = mc.value_and_grad("norm2(X*w - y)^2", "w", {"X": np.eye(2), "y": np.ones(2)})
+    with pytest.raises(mc.ShapeProblem, match="one vector of 2 numbers"):
+        f(x)

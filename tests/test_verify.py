@@ -322,3 +322,14 @@ def test_eigenvalues_that_meet_at_a_point_do_not_make_an_answer_wrong(seed: int)
 def test_whole_numbers_that_are_too_large_are_not_verified_by_numbers():
     d = mc.derive("n^10000*sum(x)", "x", "x: n")
     assert not d.verification.ok and d.verification.exact and d.verification.numeric is None
+
+
+def test_a_power_of_a_power_with_a_real_exponent_is_seen_by_the_numbers():
+    d = mc.derive("(a^b)^2", "a", "a: scalar positive; b: scalar")
+    assert d.verification.ok
+    assert not mc.check("(a^b)^2", "a", "2*b*a^(2*b)", "a: scalar positive; b: scalar").ok
+
+
+def test_numbers_that_are_not_accurate_do_not_make_an_exact_answer_wrong():
+    d = mc.derive("cos(exp(2*kron(F, diag(Q))))", "Q", "F: 3×3; Q: 3×3")
+    assert d.verification.exact and not d.verification.wrong

@@ -22,6 +22,7 @@ from .steps import Step, Steps
 LEAST = 100_000  # entries of a matrix below which NumPy's steps are as fast
 NARROWEST = 24  # columns: below, the functions of the entries outweigh the pass over the data
 UNROLLED = 4  # rows that are added up together, so that sums are carried through memory less often
+BLOCK = 32  # rows that are read before the rows of an outer product are written
 ENTRYWISE = {
     "sigmoid": "1/(1 + np.exp(-{x}))",
     "softplus": "max({x}, 0.0) + np.log1p(np.exp(-abs({x})))",
@@ -121,7 +122,7 @@ def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:
 
 def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     """The compiled loop over rows; every thread has a stretch of them, and sums of its own."""
-    sums, gradients, _, vectors = _sorted(fusion)
+    sums, gradients, outers, vectors = _sorted(fusion)
     lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:"]
     lines += ["    m, n = X.shape", "    parts = get_num_threads()"]
     lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
@@ -131,11 +132,27 @@ def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     if gradients:
         lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
         lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED)
-    lines += _loop(fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1)
+    if outers and not gradients:
+        lines += _in_blocks(fusion, names)
+    else:
+        lines += _loop(fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1)
     lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
     lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
     results = [_total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "") for s in fusion.outputs]
     return "\n".join([*lines, f"    return {', '.join(results)}"])
+
+
+def _in_blocks(fusion: Fusion, names: dict[Step, str]) -> list[str]:
+    """A loop that reads some rows and then writes as many rows of the outer products: one stream at a time."""
+    outers = list(enumerate(_sorted(fusion)[2]))
+    lines = [f"        r{q} = np.empty({BLOCK})" for q, _ in outers]
+    lines += [f"        for b in range(first, last, {BLOCK}):", f"            end = min(b + {BLOCK}, last)"]
+    lines += _loop(fusion, names, "            ", "range(b, end)", 1)
+    for q, s in outers:
+        v = names[s.args[1]]
+        lines += ["            for i in range(b, end):", f"                for j in range({v}.size):"]
+        lines += [f"                    {_total(s, fusion)}[i, j] = r{q}[i - b]*{v}[j]"]
+    return lines
 
 
 def _total(s: Step, fusion: Fusion) -> str:
@@ -168,7 +185,9 @@ def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count:
     for q, s in enumerate(gradients):
         total = " + ".join(f"{_Entries(fusion, names, k, i).of(s.args[1])}*X[{i}, j]" for k, i in enumerate(at))
         lines.append(f"{inner}    g{q}[j] += {total}")
-    for s in outers:
+    if not gradients:
+        lines += [f"{inner}r{q}[i - b] = {_Entries(fusion, names, 0, 'i').of(s.args[0])}" for q, s in enumerate(outers)]
+    for s in outers if gradients else ():
         v = names[s.args[1]]
         for k, i in enumerate(at):
             lines.append(f"{inner}for j in range({v}.size):")
