@@ -118,8 +118,8 @@ def _cancel_inverse(e: Expr) -> Expr | None:
 
 def _joined_powers(e: Expr) -> Expr | None:
     """X^k*X is X^(k + 1)."""
-    for i, (a, b) in enumerate(pairwise(e.args)):
-        if "powm" in a.functions | b.functions:
+    for i, (a, b) in enumerate(pairwise(e.args) if "powm" in e.functions else ()):
+        if "powm" in a.functions or "powm" in b.functions:
             (base, j), (other, k) = base_and_exponent(a), base_and_exponent(b)
             if base is other:
                 return ex.matmul(*e.args[:i], ex.power(base, ex.add(j, k)), *e.args[i + 2 :])

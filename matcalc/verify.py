@@ -178,7 +178,7 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
     """Random values of every variable, and of the sizes that no variable shows; None without lengths at which all places exist."""
     nodes = [*postorder(*functions.parts), *functions.variables]
     places, limited = index_names(nodes), bounded(nodes)
-    least, exponents = least_length(limited), exponents_of(*functions.parts)
+    least, exponents = least_length(limited), exponents_of(nodes)
     sizes = [s for s in (*sizes_of(nodes), *form_sizes(functions.e, functions.derivative)) if s not in {(name,) for name in places}]
     for k in range(PLACES_TRIES):  # if no equal lengths will do, others may
         chosen = (sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least + k // 8)
@@ -190,8 +190,7 @@ def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal:
             break
     else:
         return None
-    axes = {a for node in nodes for size in node.shape_ for a in base_atoms(size)}
-    lengths |= {name: 2 + (k + attempt) % 2 for k, name in enumerate(sorted(exponents - axes))}  # high powers have no accurate numbers
+    lengths |= {name: 2 + (k + attempt) % 2 for k, name in enumerate(sorted(exponents))}  # high powers have no accurate numbers
     point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
     for v in functions.variables:
         shape = tuple(length(size, lengths) for size in v.shape_ if size)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ..sizes import base_atoms, length
 from .plan import Plan
-from .settle import rebuilt, settled
+from .settle import rebuilt, settled, solved_twice
 from .steps import Step, Steps, are_transposes, reachable
 
 TARGETS = ("numpy", "numba")  # those that call LAPACK
@@ -53,8 +53,8 @@ def congruent(plan: Plan, sizes: Mapping[str | int, int] | None = None) -> Plan:
     Where the sizes are given, small matrices are left as they are: the step itself treats them so.
     """
     steps = Steps()
-    roots = settled(steps, plan.roots, lapack=True)
-    plan = plan if roots == plan.roots else replace(plan, roots=roots)
+    if twice := solved_twice(reachable(plan.roots)):
+        plan = replace(plan, roots=settled(steps, plan.roots, twice))
     inverses = [s for s in reachable(plan.roots) if s.op == "inverse" and s.args[0].data == "chol"]
     for inverse in (s for s in inverses if not _is_small(s, sizes or {})):
         order = reachable(plan.roots)

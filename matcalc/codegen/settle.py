@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from .steps import Step, Steps, reachable
 
 PAIRS = {"softmax": "logsumexp", "softmax_rows": "logsumexp_rows"}
 
 
-def settled(steps: Steps, roots: Sequence[Step], lapack: bool = False) -> tuple[Step, ...]:
-    """The same results by fewer steps: an inverse that is there anyway multiplies; softmax and logsumexp share their exponentials.
-
-    With ``lapack`` an inverse is made, too, where a Cholesky factor is solved more than once with as many columns as rows: it costs a third
-    of a solve.
-    """
+def settled(steps: Steps, roots: Sequence[Step], inverted: Set[Step] = frozenset()) -> tuple[Step, ...]:
+    """The same results by fewer steps: the inverse of a factor that is ``inverted``, or that is there anyway, multiplies; softmax and
+    logsumexp share their exponentials."""
     order = reachable(roots)
-    inverted = {s.args[0] for s in order if s.op == "inverse"} | (_solved_twice(order) if lapack else set())
+    inverted = inverted | {s.args[0] for s in order if s.op == "inverse"}
     calls = {(s.data, s.args) for s in order if s.op == "fn"}
     both = {args for name, args in calls for other in [PAIRS.get(name)] if (other, args) in calls}
     new: dict[Step, Step] = {}
@@ -32,7 +29,8 @@ def settled(steps: Steps, roots: Sequence[Step], lapack: bool = False) -> tuple[
     return tuple(new[r] for r in roots)
 
 
-def _solved_twice(order: Sequence[Step]) -> set[Step]:
+def solved_twice(order: Sequence[Step]) -> set[Step]:
+    """The Cholesky factors that are solved more than once with as many columns as rows: by LAPACK an inverse costs a third of a solve."""
     solves = (s for s in order if s.op == "solve" and s.args[0].data == "chol")
     square = Counter(s.args[0] for s in solves if len(s.axes) == 2 and s.axes[0] == s.axes[1])
     return {factor for factor, times in square.items() if times > 1}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..sizes import base_atoms
 from .algebra import times, transpose
 from .nodes import MINUS_ONE, ONE, Expr, num, postorder
 
@@ -37,6 +40,8 @@ def names_in(exponent: Expr) -> set[str]:
     return {e.data for e in postorder(exponent) if e.head == "size" and type(e.data) is str}
 
 
-def exponents_of(*roots: Expr) -> set[str]:
-    """The names of whole numbers that matrices are raised to."""
-    return {name for e in postorder(*roots) if e.head in POWERS for name in names_in(e.args[-1])}
+def exponents_of(nodes: Iterable[Expr]) -> set[str]:
+    """The names of whole numbers that matrices are raised to, and that are the length of no axis."""
+    nodes = list(nodes)
+    found = {name for e in nodes if e.head in POWERS for name in names_in(e.args[-1])}
+    return found and found - {a for e in nodes for size in e.shape_ for a in base_atoms(size)}

@@ -14,7 +14,7 @@ from ..expr.parts import range_of
 from ..expr.powers import exponents_of
 from ..functions import BY_NAME
 from ..shapes import template
-from ..sizes import SCALAR, UNIT, Shape, Size, Sum, base_atoms
+from ..sizes import SCALAR, UNIT, Shape, Size, Sum
 
 Write = Callable[["_Writer", Expr, list[Any]], Any]
 
@@ -50,10 +50,10 @@ class _Writer:
 
     def write(self, root: Expr) -> Any:
         root, done = _in_simpler_functions(root), dict[Expr, Any]()
-        axes = {a for size in ex.sizes_of(e for e in ex.postorder(root) if e.head != "size") for a in base_atoms(size)}
-        for name in exponents_of(root) - axes:
-            self.symbol(str(name), integer=True)
-        for e in ex.postorder(root):
+        nodes = ex.postorder(root)
+        for name in exponents_of(nodes):
+            self.symbol(name, integer=True)
+        for e in nodes:
             done[e] = self._written(e, [done[a] for a in e.args])
         return done[root]
 
