@@ -23,13 +23,8 @@ HELPERS = {
     "room": (
         "kept = {}\n\n\ndef room(types, *shapes):\n    # the arrays of the last call with these types and shapes\n"
         "    places = kept.get((types, shapes))\n    if places is None:\n        dtype = np.result_type(*types, np.float16)\n"
-        "        places = kept[types, shapes] = [np.empty(shape, dtype) for shape in shapes]\n        if len(kept) > 8:\n"
+        "        places = kept[types, shapes] = [aligned(shape, dtype) for shape in shapes]\n        if len(kept) > 8:\n"
         "            del kept[next(iter(kept))]\n    return places"
-    ),
-    "outer": (
-        "def outer(u, v, out=None):\n    out = np.empty((len(u), len(v)), np.result_type(u, v)) if out is None else out\n"
-        "    if out.size < 2**20 and out.dtype == u.dtype == v.dtype:\n        return np.dot(u[:, None], v[None], out=out)\n"
-        "    return np.einsum('i,j->ij', u, v, out=out)"
     ),
     "softplus": (
         "def softplus(x, out=None):\n    if out is None:\n        return np.logaddexp(0, x)\n    np.abs(x, out=out)\n    np.negative(out, out=out)\n"
@@ -52,7 +47,7 @@ HELPERS = {
 }
 CALLS = {  # the statements that write a result to a place; «out» is its name
     "dot": "np.matmul({0}, {1}, out=«out»)",
-    "outer": "outer({0}, {1}, «out»)",
+    "outer": "outer_into({0}, {1}, «out»)",
     "power": "np.power({0}, {1}, out=«out»)",
     "rowdot": "np.einsum('ij,ij->i', {0}, {1}, out=«out»)",
     "sum": "np.sum({0}, axis={data}, out=«out»)",

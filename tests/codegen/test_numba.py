@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import matcalc as mc
 from matcalc.codegen import source
 from matcalc.codegen.fuse import fusions
 from matcalc.codegen.numba import LEAST, with_kernels
-from matcalc.codegen.numpy import SPARE, dialect
+from matcalc.codegen.numpy import ALIGNED, SPARE, dialect
 from matcalc.codegen.plan import plan
 
 pytest.importorskip("numba")
@@ -103,8 +104,8 @@ def test_a_result_that_is_held_in_any_way_is_left_alone(by_X, part):
 
 
 def test_threads_do_not_share_results():
-    scope = {"np": np, "getrefcount": sys.getrefcount}
-    exec(SPARE, scope)
+    scope = {"np": np, "getrefcount": sys.getrefcount, "prod": math.prod}
+    exec(f"{ALIGNED}\n{SPARE}", scope)
 
     def work(k):
         for _ in range(200):

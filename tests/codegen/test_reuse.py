@@ -56,6 +56,26 @@ def test_the_same_numbers_without_scipy(case, monkeypatch):
                 same(kept(**at), plain(**at))
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (300, 400), (900, 700), (0, 4), (4, 0)])
+@pytest.mark.parametrize("types", ["ff", "dd", "fd", "ll", "ld", "ee"])
+def test_outer_products_of_every_size_and_type(shape, types):
+    kept = mc.parse("u*v'", "u: m; v: n").compile(reuse=True)
+    for _ in range(2):  # written over what the last call left
+        u, v = (10 * RNG.normal(size=length) for length in shape)
+        u, v = (a.astype(t) for a, t in zip((u, v), types, strict=True))
+        found = kept(u=u, v=v)
+        assert found.dtype == np.result_type(u, v, np.float16)
+        np.testing.assert_allclose(found, np.outer(u, v), rtol=1e-3 if "e" in types else 1e-6)
+
+
+def test_what_is_kept_begins_where_a_cache_line_does():
+    results = [mc.derive("norm2(X*w - y)^2", "X", "X: m×n; w: n; y: m").compile(reuse=reuse) for reuse in (True, False)]
+    at = {"X": RNG.normal(size=(300, 301)), "w": RNG.normal(size=301), "y": RNG.normal(size=300)}
+    for f in results:
+        assert f(**at).ctypes.data % 64 == 0
+        assert f(**at).flags.c_contiguous and f(**at).flags.writeable
+
+
 def test_other_shapes_have_arrays_of_their_own():
     kept, plain = (mc.derive(*NETWORK).compile(value=True, reuse=reuse) for reuse in (True, False))
     small, large = arrays(5), arrays(50)
