@@ -10,7 +10,8 @@ A ratio is the time of the other over the time of matcalc: above 1, matcalc is f
 rounds, so that whatever else the machine does strikes both sides. A row that misses a target is measured twice more, with new
 arrays but for JAX, since where they lie in memory makes a tenth of difference; all rounds count. OpenBLAS threads that have nothing to do are
 put to sleep at once (OPENBLAS_THREAD_TIMEOUT=4): as they come they go on spinning and slow down whoever is next. The two
-functions of JAX that are compared have rounds of their own.
+functions of JAX that are compared have rounds of their own. What takes less than some milliseconds is timed while nobody else
+disturbs the core, as far as such moments are found (quiet.py); the table says how often they were.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .quiet import Quiet
 
 Run = Callable[[], Any]
 TABLE = Path(__file__).parent / "speed.md"
@@ -44,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _fix_threads(options.threads)
     runs = 7 if options.quick else 21
     from . import cases
+    from .quiet import Quiet
 
     lines = []
 
@@ -52,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines.append(line)
 
     say(_heading(options.threads, runs))
-    rows = []
+    rows, quiet = [], Quiet()
     for case in cases.CASES:
         if options.case not in case.name:
             continue
         for label, lengths in list(zip(("small", "medium", "large"), case.sizes, strict=True))[: 2 if options.quick else 3]:
-            rows.append(_row(case, label, lengths, runs))
+            rows.append(_row(case, label, lengths, runs, quiet))
             say(rows[-1].line())
-    say("\n" + _summary(rows))
+    say(f"\n{_summary(rows)}\n* {quiet.report()}")
     if options.write:
         head, _, rest = TABLE.read_text(encoding="utf-8").partition(BEGIN)
         TABLE.write_text("\n".join([head + BEGIN, *lines, END]) + rest.partition(END)[2], encoding="utf-8")
@@ -98,7 +103,7 @@ def _fix_threads(count: int) -> None:
 # ---- one case at one size -----------------------------------------------------------------------------------------------------
 
 
-def _row(case: Any, label: str, lengths: Mapping[str, int], runs: int) -> Row:
+def _row(case: Any, label: str, lengths: Mapping[str, int], runs: int, quiet: Quiet) -> Row:
     """Every competitor timed, after all of them have been seen to agree; again where a target is missed."""
     from .cases import data
 
@@ -108,24 +113,24 @@ def _row(case: Any, label: str, lengths: Mapping[str, int], runs: int) -> Row:
     for name, answer in answers.items():
         if "value" not in name:
             _assert_same(case.name, name, answers["hand"], answer)
-    row = Row(case, label, _rounds(functions, runs), _counted(case, arguments))
+    row = Row(case, label, _rounds(functions, runs, quiet), _counted(case, arguments))
     for _ in range(AGAIN):
         if not row.missed():
             break
         elsewhere = _functions(case, data(case, lengths)) | {name: functions[name] for name in ("jax", "jit(grad)")}
-        row = replace(row, rounds=row.rounds + _rounds(elsewhere, runs))
+        row = replace(row, rounds=row.rounds + _rounds(elsewhere, runs, quiet))
     return row
 
 
-def _rounds(functions: dict[str, Run], runs: int) -> Rounds:
+def _rounds(functions: dict[str, Run], runs: int, quiet: Quiet) -> Rounds:
     """JAX's two in rounds of their own: what they hand to its threads takes 7 µs or 20, by what other libraries' threads do."""
     others = {name: f for name, f in functions.items() if name != "jax"}
-    return timed(others, runs) + timed({name: functions[name] for name in ("jax", "jit(grad)")}, runs)
+    return timed(others, runs, quiet) + timed({name: functions[name] for name in ("jax", "jit(grad)")}, runs, quiet)
 
 
-def timed(functions: dict[str, Run], runs: int) -> Rounds:
+def timed(functions: dict[str, Run], runs: int, quiet: Quiet) -> Rounds:
     """Interleaved runs, in seconds."""
-    once = {name: max(_seconds(f, 1), 1e-9) for name, f in functions.items()}
+    once = {name: max(_once(f), 1e-9) for name, f in functions.items()}
     loops = {name: max(1, math.ceil(SHORTEST / t)) for name, t in once.items()}
     names, shuffle, rounds = list(functions), random.Random(0).shuffle, list[dict[str, float]]()
     for k in range(runs):
@@ -133,10 +138,25 @@ def timed(functions: dict[str, Run], runs: int) -> Rounds:
         rounds.append({})
         for name in names:
             if once[name] <= LONGEST or k < FEWEST:
-                if once[name] < WARM:
-                    _seconds(functions[name], loops[name])
-                rounds[-1][name] = _seconds(functions[name], loops[name])
+                warm = once[name] < WARM
+                measure = partial(_measured, functions[name], loops[name], warm)
+                rounds[-1][name] = quiet.measure(measure, (1 + warm) * once[name] * loops[name])
     return rounds
+
+
+def _once(f: Run) -> float:
+    """Seconds of a call that neither compiles nor brings data into the cache."""
+    f()
+    found = [_seconds(f, 1)]
+    while sum(found) < SHORTEST:
+        found.append(_seconds(f, 1))
+    return min(found)
+
+
+def _measured(f: Run, loops: int, warm: bool) -> float:
+    if warm:
+        _seconds(f, loops)
+    return _seconds(f, loops)
 
 
 def _seconds(f: Run, loops: int) -> float:
