@@ -17,7 +17,7 @@ expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls
 shapes extend labels chain arrange rules factoring simplify index unfold separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
-codegen.cost codegen.fuse codegen.dialect codegen.write codegen.reuse codegen.plain
+codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular dual exact points verify differentiate
 interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation explain build

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -13,6 +14,7 @@ from .compiled import Compiled
 from .dialect import Dialect
 from .plan import plan
 from .reuse import write_reusing
+from .rowwise import by_blocks
 from .source import Source
 from .write import write
 
@@ -27,19 +29,25 @@ def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = 
     ``beside`` is the expression that was differentiated: costs are shown beside its own, and its variables show sizes.
     Raises NameProblem for a target that does not exist or whose package is not installed.
     """
-    found = source(e, target, name, variables(*parts(beside)) if beside is not None else (), reuse)
+    found = source(e, target, name, variables(*parts(beside)) if beside is not None else (), reuse, large=True)
     try:
         return Compiled(found, target, beside)
     except ModuleNotFoundError as missing:
         raise NameProblem(f"the target {target} needs the package {missing.name}", "it is not installed here") from None
 
 
-def source(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = (), reuse: bool = False) -> Source:
-    """The source of a function for a target; nothing of the target is imported."""
+def source(
+    e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = (), reuse: bool = False, large: bool = False
+) -> Source:
+    """The source of a function for a target, with another for large arrays on request; nothing of the target is imported."""
     if reuse and target not in REUSING:
         raise NameProblem(f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do")
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
-    return (write_reusing if reuse else write)(plan(roots, known), dialect(target), name, isinstance(e, tuple))
+    made, chosen, several = plan(roots, known), dialect(target), isinstance(e, tuple)
+    if reuse:
+        return write_reusing(made, chosen, name, several)
+    found = write(made, chosen, name, several)
+    return replace(found, large=by_blocks(made, chosen, name, several)) if large else found
 
 
 def dialect(target: str) -> Dialect:

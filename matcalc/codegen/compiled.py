@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,9 @@ class Compiled:
 
     One dictionary may serve many functions: arguments that this one does not need are ignored. Vectors are 1-D arrays; a
     column (n, 1) is accepted and given back. ``source`` is the code that runs, ``raw`` the function that it defines, of
-    positional arguments in the order of ``parameters`` and without checks. Raises NameProblem for a missing argument and
-    ShapeProblem for arrays that do not fit, before any work is done.
+    positional arguments in the order of ``parameters`` and without checks. ``source_for_large`` is code for the same by blocks of
+    rows, which runs where that takes less time, or empty. Raises NameProblem for a missing argument and ShapeProblem for arrays
+    that do not fit, before any work is done.
     """
 
     _first: Mapping[str, str] = {}  # under which names the call of a quick function compares the first shapes
@@ -36,6 +38,8 @@ class Compiled:
     def __init__(self, source: Source, target: str = "numpy", beside: Root | None = None) -> None:
         self._made_of = (source, target, beside)
         self.source = source.text
+        self.source_for_large = source.large.text if source.large else ""
+        self._least = (source.large and source.large.least) or ("", 0)
         self.exprs = source.roots
         self.target = target
         self._beside = beside
@@ -64,10 +68,17 @@ class Compiled:
             raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}")
         arrays, column = self._checked(arguments)
         ready = [arrays[n] for n in self.parameters]
-        result = self.raw(*ready)
+        of, least = self._least
+        result = self.large(*ready) if of and arrays[of].size > least else self.raw(*ready)
         if all(ready[i] is arguments[n] for i, n in enumerate(self.parameters)):
             self._remember({n: getattr(a, "shape", a if n in self._sizes else None) for n, a in zip(self.parameters, ready, strict=True)})
         return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
+
+    @cached_property
+    def large(self) -> Callable[..., Any]:
+        """The function for large arrays."""
+        large = self._made_of[0].large
+        return self.raw if large is None else load(large)
 
     def _remember(self, shapes: Mapping[str, Any]) -> None:
         """Shapes that fit."""
@@ -161,9 +172,11 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     types = [f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}" for names, attribute, kind in kinds if names]
     seen = {n: f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters}
     same = " and ".join(f"{seen[n]} == {name}" for n, name in first.items()) or "True"
+    of, least = f._least
+    large = f"        if {of}.size > {least}:\n            return {this}.large({', '.join(f.parameters)})\n" if of else ""
     text = f"""def __call__({this}, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
     if {" and ".join([*types, f"({same} or ({', '.join(seen.values())},) in {this}.seen)"])}:
-{indent(source.body, "    ")}
+{large}{indent(source.body, "    ")}
     return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
 """
     scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}

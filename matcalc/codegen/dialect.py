@@ -29,8 +29,10 @@ class Dialect:
     dtype: str = ""  # the line that finds the dtype of the result
     no_dtype: str = ""  # the same where there are no arrays
     change: Callable[[Plan], Plan] | None = None  # what the target does to a plan before it is written
+    kernels: Callable[[Plan], Plan] | None = None  # the part of that which is done also where arrays are kept from call to call
     vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
+    blocks: bool = False  # whether large matrices are worked on by blocks of rows
     every_axis: bool = False  # an index names every axis
     constant: str = "{0}"  # a number that a function of the target is applied to
     spelling: Callable[[Row], str] = lambda row: row.numpy

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
 
 from ..functions import BY_NAME
 from ..graph import arguments_first
@@ -22,13 +23,22 @@ PAIRS = 8  # more are the layers of a network, whose products wait for each othe
 
 
 @dataclass(frozen=True)
-class Fusion:
-    """Steps that one pass computes: ``rows`` entry by entry, from ``inputs``; ``outputs`` are what is needed outside."""
+class Group:
+    """Steps that become one function: ``outputs``, what is needed outside, of ``inputs``."""
+
+    outputs: tuple[Step, ...]
+    inputs: tuple[Step, ...]
+
+
+AnyGroup = TypeVar("AnyGroup", bound=Group)
+
+
+@dataclass(frozen=True)
+class Fusion(Group):
+    """Steps that one pass computes, ``rows`` entry by entry."""
 
     seed: Step  # X*w
     rows: tuple[Step, ...]
-    outputs: tuple[Step, ...]
-    inputs: tuple[Step, ...]
 
     @property
     def data(self) -> Step:
@@ -74,7 +84,7 @@ def _fusion(seed: Step, order: Sequence[Step], roots: Sequence[Step], entrywise:
     inside = {*rows, *outputs}
     if any(inside.intersection(reachable([a])) for a in inputs):
         return None
-    return Fusion(seed, tuple(rows), tuple(outputs), tuple(inputs))
+    return Fusion(tuple(outputs), tuple(inputs), seed, tuple(rows))
 
 
 def _can_follow(roots: Sequence[Step], found: Sequence[Fusion]) -> bool:
@@ -117,28 +127,28 @@ def both_ways(plan: Plan, kernel: tuple[str, str, str]) -> Plan:
     columns = _columns(order)
     pairs = [(s, columns[s.args[0]][0]) for s in seeds if s.args[0] in columns]
     for a, b in pairs if len(pairs) <= PAIRS else ():
-        pair = Fusion(a, (), (a, b), (a.args[0], a.args[1], b.args[1]))
+        pair = Fusion((a, b), (a.args[0], a.args[1], b.args[1]), a, ())
         if not any({a, b} & set(other.outputs) for other in found) and _can_follow(plan.roots, [*found, pair]):
             found.append(pair)
     if not found:
         return plan
-    return replace(plan, roots=replaced(Steps(), plan.roots, found, lambda pair, steps: steps.make("kernel", data=kernel, axes=pair.seed.axes)))
+    return replace(plan, roots=replaced(plan.roots, found, lambda pair: kernel))
 
 
-def replaced(steps: Steps, roots: Sequence[Step], found: Sequence[Fusion], kernel: Callable[[Fusion, Steps], Step]) -> tuple[Step, ...]:
-    """The same results, with every fusion as one step."""
-    whole = {s: fusion for fusion in found for s in fusion.outputs}
+def replaced(roots: Sequence[Step], found: Sequence[AnyGroup], kernel: Callable[[AnyGroup], tuple[str, ...]]) -> tuple[Step, ...]:
+    """The same results, with every group of steps as one: its name, its function, and the call if it is no plain one."""
+    steps = Steps()
+    whole = {s: group for group in found for s in group.outputs}
     made: dict[int, Step] = {}
     new: dict[Step, Step] = {}
     for s in arguments_first(roots, lambda s: whole[s].inputs if s in whole else s.args):
-        fusion = whole.get(s)
-        if fusion is None:
+        group = whole.get(s)
+        if group is None:
             new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args))
             continue
-        call = made.get(id(fusion))
+        call = made.get(id(group))
         if call is None:
-            call = made[id(fusion)] = kernel(fusion, steps)
-            call = made[id(fusion)] = steps.make("kernel", *(new[a] for a in fusion.inputs), data=call.data, axes=call.axes)
-        several = len(fusion.outputs) > 1
-        new[s] = steps.make("item", call, data=fusion.outputs.index(s), axes=s.axes) if several else call
+            call = made[id(group)] = steps.make("kernel", *(new[a] for a in group.inputs), data=kernel(group), axes=group.outputs[0].axes)
+        several = len(group.outputs) > 1
+        new[s] = steps.make("item", call, data=group.outputs.index(s), axes=s.axes) if several else call
     return tuple(new[r] for r in roots)

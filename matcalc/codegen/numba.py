@@ -36,7 +36,14 @@ def dialect(scipy: bool) -> Dialect:
     """NumPy's dialect with kernels."""
     base = numpy_dialect(scipy)
     imports = {"njit": "from numba import get_num_threads, njit, prange", **base.imports}
-    return replace(base, name="numba", imports=imports, change=partial(with_kernels, base=base))
+    kernels = partial(with_kernels, base=base)
+    return replace(base, name="numba", imports=imports, change=partial(_changed, base=base), kernels=kernels)
+
+
+def _changed(plan: Plan, base: Dialect) -> Plan:
+    """With kernels, or as NumPy has it where there are none."""
+    found = with_kernels(plan, base)
+    return base.change(plan) if found is plan and base.change is not None else found
 
 
 def _template(row: Row) -> str:
@@ -52,14 +59,10 @@ def with_kernels(plan: Plan, base: Dialect) -> Plan:
     """The plan with a kernel for each pass over a matrix."""
     found = fusions(plan.roots, _entrywise)
     if not found:
-        return plan if base.change is None else base.change(plan)
+        return plan
     names = {id(f): f"one_pass{'' if i == 0 else f'_{i + 1}'}" for i, f in enumerate(found)}
 
-    def kernel(fusion: Fusion, steps: Steps) -> Step:
-        axes = fusion.outputs[0].axes
-        return steps.make("kernel", data=(names[id(fusion)], _text(fusion, names[id(fusion)], base)), axes=axes)
-
-    return replace(plan, roots=replaced(Steps(), plan.roots, found, kernel))
+    return replace(plan, roots=replaced(plan.roots, found, lambda fusion: (names[id(fusion)], _text(fusion, names[id(fusion)], base))))
 
 
 # ---- the text of a kernel ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from .dialect import Dialect
 from .fuse import both_ways
 from .plain import HELPERS as PLAIN
 from .plan import Plan
+from .rowwise import IN_BLOCKS
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype)",
@@ -88,6 +89,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
     ),
+    "in_blocks": IN_BLOCKS,
     "aligned": ALIGNED,
     "spare": SPARE,
     "outer_into": (
@@ -256,10 +258,13 @@ def dialect(scipy: bool) -> Dialect:
         no_dtype="dtype = np.float64",
         in_place=True,
         change=_with_lapack if scipy else _both_ways,
+        blocks=True,
         spelling=_spelling,
         imports=IMPORTS
         | {
             "cache": "from functools import cache",
+            "environ": "from os import cpu_count, environ",
+            "iadd": "from operator import iadd",
             "prod": "from math import prod",
             "getrefcount": "from sys import getrefcount",
             "get_blas_funcs": "from scipy.linalg import get_blas_funcs",

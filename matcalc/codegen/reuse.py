@@ -63,7 +63,7 @@ BY_ENTRIES = frozenset({"add", "mul", "pow", "fn", "shift", "factor"})  # what m
 
 def write_reusing(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     """The source of a function that keeps its arrays, in NumPy's dialect or one made of it."""
-    plan = plan if dialect.change is None or dialect.name == "numpy" else dialect.change(plan)
+    plan = plan if dialect.kernels is None else dialect.kernels(plan)
     helpers = {n: text for n, text in dialect.helpers.items() if not n.startswith(("softmax", "logsumexp"))} | HELPERS
     return Reusing(plan, replace(dialect, helpers=helpers)).source(name, several)
 

@@ -44,6 +44,8 @@ class Source:
     roots: tuple[Root, ...]
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
+    least: tuple[str, int] | None = None  # the matrix, and the number of its entries, from which it is for
+    large: Source | None = None  # what runs instead on large arrays
 
     @property
     def body(self) -> str:

@@ -27,6 +27,8 @@ DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
 WIDEST = 100  # characters in one line, where there is a choice
 SHOWN = 60  # nodes of a formula in a docstring
+WORDS = re.compile(r"\w+")
+NAMES = re.compile(r"(?<![\w.])\w+")  # no attributes
 OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
 
 
@@ -43,6 +45,7 @@ class Writer:
         self.variables = list(plan.variables)
         self.order = certain(plan.roots)
         self.uses = use_counts(reachable(plan.roots), plan.roots)
+        self.kernels = {s.data[0]: s.data[1] for s in reachable(plan.roots) if s.op == "kernel"}
         self.codes: dict[Step, Code] = {}
         self.shared = shared_products(self.order)
         self.lines: list[str] = []
@@ -61,7 +64,7 @@ class Writer:
         return name
 
     def _reserved(self, name: str) -> bool:
-        known = {self.dialect.module, "dtype", "device", *self.dialect.helpers, *self.dialect.imports, "len", "range", "isinstance"}
+        known = {self.dialect.module, "dtype", "device", *self.dialect.helpers, *self.dialect.imports, *self.kernels, "len", "range", "isinstance"}
         return keyword.iskeyword(name) or name in known or bool(re.fullmatch(r"t\d+", name) and self.lines)
 
     def temporary(self) -> str:
@@ -140,19 +143,20 @@ class Writer:
         return lines + [f"{self.names[a]} = {shown[a]}" for a in wanted]
 
     def _assembled(self, signature: str, body: list[str]) -> str:
-        kernels = list(dict.fromkeys(s.data[1] for s in self.order if s.op == "kernel"))
+        kernels = self.kernels.values()
         helpers = [*self._helpers("\n".join([*kernels, *body])), *kernels]
         used = "\n".join([*helpers, *body])
-        imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if re.search(rf"\b{name}\b", used))
+        words = set(WORDS.findall(used))
+        imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if name in words)
         return "\n".join([*self.dialect.head, *imports, "", "", *(h + "\n\n" for h in helpers), signature, *body, ""])
 
     def _helpers(self, body: str) -> list[str]:
         found: list[str] = []
-        text = body
-        for name in reversed(list(self.dialect.helpers)):
-            if re.search(rf"(?<![\w.]){name}\b", text):
-                found.insert(0, self.dialect.helpers[name])
-                text += self.dialect.helpers[name]
+        names = set(NAMES.findall(body))
+        for name, text in reversed(list(self.dialect.helpers.items())):
+            if name in names:
+                found.insert(0, text)
+                names.update(NAMES.findall(text))
         return found
 
     def _shown(self) -> dict[str, str]:
@@ -336,7 +340,7 @@ class Writer:
                 self.codes[part] = Code(self.keep(f"{self.of(part).text} if {' or '.join(tests)} else None"), ATOM)
         text = self.of(step.args[-1]).text
         for i, test in reversed(list(enumerate(self._tests(step)[:-1]))):
-            text = f"{self.of(step.args[i]).text} if {test} else {text}"
+            text = f"{self.of(step.args[i]).at(SUM)} if {test} else {text}"
         return Code(text, SUM - 1)
 
     def _tests(self, step: Step) -> list[str]:
@@ -375,6 +379,12 @@ def _symmetric_product(w: Writer, s: Step) -> Code:
     return Code(w.dialect.calls["sandwich"].replace("{0}", w.of(a.args[1]).text).replace("{1}", w.of(b).text), ATOM)
 
 
+def _kernel(w: Writer, s: Step) -> Code:
+    """A function that the source brings along, called with its arguments or in a way of its own."""
+    name, _, *call = s.data
+    return w.filled(call[0], s) if call else Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
+
+
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
 _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "arg": lambda w, s: Code(w.names[s.data], ATOM),
@@ -387,7 +397,7 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
     "col": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]", ATOM),
     "outer": _outer,
-    "kernel": lambda w, s: w.filled(s.data[2], s) if len(s.data) > 2 else Code(f"{s.data[0]}({', '.join(w.of(a).text for a in s.args)})", ATOM),
+    "kernel": _kernel,
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),
