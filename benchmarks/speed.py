@@ -8,7 +8,7 @@
 
 A ratio is the time of the other over the time of matcalc: above 1, matcalc is faster. It is the median of the ratios within the
 rounds, so that whatever else the machine does strikes both sides. A row that misses a target is measured twice more, with new
-arrays but for JAX, since where they lie in memory makes a tenth of difference; all rounds count. OpenBLAS threads that have nothing to do are
+arrays, since where they lie in memory makes a tenth of difference; all rounds count. OpenBLAS threads that have nothing to do are
 put to sleep at once (OPENBLAS_THREAD_TIMEOUT=4): as they come they go on spinning and slow down whoever is next. The two
 functions of JAX that are compared have rounds of their own. What takes less than some milliseconds is timed while nobody else
 disturbs the core, as far as such moments are found (quiet.py); the table says how often they were.
@@ -117,8 +117,7 @@ def _row(case: Any, label: str, lengths: Mapping[str, int], runs: int, quiet: Qu
     for _ in range(AGAIN):
         if not row.missed():
             break
-        elsewhere = _functions(case, data(case, lengths)) | {name: functions[name] for name in ("jax", "jit(grad)")}
-        row = replace(row, rounds=row.rounds + _rounds(elsewhere, runs, quiet))
+        row = replace(row, rounds=row.rounds + _rounds(_functions(case, data(case, lengths)), runs, quiet))
     return row
 
 

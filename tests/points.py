@@ -122,8 +122,15 @@ def settled(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False
         at = point(roots, rng, equal)
         moved = {k: v if isinstance(v, int) else v * (1 + 1e-11) for k, v in at.items()}
         here, there = values(roots, at), values(roots, moved)
-        if here is not None and there is not None and all(gap(a, b) < 1e-8 for a, b in zip(here, there, strict=True)):
+        close = here is not None and there is not None and all(gap(a, b) < 1e-8 for a, b in zip(here, there, strict=True))
+        if close and not is_singular(roots, at):
             yield at, here
+
+
+def is_singular(roots: Sequence[Expr], at: Point) -> bool:
+    """Whether what is inverted has no inverse to working precision: the values are then made of rounding errors."""
+    inverted = [e.args[0] for e in ex.postorder(*roots) if e.head in ("inv", "logdet")]
+    return bool(inverted) and any(np.linalg.cond(np.atleast_2d(m)) > 1e12 for m in compile_expr(tuple(inverted))(**at))
 
 
 def gap(a: Array, b: Array) -> float:

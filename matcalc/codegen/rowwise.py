@@ -7,8 +7,11 @@ or have a row for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 
 from ..expr import var
 from ..functions import BY_NAME
@@ -18,26 +21,32 @@ from .fuse import Group, replaced
 from .plan import Plan
 from .settle import rebuilt
 from .source import Source
-from .steps import Step, Steps, is_gram, reachable
+from .steps import Step, Steps, certain, is_gram, reachable
 from .write import Writer, write
 
-FREE, ROWS, TOTAL, AFTER = "free", "rows", "total", "after"  # without rows, with them, a sum over them, made of such sums
+FREE, ROWS, TOTAL, LINEAR, AFTER = "free", "rows", "total", "linear", "after"
+"""A step is without rows, has them, is a sum over them, is a product with such a sum, or is made of such sums in another way."""
 SOFTMAX = frozenset({"softmax_rows", "logsumexp_rows", "softmax_logsumexp_rows"})  # functions of each row
 NAME = "of_rows"
 LEAST = {True: 2**19, False: 2**21}  # entries of a matrix from which it pays: not to make others of as many rows, not to read it again
+SHORT = 512  # of what multiplies the sum of a block, where an order of a product does that
+LONGEST = 500  # steps; longer functions are networks, whose products outweigh what reading costs
 IN_BLOCKS = (
     "# of the library of products\n"
     "THREADS = next((int(n) for v in ('OPENBLAS', 'MKL', 'OMP') if (n := environ.get(f'{v}_NUM_THREADS', '')).isdigit()), cpu_count())\n\n\n"
     "def in_blocks(f, sums, rows, others):\n"
     "    # some rows at a time, in fast memory from the first product to the last; the first results are added up, the others have rows\n"
-    "    m, width = len(rows[0]), max(n for x in (*(x[0] for x in rows), *others) for n in np.shape(x))\n"
-    "    step = max(1, 2**17*THREADS//width)\n"
-    "    if m < 4*step or not all(x.flags.c_contiguous for x in rows):\n        return f(*rows, *others)\n"
-    "    totals, kept = None, []\n"
-    "    for i in range(0, m, step):\n        parts = f(*(x[i : i + step] for x in rows), *others)\n"
+    "    m, block = len(rows[0]), 2**17*THREADS\n"
+    "    step = max(1, block//max(n for x in (*(x[0] for x in rows), *others) for n in np.shape(x)))\n"
+    "    if m < 4*step or sum(map(np.size, others)) > block or not all(x.flags.c_contiguous for x in rows):\n"
+    "        return f(*rows, *others)\n"
+    "    totals, kept, i = None, [], 0\n"
+    "    while i < m:\n        parts = f(*(x[i : i + step] for x in rows), *others)\n"
     "        parts = parts if isinstance(parts, tuple) else (parts,)\n"
     "        totals = parts[:sums] if totals is None else [iadd(a, b) for a, b in zip(totals, parts)]\n"
     "        kept.append(parts[sums:])\n"
+    "        i += step\n"
+    "        if sum(map(np.size, totals)) > block:\n            step = m  # adding up so large results again and again takes too long\n"
     "    results = (*totals, *map(np.concatenate, zip(*kept)))\n    return results if len(results) > 1 else results[0]"
 )
 
@@ -49,19 +58,22 @@ class Pass(Group):
     sums: int
     cut: int
     wide: bool  # whether matrices with these rows are made on the way
+    open: bool  # whether an order of a product multiplies the sum of each block
 
 
 def by_blocks(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source | None:
     """The source of a function that works by blocks of rows, where that saves reading a large matrix again or making one."""
     order = reachable(plan.roots)
-    if not dialect.blocks or (dialect.kernels is not None and dialect.kernels(plan) is not plan):
+    if not dialect.blocks or len(order) > LONGEST or (dialect.kernels is not None and dialect.kernels(plan) is not plan):
         return None
     if any(s.op == "factor" for s in order):
         return None  # products beside a factor belong to LAPACK's library, and outweigh what reading costs
-    for size in dict.fromkeys(s.axes[0] for s in order if s.op == "arg" and len(s.axes) == 2):
-        found = _pass(order, plan.roots, size)
+    matrices = [s for s in order if s.op == "arg" and len(s.axes) == 2]
+    for size in dict.fromkeys(s.axes[0] for s in matrices):
+        found = None if any(s.axes[1] == size for s in matrices) else _pass(order, plan.roots, size)
         if found is not None:
-            changed = replace(plan, roots=replaced(plan.roots, [found], lambda one: _text(one, dialect)))
+            text = partial(_text, dialect=dialect, taken={s.data.name for s in order if s.op == "arg"})
+            changed = replace(plan, roots=replaced(plan.roots, [found], text))
             return replace(write(changed, dialect, name, several), least=(found.inputs[0].data.name, LEAST[found.wide]))
     return None
 
@@ -78,56 +90,32 @@ def _pass(order: Sequence[Step], roots: Sequence[Step], size: Size) -> Pass | No
             return None
         kinds[s] = kind
     outputs, outside = _cut(roots, kinds)
-    kept = [s for s in outputs if kinds[s] == ROWS]
+    sums, kept = ([s for s in outputs if kinds[s] == kind] for kind in (TOTAL, ROWS))
     inside = [s for s in reachable(outputs) if kinds[s] != FREE]
     twice = any(s.fresh and s in outside for s in inside)
-    reads = {a: sum(not {a, *_transposes(a, inside)}.isdisjoint(s.args) for s in inside if s.op != "T") for a in inside if a.op == "arg"}
+    reads = Counter(a for s in inside if s.op != "T" for a in {b.args[0] if b.op == "T" else b for b in s.args} if a.op == "arg" and kinds[a] == ROWS)
     wide = any(s.fresh and kinds[s] == ROWS and len(s.axes) == 2 and s not in kept for s in inside)
-    again = any(count > 1 and len(a.axes) == 2 for a, count in reads.items())
+    again = any(times > 1 and len(a.axes) == 2 for a, times in reads.items())
     if twice or not (wide or again) or not all(_is_narrow(s, size, kinds) for s in kept):
         return None
-    if any(s.op == "dot" and is_gram(s) for s in inside):
+    if any(s.op == "dot" and is_gram(s) for s in certain(outputs)):
         return None  # as many products for each entry as there are columns outweigh what reading costs
     others = dict.fromkeys(b for s in inside for a in s.args if kinds[a] == FREE for b in _bare(a))
-    rows = sorted(reads, key=lambda a: (-len(a.axes), -reads[a]))
-    sums = [s for s in outputs if s not in kept]
-    return Pass((*sums, *kept), (*rows, *others), len(sums), len(rows), wide)
+    rows = sorted(reads, key=lambda a: (-len(a.axes), -reads[a], a.data.name))
+    return Pass((*sums, *kept), (*rows, *others), len(sums), len(rows), wide, any(kinds[s] == LINEAR for s in inside))
 
 
 def _cut(roots: Sequence[Step], kinds: Mapping[Step, str]) -> tuple[list[Step], set[Step]]:
-    """The results of a pass, and the steps outside it.
-
-    Where only the sizes decide for an order of a product, the pass is for what is needed in any case; if that is nothing, for the
-    first order.
-    """
-
-    def belongs(s: Step) -> bool:
-        return kinds[s] in (ROWS, TOTAL) and s.op not in ("T", "col", "arg")  # views are made outside
-
-    def opened(s: Step, count: int) -> tuple[Step, ...]:
-        return s.args[:count] if s.op == "choose" else s.args
-
-    outputs, _ = _walk(roots, belongs, lambda s: opened(s, 0))
-    if outputs:
-        return outputs, _walk(roots, set(outputs).__contains__, lambda s: s.args)[1]
-    return _walk(roots, belongs, lambda s: opened(s, 1))
-
-
-def _walk(roots: Sequence[Step], stops: Callable[[Step], bool], args: Callable[[Step], Sequence[Step]]) -> tuple[list[Step], set[Step]]:
-    """Where a walk from the roots stops, and what it passes."""
-    stack, ends, passed = list(reversed(roots)), dict[Step, None](), set[Step]()
+    """The results of a pass, and the steps outside it; views are made there."""
+    stack, results, outside = list(reversed(roots)), dict[Step, None](), set[Step]()
     while stack:
         s = stack.pop()
-        if stops(s):
-            ends[s] = None
-        elif s not in passed:
-            passed.add(s)
-            stack += reversed(args(s))
-    return list(ends), passed
-
-
-def _transposes(a: Step, steps: Sequence[Step]) -> list[Step]:
-    return [s for s in steps if s.op == "T" and s.args[0] is a]
+        if kinds[s] in (ROWS, TOTAL) and s.op not in ("T", "col", "arg"):
+            results[s] = None
+        elif s not in outside:
+            outside.add(s)
+            stack += reversed(s.args)
+    return list(results), outside
 
 
 def _bare(a: Step) -> Iterator[Step]:
@@ -159,8 +147,15 @@ def _kind(s: Step, kinds: Mapping[Step, str], size: Size) -> str | None:
     if not known - {FREE}:
         return FREE if size not in s.axes else ROWS if s.op == "arg" and s.axes[0] == size else None
     if ROWS not in known:
-        return None if size in s.axes else TOTAL if s.op == "choose" and known == {TOTAL} else AFTER
+        return None if size in s.axes else _of_sums(s, known)
     return _of_rows(s, size) if known <= {FREE, ROWS} else None
+
+
+def _of_sums(s: Step, known: set[str]) -> str | None:
+    """A step of sums; of several orders of a product all must give a sum."""
+    if s.op == "choose":
+        return TOTAL if known <= {TOTAL, LINEAR} else None
+    return LINEAR if (s.op == "dot" and known == {FREE, TOTAL}) or (s.op == "T" and known == {TOTAL}) else AFTER
 
 
 def _of_rows(s: Step, size: Size) -> str | None:
@@ -190,11 +185,12 @@ def _of_rows(s: Step, size: Size) -> str | None:
 # ---- the text -----------------------------------------------------------------------------------------------------------------
 
 
-def _text(found: Pass, dialect: Dialect) -> tuple[str, str, str]:
-    """The name and the function of a block, and the call for all rows."""
+def _text(found: Pass, dialect: Dialect, taken: Collection[str]) -> tuple[str, str, str]:
+    """The name and the function of a block, and the call for all rows; what is no variable has a name that no variable has."""
     steps, new = Steps(), dict[Step, Step]()
-    for i, a in enumerate(found.inputs, 1):
-        new[a] = steps.make("arg", data=a.data if a.op == "arg" else var(f"c{i}", shape_of(a.axes)), axes=a.axes)
+    names = (name for i in count(1) if (name := f"c{i}") not in taken)
+    for a in found.inputs:
+        new[a] = steps.make("arg", data=a.data if a.op == "arg" else var(next(names), shape_of(a.axes)), axes=a.axes)
     for s in reachable(found.outputs):
         if s not in new:
             new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args)) if s.args else steps.make(s.op, data=s.data, axes=s.axes)
@@ -204,7 +200,11 @@ def _text(found: Pass, dialect: Dialect) -> tuple[str, str, str]:
     text = "\n".join([f"def {NAME}({parameters}):", *body])
     slots = [f"{{{i}}}" for i in range(len(found.inputs))]
     cut, whole = _tuple(slots[: found.cut]), _tuple(slots[found.cut :])
-    return NAME, text, f"in_blocks({NAME}, {found.sums}, {cut}, {whole})"
+    call = f"in_blocks({NAME}, {found.sums}, {cut}, {whole})"
+    if found.open:
+        short = (f"max({{{i}}}.shape) <= {SHORT}" for i, a in enumerate(found.inputs) if i >= found.cut and len(a.axes) == 2)
+        call = f"({call} if {' and '.join(short)} else {NAME}({', '.join(slots)}))"
+    return NAME, text, call
 
 
 def _tuple(parts: Sequence[str]) -> str:

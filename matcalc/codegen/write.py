@@ -227,7 +227,7 @@ class Writer:
             if len(re.findall(rf"[{{<«]{i}[}}>»]", text)) > 1 and not self.of(a).text.isidentifier() and a in self.codes and not a.is_scalar:
                 self.codes[a] = Code(self.keep(self.codes[a].text), ATOM)
         level = {"{": SUM - 1, "<": ATOM, "«": SIGN}
-        joined = re.sub(r"([{<«])(\d)[}>»]", lambda found: self.of(step.args[int(found[2])]).at(level[found[1]]), text)
+        joined = re.sub(r"([{<«])(\d+)[}>»]", lambda found: self.of(step.args[int(found[2])]).at(level[found[1]]), text)
         return Code(joined, level_of(text))
 
     def fn(self, step: Step) -> Code:
@@ -382,7 +382,10 @@ def _symmetric_product(w: Writer, s: Step) -> Code:
 def _kernel(w: Writer, s: Step) -> Code:
     """A function that the source brings along, called with its arguments or in a way of its own."""
     name, _, *call = s.data
-    return w.filled(call[0], s) if call else Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
+    if not call:
+        return Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
+    code = w.filled(call[0], s)
+    return Code(code.text, ATOM) if call[0].startswith("(") else code
 
 
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})

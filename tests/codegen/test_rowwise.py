@@ -32,9 +32,10 @@ NONE = [
 
 def in_short_blocks(f, rows):
     """The function for large arrays, with blocks of some rows."""
-    text, count = f.source_for_large, f.source_for_large.count("max(1, 2**17*THREADS//width)")
-    assert count == 1
-    text = text.replace("max(1, 2**17*THREADS//width)", str(rows)).replace("m < 4*step", "False")
+    text = f.source_for_large
+    for old, new in (("block//max(", f"{rows} or max("), ("m < 4*step", "False"), ("sum(map(np.size, others)) > block", "False")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
     return defined(text, f.raw.__name__, {})
 
 
@@ -140,6 +141,37 @@ def test_variables_may_have_any_name(name):
     f = mc.derive(f"norm2({name}*w - y)^2", "w", f"{name}: m×n; y: m; w: n").compile()
     arguments = {name: RNG.normal(size=(5, 3)), "w": RNG.normal(size=3), "y": RNG.normal(size=5)}
     ready = [arguments[n] for n in f.parameters]
+    assert_same(in_short_blocks(f, 2)(*ready), f.raw(*ready))
+
+
+def test_results_as_large_as_a_block_are_added_up_once():
+    f = mc.parse("exp(X)'*Y", "X: m×n; Y: m×k").compile()
+    large = defined(f.source_for_large.replace("2**17*THREADS", "12"), f.raw.__name__, {})
+    X, Y = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 5))
+    assert_same(large(X, Y), np.exp(X).T @ Y)
+    seen = []
+    large.__globals__["of_rows"] = lambda a, b: seen.append(len(a)) or np.exp(a).T @ b
+    assert_same(large(X, Y), np.exp(X).T @ Y)
+    assert seen == [2, 48]
+
+
+def test_what_is_computed_before_has_a_name_of_its_own():
+    f = mc.parse("exp(c1*c2*X)*(A*w) + (c1 + c2)*(exp(c1*c2*X)*v)", "X: m×n; A: n×n; w: n; v: n; c1: scalar; c2: scalar").compile()
+    arguments = {"X": RNG.normal(size=(5, 3)), "A": RNG.normal(size=(3, 3)), "w": RNG.normal(size=3), "v": RNG.normal(size=3), "c1": 0.3, "c2": 0.9}
+    ready = [arguments[n] for n in f.parameters]
+    assert_same(in_short_blocks(f, 2)(*ready), f.raw(*ready))
+
+
+def test_more_than_ten_arguments():
+    layers = 6
+    text = "X"
+    for i in range(layers):
+        text = f"tanh({text}*W{i} + ones(m)*b{i}')"
+    shapes = {"X": "m×n", "Y": "m×n"} | {f"W{i}": "n×n" for i in range(layers)} | {f"b{i}": "n" for i in range(layers)}
+    f = mc.derive(f"norm2({text} - Y)^2", [f"W{i}" for i in range(layers)], shapes).compile(value=True)
+    lengths = {"m": 7, "n": 3}
+    ready = [RNG.normal(size=[lengths[a] for a in shapes[n].split("×")]) for n in f.parameters]
+    assert len(ready) > 10
     assert_same(in_short_blocks(f, 2)(*ready), f.raw(*ready))
 
 
