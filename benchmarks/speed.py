@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for label, lengths in list(zip(("small", "medium", "large"), case.sizes, strict=True))[: 2 if options.quick else 3]:
             rows.append(_row(case, label, lengths, runs, quiet))
             say(rows[-1].line())
-    say(f"\n{_summary(rows)}\n* {quiet.report()}")
+    say(f"\n{_summary(rows)}\n* {quiet.report()}\n* {compile_times([row.case for row in rows if row.label == 'small'])}")
     if options.write:
         head, _, rest = TABLE.read_text(encoding="utf-8").partition(BEGIN)
         TABLE.write_text("\n".join([head + BEGIN, *lines, END]) + rest.partition(END)[2], encoding="utf-8")
@@ -238,6 +238,24 @@ def _counted(case: Any, arguments: dict[str, Any]) -> str:
     f = _derivations(case).compile("numpy", value=True)
     cost = f.cost(**{n: a for n, a in arguments.items() if hasattr(a, "shape")})
     return f"{cost.flops / cost.expression.flops:.1f}, {cost.bytes / cost.expression.bytes:.1f}"
+
+
+def compile_times(chosen: Sequence[Any]) -> str:
+    """How long it takes to make the functions: ours from the derivative, JAX's from the loss, which derives and compiles in its first call."""
+    from . import libraries
+    from .cases import data
+
+    ours, jit = list[float](), list[float]()
+    for case in chosen:
+        arguments, derivations = data(case, case.sizes[0]), _derivations(case)
+        one = next(iter(derivations.values()))
+        make = partial((one if len(derivations) == 1 else derivations).compile, "numpy")
+        make()  # what the first function of a process loads
+        ours.append(min(_seconds(make, 1) for _ in range(5)))
+        run = libraries.jax_run(case, arguments)
+        jit.append(_seconds(run, 1) - _seconds(run, 1))
+    found = (f"median {statistics.median(t) * 1000:.1f} ms, longest {max(t) * 1000:.1f} ms" for t in (ours, jit))
+    return "compile time: numpy {} (target: median at most 20 ms); jit(grad), with deriving, {}".format(*found)
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------------------
