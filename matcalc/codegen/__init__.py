@@ -47,7 +47,9 @@ def source(
     if reuse:
         return write_reusing(made, chosen, name, several)
     found = write(made, chosen, name, several)
-    return replace(found, large=by_blocks(made, chosen, name, several)) if large else found
+    other = by_blocks(made, chosen, name, several) if large else None
+    same = other is not None and list(other.parameters.values()) == list(found.parameters.values())  # sizes may be asked for in another order
+    return replace(found, large=other) if same else found
 
 
 def dialect(target: str) -> Dialect:
