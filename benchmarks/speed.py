@@ -50,6 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from . import cases
     from .quiet import Quiet
 
+    chosen = [case for case in cases.CASES if options.case in case.name]
+    if not chosen:
+        print(f"no case has '{options.case}' in its name: {', '.join(case.name for case in cases.CASES)}", file=sys.stderr)
+        return 2
     lines = []
 
     def say(line: str) -> None:
@@ -58,13 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     say(_heading(options.threads, runs))
     rows, quiet = [], Quiet()
-    for case in cases.CASES:
-        if options.case not in case.name:
-            continue
+    for case in chosen:
         for label, lengths in list(zip(("small", "medium", "large"), case.sizes, strict=True))[: 2 if options.quick else 3]:
             rows.append(_row(case, label, lengths, runs, quiet))
             say(rows[-1].line())
-    say(f"\n{_summary(rows)}\n* {quiet.report()}\n* {compile_times([row.case for row in rows if row.label == 'small'])}")
+    say(f"\n{_summary(rows)}\n* {quiet.report()}\n* {compile_times(chosen)}")
     if options.write:
         head, _, rest = TABLE.read_text(encoding="utf-8").partition(BEGIN)
         TABLE.write_text("\n".join([head + BEGIN, *lines, END]) + rest.partition(END)[2], encoding="utf-8")
@@ -202,10 +204,14 @@ def _derivations(case: Any) -> Any:
     return mc.derive(case.expr, list(case.wrt), shapes, order=order, along=along)
 
 
-def _ours(case: Any, arguments: dict[str, Any], target: str, reuse: bool = False) -> Run:
+def _derived(case: Any) -> Any:
+    """The one derivation of a case, or several that are compiled together."""
     derivations = _derivations(case)
-    one = next(iter(derivations.values()))
-    f = (one if len(derivations) == 1 else derivations).compile(target, reuse=reuse)
+    return next(iter(derivations.values())) if len(derivations) == 1 else derivations
+
+
+def _ours(case: Any, arguments: dict[str, Any], target: str, reuse: bool = False) -> Run:
+    f = _derived(case).compile(target, reuse=reuse)
     if target == "torch":
         import torch
 
@@ -247,9 +253,7 @@ def compile_times(chosen: Sequence[Any]) -> str:
 
     ours, jit = list[float](), list[float]()
     for case in chosen:
-        arguments, derivations = data(case, case.sizes[0]), _derivations(case)
-        one = next(iter(derivations.values()))
-        make = partial((one if len(derivations) == 1 else derivations).compile, "numpy")
+        arguments, make = data(case, case.sizes[0]), partial(_derived(case).compile, "numpy")
         make()  # what the first function of a process loads
         ours.append(min(_seconds(make, 1) for _ in range(5)))
         run = libraries.jax_run(case, arguments)

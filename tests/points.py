@@ -169,12 +169,11 @@ def slope(e: Expr, v: Expr, at: Point, along: Array, h: float = 1e-3) -> tuple[A
     f = compile_expr(e)
 
     def central(step: float) -> Array:
-        with np.errstate(all="ignore"):
-            up, down = (np.asarray(f(**at | {v.name: at[v.name] + s * along}), dtype=float) for s in (step, -step))
-            return (up - down) / (2 * step)
+        up, down = (np.asarray(f(**at | {v.name: at[v.name] + s * along}), dtype=float) for s in (step, -step))
+        return (up - down) / (2 * step)
 
-    coarse, middle, fine = central(h), central(h / 2), central(h / 4)
     with np.errstate(all="ignore"):  # infinite where there is no value
+        coarse, middle, fine = central(h), central(h / 2), central(h / 4)
         first, second = (4 * middle - coarse) / 3, (4 * fine - middle) / 3
         best = (16 * second - first) / 15
     return best, float(np.abs(best - second).max(initial=0)) if np.isfinite(best).all() else float("inf")

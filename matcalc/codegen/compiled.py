@@ -39,7 +39,7 @@ class Compiled:
         self._made_of = (source, target, beside)
         self.source = source.text
         self.source_for_large = source.large.text if source.large else ""
-        self._least = (source.large and source.large.least) or ("", 0)
+        self._least = source.large.least if source.large else ("", 0)
         self.exprs = source.roots
         self.target = target
         self._beside = beside

@@ -16,6 +16,7 @@ from .dialect import Dialect
 from .fuse import Fusion, fusions, replaced
 from .numpy import dialect as numpy_dialect
 from .plan import Plan
+from .settle import copied
 from .source import number
 from .steps import Step, Steps
 
@@ -104,23 +105,11 @@ def _steps(fusion: Fusion, names: dict[Step, str], base: Dialect) -> list[str]:
     steps = Steps()
     new: dict[Step, Step] = {a: steps.make("arg", data=_variable(names[a], a), axes=a.axes) for a in fusion.inputs}
     variables = tuple(new[a].data for a in fusion.inputs)
-    roots = tuple(_copied(steps, s, new) for s in fusion.outputs)
-    writer = Writer(Plan(roots, (), variables), base)
-    return writer.body(several=False)
+    return Writer(Plan(copied(steps, fusion.outputs, new), (), variables), base).body(several=False)
 
 
 def _variable(name: str, a: Step) -> Expr:
     return var(name, shape_of(a.axes))
-
-
-def _copied(steps: Steps, root: Step, new: dict[Step, Step]) -> Step:
-    from .settle import rebuilt
-    from .steps import reachable
-
-    for s in reachable([root]):
-        if s not in new:
-            new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args)) if s.args else steps.make(s.op, data=s.data, axes=s.axes)
-    return new[root]
 
 
 def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:

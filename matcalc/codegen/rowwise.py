@@ -19,7 +19,7 @@ from ..sizes import Size, shape_of
 from .dialect import Dialect
 from .fuse import Group, replaced
 from .plan import Plan
-from .settle import rebuilt
+from .settle import copied
 from .source import Source
 from .steps import Step, Steps, certain, is_gram, reachable
 from .write import Writer, write
@@ -64,13 +64,15 @@ class Pass(Group):
 def by_blocks(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source | None:
     """The source of a function that works by blocks of rows, where that saves reading a large matrix again or making one."""
     order = reachable(plan.roots)
-    if not dialect.blocks or len(order) > LONGEST or (dialect.kernels is not None and dialect.kernels(plan) is not plan):
+    if not dialect.blocks or len(order) > LONGEST:
         return None
     if any(s.op == "factor" for s in order):
         return None  # products beside a factor belong to LAPACK's library, and outweigh what reading costs
     matrices = [s for s in order if s.op == "arg" and len(s.axes) == 2]
     for size in dict.fromkeys(s.axes[0] for s in matrices):
         found = None if any(s.axes[1] == size for s in matrices) else _pass(order, plan.roots, size)
+        if found is not None and dialect.kernels is not None and dialect.kernels(plan) is not plan:
+            return None  # they go by rows themselves
         if found is not None:
             text = partial(_text, dialect=dialect, taken={s.data.name for s in order if s.op == "arg"})
             changed = replace(plan, roots=replaced(plan.roots, [found], text))
@@ -191,10 +193,7 @@ def _text(found: Pass, dialect: Dialect, taken: Collection[str]) -> tuple[str, s
     names = (name for i in count(1) if (name := f"c{i}") not in taken)
     for a in found.inputs:
         new[a] = steps.make("arg", data=a.data if a.op == "arg" else var(next(names), shape_of(a.axes)), axes=a.axes)
-    for s in reachable(found.outputs):
-        if s not in new:
-            new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args)) if s.args else steps.make(s.op, data=s.data, axes=s.axes)
-    writer = Writer(Plan(tuple(new[s] for s in found.outputs), (), tuple(new[a].data for a in found.inputs)), dialect)
+    writer = Writer(Plan(copied(steps, found.outputs, new), (), tuple(new[a].data for a in found.inputs)), dialect)
     body = writer.body(several=False)
     parameters = ", ".join(writer.names[new[a].data] for a in found.inputs)
     text = "\n".join([f"def {NAME}({parameters}):", *body])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from .steps import Step, Steps, reachable
 
@@ -34,6 +34,15 @@ def solved_twice(order: Sequence[Step]) -> set[Step]:
     solves = (s for s in order if s.op == "solve" and s.args[0].data == "chol")
     square = Counter(s.args[0] for s in solves if len(s.axes) == 2 and s.axes[0] == s.axes[1])
     return {factor for factor, times in square.items() if times > 1}
+
+
+def copied(steps: Steps, roots: Sequence[Step], new: Mapping[Step, Step]) -> tuple[Step, ...]:
+    """The same results of other steps, which ``new`` has in place of some."""
+    new = dict(new)
+    for s in reachable(roots):
+        if s not in new:
+            new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args)) if s.args else steps.make(s.op, data=s.data, axes=s.axes)
+    return tuple(new[r] for r in roots)
 
 
 def rebuilt(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:

@@ -12,6 +12,7 @@ from ..index import Root
 from ..sizes import Atom, Size, Sum
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
+BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Code:
 
 def level_of(text: str) -> int:
     """How tightly a template binds."""
-    bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", text))
+    bare, inner = text, ""
+    while bare != inner:
+        bare, inner = BRACKETS.sub("", bare), bare
     if re.search(r" [-+<>] | if ", bare) or bare.startswith("-"):
         return SUM
     return PRODUCT if re.search(r"[*/@]", bare) else ATOM
@@ -44,7 +47,7 @@ class Source:
     roots: tuple[Root, ...]
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
-    least: tuple[str, int] | None = None  # the matrix, and the number of its entries, from which it is for
+    least: tuple[str, int] = ("", 0)  # the matrix, and the number of its entries, from which it is for
     large: Source | None = None  # what runs instead on large arrays
 
     @property

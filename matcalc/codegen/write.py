@@ -44,8 +44,9 @@ class Writer:
         self.plan, self.dialect = plan, dialect
         self.variables = list(plan.variables)
         self.order = certain(plan.roots)
-        self.uses = use_counts(reachable(plan.roots), plan.roots)
-        self.kernels = {s.data[0]: s.data[1] for s in reachable(plan.roots) if s.op == "kernel"}
+        whole = reachable(plan.roots)
+        self.uses = use_counts(whole, plan.roots)
+        self.kernels = {s.data[0]: s.data[1] for s in whole if s.op == "kernel"}
         self.codes: dict[Step, Code] = {}
         self.shared = shared_products(self.order)
         self.lines: list[str] = []
@@ -382,10 +383,7 @@ def _symmetric_product(w: Writer, s: Step) -> Code:
 def _kernel(w: Writer, s: Step) -> Code:
     """A function that the source brings along, called with its arguments or in a way of its own."""
     name, _, *call = s.data
-    if not call:
-        return Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
-    code = w.filled(call[0], s)
-    return Code(code.text, ATOM) if call[0].startswith("(") else code
+    return w.filled(call[0], s) if call else Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
 
 
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
