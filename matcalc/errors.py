@@ -60,7 +60,12 @@ class ShapeProblem(MatcalcError):
 
 
 class LimitProblem(MatcalcError):
-    """The input is too long, too deep or too large."""
+    """The input is too long, too deep or too large.
+
+    ``resource`` names what ran out where that is the budget: ``seconds``, ``nodes``, ``terms`` or ``bytes``.
+    """
+
+    resource = ""
 
 
 class NotDifferentiable(MatcalcError):

@@ -12,7 +12,7 @@ import matcalc
 
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
-errors graph sizes functions
+errors budget graph sizes functions
 expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds program
 shapes extend labels chain arrange rules factoring simplify index unfold separate
 printing printing.text printing.where printing.latex printing.indices

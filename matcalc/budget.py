@@ -1,0 +1,171 @@
+"""One budget for what a caller waits for: seconds, nodes, terms and bytes, counted where the work is done.
+
+A public entry opens a budget; every loop that may grow calls :func:`spend`, and whatever is about to make one large thing
+asks :func:`room`. Past a limit they raise a LimitProblem that names it. Without an open budget nothing is counted.
+
+>>> with limited(Limits(nodes=1000), "counting"):
+...     spend(nodes=2000)
+Traceback (most recent call last):
+...
+matcalc.errors.LimitProblem: counting needs more than 1000 nodes — limit=Limits(nodes=2000) allows more; 0 sets none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from math import inf, isnan
+from time import monotonic
+
+from .errors import LimitProblem, ShapeProblem
+
+PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a derivation may use; infinity is no limit.
+
+    ``seconds`` of waiting; ``nodes`` of expressions that are made; ``terms`` of labelled products; ``bytes`` of one text or array.
+    Deriving has all of it, verifying what that left and at least a half, and printing or compiling an answer as much again.
+    """
+
+    seconds: float = 10.0
+    nodes: float = 1_000_000
+    terms: float = 200_000
+    bytes: float = 2**29
+
+    def __post_init__(self) -> None:
+        for name in RESOURCES:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or isnan(value) or value < 0:
+                raise ShapeProblem(f"the limit {name}={value!r}", "a limit is a number from 0 on")
+
+
+RESOURCES = ("seconds", "nodes", "terms", "bytes")
+DEFAULT = Limits()
+UNLIMITED = Limits(inf, inf, inf, inf)
+
+
+def as_limits(limit: float | Limits | None) -> Limits:
+    """The limits that a number of seconds stands for; 0 is no limit at all, None the default.
+
+    >>> as_limits(2.5).seconds, as_limits(0).nodes
+    (2.5, inf)
+    """
+    if isinstance(limit, Limits):
+        return limit
+    if limit is None:
+        return DEFAULT
+    return UNLIMITED if limit == 0 and not isinstance(limit, bool) else Limits(seconds=limit)
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What has been used since the outermost budget was opened."""
+
+    nodes: int = 0
+    terms: int = 0
+    patience: int = PERIOD  # steps until the clock is read
+
+
+class Budget:
+    """An open budget: its limits, and the point of each resource at which it is exceeded."""
+
+    __slots__ = ("began", "limits", "nodes", "outer", "place", "seconds", "spent", "terms", "work")
+
+    def __init__(self, limits: Limits, work: str, outer: Budget | None) -> None:
+        self.limits, self.work, self.outer = limits, work, outer
+        self.spent: _Spent = outer.spent if outer else _Spent()
+        self.began = monotonic()
+        self.place = ""
+        self.seconds: float = self.began + limits.seconds
+        self.nodes: float = self.spent.nodes + limits.nodes
+        self.terms: float = self.spent.terms + limits.terms
+        if outer:
+            self.seconds = min(self.seconds, outer.seconds)
+            self.nodes = min(self.nodes, outer.nodes)
+            self.terms = min(self.terms, outer.terms)
+
+    def look(self) -> None:
+        """Raise LimitProblem if a limit is exceeded."""
+        self.spent.patience = PERIOD
+        if self.spent.nodes > self.nodes:
+            raise self.problem("nodes")
+        if self.spent.terms > self.terms:
+            raise self.problem("terms")
+        if monotonic() > self.seconds:
+            raise self.problem("seconds")
+
+    def problem(self, resource: str) -> LimitProblem:
+        """The error of the outermost budget that is exceeded."""
+        budget = self
+        while budget.outer and getattr(budget.outer, resource) <= getattr(budget, resource):
+            budget = budget.outer
+        return exceeded(resource, budget.limits, budget.work, self.place or budget.place)
+
+
+_open: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+@contextmanager
+def limited(limits: Limits = DEFAULT, work: str = "this") -> Iterator[Budget]:
+    """Open a budget for some work, named for the message; inside another one it can only be tighter."""
+    budget = Budget(limits, work, _open.get())
+    token = _open.set(budget)
+    try:
+        yield budget
+    finally:
+        _open.reset(token)
+
+
+def spend(steps: int = 1, nodes: int = 0, terms: int = 0) -> None:
+    """Count work that is being done; raise LimitProblem past a limit.
+
+    A step is what takes some microseconds: a loop over larger ones says how many there are in each.
+    """
+    budget = _open.get()
+    if budget is not None:
+        spent = budget.spent
+        spent.nodes += nodes
+        spent.terms += terms
+        spent.patience -= steps + nodes + terms
+        if spent.patience < 0:
+            budget.look()
+
+
+def room(size: float) -> None:
+    """Raise LimitProblem if a text or an array of so many bytes may not be made."""
+    budget = _open.get()
+    while budget is not None:
+        if size > budget.limits.bytes:
+            raise exceeded("bytes", budget.limits, budget.work, budget.place)
+        budget = budget.outer
+
+
+def reached(place: str) -> None:
+    """Note how far the work has come, for the message: ``order 3 of 6``."""
+    budget = _open.get()
+    if budget is not None:
+        budget.place = place
+
+
+def seconds_left() -> float:
+    """How long the open budget lasts; infinity without one."""
+    budget = _open.get()
+    return inf if budget is None else budget.seconds - monotonic()
+
+
+def exceeded(resource: str, limits: Limits, work: str, place: str) -> LimitProblem:
+    """The error for a limit that does not suffice, with what would."""
+    limit = getattr(limits, resource)
+    after = f", at {place}" if place else ""
+    if resource == "seconds":
+        more = f"limit={2 * limit:g}, or --limit {2 * limit:g}, allows more; 0 sets none"
+    else:
+        more = f"limit=Limits({resource}={2 * limit:.0f}) allows more; 0 sets none"
+    problem = LimitProblem(f"{work} needs more than {limit:.12g} {resource}{after}", more)
+    problem.resource = resource
+    return problem
