@@ -20,15 +20,17 @@ from random import Random
 
 from . import expr as ex
 from . import modular as mod
+from .budget import spend
 from .expr import Expr
 from .expr.parts import range_of
 from .expr.powers import is_whole
 from .functions import BY_NAME, Row
 from .modular import Matrix, P, Singular
 from .shapes import template
-from .sizes import SCALAR, Atom, Shape, Unknown, length, resolve
+from .sizes import SCALAR, Atom, Shape, length, resolve
 
 LARGEST = 20_000  # entries of one matrix
+STEPS = 16  # entries that take as long as a step of the budget
 
 Dual = tuple[Matrix, Matrix | None]  # a value and its tangent; None is zero
 Values = MutableMapping[Expr, Dual]
@@ -94,7 +96,9 @@ class Point:
         for node in order:
             if node not in values:
                 self.node = node if main else self.node
-                values[node] = self.apply(node, [values[a] for a in node.args])
+                value = self.apply(node, [values[a] for a in node.args])
+                spend(1 + len(value[0]) * len(value[0][0]) // STEPS)
+                values[node] = value
         return values[node]
 
     def apply(self, node: Expr, args: list[Dual]) -> Dual:
@@ -112,7 +116,7 @@ class Point:
         raise Undecided(f"{row.name} has no exact model")
 
     def defined(self, text: str, shape: Shape, x: Dual) -> Dual:
-        placeholder, order = _compiled(text, shape)
+        placeholder, order = compiled_text(text, shape)
         return self.evaluate(order, {placeholder: x}, main=False)
 
     def structural(self, row: Row, args: list[Dual]) -> Dual:
@@ -143,8 +147,7 @@ class Point:
         return [[int(i == start + j) for j in range(cols)] for i in range(rows)]
 
     def size(self, node: Expr) -> Matrix:
-        assert isinstance(node.data, (str, int, Unknown))
-        return mod.constant(self.sizes[node.data])
+        return mod.constant(length((node.atom,), self.sizes))
 
     # functions
 
@@ -325,7 +328,7 @@ _LEAVES: dict[str, Callable[[Point, Expr], Matrix]] = {
     "num": lambda point, node: mod.constant(mod.residue(node.value)),
     "ones": lambda point, node: mod.constant(1, *point.dims(node.shape_)),
     "zeros": lambda point, node: mod.constant(0, *point.dims(node.shape_)),
-    "commutation": lambda point, node: _commutation(*(point.sizes[a] for a in node.shape_[0])),
+    "commutation": lambda point, node: _commutation(*(length((a,), point.sizes) for a in node.shape_[0])),
     "eye": lambda point, node: mod.identity(point.dims(node.shape_)[0]),
     "part": Point.part,
     "shifts": lambda point, node: _shifts(*(length((a,), point.sizes) for a in node.shape_[1])),
@@ -355,26 +358,39 @@ _SYMBOLS: dict[str, Callable[[Point, int], int]] = {"exp": Point.exp, "log": Poi
 
 
 @lru_cache(1024)
-def _compiled(text: str, shape: Shape) -> tuple[Expr, list[Expr]]:
+def compiled_text(text: str, shape: Shape) -> tuple[Expr, list[Expr]]:
     """A text of the table in ``x``, in evaluation order; an elementwise text is typed for a scalar and serves every shape."""
     x = ex.var("x", shape)
     return x, ex.postorder(template(text, {"x": x}))
 
 
 @lru_cache(64)
-def _plan(name: str, dims: tuple[tuple[int, int], ...]) -> Callable[..., Matrix]:
-    """A structural row for arguments of certain sizes: which entries of the arguments make which entry of the result."""
+def structural_places(
+    name: str, dims: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], list[list[tuple[int, int]]]]:
+    """The shape of a structural function of arguments of certain shapes, and what its entries are products of.
+
+    Each product is a list of rows and columns: that of the entry of the result, then that of an entry of each factor.
+    """
     row = BY_NAME[name]
     inputs, output = ex.signature_axes(row)
-    sizes = {letter: n for axes, shape in zip(inputs, dims, strict=True) for letter, n in zip(axes, shape, strict=True)} | {"1": 1}
-    rows, cols = _limited(*(prod(sizes[letter] for letter in axis) for axis in output))
+    lengths = {"1": 1}
+    for axes, shape in zip(inputs, dims, strict=True):
+        lengths |= zip(axes, shape, strict=True)
+    rows, cols = _limited(*(prod(lengths[letter] for letter in axis) for axis in output))
     factors = [axes.split(",") for axes in re.findall(r"\[(.*?)\]", row.define)]
-    places = list(_places(sizes, [*output, *(letter for axes in factors for letter in axes)]))
+    return (rows, cols), list(_places(lengths, [*output, *(letter for axes in factors for letter in axes)]))
+
+
+def _plan(name: str, dims: tuple[tuple[int, int], ...]) -> Callable[..., Matrix]:
+    """A structural function of arguments of certain shapes."""
+    (rows, cols), places = structural_places(name, dims)
 
     def apply(*args: Matrix) -> Matrix:
         out = mod.constant(0, rows, cols)
         for (r, c), *entries in places:
-            out[r][c] = (out[r][c] + prod(a[i][j] for a, (i, j) in zip(args, entries, strict=True))) % P
+            product_of_entries = prod(a[i][j] for a, (i, j) in zip(args, entries, strict=True))
+            out[r][c] = (out[r][c] + product_of_entries) % P
         return out
 
     return apply

@@ -10,31 +10,35 @@ everywhere, is undecided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
-from itertools import count, islice, product
+from itertools import product
 from math import prod
 from operator import mul
-from random import Random
+from typing import Any, TypeVar
 
 from . import modular as mod
+from .budget import spend
 from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
-from .expr import Expr, postorder, sizes_of
-from .expr.parts import all_exist, bounded, index_names, least_length
+from .expr import Expr, postorder
 from .index import IndexForm, Root, form_sizes, parts
 from .labels import Term
+from .lengths import Lengths, NoLengths, work
 from .modular import Matrix, P, Singular
-from .sizes import Atom, Size, base_atoms, length, resolve
+from .sizes import Atom, length
 
-SMALL = 8  # integer sizes up to this are kept, larger ones are replaced by the next integers, in their order
-MANY_SIZES = 11  # more different sizes than this share their lengths
-TRIES = 2000  # points without the square roots that are needed
+ENTRIES = 200_000  # entries that are evaluated in search of points where all square roots exist
+FEWEST, MOST = 40, 4000  # tries of such a search, whatever their size
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
-PLACES_TRIES = 200  # lengths at which some place does not exist
 OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may have no square root
 BRIEF = 40  # nodes of an expression that a reason quotes
 SIGNED_POINTS = 20  # where a sign or a root is taken, a wrong claim may pass a point with probability 1/2
+LARGEST_WORK = 3_000_000  # multiplications at one point
+
+T = TypeVar("T")
+Table = list[list[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,13 @@ def check(
     >>> check(form.expr, form.variables["x"], gradient.expr)
     Verdict(equal=False, reason='they differ')
     """
+    claim = _Claim(e, wrt, derivative, numerator, f"{seed}", along)
     try:
-        return _Claim(e, wrt, derivative, numerator, f"{seed}", along).verdict(points)
-    except Undecided as problem:
+        verdict = claim.verdict(points)
+        if verdict.equal is False and claim.layouts.shrinks:  # a number may be a size that was made smaller
+            return replace(claim, actual=True, first={}).verdict(points)
+        return verdict
+    except (Undecided, NoLengths) as problem:
         return Verdict(None, str(problem))
 
 
@@ -76,24 +84,27 @@ class _Claim:
     numerator: bool
     seed: str
     along: Expr | None = None
+    actual: bool = False  # with declared sizes as they are, however large
     first: dict[Atom, int] = field(default_factory=dict)  # the sizes at the first point
     two_valued: set[Expr] = field(default_factory=set)  # nodes with signs, or roots of what may always be a square
     proven: set[Expr] = field(default_factory=set)  # nodes with a root of what is not always a square, since once it had no root
 
     def verdict(self, points: int) -> Verdict:
+        tries = iter(range(self.most_tries))
         k = 0
         while k < max(points, 1) or (k < SIGNED_POINTS and self.two_valued - self.proven):
-            if difference := self.difference(k):
-                return self.unequal(difference)
+            if difference := self.difference(k, tries):
+                return Verdict(False, difference)
             k += 1
         return Verdict(True)
 
-    def difference(self, k: int) -> str:
+    def difference(self, k: int, tries: Iterator[int]) -> str:
         """What differs at the k-th point, which is drawn again until it is regular."""
         singular = 0
-        for attempt in range(TRIES):
+        for attempt in tries:
             other = attempt if attempt % OTHER_SIZES == OTHER_SIZES - 1 else 0
-            point = Point(self.sizes(k % 2 + singular + other, self.first if k % 2 else {}), f"{self.seed}/{k}/{attempt}")
+            sizes = self.sizes(k % 2 + singular + other, self.first if k % 2 else {})
+            point = Point(sizes, f"{self.seed}/{k}/{attempt}")
             try:
                 difference = self.compare(point)
             except Singular as problem:
@@ -107,7 +118,21 @@ class _Claim:
                 return difference
             finally:
                 self.two_valued.update(point.two_valued)
-        raise Undecided(f"{_brief(point.node)} needs too many square roots at once")
+        raise Undecided(self.rootless())
+
+    def rootless(self) -> str:
+        """Why no point was found."""
+        nodes = [node for node in self.nodes if node in self.proven]
+        needs = _brief(nodes[0]) if nodes else "the expression"
+        return f"{needs} needs too many square roots at once"
+
+    @cached_property
+    def most_tries(self) -> int:
+        """Points that may be drawn in all: many of a small expression."""
+        entries = work(self.nodes, self.sizes(0, {}))
+        if entries > LARGEST_WORK:
+            raise Undecided("the arrays are too large to check exactly")
+        return min(max(ENTRIES // max(entries, 1), FEWEST), MOST)
 
     def compare(self, point: Point) -> str:
         """What differs at a point; nothing if the claim is right there."""
@@ -126,8 +151,11 @@ class _Claim:
                 derivative = mod.flip(derivative)
             if problem := self.wrong_form(derivative, values, direction):
                 return problem
-            claimed = _unfolded(derivative, values[self.e][0], direction) if isinstance(self.e, Expr) else mod.flat(derivative)
-        return "" if (_contract(claimed, mod.flat(direction)) if self.along is None else claimed) == expected else "they differ"
+            claimed = unfolded(derivative, values[self.e][0], direction) if isinstance(self.e, Expr) else mod.flat(derivative)
+        change = claimed
+        if self.along is None:
+            change = [x % P for x in contracted(claimed, mod.flat(direction))]
+        return "" if change == expected else "they differ"
 
     def tangents(self, point: Point, values: Values) -> list[int]:
         """The change of the expression along the direction, entry by entry."""
@@ -149,14 +177,6 @@ class _Claim:
                 return f"the derivative by a variable that is {name} must have the same pattern"
         return ""
 
-    def unequal(self, difference: str) -> Verdict:
-        """Numbers that may be sizes that were replaced decide nothing."""
-        numbers = {n for node in self.nodes if node.head == "num" for n in node.value.as_integer_ratio() if n}
-        for size in self.replaced:
-            if any(n % size == 0 for n in numbers):
-                return Verdict(None, f"{difference}, but a number may be the size {size}, which was made smaller")
-        return Verdict(False, difference)
-
     # nodes and sizes
 
     @cached_property
@@ -172,31 +192,9 @@ class _Claim:
         return list(dict.fromkeys((self.wrt, *self.order, *self.order_of_derivative)))
 
     @cached_property
-    def atoms(self) -> list[Atom]:
-        """The atoms of the sizes, in the order in which they are met."""
-        sizes = [*sizes_of(self.nodes), *form_sizes(self.e, self.derivative)]
-        return [a for a in dict.fromkeys(a for size in sizes for a in base_atoms(resolve(size))) if a not in self.places]
-
-    @cached_property
-    def places(self) -> dict[str, list[Size]]:
-        """The names that stand for a place on an axis, with the lengths of those axes."""
-        return index_names(self.nodes)
-
-    @cached_property
-    def bounded(self) -> list[Expr]:
-        """The nodes that some lengths do not allow."""
-        return bounded(self.nodes)
-
-    @cached_property
-    def least(self) -> int:
-        return least_length(self.bounded)
-
-    @cached_property
-    def replaced(self) -> dict[int, int]:
-        """Large sizes and their small substitutes."""
-        if any(node.head == "part" for node in self.bounded):
-            return {}
-        return dict(zip(sorted(a for a in self.atoms if isinstance(a, int) and a > SMALL), count(SMALL + 1), strict=False))
+    def layouts(self) -> Lengths:
+        """The lengths that the sizes may have."""
+        return Lengths(self.nodes, form_sizes(self.e, self.derivative), self.actual)
 
     @cached_property
     def square_sizes(self) -> bool:
@@ -204,56 +202,37 @@ class _Claim:
         return any(node.head == "size" for node in self.nodes)
 
     def sizes(self, layout: int, others: Mapping[Atom, int]) -> dict[Atom, int]:
-        """Lengths of the names, at which all places exist."""
-        for k in range(PLACES_TRIES):
-            chosen = self.lengths(layout + k, others, self.least + k // 8)
-            if all_exist(self.bounded, chosen):
-                return chosen
-        raise Undecided("no lengths were found at which all places exist")
-
-    def lengths(self, layout: int, others: Mapping[Atom, int], least: int) -> dict[Atom, int]:
-        """Pairwise different sizes, also different from others: ascending, descending, then in random orders."""
-        fixed: dict[Atom, int] = {a: self.replaced.get(a, a) for a in self.atoms if isinstance(a, int)}
-        names = [a for a in self.atoms if a not in fixed]
-        chosen = {a: least + (k * (layout + 1)) % MANY_SIZES for k, a in enumerate(names)}  # or the points would be huge
-        for start in count() if len(names) <= MANY_SIZES else ():
-            free = (n for n in count(least) if n not in fixed.values() and not (self.square_sizes and mod.root(n) is None))
-            chosen = dict(zip(names, _arranged(list(islice(free, start, start + len(names) + 2)), len(names), layout), strict=True))
-            if not chosen.items() & others.items():
-                break
-        lengths = fixed | chosen
-        room = {name: max(1, min(length(axis, lengths) for axis in axes)) for name, axes in self.places.items()}
-        return lengths | {name: 1 + (layout + k) % room[name] for k, name in enumerate(room)}
-
-
-def _arranged(values: list[int], number: int, layout: int) -> list[int]:
-    if layout > 1:
-        return Random(layout).sample(values, number)
-    return values[:number] if layout == 0 else values[:number][::-1]
+        """Pairwise different lengths, also different from others, at which all indices exist."""
+        if self.square_sizes:
+            return self.layouts.at(layout, others, allowed=lambda n: mod.root(n) is not None)
+        return self.layouts.at(layout, others)
 
 
 def _brief(node: Expr) -> str:
     return str(node) if node.count < BRIEF else f"a part of the form {node.head}(…)"
 
 
-def _contract(claimed: list[int], direction: list[int]) -> list[int]:
-    """The derivative applied to the direction: the entries of both, row by row, are the entries of a Jacobian and of a vector."""
+# ---- derivatives as lists of entries, of residues or of other numbers ---------------------------------------------------
+
+
+def contracted(claimed: Sequence[Any], direction: Sequence[Any]) -> list[Any]:
+    """The derivative applied to the direction: the entries of both, row by row, are those of a Jacobian and of a vector."""
     width = len(direction)
-    return [sum(map(mul, claimed[i : i + width], direction)) % P for i in range(0, len(claimed), width)]
+    return [sum(map(mul, claimed[i : i + width], direction)) for i in range(0, len(claimed), width)]
 
 
-def _unfolded(derivative: Matrix, value: Matrix, direction: Matrix) -> list[int]:
+def unfolded(derivative: Table[T], value: Table[T], direction: Table[T]) -> list[T]:
     """The entries in the order of the axes; a Kronecker form, whose rows are (column, row) of the value, is put in order."""
     (a, b), (i, j) = ((len(m), len(m[0])) for m in (value, direction))
-    if not _is_kronecker(derivative, value, direction):
-        return mod.flat(derivative)
+    if not is_kronecker(derivative, value, direction):
+        return [x for row in derivative for x in row]
     return [derivative[q * a + p][s * i + r] for p in range(a) for q in range(b) for r in range(i) for s in range(j)]
 
 
-def _is_kronecker(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:
+def is_kronecker(derivative: Table[T], value: Table[T], direction: Table[T]) -> bool:
     """Whether a derivative has a row for each entry of the value and a column for each entry of the direction."""
-    large = all(len(mod.flat(m)) > 1 for m in (value, direction))
-    return large and (len(derivative), len(derivative[0])) == (len(mod.flat(value)), len(mod.flat(direction)))
+    entries = [len(m) * len(m[0]) for m in (value, direction)]
+    return min(entries) > 1 and [len(derivative), len(derivative[0])] == entries
 
 
 # ---- index forms ------------------------------------------------------------------------------------------------------------
@@ -261,7 +240,8 @@ def _is_kronecker(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:
 
 def entries(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[int]:
     """All entries of an index form, row by row."""
-    return _total([[mod.flat(values[f.expr][0]) for f in t.factors] for t in form.bag.terms], form.bag.terms, form, sizes)
+    tables = [[mod.flat(values[f.expr][0]) for f in t.factors] for t in form.bag.terms]
+    return _residues(summed(tables, form.bag.terms, form, sizes, mod.residue))
 
 
 def changes(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[int]:
@@ -273,34 +253,45 @@ def changes(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[
             if (tangent := values[f.expr][1]) is not None:
                 terms.append(t)
                 tables.append([*flat[:k], mod.flat(tangent), *flat[k + 1 :]])
-    return _total(tables, terms, form, sizes)
+    return _residues(summed(tables, terms, form, sizes, mod.residue))
 
 
-def _total(tables: list[list[list[int]]], terms: Iterable[Term], form: IndexForm, sizes: Mapping[Atom, int]) -> list[int]:
-    """The sum of products of tables, each indexed by the labels of its factor."""
+def _residues(numbers: Iterable[int]) -> list[int]:
+    return [x % P for x in numbers]
+
+
+def summed(
+    tables: list[list[list[Any]]],
+    terms: Iterable[Term],
+    form: IndexForm,
+    sizes: Mapping[Atom, int],
+    number: Callable[[Fraction], Any],
+) -> list[Any]:
+    """The sum of products of tables, each indexed by the labels of its factor; coefficients become a ``number``."""
     lengths = [length((i.size,), sizes) for i in form.bag.out]
     if prod(lengths) > LARGEST:
         raise Undecided("an index form is too large to check")
-    out = [0] * prod(lengths)
+    out: list[Any] = [0] * prod(lengths)
     for t, flat in zip(terms, tables, strict=True):
         labels = list(dict.fromkeys((*form.bag.out, *(i for f in t.factors for i in f.labels))))
         dims = {i: length((i.size,), sizes) for i in labels}
         if prod(dims.values()) > LARGEST:
             raise Undecided("an index form is too large to check")
-        coefficient = mod.residue(t.coefficient)
+        spend(1 + prod(dims.values()) // 4)
+        coefficient = number(t.coefficient)
         axes = [[labels.index(i) for i in f.labels] for f in t.factors]
         steps = [[(k, dims[labels[k]]) for k in axis] for axis in axes]
         for at in product(*(range(dims[i]) for i in labels)):
             entry = coefficient
             for table, step in zip(flat, steps, strict=True):
-                entry = entry * table[_place(at, step)] % P
+                entry = entry * table[_place(at, step)]
             place = _place(at, list(enumerate(lengths)))
-            out[place] = (out[place] + entry) % P
+            out[place] = out[place] + entry
     return out
 
 
 def _place(at: tuple[int, ...], steps: Iterable[tuple[int, int]]) -> int:
-    """The place in a table, row by row, of the entry with the given indices."""
+    """The index in a table, row by row, of the entry with the given indices."""
     place = 0
     for k, width in steps:
         place = place * width + at[k]
@@ -309,7 +300,7 @@ def _place(at: tuple[int, ...], steps: Iterable[tuple[int, int]]) -> int:
 
 def _fits(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:
     """Whether a derivative has the axes of the expression, then those of the variable; a row may stand as a column."""
-    if _is_kronecker(derivative, value, direction):
+    if is_kronecker(derivative, value, direction):
         return True
     shape = (len(derivative), len(derivative[0]))
     arrays = [a for a in (value, direction) if len(a) * len(a[0]) > 1]

@@ -1,76 +1,135 @@
-"""Random points for the numerical check: lengths of sizes, and values of variables with what is declared of them."""
+"""Random values of variables in decimals, with what is declared of them; magnitudes, signs and orders vary from point to point."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from decimal import Decimal
+from random import Random
 
-import numpy as np
-
+from . import modular as mod
+from .decimals import Matrix, constant, dot, each, flip, identity, inverse, minus, plus
 from .expr import Expr
-from .sizes import Atom, Size, base_atoms
 
-Array = Any
-MANY_SIZES = 12  # more different sizes than this share their lengths, or the points would be huge
-KEPT = 6  # numbers up to this keep their value as sizes of a point
+GRID = 10**9  # random numbers are fractions of it: short ones, so that arithmetic on them is quick
+Entry = Callable[[Random], Decimal]
 
 
-def choose_lengths(
-    sizes: list[Size], equal: bool, rng: np.random.Generator, attempt: int, least: int = 2, most: int = MANY_SIZES
-) -> dict[Atom, int]:
-    """Different small lengths, at most ``most``, for different sizes (or 3 for all), of at least ``least``; small numbers keep theirs; never 1.
-
-    Which size is the larger one changes between attempts: X'*X has an inverse only for a tall X.
-    """
-    atoms = list(dict.fromkeys(a for size in sizes for a in base_atoms(size)))
-    lengths: dict[Atom, int] = {a: a for a in atoms if isinstance(a, int) and (a <= KEPT or least > 2)}
-    unknown = [a for a in atoms if a not in lengths]
-    first = least + attempt % 2  # even and odd sizes in turn
-    free = [k for k in range(first, first + len(atoms) + KEPT + 1) if k not in lengths.values()][: min(len(unknown), most)]
-    order = rng.permutation(len(unknown)) if attempt else range(len(unknown))
-    return lengths | {a: max(3, least) if equal else free[k % len(free)] for a, k in zip(unknown, order, strict=True)}
+def _uniform(low: float, high: float) -> Entry:
+    least, span = Decimal(str(low)), Decimal(str(high)) - Decimal(str(low))
+    return lambda rng: least + span * rng.randrange(1, GRID) / GRID
 
 
-def random_value(v: Expr, shape: tuple[int, ...], rng: np.random.Generator, attempt: int) -> Array:
-    """Random numbers with the structure that a variable is declared to have; which numbers are likely changes between attempts."""
-    for name in ("simplex", "onehot", "pm1", "mask", "unit", "spd", "symmetric", "diagonal", "orthogonal", "lower", "upper", "positive"):
+def _of_all_magnitudes(rng: Random) -> Decimal:
+    """Entries between 1/100 and 100 in absolute value."""
+    return rng.choice((-1, 1)) * _uniform(1, 10)(rng) * Decimal(10) ** rng.randrange(-2, 2)
+
+
+# how entries are drawn from one point to the next, and what is added to the diagonal of a square matrix
+STYLES: tuple[tuple[Entry, Decimal], ...] = (
+    (_uniform(-0.7, 0.7), Decimal("0.9")),
+    (_uniform(0.3, 1.0), Decimal("1.9")),
+    (_uniform(-1.5, 1.5), Decimal(0)),
+    (_uniform(-6, 6), Decimal("3.9")),
+    (_uniform(-0.02, 0.02), Decimal("0.1")),
+    (_of_all_magnitudes, Decimal(0)),
+    (_uniform(-1, -0.1), Decimal(0)),
+    (_uniform(-40, 40), Decimal(0)),
+)
+
+
+def random_value(v: Expr, rows: int, cols: int, rng: Random, style: int) -> Matrix:
+    """Random numbers with the structure that a variable is declared to have."""
+    entry, diagonal = STYLES[style % len(STYLES)]
+    a = [[entry(rng) for _ in range(cols)] for _ in range(rows)]
+    if rows == cols > 1 and diagonal:
+        a = plus(a, each(lambda x: x * diagonal, identity(rows)))
+    for name, change in _SPECIAL.items():
         if name in v.properties:
-            return _SPECIAL[name](shape, rng)
-    spread = (0.7, 0.7, 0.3, 1.5)[attempt % 4]
-    x = rng.uniform(-spread, spread, shape)
-    if attempt % 4 == 1:
-        x = np.abs(x) + 0.3
-    if len(shape) == 2 and shape[0] == shape[1]:
-        x = x + (0.9 + attempt % 4) * np.eye(shape[0])
-    return x
+            a = change(a, rng)
+    return a
 
 
-def _spd(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    a = rng.uniform(-0.7, 0.7, shape)
-    return a @ a.T + 0.8 * np.eye(shape[0])
+def random_direction(v: Expr, rows: int, cols: int, rng: Random) -> Matrix:
+    """A direction in which the variable may move; no entry is zero that may be another number."""
+    entry = _uniform(0.5, 1.5)
+    a = [[rng.choice((-1, 1)) * entry(rng) for _ in range(cols)] for _ in range(rows)]
+    return in_pattern(v, a)
 
 
-def _symmetric(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    a = rng.uniform(-0.7, 0.7, shape) + 0.9 * np.eye(shape[0])
-    return (a + a.T) / 2
+def in_pattern(v: Expr, a: Matrix) -> Matrix:
+    """A matrix with the linear structure of a variable."""
+    for name, pattern in PATTERNS.items():
+        if name in v.properties:
+            a = pattern(a)
+    return a
 
 
-def _simplex(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    a = rng.uniform(0.2, 1.0, shape)
-    return a / a.sum()
+def _symmetric(a: Matrix) -> Matrix:
+    return [[a[min(i, j)][max(i, j)] for j in range(len(a))] for i in range(len(a))]
 
 
-_SPECIAL: Mapping[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
-    "simplex": _simplex,
-    "spd": _spd,
+PATTERNS: Mapping[str, Callable[[Matrix], Matrix]] = {
     "symmetric": _symmetric,
-    "onehot": lambda shape, rng: np.eye(shape[-1])[rng.integers(0, shape[-1], shape[0])],
-    "pm1": lambda shape, rng: rng.choice([-1.0, 1.0], shape),
-    "mask": lambda shape, rng: rng.choice([0.0, 1.0], shape),
-    "unit": lambda shape, rng: rng.uniform(0.15, 0.85, shape),
-    "positive": lambda shape, rng: rng.uniform(0.4, 1.6, shape),
-    "diagonal": lambda shape, rng: np.diag(rng.uniform(0.4, 1.6, shape[0])),
-    "orthogonal": lambda shape, rng: np.linalg.qr(rng.normal(size=shape))[0],
-    "lower": lambda shape, rng: np.tril(rng.uniform(-0.7, 0.7, shape)) + 0.9 * np.eye(shape[0]),
-    "upper": lambda shape, rng: np.triu(rng.uniform(-0.7, 0.7, shape)) + 0.9 * np.eye(shape[0]),
+    "spd": _symmetric,
+    "diagonal": lambda a: mod.where(int.__eq__, a),
+    "lower": lambda a: mod.where(int.__ge__, a),
+    "upper": lambda a: mod.where(int.__le__, a),
 }
+
+
+def _spd(a: Matrix, rng: Random) -> Matrix:
+    """A·A' and something on the diagonal, of the size of the entries."""
+    square = dot(a, flip(a))
+    size = max(square[i][i] for i in range(len(a)))
+    return plus(square, each(lambda x: x * size * Decimal("0.4"), identity(len(a))))
+
+
+def _orthogonal(a: Matrix, rng: Random) -> Matrix:
+    """Cayley's transform of the antisymmetric part."""
+    unit, turn = identity(len(a)), minus(a, flip(a))
+    return dot(minus(unit, turn), inverse(plus(unit, turn)))
+
+
+def _along_vectors(change: Callable[[list[Decimal]], list[Decimal]], a: Matrix) -> Matrix:
+    """Change a vector, or each row of a matrix."""
+    if len(a[0]) > 1:
+        return [change(row) for row in a]
+    return [[x] for x in change([row[0] for row in a])]
+
+
+def _on_simplex(row: list[Decimal]) -> list[Decimal]:
+    positive = [abs(x) + Decimal("0.1") for x in row]
+    total = sum(positive)
+    return [x / total for x in positive]
+
+
+def _one_hot(rng: Random) -> Callable[[list[Decimal]], list[Decimal]]:
+    def change(row: list[Decimal]) -> list[Decimal]:
+        at = rng.randrange(len(row))
+        return [Decimal(int(j == at)) for j in range(len(row))]
+
+    return change
+
+
+def _fraction(x: Decimal) -> Decimal:
+    """A number between 0 and 1, away from both."""
+    return Decimal("0.1") + Decimal("0.8") / (1 + abs(x))
+
+
+# in this order where several are declared
+_SPECIAL: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
+    "positive": lambda a, rng: each(lambda x: abs(x) + Decimal("0.01"), a),
+    "unit": lambda a, rng: each(_fraction, a),
+    "pm1": lambda a, rng: each(lambda x: Decimal(rng.choice((-1, 1))), a),
+    "mask": lambda a, rng: each(lambda x: Decimal(rng.randrange(2)), a),
+    "simplex": lambda a, rng: _along_vectors(_on_simplex, a),
+    "onehot": lambda a, rng: _along_vectors(_one_hot(rng), a),
+    "symmetric": lambda a, rng: _symmetric(a),
+    "diagonal": lambda a, rng: mod.where(int.__eq__, a),
+    "lower": lambda a, rng: mod.where(int.__ge__, a),
+    "upper": lambda a, rng: mod.where(int.__le__, a),
+    "spd": _spd,
+    "orthogonal": _orthogonal,
+}
+
+__all__ = ["PATTERNS", "STYLES", "constant", "in_pattern", "random_direction", "random_value"]

@@ -1,41 +1,50 @@
 """Never show an answer unchecked: the two independent checks, and their combination.
 
-*Exactly*: dual numbers modulo 2^61 - 1 (:mod:`matcalc.exact`); no tolerance, no kinks. *Numerically*: central finite
-differences with extrapolation, and the complex step where every function allows it, at random points inside the domain and
-away from kinks, with pairwise different sizes. What neither decides is *not verified*, never right.
+*Exactly*: dual numbers modulo 2^61 - 1 (:mod:`matcalc.exact`); no tolerance, no kinks. *Numerically*: central differences
+in decimals of 70 digits (:mod:`matcalc.decimals`), along a random direction at random points of several magnitudes, signs
+and sizes. The rounding of 70 digits leaves fifty in a difference, so a claim that is wrong by a part in 10^15, or in an
+entry beside one that is 10^12 times as large, is seen; where a claim and the numbers disagree, twice as many digits say
+whether that was rounding. What neither check decides is *not verified*, never right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import cached_property
+from random import Random
+from typing import NamedTuple
 
 from . import exact
-from .codegen.compiled import load
-from .codegen.plain import emit
-from .errors import NotDifferentiable
-from .expr import Expr, is_array, own_axes, postorder, sizes_of, variables
-from .expr.parts import all_exist, bounded, index_names, least_length
-from .expr.powers import exponents_of
+from .budget import Limits, limited
+from .decimals import DecimalPoint, Matrix, Values, arithmetic, flat
+from .dual import Undecided
+from .errors import LimitProblem, NotDifferentiable
+from .exact import contracted, summed, unfolded
+from .expr import Expr, own_axes, postorder, variables
 from .functions import BY_NAME
-from .index import Root, entries_of, form_sizes, parts, written_out
-from .points import choose_lengths, random_value
-from .sizes import Atom, base_atoms, length
+from .index import IndexForm, Root, form_sizes, parts, written_out
+from .lengths import Lengths, NoLengths, work
+from .points import PATTERNS, random_direction, random_value
+from .sizes import Atom, length, resolve
 
-Array = Any
-TRIES, PLACES_TRIES = 40, 200  # points; lengths, since at some a place does not exist
-LARGEST = 10_000_000  # entries of an array; beyond, sizes share two lengths, and then nothing is checked
-MORE_POINTS = 7  # at which the numbers must agree where the exact check does not
-CONDITION = 300.0  # of the matrices that are inverted at a point
-MARGIN, KINK, GAP = 0.02, 1e-2, 0.1  # distances from the edge of a domain, from a kink, and between singular values
-FLOOR, STEP = 1e-5, 2e-3  # of the scale of a derivative, since a function may be constant; of the differences
-TOLERANCE_COMPLEX, TOLERANCE_DIFFERENCES = 1e-9, 1e-6
-DIRECTIONS = 40  # of a variable with more entries, some are tried
+DIGITS = 70
+STEP = 20  # differences are taken over 10^-20, where rounding and curvature both leave forty digits
+AGREE = Decimal("1e-20")  # relative differences of derivatives that are rounding
+SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
+ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
+TRIES = 40  # points, since some lie outside of a domain or on a kink
+POINTS, POINTS_IF_PROVEN = 8, 2  # that must agree without, and with, an exact proof
+FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
+LARGEST_WORK = 400_000  # multiplications at one point
+SECONDS = 10.0  # for both checks together
+ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
+LENGTHS = 4  # different lengths of names: points are many, so that small ones do
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
+_NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,295 +72,303 @@ class Verification:
         return self.ok
 
     def __str__(self) -> str:
-        said = {True: "agree", False: "DISAGREE", None: "not decided"}
         verdict = "verified" if self.ok else "wrong" if self.wrong else "not verified"
-        text = f"{verdict}: {_EXACTLY[self.exact]}; {self.method or 'finite differences'} {said[self.numeric]}"
-        text += f" (relative error {self.max_error:.0e})" if self.numeric is not None else ""
+        text = f"{verdict}: {_EXACTLY[self.exact]}; {self.method} {_NUMERICALLY[self.numeric]}"
+        if self.numeric is not None:
+            text += f" (relative error {self.max_error:.0e})"
         return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
 
 
-def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None) -> Verification:
+def verify(
+    e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None, seconds: float = SECONDS
+) -> Verification:
     """Check a claimed derivative in both ways.
 
     ``derivative`` has the axes of ``e`` followed by those of ``wrt``; or it is the Kronecker form of a matrix by a matrix; or,
-    with a direction ``along``, it is the derivative contracted with that variable. A verdict of wrong is that of the numbers, or of the
-    exact check where they are undecided. An identity between smooth functions that only the numbers see is accepted, and said; where functions
-    have kinks, or there is nothing but algebra, it is not verified.
+    with a direction ``along``, it is the derivative contracted with that variable. It is right if the exact check says so, or
+    cannot decide, and the numbers agree. An identity between analytic functions, which are free symbols to the exact check,
+    is seen by the numbers alone; where functions have kinks, or there is nothing but algebra, such a claim is not verified.
+    What takes longer than ``seconds`` is not verified.
     """
-    verdict = exact.check(e, wrt, derivative, seed=seed, along=along)
-    found = _numerically(e, wrt, derivative, seed, along)
-    if verdict.equal is False and found.numeric:
-        more = [_numerically(e, wrt, derivative, seed + k, along, start=k) for k in range(1, MORE_POINTS)]
-        found = next((m for m in more if m.numeric is False), found)
-        if found.numeric and all(m.numeric for m in more) and _smooth(e, derivative):
-            note = "equal at every point tried, by an identity that the exact check does not know"
-            return Verification(True, None, True, max(m.max_error for m in (found, *more)), found.method, note)
-    ok = found.numeric is True and verdict.equal is not False
-    note = "; ".join(n for n in (verdict.reason if verdict.equal is None else "", found.note) if n)
-    return Verification(ok, verdict.equal, found.numeric, found.max_error, found.method, note, found.worst)
-
-
-def _smooth(*roots: Root) -> bool:
-    """Whether an identity between functions may be at work that no point of the numbers could miss: analytic, and not rational."""
-    rows = list(_rows(*parts(*roots)))
-    powers = any(n.head == "pow" and n.args[1].head != "num" for n in postorder(*parts(*roots)))
-    transcendental = powers or any(r.elementwise or r.exact for r in rows)
-    return transcendental and not any(r.kinks or r.complex_safe is None for r in rows)
-
-
-# ---- numerically ----------------------------------------------------------------------------------------------------------
+    e, derivative = written_out(e), written_out(derivative)
+    limits = Limits(seconds=seconds)
+    try:
+        with limited(Limits(seconds=seconds / 2), "the exact check"):
+            verdict = exact.check(e, wrt, derivative, seed=seed, along=along)
+    except LimitProblem:
+        verdict = exact.Verdict(None, "the exact check ran out of time")
+    claim = _Claim(e, wrt, derivative, along, seed)
+    with limited(limits, "the numerical check"):
+        numbers = claim.compared(verdict.equal)
+    if verdict.equal is False and numbers.agree and claim.is_analytic:
+        why = "equal by an identity between functions, which are free symbols to the exact check"
+        return Verification(True, None, True, numbers.error, numbers.method, why)
+    notes = [verdict.reason if verdict.equal is None else "", numbers.note]
+    note = "; ".join(n for n in notes if n)
+    ok = numbers.agree is True and verdict.equal is not False
+    return Verification(ok, verdict.equal, numbers.agree, numbers.error, numbers.method, note, numbers.worst)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    numeric: bool | None
-    max_error: float = float("nan")
-    method: str = ""
+class _Numbers:
+    """What the numbers say: whether they agree, the largest relative difference, and at how many points."""
+
+    agree: bool | None
+    error: float = float("nan")
+    points: int = 0
     note: str = ""
     worst: str = ""
 
-
-def _numerically(e: Root, wrt: Expr, derivative: Root, seed: int, along: Expr | None, start: int = 0) -> _Found:
-    """Compare with numbers at one point of different sizes and, where sizes are declared equal, one of equal sizes."""
-    try:
-        functions = _Functions(e, wrt, derivative, along)
-    except NotDifferentiable as problem:
-        return _Found(None, note=str(problem))
-    outcomes = []
-    for equal in (False, True) if any(len(set(sizes)) < len(sizes) for sizes in map(own_axes, functions.variables)) else (False,):
-        outcomes.append(_at_some_point(functions, np.random.default_rng([seed, equal]), equal, start))
-        if outcomes[-1].numeric is not True:
-            return outcomes[-1]
-    return max(outcomes, key=lambda o: o.max_error)
+    @property
+    def method(self) -> str:
+        at = f" at {self.points} points" if self.points > 1 else ""
+        return f"differences of {DIGITS} digits{at}"
 
 
-class _Functions:
-    """The compiled expression, its claimed derivative, and the arguments that must stay inside domains."""
+class _Difference(NamedTuple):
+    """A difference of two numbers, relative to their size and as it is."""
 
-    def __init__(self, e: Root, wrt: Expr, derivative: Root, along: Expr | None) -> None:
-        e, derivative = written_out(e), written_out(derivative)
-        self.e, self.wrt, self.derivative, self.along = e, wrt, derivative, along
-        self.parts = parts(e, derivative)
-        self.variables = sorted({*variables(*self.parts), wrt} | ({along} if along is not None else set()), key=lambda v: v.name)
-        self.guards = _guards(*self.parts)
-        self.value = _compiled((e,), self.variables, False)
-        assert self.value is not None
-        self.complex_value = None if any(r.complex_safe is None for r in _rows(*parts(e))) else _compiled((e,), self.variables, True)
-        self.claim = _compiled((derivative, *(g.argument for g in self.guards)), self.variables, False)
+    relative: Decimal
+    absolute: Decimal
 
 
-def _rows(*roots: Expr) -> Iterator[Any]:
-    return (BY_NAME[n.head] for n in postorder(*roots) if n.head in BY_NAME)
+def _difference(a: Decimal, b: Decimal, size: Decimal) -> _Difference:
+    apart = abs(a - b)
+    return _Difference(apart / size if apart else apart, apart)
 
 
-def _compiled(roots: tuple[Root, ...], known: list[Expr], complex_safe: bool) -> Callable[..., Any]:
-    source = emit(roots, complex_safe=complex_safe, known=known)
-    function = load(source)
-    names, sizes = [v.name for v in known], source.sizes
-    return lambda point: function(*(point[n] for n in (*names, *sizes)))
+class _Slopes(NamedTuple):
+    """Directional derivatives of all entries at a point: as claimed and as measured, and how far apart.
+
+    ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on both sides of the point.
+    """
+
+    claimed: list[Decimal]
+    measured: list[Decimal]
+    gaps: list[_Difference]
+    turns: list[_Difference]
 
 
-def _at_some_point(functions: _Functions, rng: np.random.Generator, equal: bool, start: int) -> _Found:
-    for attempt in range(start, start + TRIES):
-        if (point := sample(functions, rng, attempt, equal)) is None:
-            break
-        if _entries(functions, {a: point[str(a)] for size in form_sizes(functions.e, functions.derivative) for a in base_atoms(size)}) > LARGEST:
-            return _Found(None, note="an index form is too large to check by numbers")
-        with np.errstate(all="ignore"):
-            try:
-                claim, *arguments = functions.claim(point)
-                if not all(g.admits(np.asarray(a)) for g, a in zip(functions.guards, arguments, strict=True)):
+class _OnKink(ArithmeticError):
+    """The function has no derivative at this point."""
+
+
+class _Claim:
+    """A claimed derivative, and what all points share."""
+
+    def __init__(self, e: Root, wrt: Expr, derivative: Root, along: Expr | None, seed: int) -> None:
+        self.e, self.wrt, self.derivative, self.along, self.seed = e, wrt, derivative, along, seed
+        self.order = postorder(*parts(e))
+        self.order_of_derivative = postorder(*parts(derivative))
+        directions = [along] if along is not None else []
+        variables_met = {*variables(*parts(e), *parts(derivative)), wrt, *directions}
+        self.variables = sorted(variables_met, key=lambda v: v.name)
+        self.nodes = list(dict.fromkeys((*self.variables, *self.order, *self.order_of_derivative)))
+
+    @cached_property
+    def rows(self) -> list[object]:
+        return [BY_NAME[n.head] for n in self.nodes if n.head in BY_NAME]
+
+    @cached_property
+    def has_kinks(self) -> bool:
+        """Whether a function is not smooth, so that one point says little about others."""
+        return any(row.kinks or row.complex_safe is None for row in self.rows)  # type: ignore[attr-defined]
+
+    @cached_property
+    def is_analytic(self) -> bool:
+        """Whether there are functions, and all are analytic: what agrees at a random point then agrees everywhere."""
+        powers = any(n.head == "pow" and n.args[1].head != "num" for n in self.nodes)
+        functions = powers or any(row.elementwise or row.exact for row in self.rows)  # type: ignore[attr-defined]
+        return functions and not self.has_kinks
+
+    def compared(self, proven: bool | None) -> _Numbers:
+        """Compare at as many points as are needed, with declared sizes as they are if smaller ones do not decide."""
+        layouts = Lengths(self.nodes, form_sizes(self.e, self.derivative), many=LENGTHS)
+        numbers = self._at_points(layouts, proven)
+        if numbers.agree is not True and layouts.shrinks:
+            actual = Lengths(self.nodes, form_sizes(self.e, self.derivative), actual=True, many=LENGTHS)
+            return self._at_points(actual, proven)
+        return numbers
+
+    def _at_points(self, layouts: Lengths, proven: bool | None) -> _Numbers:
+        wanted = POINTS_IF_PROVEN if proven and not self.has_kinks else POINTS
+        seen, error = 0, Decimal(0)
+        note = f"no admissible point in {TRIES} tries"
+        try:
+            for attempt, lengths in self._layouts(layouts):
+                try:
+                    gap, worst = self._at(lengths, attempt)
+                except ArithmeticError:  # outside of a domain, or on a kink
                     continue
-                found = _compare(functions, point, claim, rng)
-            except (np.linalg.LinAlgError, ArithmeticError):  # whole numbers in Python overflow, or divide by zero, with an exception
-                continue
-        on_kink = any(g.on_kink(np.asarray(a)) for g, a in zip(functions.guards, arguments, strict=True))
-        if found.numeric is not None and not (found.numeric is False and on_kink):
-            return found
-    return _Found(None, note=f"no admissible point in {TRIES} tries")
+                if worst:
+                    return _Numbers(False, float(gap), 1, worst=worst)
+                seen, error = seen + 1, max(error, gap)
+                if seen == wanted:
+                    break
+        except (NoLengths, Undecided, NotDifferentiable) as problem:
+            return _Numbers(None, note=str(problem))
+        except LimitProblem:
+            note = "time"
+        if seen >= min(wanted, FEWEST_POINTS) or (seen and proven):
+            return _Numbers(True, float(error), seen)
+        return _Numbers(None, note=note)
 
+    def _layouts(self, layouts: Lengths) -> Iterator[tuple[int, dict[Atom, int]]]:
+        """Lengths of one try after the other; where sizes are declared equal, every other one has all lengths equal."""
+        alike = any(len(set(sizes)) < len(sizes) for sizes in map(own_axes, self.variables))
+        for attempt in range(TRIES):
+            lengths = layouts.at(attempt, equal=alike and attempt % 2 == 1)
+            if work(self.nodes, lengths) > LARGEST_WORK:
+                raise Undecided("the arrays are too large to check by numbers")
+            yield attempt, lengths
 
-# ---- points -----------------------------------------------------------------------------------------------------------------
+    # ---- one point -----------------------------------------------------------------------------------------------------------
 
+    def _at(self, lengths: Mapping[Atom, int], attempt: int) -> tuple[Decimal, str]:
+        """The largest relative difference at a point, and what is wrong there, if anything is."""
+        try:
+            slopes = self._slopes(lengths, attempt, DIGITS)
+        except _WrongForm as problem:
+            return Decimal(1), str(problem)
+        if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE:
+            return _largest(slopes.gaps), ""
+        finer = self._slopes(lengths, attempt, 2 * DIGITS)
+        if _persists(slopes.turns, finer.turns, SMOOTH):
+            raise _OnKink
+        if not _persists(slopes.gaps, finer.gaps, AGREE):
+            return _largest(finer.gaps) if _largest(finer.gaps) <= AGREE else Decimal(0), ""
+        return _largest(finer.gaps), self._worst(lengths, attempt)
 
-def sample(functions: _Functions, rng: np.random.Generator, attempt: int, equal: bool) -> dict[str, Array] | None:
-    """Random values of every variable, and of the sizes that no variable shows; None without lengths at which all places exist."""
-    nodes = [*postorder(*functions.parts), *functions.variables]
-    places, limited = index_names(nodes), bounded(nodes)
-    least, exponents = least_length(limited), exponents_of(nodes)
-    sizes = [s for s in (*sizes_of(nodes), *form_sizes(functions.e, functions.derivative)) if s not in {(name,) for name in places}]
-    for k in range(PLACES_TRIES):  # if no equal lengths will do, others may
-        chosen = (sizes, equal and k < PLACES_TRIES // 2, rng, attempt + k, least + k // 8)
-        lengths = choose_lengths(*chosen)
-        if _entries(functions, lengths) > LARGEST:
-            lengths = choose_lengths(*chosen, most=2)
-        lengths |= {name: int(rng.integers(max(1, min(length(axis, lengths) for axis in axes)))) + 1 for name, axes in places.items()}
-        if all_exist(limited, lengths):
-            break
-    else:
-        return None
-    lengths |= {name: 2 + (k + attempt) % 2 for k, name in enumerate(sorted(exponents))}  # high powers have no accurate numbers
-    point: dict[str, Array] = {str(a): k for a, k in lengths.items()}
-    for v in functions.variables:
-        shape = tuple(length(size, lengths) for size in v.shape_ if size)
-        point[v.name] = random_value(v, shape, rng, attempt)
-    return point
+    def _slopes(
+        self, lengths: Mapping[Atom, int], attempt: int, digits: int, entry: tuple[int, int] | None = None
+    ) -> _Slopes:
+        """The slopes at a point along its random direction, or along one entry of the variable."""
+        with localcontext(arithmetic(digits)):
+            rng = Random(f"{self.seed}/{attempt}")
+            values = self._values(lengths, rng, attempt)
+            if self.along is not None:
+                direction = values[self.along]
+            elif entry is None:
+                direction = random_direction(self.wrt, *self._dims(self.wrt, lengths), rng)
+            else:
+                direction = _unit(self.wrt, self._dims(self.wrt, lengths), entry)
+            step = Decimal(10) ** (-STEP * digits // DIGITS)
+            low, middle, high = (self._moved(values, direction, k * step, lengths, digits) for k in (-1, 0, 1))
+            claimed, scale = self._claimed(values, direction, lengths, digits)
+            if len(claimed) != len(middle):
+                raise _WrongForm("the candidate has another shape")
+            left = [(b - a) / step for a, b in zip(low, middle, strict=True)]
+            right = [(b - a) / step for a, b in zip(middle, high, strict=True)]
+            measured = [(a + b) / 2 for a, b in zip(left, right, strict=True)]
+            sizes = [size + abs(b) for size, b in zip(scale, measured, strict=True)]
+            gaps = list(map(_difference, claimed, measured, sizes))
+            turns = [_difference(a, b, abs(a) + abs(b)) for a, b in zip(left, right, strict=True)]
+            return _Slopes(claimed, measured, gaps, turns)
 
+    def _dims(self, v: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
+        rows, cols = (length(resolve(size), lengths) for size in v.shape_)
+        return rows, cols
 
-def _entries(functions: _Functions, lengths: Mapping[Atom, int]) -> int:
-    return max(entries_of(functions.e, lengths), entries_of(functions.derivative, lengths))
+    def _values(self, lengths: Mapping[Atom, int], rng: Random, attempt: int) -> Values:
+        """A random value of every variable; each point draws them in another way."""
+        return {v: random_value(v, *self._dims(v, lengths), rng, attempt) for v in self.variables}
 
+    def _moved(
+        self, values: Values, direction: Matrix, by: Decimal, lengths: Mapping[Atom, int], digits: int
+    ) -> list[Decimal]:
+        """All entries of the expression where the variable has moved along the direction."""
+        rows = zip(values[self.wrt], direction, strict=True)
+        moved = [[x + by * d for x, d in zip(*pair, strict=True)] for pair in rows]
+        point = DecimalPoint(lengths, {**values, self.wrt: moved}, digits)
+        point.evaluate(self.order)
+        return self._entries(self.e, point)
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
-    """An argument that a point must keep inside a domain, off a kink or well conditioned."""
+    def _claimed(
+        self, values: Values, direction: Matrix, lengths: Mapping[Atom, int], digits: int
+    ) -> tuple[list[Decimal], list[Decimal]]:
+        """The claimed change of each entry along the direction, and the sizes of the parts that it is the sum of."""
+        point = DecimalPoint(lengths, dict(values), digits)
+        point.evaluate(self.order_of_derivative)
+        claim = self._entries(self.derivative, point)
+        if self.along is not None:
+            return claim, list(map(abs, claim))
+        if isinstance(self.derivative, Expr) and isinstance(self.e, Expr):
+            matrix = point.values[self.derivative]
+            value = [[Decimal(0)] * self._dims(self.e, lengths)[1]] * self._dims(self.e, lengths)[0]
+            if self.e.is_scalar and (problem := self._pattern(matrix)):
+                raise _WrongForm(problem)
+            claim = unfolded(matrix, value, direction)
+        steps = flat(direction)
+        if len(claim) % len(steps):
+            raise _WrongForm("the candidate has another shape")
+        return contracted(claim, steps), contracted(list(map(abs, claim)), list(map(abs, steps)))
 
-    argument: Expr
-    low: float = -np.inf
-    high: float = np.inf
-    kinks: tuple[float, ...] = ()
-    inverted: bool = False
-    simple: bool = False  # its singular values should lie apart
+    def _entries(self, root: Root, point: DecimalPoint) -> list[Decimal]:
+        if isinstance(root, Expr):
+            return flat(point.values[root])
+        assert isinstance(root, IndexForm)
+        tables = [[flat(point.values[f.expr]) for f in t.factors] for t in root.bag.terms]
 
-    def admits(self, a: Array) -> bool:
-        if not np.isfinite(a).all():
-            return False
-        if self.inverted:
-            return bool(np.linalg.cond(a) < CONDITION if a.ndim == 2 else np.abs(a).min() > MARGIN)
-        inside = bool((a > self.low + MARGIN).all() and (a < self.high - MARGIN).all())
-        return inside and all(bool(((np.abs(a - k) > KINK) | (a == k)).all()) for k in self.kinks)
+        def number(k: Fraction) -> Decimal:
+            return Decimal(k.numerator) / k.denominator
 
-    def on_kink(self, a: Array) -> bool:
-        """Whether an entry lies on a kink exactly, as those do that are zero by declaration, or singular values are too close."""
-        crowded = self.simple and np.abs(np.diff(np.linalg.svd(np.atleast_2d(a), compute_uv=False), append=0)).min() < GAP
-        return bool(crowded) or any(bool((a == k).any()) for k in self.kinks)
+        return [Decimal(x) for x in summed(tables, root.bag.terms, root, point.lengths, number)]
 
-
-def _guards(*roots: Expr) -> list[_Guard]:
-    found: dict[_Guard, None] = {}
-    for n in postorder(*roots):
-        row = BY_NAME.get(n.head)
-        if row is not None and n.head in ("inv", "logdet", "pinv", "norm2"):
-            found[_Guard(n if n.head == "norm2" else n.args[0], inverted=True)] = None
-        elif n.head in ("eigvals", "eigvecs", "normspec", "normnuc", "polar", "leading"):
-            found[_Guard(n.args[0], simple=True)] = None
-        elif row is not None and (row.kinks or row.domain != (-np.inf, np.inf)):
-            found[_Guard(n.args[-1], *row.domain, row.kinks)] = None
-        elif n.head == "pow":
-            exponent = n.args[1]
-            whole = exponent.head == "num" and exponent.value.denominator == 1
-            if not whole:
-                found[_Guard(n.args[0], low=0.0)] = None
-            elif exponent.value < 0:
-                found[_Guard(n.args[0], kinks=(0.0,))] = None
-    return list(found)
-
-
-# ---- comparison -------------------------------------------------------------------------------------------------------------
-
-
-def _compare(functions: _Functions, point: dict[str, Array], claim: Array, rng: np.random.Generator) -> _Found:
-    """Directional derivatives along a basis, by differences and by the complex step, against the claim."""
-    wrt, x = functions.wrt, point[functions.wrt.name]
-    claim = np.asarray(claim, dtype=float)
-    value = np.asarray(functions.value(point)[0], dtype=float)
-    pattern = _pattern_error(wrt, claim) if value.ndim == 0 and functions.along is None else ""
-    if pattern:
-        return _Found(False, 1.0, "structure", worst=pattern)
-    claim = claim.reshape(value.shape + x.shape) if is_array(wrt) and functions.along is None else _unfolded(claim, value, x)
-    worst, scale, where = 0.0, float(np.abs(claim).max(initial=0.0) + np.abs(value).max(initial=0.0) / (1.0 + np.abs(x).max())) + FLOOR, ""
-    method = "complex step and finite differences" if functions.complex_value else "finite differences"
-    for direction in _directions(wrt, x, rng) if functions.along is None else [np.asarray(point[functions.along.name])]:
-        claimed = _contract(claim, direction, value.ndim) if functions.along is None else claim
-        differences, error = _central(functions, point, x, direction)
-        if error > 1e-4 * scale or not np.isfinite(differences).all():
-            return _Found(None, note="finite differences do not settle")
-        gap = np.abs(claimed - differences)
-        if functions.complex_value is not None:
-            apart = (gap > 10 * error + TOLERANCE_DIFFERENCES * scale).any()
-            gap = np.abs(claimed - _complex_step(functions.complex_value, point, wrt, direction))
-            if apart and gap.max(initial=0.0) <= TOLERANCE_COMPLEX * scale:  # a function that turns faster than the steps are long
-                return _Found(None, note="finite differences do not settle")
-        if gap.max(initial=0.0) > worst:
-            worst, where = float(gap.max()), _describe(wrt, direction, claimed, differences)
-    allowed = TOLERANCE_COMPLEX if functions.complex_value is not None else TOLERANCE_DIFFERENCES
-    good = worst <= allowed * scale
-    return _Found(good, worst / scale, method, worst="" if good else where)
-
-
-def _unfolded(claim: Array, value: Array, x: Array) -> Array:
-    """The Kronecker form ∂vec(F)/∂vec(X)' as an array with the axes of F, then those of X."""
-    axes = value.ndim + np.ndim(x)
-    if axes < 3 or claim.shape != (value.size, x.size):
-        return claim
-    order = [*reversed(range(value.ndim)), *reversed(range(value.ndim, axes))]
-    return claim.reshape(*value.shape[::-1], *x.shape[::-1]).transpose(order)
-
-
-def _describe(wrt: Expr, direction: Array, claimed: Array, measured: Array) -> str:
-    place = np.argwhere(direction != 0)
-    index = f"[{','.join(str(i + 1) for i in place[0])}]" if len(place) == 1 and direction.ndim else ""
-    a, b = np.atleast_1d(claimed).ravel(), np.atleast_1d(measured).ravel()
-    k = int(np.abs(a - b).argmax())
-    return f"at {wrt.name}{index} the candidate says {a[k]:.6g}, the numbers say {b[k]:.6g}"
-
-
-def _pattern_error(wrt: Expr, g: Array) -> str:
-    """The derivative by a structured variable has the structure of the variable."""
-    if g.ndim != 2:
+    def _pattern(self, g: Matrix) -> str:
+        """The derivative by a structured variable has the structure of the variable."""
+        for name, pattern in PATTERNS.items():
+            if name in self.wrt.properties and len(g) == len(g[0]):
+                apart = zip(flat(g), flat(pattern(g)), strict=True)
+                if any(abs(x - y) > AGREE * (abs(x) + abs(y)) for x, y in apart):
+                    return f"{self.wrt.name} is {name} and the derivative is not"
         return ""
-    for name, pattern in (("symmetric", g.T), ("spd", g.T), ("diagonal", np.diag(np.diag(g))), ("lower", np.tril(g)), ("upper", np.triu(g))):
-        if name in wrt.properties and not np.allclose(g, pattern, rtol=1e-9, atol=1e-9):
-            return f"{wrt.name} is {name} and the derivative is not"
-    return ""
+
+    def _worst(self, lengths: Mapping[Atom, int], attempt: int) -> str:
+        """The entry of the variable along which a claim is furthest off."""
+        rows, cols = self._dims(self.wrt, lengths)
+        places = [(i, j) for i in range(rows) for j in range(cols) if _may_move(self.wrt, i, j)]
+        if self.along is not None or len(places) > ENTRIES_SHOWN:
+            places = []
+        worst, where = Decimal(0), ""
+        for i, j in places:
+            slopes = self._slopes(lengths, attempt, DIGITS, entry=(i, j))
+            entries = zip(slopes.gaps, slopes.claimed, slopes.measured, strict=True)
+            (gap, _), claimed, measured = max(entries)
+            if gap > worst:
+                index = ",".join(str(k + 1) for k, n in ((i, rows), (j, cols)) if n > 1)
+                entry = f"{self.wrt.name}[{index}]" if index else self.wrt.name
+                worst = gap
+                where = f"at {entry} the candidate says {_shown(claimed)}, the numbers say {_shown(measured)}"
+        return where or "the candidate differs from the numbers along a direction"
 
 
-def _directions(wrt: Expr, x: Array, rng: np.random.Generator) -> Iterator[Array]:
-    """A basis of the directions in which the variable may move; random ones when there are very many."""
-    if np.ndim(x) == 0:
-        yield np.array(1.0)
-        return
-    indices = [i for i in np.ndindex(*x.shape) if _may_move(wrt, i)]
-    if len(indices) > DIRECTIONS:
-        indices = [indices[k] for k in rng.choice(len(indices), DIRECTIONS, replace=False)]
-    for index in indices:
-        direction = np.zeros(x.shape)
-        direction[index] = 1.0
-        if {"symmetric", "spd"}.intersection(wrt.properties):
-            direction[index[::-1]] = 1.0
-        yield direction
+class _WrongForm(Exception):
+    """A claim without the shape, or the structure, of the derivative."""
 
 
-def _may_move(wrt: Expr, index: tuple[int, ...]) -> bool:
-    i, j = index if len(index) == 2 else (0, 0)
+def _largest(differences: list[_Difference]) -> Decimal:
+    return max((d.relative for d in differences), default=Decimal(0))
+
+
+def _persists(rough: list[_Difference], fine: list[_Difference], allowed: Decimal) -> bool:
+    """Whether a difference is more than rounding, which twice as many digits take away."""
+    pairs = zip(rough, fine, strict=True)
+    return any(b.relative > allowed and b.absolute > ROUNDING * a.absolute for a, b in pairs)
+
+
+def _unit(v: Expr, dims: tuple[int, int], entry: tuple[int, int]) -> Matrix:
+    """The direction in which one entry alone grows, with its mirror image where the variable is symmetric."""
+    rows, cols = dims
+    ends = {entry}
+    if {"symmetric", "spd"}.intersection(v.properties):
+        ends.add(entry[::-1])
+    return [[Decimal(int((i, j) in ends)) for j in range(cols)] for i in range(rows)]
+
+
+def _may_move(v: Expr, i: int, j: int) -> bool:
     rules = {"symmetric": i <= j, "spd": i <= j, "diagonal": i == j, "lower": i >= j, "upper": i <= j}
-    return all(rules.get(p, True) for p in wrt.properties)
+    return all(rules.get(p, True) for p in v.properties)
 
 
-def _contract(claim: Array, direction: Array, value_axes: int) -> Array:
-    """The change of the value along a direction, by the claimed derivative."""
-    if direction.ndim == 0:
-        return claim * direction
-    if value_axes == 0:
-        return (claim * direction).sum()
-    return np.tensordot(claim, direction, axes=direction.ndim)
-
-
-def _central(functions: _Functions, point: dict[str, Array], x: Array, direction: Array) -> tuple[Array, float]:
-    """Central differences at two steps, extrapolated (Richardson), and an estimate of their error."""
-
-    def slope(h: float) -> Array:
-        up = functions.value(point | {functions.wrt.name: x + h * direction})[0]
-        down = functions.value(point | {functions.wrt.name: x - h * direction})[0]
-        return (np.asarray(up, dtype=float) - np.asarray(down, dtype=float)) / (2 * h)
-
-    coarse, fine = slope(STEP), slope(STEP / 2)
-    better = (4 * fine - coarse) / 3
-    return better, float(np.abs(better - fine).max(initial=0.0)) / 4 + 1e-10
-
-
-def _complex_step(function: Callable[..., Any], point: dict[str, Array], wrt: Expr, direction: Array) -> Array:
-    """The imaginary part of f(x + ih)/h: no subtraction, so no cancellation (Squire & Trapp 1998)."""
-    h = 1e-30
-    moved = point | {wrt.name: point[wrt.name] + 1j * h * direction}
-    return np.imag(np.asarray(function(moved)[0])) / h
+def _shown(x: Decimal) -> str:
+    return f"{float(x):.6g}" if abs(x.adjusted()) < 300 or not x else f"{x:.6g}"
