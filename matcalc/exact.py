@@ -14,17 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
 from math import prod
-from operator import mul
+from operator import add, mul
 from typing import Any, TypeVar
 
 from . import modular as mod
 from .budget import spend
-from .dual import LARGEST, PATTERNS, NoRoot, Point, Undecided, Values
+from .dual import PATTERNS, NoRoot, Point, Undecided, Values
 from .expr import Expr, postorder
 from .index import IndexForm, Root, form_sizes, parts
-from .labels import Term
+from .labels import Label, Labels, Term
 from .lengths import Lengths, NoLengths, work
 from .modular import Matrix, P, Singular
 from .sizes import Atom, length
@@ -36,6 +35,7 @@ OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may
 BRIEF = 40  # nodes of an expression that a reason quotes
 SIGNED_POINTS = 20  # where a sign or a root is taken, a wrong claim may pass a point with probability 1/2
 LARGEST_WORK = 3_000_000  # multiplications at one point
+LARGEST_FORM = 300_000  # entries of an index form, with those that are summed
 
 T = TypeVar("T")
 Table = list[list[T]]
@@ -268,34 +268,56 @@ def summed(
     number: Callable[[Fraction], Any],
 ) -> list[Any]:
     """The sum of products of tables, each indexed by the labels of its factor; coefficients become a ``number``."""
-    lengths = [length((i.size,), sizes) for i in form.bag.out]
-    if prod(lengths) > LARGEST:
-        raise Undecided("an index form is too large to check")
-    out: list[Any] = [0] * prod(lengths)
+    out = list(form.bag.out)
+    total: list[Any] = []
     for t, flat in zip(terms, tables, strict=True):
-        labels = list(dict.fromkeys((*form.bag.out, *(i for f in t.factors for i in f.labels))))
+        labels = dict.fromkeys((*out, *(i for f in t.factors for i in f.labels)))
         dims = {i: length((i.size,), sizes) for i in labels}
-        if prod(dims.values()) > LARGEST:
-            raise Undecided("an index form is too large to check")
-        spend(1 + prod(dims.values()) // 4)
-        coefficient = number(t.coefficient)
-        axes = [[labels.index(i) for i in f.labels] for f in t.factors]
-        steps = [[(k, dims[labels[k]]) for k in axis] for axis in axes]
-        for at in product(*(range(dims[i]) for i in labels)):
-            entry = coefficient
-            for table, step in zip(flat, steps, strict=True):
-                entry = entry * table[_place(at, step)]
-            place = _place(at, list(enumerate(lengths)))
-            out[place] = out[place] + entry
-    return out
+        entries = _product(number(t.coefficient), [f.labels for f in t.factors], flat, out, dims)
+        total = list(map(add, total, entries)) if total else entries
+    return total or [number(Fraction(0))] * prod(length((i.size,), sizes) for i in out)
 
 
-def _place(at: tuple[int, ...], steps: Iterable[tuple[int, int]]) -> int:
-    """The index in a table, row by row, of the entry with the given indices."""
-    place = 0
-    for k, width in steps:
-        place = place * width + at[k]
-    return place
+def _product(
+    coefficient: Any, axes: list[Labels], tables: list[list[Any]], out: list[Label], dims: Mapping[Label, int]
+) -> list[Any]:
+    """The entries of a product of tables, one factor after the other; labels are summed as soon as no other factor has them."""
+    labels: list[Label] = []
+    entries = [coefficient]
+    for k, (own, table) in enumerate(zip(axes, tables, strict=True)):
+        later = {*out, *(i for others in axes[k + 1 :] for i in others)}
+        met = dict.fromkeys((*labels, *own))
+        kept, summed_now = ([i for i in met if (i in later) is kind] for kind in (True, False))
+        order = [*kept, *summed_now]
+        _check_room(prod(dims[i] for i in order))
+        left, right = (_indices(held, order, dims) for held in (labels, own))
+        entries = [entries[i] * table[j] for i, j in zip(left, right, strict=True)]
+        if summed_now:
+            width = prod(dims[i] for i in summed_now)
+            entries = [sum(entries[i : i + width]) for i in range(0, len(entries), width)]
+        labels = kept
+    _check_room(prod(dims[i] for i in out))
+    return [entries[i] for i in _indices(labels, out, dims)]
+
+
+def _check_room(entries: int) -> None:
+    if entries > LARGEST_FORM:
+        raise Undecided("an index form is too large to check")
+    spend(1 + entries // 8)
+
+
+def _indices(held: Sequence[Label], order: Sequence[Label], dims: Mapping[Label, int]) -> list[int]:
+    """For every value of the labels in order, the index in a table that holds some of them, row by row."""
+    strides: dict[Label, int] = {}
+    stride = 1
+    for label in reversed(held):
+        strides[label] = strides.get(label, 0) + stride
+        stride *= dims[label]
+    indices = [0]
+    for label in order:
+        steps = [strides.get(label, 0) * k for k in range(dims[label])]
+        indices = [i + more for i in indices for more in steps]
+    return indices
 
 
 def _fits(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from itertools import count, islice
+from math import prod
 from random import Random
 
 from .expr import Expr, sizes_of
 from .expr.parts import all_exist, bounded, index_names, range_of
+from .functions import BY_NAME
 from .sizes import UNIT, Atom, Size, Sum, base_atoms, length, resolve
 
 KEPT = 6  # numbers up to this are never replaced: they stand in formulas for other reasons, too
@@ -157,20 +159,24 @@ class Lengths:
 
 
 def work(nodes: Iterable[Expr], lengths: Mapping[Atom, int]) -> int:
-    """The number of multiplications that evaluating takes, roughly: the entries of all, and the products."""
-    total = 0
-    for node in nodes:
-        rows, cols = (length(resolve(size), lengths) for size in node.shape_)
-        total += rows * cols
-        if node.head == "matmul":
-            first = length(resolve(node.args[0].shape_[0]), lengths)
-            total += sum(first * _area(a, lengths) for a in node.args[1:])
-    return total
+    """The number of multiplications that evaluating takes, roughly."""
+    return sum(_work(node, lengths) for node in nodes)
 
 
-def _area(node: Expr, lengths: Mapping[Atom, int]) -> int:
-    rows, cols = (length(resolve(size), lengths) for size in node.shape_)
+def _work(node: Expr, lengths: Mapping[Atom, int]) -> int:
+    """One for each entry; a product row by column; of any other function of a matrix, as much as a product with itself."""
+    rows, cols = _dims(node, lengths)
+    if node.head == "matmul":
+        return rows * cols + _dims(node.args[0], lengths)[0] * sum(prod(_dims(a, lengths)) for a in node.args[1:])
+    row = BY_NAME.get(node.head)
+    if row is not None and not row.elementwise and not row.define:
+        return rows * cols + sum(prod(d) * min(d) for d in (_dims(a, lengths) for a in node.args))
     return rows * cols
+
+
+def _dims(node: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
+    rows, cols = (length(resolve(size), lengths) for size in node.shape_)
+    return rows, cols
 
 
 def _is_large(number: int) -> bool:
