@@ -9,7 +9,17 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
-from .differentiate import AnyChain, derivative, derivative_shape, first_chain, in_convention, kronecker_shape, out_of_convention
+from .differentiate import (
+    AnyChain,
+    derivative,
+    derivative_shape,
+    first_chain,
+    in_convention,
+    kronecker_shape,
+    moved_to,
+    off_its_set,
+    out_of_convention,
+)
 from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .given import Shapes, as_program, in_names_of, is_entry, matrix_and_entry, variable_of
@@ -55,6 +65,11 @@ class Derivation:
     def expr(self) -> Root:
         """The expression that was differentiated."""
         return self.program.expr
+
+    @property
+    def moving_variable(self) -> Expr:
+        """The variable as the chains hold it: beyond the first order it moves off the set that is declared of it."""
+        return off_its_set(self.wrt) if self.order > 1 else self.wrt
 
     @property
     def is_gradient(self) -> bool:
@@ -326,7 +341,13 @@ def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
 def _direction(program: Program[Root], wrt: Expr, name: str) -> Expr:
     if name in program.variables or name in program.definitions:
         raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
-    return ex.var(declared_name(name), wrt.shape_, wrt.properties)
+    return ex.var(declared_name(name), wrt.shape_, _linear_structure(wrt))
+
+
+def _linear_structure(v: Expr) -> list[str]:
+    """The properties that a change of a variable has, too: a positive definite matrix changes by a symmetric one."""
+    linear = {"symmetric": "symmetric", "spd": "symmetric", "diagonal": "diagonal", "lower": "lower", "upper": "upper"}
+    return list(dict.fromkeys(linear[name] for name in v.properties if name in linear))
 
 
 # ---- verification ---------------------------------------------------------------------------------------------------------
@@ -336,12 +357,14 @@ def _verified(d: Derivation, seed: int) -> Verification:
     """Each order is checked against the one below it, the first against the expression."""
     from .verify import verify
 
-    e: Root = d.expr
+    free = d.moving_variable
+    e: Root = moved_to(d.expr, d.wrt, free)
     for below in d.lower:
-        found = verify(e, d.wrt, below, seed)
+        found = verify(e, free, below, seed)
         if not found.ok:
             return found
         e = below
+    e = moved_to(e, free, d.wrt)
     claim = d.result
     if d.along is not None and d.along.head != "var":
         return _verified_in_place(e, d.wrt, claim, d.along, seed)

@@ -13,7 +13,7 @@ from .arrange import arrange
 from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
-from .index import IndexForm, Root, index_form, shape_as_matrix, sizes_of_axes
+from .index import IndexForm, Root, index_form, replaced, shape_as_matrix, sizes_of_axes
 from .labels import Bag, Factor, Term, fresh, label_shape, rename, wire
 from .rules import recognised
 from .simplify import simplify
@@ -55,8 +55,39 @@ def derivative_shape(e: Root, wrt: Expr) -> Shape | None:
     return None
 
 
+VALUES_ONLY = {"simplex", "onehot", "pm1", "mask", "orthogonal"}
+
+
+def off_its_set(v: Expr) -> Expr:
+    """A variable without the properties that hold on a set alone, and not around it.
+
+    The second derivative moves the variable off the set before it comes back: what is simplified by such a property,
+    as sum(y) = 1, is no longer the function whose derivative is wanted.
+    """
+    kept = [name for name in v.properties if name not in VALUES_ONLY]
+    return v if len(kept) == len(v.properties) else ex.var(v.name, v.shape_, kept)
+
+
+def moved_to(root: Root, old: Expr, new: Expr) -> Root:
+    """An expression or index form in another version of a variable."""
+    return root if old is new else replaced(root, lambda leaf: new if leaf is old else leaf)
+
+
 def derivative(e: Root, wrt: Expr, order: int = 1, direction: Expr | None = None, first: AnyChain | None = None) -> Derivative:
-    """The derivative of some order, contracted with a direction if there is one; ``first`` is the first chain, if it is known."""
+    """The derivative of some order, contracted with a direction if there is one; ``first`` is the first chain, if it is known.
+
+    By a variable on a set it is that of the expression on all of space, at points of the set.
+    """
+    free = off_its_set(wrt) if order > 1 else wrt
+    if free is wrt:
+        return _derivative(e, wrt, order, direction, first)
+    in_space = _derivative(moved_to(e, wrt, free), free, order, direction, None)
+    result = moved_to(in_space.result, free, wrt)
+    settled = simplify(result) if isinstance(result, Expr) else index_form(result.bag, result.shapes)
+    return Derivative(settled, in_space.lower, in_space.chains)
+
+
+def _derivative(e: Root, wrt: Expr, order: int, direction: Expr | None, first: AnyChain | None) -> Derivative:
     chains: list[AnyChain] = [first if first is not None else first_chain(e, [wrt])]
     lower: list[Root] = []
     for k in range(1, order):

@@ -48,12 +48,12 @@ def _by_factors(chains: FactorChains, d: Derivation) -> str:
     """The derivative of an index form: each factor by the chain rule, then the product rule."""
     lines = [f"Step 1   the expression is an index form: f = {chains.root}", f"         each factor that holds {d.wrt.name}, by the chain rule:"]
     for factor, chain in chains.inner.items():
-        lines.append(f"         ∂({text(factor)})/∂{d.wrt.name} = {derivative(factor, d.wrt, first=chain).result}")
-        if factor is not d.wrt:
+        lines.append(f"         ∂({text(factor)})/∂{d.wrt.name} = {derivative(factor, d.moving_variable, first=chain).result}")
+        if factor is not d.moving_variable:
             lines += (f"           {line.strip()}" for line in _Explained(chain, d).step_one().split("\n")[1:])
     if not chains.inner:
         lines.append("         none: the derivative is zero")
-    found = index_form(chains.bags[d.wrt], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt)))
+    found = index_form(chains.bags[d.moving_variable], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt)))
     return "\n".join([*lines, "", "Step 2   the product rule: each of these derivatives times the other factors of its term", f"         = {found}"])
 
 
@@ -61,7 +61,7 @@ class _Explained:
     """One pass through chain and arrange, with names for the parts that it goes through."""
 
     def __init__(self, chain: Chain, d: Derivation) -> None:
-        self.chain, self.wrt = chain, d.wrt
+        self.chain, self.wrt = chain, d.moving_variable
         self.names = _names(chain, d.program.definitions)
 
     def text(self) -> str:
