@@ -34,7 +34,9 @@ Matrix = list[list[Decimal]]
 Values = MutableMapping[Expr, Matrix]
 
 GUARD_DIGITS = 6  # of mpmath beyond those that are kept
-LARGEST = 1_000_000_000  # arguments of periodic functions; reducing larger ones takes digits that are not there
+LARGEST_EXPONENT = 30  # of arguments of special functions: reducing larger ones takes digits that are not there
+LARGEST_NORM = 10**9  # of a matrix in an exponent
+SMALLEST_EXPONENT = 10**6  # below this a number is zero
 
 
 class OutsideDomain(ArithmeticError):
@@ -72,6 +74,8 @@ class DecimalPoint:
         row = BY_NAME[node.head]
         if row.name in _ENTRYWISE:
             return each(_ENTRYWISE[row.name], args[0])
+        if row.name == "logdet":
+            return self.logdet(args[0])
         if row.name in _SPECIAL:
             return self.special(_SPECIAL[row.name], args[0])
         if row.name in _BY_MPMATH:
@@ -103,6 +107,10 @@ class DecimalPoint:
     def pi(self, _: Expr) -> Matrix:
         return [[_decimal(_mpmath(self.digits).pi)]]
 
+    def logdet(self, a: Matrix) -> Matrix:
+        inverse(a)  # a determinant that is nothing but noise has no logarithm
+        return self.special("log", [[abs(determinant(a))]])
+
     def special(self, name: str, x: Matrix) -> Matrix:
         """A function of mpmath, entry by entry."""
         m = _mpmath(self.digits)
@@ -133,11 +141,9 @@ def _mpmath(digits: int) -> MPContext:
 
 
 def _multiprecision(m: MPContext, x: Decimal) -> Any:
-    if x and abs(x.adjusted()) > LARGEST.bit_length():
-        if x.adjusted() > 0:
-            raise OutsideDomain("an argument beyond the range of the special functions")
-        return m.mpf(str(x)) if x.adjusted() > -LARGEST else m.mpf(0)
-    return m.mpf(str(x))
+    if x.adjusted() > LARGEST_EXPONENT:
+        raise OutsideDomain("an argument beyond the range of the special functions")
+    return m.mpf(str(x)) if x.adjusted() > -SMALLEST_EXPONENT else m.mpf(0)
 
 
 def _real(m: MPContext, value: Any) -> Decimal:
@@ -215,12 +221,6 @@ def step(x: Decimal) -> Decimal:
     return Decimal(int(x > 0))
 
 
-def log(x: Decimal) -> Decimal:
-    if x <= 0:
-        raise OutsideDomain("the logarithm of no positive number")
-    return x.ln()
-
-
 def power(x: Decimal, k: Decimal) -> Decimal:
     """x^k; no real power of a negative number but a whole one, and of zero no negative one."""
     if k == k.to_integral_value():
@@ -277,11 +277,6 @@ def _noise() -> Decimal:
 
 def _norm(a: Matrix) -> Decimal:
     return max(abs(x) for row in a for x in row)
-
-
-def logdet(a: Matrix) -> Matrix:
-    inverse(a)  # a determinant that is nothing but noise has no logarithm
-    return [[log(abs(determinant(a)))]]
 
 
 def pseudo_inverse(a: Matrix) -> Matrix:
@@ -436,7 +431,6 @@ _OPERATIONS: dict[str, Callable[..., Matrix]] = {
     "unskew": _unskew,
     "inv": inverse,
     "det": lambda a: [[determinant(a)]],
-    "logdet": logdet,
     "pinv": pseudo_inverse,
     "chol": cholesky,
     "amax": largest,
@@ -446,11 +440,13 @@ _OPERATIONS: dict[str, Callable[..., Matrix]] = {
     "powm_frechet": power_slope,
 }
 _ENTRYWISE: dict[str, Callable[[Decimal], Decimal]] = {
-    "exp": Decimal.exp, "log": log, "sign": sign, "step": step, "abs": abs,
-}  # fmt: skip
+    "sign": sign,
+    "step": step,
+    "abs": abs,
+}
 # the names that mpmath has for elementwise functions of the table
 _SPECIAL = {
-    "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
+    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
     "arccosh": "acosh", "arctanh": "atanh", "erf": "erf", "lgamma": "loggamma", "digamma": "digamma",
 }  # fmt: skip
 
@@ -485,7 +481,7 @@ def _frechet(function: Callable[[MPContext, Any], Any]) -> Callable[[MPContext, 
 
 
 def _expm(m: MPContext, x: Any) -> Any:
-    if m.mnorm(x, 1) > LARGEST:
+    if m.mnorm(x, 1) > LARGEST_NORM:
         raise OutsideDomain("an exponential beyond the range of numbers")
     return m.expm(x)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .verify import Verification
 
 MAX_ORDER = 6
-MANY = 8  # gradients that are verified together
+MANY = 4  # gradients that are verified together
 LAYOUTS = ("denominator", "numerator")
 SYMMETRIC = ("gradient", "elements")
 
@@ -385,9 +385,9 @@ def _verified_in_place(e: Root, wrt: Expr, claim: Root, direction: Expr, seed: i
 
 
 def _all_checked(found: list[Derivation]) -> list[Derivation]:
-    """Each derivative checked; many gradients together, which costs little more than one, where the exact check decides them."""
+    """Each derivative checked; many gradients together, which costs little more than one, where that decides them."""
     together = _verified_together(found) if len(found) >= MANY else None
-    if together is not None and together.ok and together.exact:
+    if together is not None and together.ok:
         return [replace(d, verification=together) for d in found]
     return [_checked(d) for d in found]
 

@@ -28,8 +28,8 @@ from .lengths import Lengths, NoLengths, work
 from .modular import Matrix, P, Singular
 from .sizes import Atom, length
 
-ENTRIES = 200_000  # entries that are evaluated in search of points where all square roots exist
-FEWEST, MOST = 40, 4000  # tries of such a search, whatever their size
+ENTRIES = 80_000  # entries that are evaluated in search of points where all square roots exist
+FEWEST, MOST = 20, 4000  # tries of such a search, whatever their size
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
 OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may have no square root
 BRIEF = 40  # nodes of an expression that a reason quotes

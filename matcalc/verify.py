@@ -36,7 +36,9 @@ AGREE = Decimal("1e-20")  # relative differences of derivatives that are roundin
 SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
 TRIES = 40  # points, since some lie outside of a domain or on a kink
-POINTS, POINTS_IF_PROVEN = 8, 2  # that must agree without, and with, an exact proof
+POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
+POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
+POINTS = 8  # where functions have kinks, so that each point speaks for its own side alone
 FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
 LARGEST_WORK = 400_000  # multiplications at one point
 SECONDS = 10.0  # for both checks together
@@ -190,7 +192,10 @@ class _Claim:
         return numbers
 
     def _at_points(self, layouts: Lengths, proven: bool | None) -> _Numbers:
-        wanted = POINTS_IF_PROVEN if proven and not self.has_kinks else POINTS
+        if self.has_kinks:
+            wanted = POINTS
+        else:
+            wanted = POINTS_IF_PROVEN if proven else POINTS_IF_ANALYTIC
         seen, error = 0, Decimal(0)
         note = f"no admissible point in {TRIES} tries"
         try:
