@@ -35,6 +35,7 @@ STEP = 20  # differences are taken over 10^-20, where rounding and curvature bot
 AGREE = Decimal("1e-20")  # relative differences of derivatives that are rounding
 SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
+LOST_DIGITS = 15  # that adding and dividing may take from a value
 TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
 POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
@@ -142,12 +143,14 @@ class _Slopes(NamedTuple):
     """Directional derivatives of all entries at a point: as claimed and as measured, and how far apart.
 
     ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on both sides of the point.
+    Differences below ``noise`` are rounding of the values.
     """
 
     claimed: list[Decimal]
     measured: list[Decimal]
     gaps: list[_Difference]
     turns: list[_Difference]
+    noise: Decimal
 
 
 class _OnKink(ArithmeticError):
@@ -237,9 +240,9 @@ class _Claim:
         if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE:
             return _largest(slopes.gaps), ""
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
-        if _persists(slopes.turns, finer.turns, SMOOTH):
+        if _persists(slopes.turns, finer.turns, SMOOTH, finer.noise):
             raise _OnKink
-        if not _persists(slopes.gaps, finer.gaps, AGREE):
+        if not _persists(slopes.gaps, finer.gaps, AGREE, finer.noise):
             return _largest(finer.gaps) if _largest(finer.gaps) <= AGREE else Decimal(0), ""
         return _largest(finer.gaps), self._worst(lengths, attempt)
 
@@ -267,7 +270,8 @@ class _Claim:
             sizes = [size + abs(b) for size, b in zip(scale, measured, strict=True)]
             gaps = list(map(_difference, claimed, measured, sizes))
             turns = [_difference(a, b, abs(a) + abs(b)) for a, b in zip(left, right, strict=True)]
-            return _Slopes(claimed, measured, gaps, turns)
+            noise = max(map(abs, middle)) * Decimal(10) ** (LOST_DIGITS - digits) / step
+            return _Slopes(claimed, measured, gaps, turns, noise)
 
     def _dims(self, v: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
         rows, cols = (length(resolve(size), lengths) for size in v.shape_)
@@ -354,10 +358,13 @@ def _largest(differences: list[_Difference]) -> Decimal:
     return max((d.relative for d in differences), default=Decimal(0))
 
 
-def _persists(rough: list[_Difference], fine: list[_Difference], allowed: Decimal) -> bool:
+def _persists(
+    rough: list[_Difference], fine: list[_Difference], allowed: Decimal, noise: Decimal
+) -> bool:
     """Whether a difference is more than rounding, which twice as many digits take away."""
-    noise = ROUNDING * max((d.absolute for d in rough), default=Decimal(0))
-    return any(d.relative > allowed and d.absolute > noise for d in fine)
+    rounding = max((ROUNDING * d.absolute for d in rough), default=Decimal(0))
+    floor = max(noise, rounding)
+    return any(d.relative > allowed and d.absolute > floor for d in fine)
 
 
 def _unit(v: Expr, dims: tuple[int, int], entry: tuple[int, int]) -> Matrix:

@@ -319,9 +319,95 @@ def test_eigenvalues_that_meet_at_a_point_do_not_make_an_answer_wrong(seed: int)
     assert verify(d.expr, d.wrt, d.result, seed=seed).ok
 
 
-def test_whole_numbers_that_are_too_large_are_not_verified_by_numbers():
+def test_numbers_beyond_those_of_double_precision_are_compared() -> None:
     d = mc.derive("n^10000*sum(x)", "x", "x: n")
-    assert not d.verification.ok and d.verification.exact and d.verification.numeric is None
+    assert d.verification.ok and d.verification.numeric
+    assert mc.check("n^10000*sum(x)", "x", "n^9999*ones(n)", "x: n").wrong
+
+
+SUBTLE = (
+    # expression, variable, shapes, a claim that is wrong in a part that is easily overlooked
+    ("exp(-100-a)", "a", "a: scalar", "exp(-100-a)"),
+    ("1e12*sin(x[1]) + cos(x[2])", "x", "x: 2", "[1e12*cos(x[1]); sin(x[2])]"),
+    ("sum(exp(100*(x-10)))", "x", "x: n", "0*x"),
+    ("abs(c)*normnuc(X)", "c", "c: scalar; X: m×n", "normnuc(X)"),
+    ("amax(A)", "A", "A: n×n", "diag(ismax(diag(A)))"),
+    ("amax(A + A')", "A", "A: n×n", "2*ismax(A + A')"),
+    ("norm2(x)^2", "x", "x: n", "(2 + 1e-9)*x"),
+    ("tr(expm(X))", "X", "X: n×n", "(1 + 1e-12)*expm(X)'"),
+    ("sum(relu(x - 5))", "x", "x: n", "0*x"),
+    ("sqrt(a^2)", "a", "a: scalar", "1"),
+    ("lambda_max(S)", "S", "S: n×n symmetric", "eigvecs(S)*diag(ismax(-eigvals(S)))*eigvecs(S)'"),
+    ("1e-15*sum(exp(x))", "x", "x: n", "-1e-15*exp(x)"),
+    ("norm2(x)^2 + 1e-9*sum(sin(x))", "x", "x: n", "2*x"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "claim"), SUBTLE)
+def test_subtly_wrong_claims_are_wrong(text: str, wrt: str, shapes: str, claim: str) -> None:
+    assert mc.check(text, wrt, claim, shapes).wrong
+
+
+NOISY = (
+    # derivatives that are right, and are lost in the rounding of double precision
+    ("det(X)", "X", None, {"order": 4}),
+    ("std(x)", "x", None, {"order": 3, "along": "v"}),
+    ("sum(exp(x)) - sum(exp(x))", "x", None, {"order": 2}),
+    ("norm2(softmax(x))^2 - sum(softmax(x).^2)", "x", None, {}),
+    ("sum(sin(1e6*x))", "x", None, {}),
+    ("amax(x)", "x", "x: n pm1", {}),
+    ("amin(elu(x))", "x", None, {}),
+    ("sum(log(x - 3))", "x", None, {}),
+    ("sum(arccosh(x) + log(x - 5))", "x", None, {}),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "options"), NOISY)
+def test_noise_makes_no_right_answer_wrong(text: str, wrt: str, shapes: str | None, options: dict[str, object]) -> None:
+    assert mc.derive(text, wrt, shapes, **options).verification.ok
+
+
+SIZES = (
+    ("-sum(Y.*log(softmax_rows(X*W)))", "W", "X: {a}×{b}; W: {b}×{c}; Y: {a}×{c}"),
+    ("var(v)", "v", "v: {a}"),
+    ("sum(norm2_cols(X))", "X", "X: {b}×{b}"),
+    ("sum(min(V, V*U))", "V", "V: {b}×{c}"),
+    ("norm2(X*w - y)^2/{a}", "w", "X: {a}×{b}; w: {b}; y: {a}"),
+    ("norm2(conv(x, w) - y)^2", "w", "x: {a}; w: {b}; y: {a}+{b}-1"),
+    ("norm2([x; y] - z)^2", "x", "x: {a}; y: {b}; z: {a}+{b}"),
+    ("sum(x[2:{a}])", "x", "x: {a}"),
+    ("tr(X*eye({b}))*numel(X)", "X", "X: {b}×{b}"),
+)
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(2, 2, 2), (7, 5, 3), (12, 12, 12), (100, 20, 10)])
+@pytest.mark.parametrize(("text", "wrt", "shapes"), SIZES)
+def test_declared_numbers_of_any_size_are_verified(text: str, wrt: str, shapes: str, a: int, b: int, c: int) -> None:
+    sizes = {"a": a, "b": b, "c": c}
+    d = mc.derive(text.format(**sizes), wrt, shapes.format(**sizes))
+    assert d.verification.ok, d.verification
+
+
+def test_indices_far_away_are_checked_at_small_lengths() -> None:
+    for text, wrt in (("x[9999]", "x"), ("x[999999999]*x[3]", "x"), ("X[9,9999]^2", "X")):
+        assert mc.derive(text, wrt).verification.ok
+    assert mc.check("x[9999]*x[9998]", "x", "x[9999]*eye(n)[:,9999] + x[9998]*eye(n)[:,9998]", "x: n").wrong
+
+
+ON_A_SET = (
+    ("exp(sum(y))", "y", "y: n simplex", "exp(1)*ones(n, n)"),
+    ("sum(y)*norm2(y)^2", "y", "y: n simplex", "2*(ones(n)*y' + y*ones(n)' + eye(n))"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "hessian"), ON_A_SET)
+def test_a_declared_set_says_nothing_of_what_lies_around_it(text: str, wrt: str, shapes: str, hessian: str) -> None:
+    assert str(mc.derive(text, wrt, shapes, order=2)) == hessian
+
+
+def test_hessian_along_a_direction_by_an_orthogonal_matrix() -> None:
+    d = mc.derive("norm2(Q'*Q)^2", "Q", "Q: n×n orthogonal", order=2, along="V")
+    assert str(d) == "4*(Q*V'*Q + 2*V)"
 
 
 def test_a_power_of_a_power_with_a_real_exponent_is_seen_by_the_numbers():
