@@ -187,7 +187,8 @@ def _print_as(target: str, derivations: list[Derivation]) -> None:
     if target == "latex":
         print("\n".join(d.latex() for d in derivations))
     else:
-        print((derivations[0] if len(derivations) == 1 else Derivations({d.wrt.name: d for d in derivations})).compile(target).source, end="")
+        several = Derivations({d.wrt.name: d for d in derivations})
+        print((derivations[0] if len(derivations) == 1 else several).source(target), end="")
 
 
 def _record(d: Derivation) -> dict[str, Any]:

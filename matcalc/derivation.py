@@ -155,8 +155,23 @@ class Derivation:
         """
         from .codegen import compile_expr
 
-        roots, name = ((self.expr, self.result), "value_and_gradient") if value else (self.result, "gradient")
-        return compile_expr(roots, target, name, self.expr, reuse)
+        return compile_expr(*self._function(target, value), self.expr, reuse)
+
+    def source(self, target: str = "numpy", value: bool = False) -> str:
+        """The code of the compiled function; the packages of the target need not be installed.
+
+        >>> derive("x'*A*x", "x").source("torch").splitlines()[-1]
+        '    return A @ x + A.T @ x'
+        """
+        from .codegen import source
+
+        return source(*self._function(target, value), ex.variables(*parts(self.expr))).text
+
+    def _function(self, target: str, value: bool) -> tuple[Root | tuple[Root, ...], str, str]:
+        """What the compiled function returns, its target, and its name."""
+        if value:
+            return (self.expr, self.result), target, "value_and_gradient"
+        return self.result, target, "gradient"
 
     def to_sympy(self) -> Any:
         """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
@@ -207,8 +222,22 @@ class Derivations(Mapping[str, Derivation]):
         """One function that returns all derivatives as a tuple, after the value if that is wanted; ``reuse`` as for one."""
         from .codegen import compile_expr
 
-        first = next(iter(self._found.values()))
-        return compile_expr(((first.expr,) if value else ()) + tuple(d.result for d in self.values()), target, "gradients", first.expr, reuse)
+        return compile_expr(self._roots(value), target, "gradients", self._expr, reuse)
+
+    def source(self, target: str = "numpy", value: bool = False) -> str:
+        """The code of the compiled function; the packages of the target need not be installed."""
+        from .codegen import source
+
+        return source(self._roots(value), target, "gradients", ex.variables(*parts(self._expr))).text
+
+    @property
+    def _expr(self) -> Root:
+        return next(iter(self._found.values())).expr
+
+    def _roots(self, value: bool) -> tuple[Root, ...]:
+        """What the compiled function returns."""
+        results = tuple(d.result for d in self.values())
+        return (self._expr, *results) if value else results
 
 
 # ---- the entry points ----------------------------------------------------------------------------------------------------

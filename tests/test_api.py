@@ -67,6 +67,13 @@ def test_its_repr_fits_in_a_line():
     assert "∂" in repr(mc.derive(LEAST_SQUARES)) or "2*X'" in repr(mc.derive(LEAST_SQUARES))
 
 
+@pytest.mark.parametrize("value", [False, True])
+@pytest.mark.parametrize("wrt", ["w", ["w", "X"]])
+def test_the_source_is_that_of_the_compiled_function(wrt, value):
+    d = mc.derive(LEAST_SQUARES, wrt)
+    assert d.source(value=value) == d.compile(value=value).source
+
+
 def test_compiled():
     d = mc.derive(LEAST_SQUARES, "w")
     r = POINT["X"] @ POINT["w"] - POINT["y"]

@@ -197,9 +197,13 @@ def test_definitions_are_used_in_the_answer(capsys):
     assert run(capsys, "r = X*w - y; r'*r", "w")[1] == "2*X'*r\nwhere r = X*w - y\n"
 
 
-def test_formats_that_the_help_names_exist(capsys):
-    for target in FORMATS:
-        assert run(capsys, "x'*x", "x", "--to", target)[0] == 0
+@pytest.mark.parametrize("target", FORMATS)
+def test_formats_that_the_help_names_exist(capsys, monkeypatch, target):
+    """Code for a target is printed where that target is not installed."""
+    for package in ("jax", "numba", "torch"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert run(capsys, "x'*x", "x", "--to", target)[0] == 0
+    assert run(capsys, "x'*y", "x", "y", "--to", target)[0] == 0
 
 
 # ---- input ----------------------------------------------------------------------------------------------------------
