@@ -16,6 +16,10 @@ A row has one kind of meaning:
 ``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1`` is an axis of length one, ``3`` one of
 length three, ``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
 A row without any of them may be evaluated but not differentiated: it is refused by name.
+
+``cost`` is the number of flops of the numpy column, a polynomial in the letters of the signature, in ``min(i,j)`` and in ``products(w)``,
+how many products a power takes by squaring. A flop is one of + - * / or a comparison; a square root counts 4 and any other function
+of an entry 8 (McMahon 1986, "The Livermore Fortran Kernels"); what only moves entries counts 0.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ class Row:
     lengths: str = ""  # a length of the result that is a sum of others: k=i+j-1
     rule: str = ""
     adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
+    cost: str = ""  # flops: 2*i^3
     numpy: str = ""
     complex_safe: str | None = ""  # code whose complex step is right; "" means the numpy column, None means there is none
     jax: str = ""  # "" means the numpy column with the names of the target
@@ -65,9 +70,12 @@ class Row:
         return self.signature.split("->")[0].count(",") + 1
 
 
-def _entry(name: str, derivative: str, numpy: str, doc: str, latex: str = "", **more: object) -> Row:
-    """An elementwise function."""
-    columns: dict[str, object] = {"latex": latex or rf"\operatorname{{{name}}}", "transpose": "commutes"} | more
+def _entry(
+    name: str, derivative: str, numpy: str, doc: str, latex: str = "", each: int = 8, **more: object
+) -> Row:
+    """An elementwise function, of ``each`` flops an entry."""
+    columns: dict[str, object] = {"latex": latex or rf"\operatorname{{{name}}}", "transpose": "commutes"}
+    columns |= {"cost": f"{each}*i*j"} | more
     return Row(name=name, doc=doc, derivative=derivative, numpy=numpy, **columns)  # type: ignore[arg-type]
 
 
@@ -89,81 +97,86 @@ ROWS: tuple[Row, ...] = (
     _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd", array_api="xp.atanh({x})"),
     _entry("log1p", "1./(1+x)", "np.log1p({x})", "log(1 + x), accurate near 0", domain=(-1, INFINITY), exact="log(1+x)"),
     _entry("expm1", "exp(x)", "np.expm1({x})", "exp(x) - 1, accurate near 0", exact="exp(x)-1"),
-    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})"),
-    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})"),
-    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})"),
-    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2", jax="jnp.heaviside({x}, 0.0)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)"),
-    _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)"),
-    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd"),
-    _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", complex_safe=None, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))"),
-    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", complex_safe=None, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))", torch="torch.nn.functional.elu({x})"),
-    _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), complex_safe="{x}/(1 + np.exp(-{x}))", exact="x.*exp(x)./(1+exp(x))"),
-    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", complex_safe="{x}*np.tanh(np.log(1 + np.exp({x})))", exact="x.*tanh(log(1+exp(x)))", torch="torch.nn.functional.mish({x})"),
-    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(x-1)-step(-1-x)"),
+    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})", each=11),
+    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})", each=20),
+    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})", each=1),
+    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2", jax="jnp.heaviside({x}, 0.0)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)", each=1),
+    _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)", each=1),
+    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd", each=2),
+    _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", complex_safe=None, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))", each=2),
+    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", complex_safe=None, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))", torch="torch.nn.functional.elu({x})", each=10),
+    _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), complex_safe="{x}/(1 + np.exp(-{x}))", exact="x.*exp(x)./(1+exp(x))", each=12),
+    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", complex_safe="{x}*np.tanh(np.log(1 + np.exp({x})))", exact="x.*tanh(log(1+exp(x)))", torch="torch.nn.functional.mish({x})", each=29),
+    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(x-1)-step(-1-x)", each=2),
     _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd", jax="jax.scipy.special.erf({x})", torch="torch.erf({x})"),
     _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY), jax="jax.scipy.special.gammaln({x})", torch="torch.lgamma({x})"),
     _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)", jax="jax.scipy.special.digamma({x})", torch="torch.digamma({x})"),
-    _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True),
+    _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True, each=9),
     # Abramowitz & Stegun 1964, 6.4.1
-    Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})"),
+    Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})", cost="8*i*j"),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
-    Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant"),
-    Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant"),
-    Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}"),
-    Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True),
-    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", torch="torch.kron({x}.contiguous(), {w}.contiguous())", array_api="kron({x}, {w})"),
-    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))"),
-    Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}"),
-    Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}"),
+    Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant", cost="i"),
+    Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant", cost="i*j"),
+    Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}", cost="0"),
+    Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True, cost="0"),
+    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", torch="torch.kron({x}.contiguous(), {w}.contiguous())", array_api="kron({x}, {w})", cost="i*j*k*l"),
+    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))", cost="0"),
+    Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}", cost="0"),
+    Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}", cost="0"),
     # ---- matrix functions, by their differential ---------------------------------------------------------------------
+    # Their costs are the leading terms of Golub & Van Loan 2013, "Matrix Computations": LU 3.2.2, inverse by LU 3.4, Cholesky 4.2.5,
+    # eigenvalues 8.3 (tridiagonal form 4/3 n^3, with the vectors 9 n^3), singular values and U, V figure 8.6.1 (m*n^2, n the lesser).
+    # Roots, logarithms and exponentials: the products and inverses of their code, 2 n^3 each, in double the order for a derivative:
+    # 24 steps of Newton (Higham 2008, eq. 6.29); 8 roots and 16 nodes (11.5); 18 terms and, at norm 1, one squaring (10.3).
     # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
-    Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes"),
+    Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes", cost="2*i^3"),
     # Jacobi's formula, in the form that needs no adjugate
-    Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant"),
-    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", complex_safe="np.log(np.linalg.det({x})**2)/2", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))"),
+    Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant", cost="2/3*i^3"),
+    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", complex_safe="np.log(np.linalg.det({x})**2)/2", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))", cost="2/3*i^3"),
     # Golub & Pereyra 1973, eq. 4.12: at constant rank
     Row(
         "pinv", "Moore-Penrose inverse, at constant rank", "ij->ji",
         rule="- y[j,p] y[q,i] dx[p,q] + (y*y')[j,q] (eye-x*y)[p,i] dx[p,q] + (eye-y*x)[j,q] (y'*y)[p,i] dx[p,q]",
         numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes",
+        cost="16*i*j*min(i,j) + 8*min(i,j)^3",
     ),
     # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet derivative at X'
-    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})"),
-    Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes"),
-    Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes"),
-    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", jax=jax, torch=torch) for f, jax, torch in (("expm", "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", "", ""), ("sqrtm", "", ""))),
-    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})"),
-    Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True),
+    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})", cost="38*i^3"),
+    Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes", cost="832*i^3"),
+    Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes", cost="96*i^3"),
+    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, jax=jax, torch=torch, cost=f"{flops}*i^3") for f, flops, jax, torch in (("expm", 304, "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", 6656, "", ""), ("sqrtm", 768, "", ""))),
+    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})", cost="2*i^3*products(w)"),
+    Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True, cost="16*i^3*products(w)"),
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
-    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True),
+    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True, cost="1/3*i^3"),
     # Magnus 1985, "On differentiating eigenvalues and eigenvectors", theorem 1
-    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", complex_safe=None, latex=r"\lambda", square=True, symmetric=True),
-    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", complex_safe=None, square=True, symmetric=True),
+    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", complex_safe=None, latex=r"\lambda", square=True, symmetric=True, cost="4/3*i^3"),
+    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", complex_safe=None, square=True, symmetric=True, cost="9*i^3"),
     # Watson 1992, "Characterization of the subdifferential of some matrix norms"
-    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", complex_safe=None, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant"),
-    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", complex_safe=None, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant"),
-    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes"),
-    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes"),
-    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))"),
-    Row("amax", "largest entry; its gradient is 1 at every largest entry", "ij->11", rule="ismax(x)[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", complex_safe=None, latex=r"\max", transpose="invariant"),
-    Row("amin", "smallest entry; its gradient is 1 at every smallest entry", "ij->11", rule="ismax(-x)[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", complex_safe=None, latex=r"\min", transpose="invariant"),
-    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max()).astype(float)", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", complex_safe=None, transpose="commutes"),
-    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))"),
+    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", complex_safe=None, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3"),
+    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", complex_safe=None, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3"),
+    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3"),
+    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3"),
+    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
+    Row("amax", "largest entry; its gradient is 1 at every largest entry", "ij->11", rule="ismax(x)[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", complex_safe=None, latex=r"\max", transpose="invariant", cost="i*j"),
+    Row("amin", "smallest entry; its gradient is 1 at every smallest entry", "ij->11", rule="ismax(-x)[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", complex_safe=None, latex=r"\min", transpose="invariant", cost="i*j"),
+    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max()).astype(float)", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", complex_safe=None, transpose="commutes", cost="2*i*j"),
+    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))", cost="2*i*j"),
     # ---- vectors of length 3 -----------------------------------------------------------------------------------------
-    Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times"),
-    Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}"),
-    Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}"),
+    Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times", cost="9"),
+    Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}", cost="3"),
+    Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}", cost="3"),
     # ---- convolution: entries are counted from 0 ---------------------------------------------------------------------
-    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}"),
-    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}"),
-    Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})"),
-    Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})"),
+    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}", cost="2*i*j"),
+    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}", cost="2*i*j"),
+    Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})", cost="0"),
+    Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})", cost="0"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
-    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})"),
-    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})"),
-    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})"),
-    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)"),
-    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)"),
+    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j"),
+    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j"),
+    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j"),
+    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j"),
+    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j"),
 )  # fmt: skip
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
 from ..expr import Expr, own_axes, postorder, shape_text
-from ..expr.parts import exists, range_of, unsure
+from ..expr.parts import all_exist, bounded, exists, range_of, unsure
 from ..index import Root, parts
 from ..sizes import Sum, base_atoms, show
 from ..sizes import length as product_of
@@ -91,10 +91,11 @@ class Compiled:
         """What the function does, line by line: the body of its source."""
         return dedent(self._body).strip()
 
-    def cost(self, **shapes: Any) -> Cost:
+    def cost(self, /, **shapes: Any) -> Cost:
         """What a call costs, beside the evaluation of the expression as it is written.
 
-        Each array is given by its shape, or by itself; without shapes only the symbols are filled in.
+        Each array is given by its shape, or by itself, or a named size by its length; without them only the symbols are filled in.
+        Raises NameProblem for a name that neither the function nor the expression has, ShapeProblem for what is no shape or does not fit.
         """
         from .cost import cost
 
@@ -102,11 +103,19 @@ class Compiled:
 
     def _bound(self, shapes: Mapping[str, Any]) -> dict[str | int, int]:
         """The lengths of the named sizes."""
-        sizes: dict[str | int, int] = {n: int(k) for n, k in shapes.items() if n not in self._variables}
-        for name in self._variables:
-            if name in shapes:
-                shape = shapes[name] if isinstance(shapes[name], (tuple, list)) else getattr(shapes[name], "shape", None) or (shapes[name],)
-                fit(self._variables[name], tuple(map(int, shape)) if self._wanted[name] else (), sizes)
+        nodes = postorder(*parts(*self.exprs, *([] if self._beside is None else [self._beside])))
+        variables = self._variables | {e.name: e for e in nodes if e.head == "var"}
+        names = _size_names(nodes)
+        unknown = [n for n in shapes if n not in variables and n not in names]
+        if unknown:
+            raise NameProblem(f"{unknown[0]} is no argument of the function", f"it has {', '.join(sorted({*variables, *names}))}")
+        sizes: dict[str | int, int] = {n: _length(n, shapes[n]) for n in shapes if n not in variables}
+        for name in (n for n in variables if n in shapes):
+            is_value = not own_axes(variables[name]) and isinstance(shapes[name], (int, float))
+            fit(variables[name], () if is_value else _shape(name, shapes[name]), sizes)
+        _consistent(sizes)
+        for e in bounded(nodes):
+            _check_bounds(e, sizes)
         return sizes
 
     def _checked(self, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -135,6 +144,39 @@ def fit(v: Expr, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
     """Learn the lengths of named sizes from the shape of an array; raises ShapeProblem where it does not fit what is known."""
     if shape != tuple(_bound(own_axes(v), shape, sizes)):
         raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {shape_text(v)}{_known(sizes)}")
+
+
+def _size_names(nodes: Iterable[Expr]) -> set[str]:
+    """The names of the sizes and of the whole numbers in expressions."""
+    sizes = [size for e in nodes for size in e.shape_]
+    sizes += [(e.atom,) for e in nodes if e.head == "size"]
+    sizes += [(range_of(e).start,) for e in nodes if e.head == "part"]
+    return {a for size in sizes for a in base_atoms(size) if isinstance(a, str)}
+
+
+def _check_bounds(e: Expr, sizes: Mapping[str | int, int]) -> None:
+    """Raise ShapeProblem where the lengths at hand leave a part no place or an axis no length."""
+    try:
+        possible = all_exist([e], sizes)
+    except KeyError:
+        return  # a length that is not known
+    if e.head == "part":
+        _present(e, sizes)
+    if not possible:
+        raise ShapeProblem(f"nothing is left of {shape_text(e)}", _known(sizes).removeprefix(" with "))
+
+
+def _shape(name: str, given: Any) -> tuple[int, ...]:
+    """A shape: that of an array, a tuple of lengths, or one length."""
+    shape = getattr(given, "shape", given)
+    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
+    try:
+        lengths = tuple(map(operator.index, shape))
+    except TypeError:
+        lengths = (-1,)
+    if min(lengths, default=0) < 0:
+        raise ShapeProblem(f"{name} has no shape {str(given)[:40]}", "a shape is a whole number, a tuple of them, or an array")
+    return lengths
 
 
 def _array(name: str, value: Any, target: str) -> Any:

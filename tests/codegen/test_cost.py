@@ -33,6 +33,59 @@ def test_a_shape_that_does_not_fit():
         mc.parse("A*B").compile().cost(A=(2, 3), B=(4, 5))
 
 
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        ({"v": (10,)}, "v is no argument of the function — it has X, c, m, n, w, y"),
+        ({"V": np.ones(3)}, "V is no argument"),
+        ({"w": (10, 2)}, r"w has shape \(10, 2\) — w is n"),
+        ({"X": 3}, "X has shape"),
+        ({"w": (3,), "X": (2, 4)}, "w has shape"),
+        ({"X": (3, 3), "m": 2}, "X has shape"),
+        ({"c": (2, 3)}, "c has shape"),
+        *(({"w": wrong}, "w has no shape") for wrong in ("a", -1, None, [1.5], 2.0, (2, -3), {}, [[1, 2]])),
+        *(({"n": wrong}, "n is a size") for wrong in (0, -2, 2.5, "n", None, (3,))),
+    ],
+)
+def test_what_is_no_shape_is_said_by_name(shapes, said):
+    f = mc.derive("norm2(X*w - y)^2 + c*sum(w)", "w").compile()
+    with pytest.raises(mc.MatcalcError, match=said):
+        f.cost(**shapes)
+
+
+@pytest.mark.parametrize(("text", "shapes"), [("corr(x,w)", {"x": 3, "w": 9}), ("x[5]", {"x": 3}), ("x[i]", {"x": 3, "i": 4})])
+def test_lengths_that_leave_no_place_are_refused(text, shapes):
+    with pytest.raises(mc.ShapeProblem):
+        mc.parse(text).compile().cost(**shapes)
+
+
+def test_shapes_in_every_form_that_a_call_takes():
+    f = mc.derive("norm2(X*w - y)^2 + c*sum(w)", "w").compile()
+    forms = [{"X": (4, 3)}, {"X": np.ones((4, 3))}, {"m": 4, "n": 3}, {"w": 3, "y": [4]}, {"X": [4, 3], "c": 2.5}, {"w": (3,), "y": 4, "c": ()}]
+    assert len({f.cost(**shapes).flops for shapes in forms}) == 1
+
+
+def test_a_variable_of_the_expression_alone_may_be_named():
+    f = mc.derive("a'*x + norm2(y)^2", "x", {"a": "n", "x": "n", "y": "m"}).compile()
+    assert f.cost(x=3, y=(5,)).expression.flops == 2 * 3 + 2 * 5 + 1
+
+
+def test_an_exponent_is_given_by_its_name():
+    f = mc.parse("x'*A^k*x").compile()
+    assert f.cost(A=(9, 9)).flops is None
+    products = [f.cost(A=(9, 9), k=k).flops - f.cost(A=(9, 9), k=1).flops for k in (2, 3, 15, 16)]
+    assert products == [2 * 9**3 * n for n in (1, 2, 6, 4)]
+
+
+def test_a_function_of_the_user_costs_what_it_means():
+    mc.function("energy", meaning="sum(x.^2)", signature="ij->11", rule="2 x[i,j] dx[i,j]")
+    try:
+        found = mc.derive("energy(A*X)", "X").compile().cost(A=(7, 7), X=(7, 3))
+        assert found.expression.flops == mc.parse("sum((A*X).^2)").compile().cost(A=(7, 7), X=(7, 3)).flops
+    finally:
+        mc.remove_function("energy")
+
+
 @pytest.mark.parametrize(("text", "growth"), [("x'*x", "O(n)"), ("inv(A)*x", "O(n^3)"), ("tr(A*B)", "O(m*n)"), ("a + b", "O(1)"), ("x*y'", "O(m*n)")])
 def test_growth(text, growth):
     assert mc.parse(text, "A: n×m; B: m×n" if "tr" in text else None).compile().cost().growth.replace("n*m", "m*n") == growth
