@@ -206,10 +206,10 @@ MACROS: dict[str, Macro] = {
     "mean": Macro(("x",), "sum(x)/numel(x)", "mean of all entries"),
     "var": Macro(("x",), "norm2(x - sum(x)/numel(x))^2/numel(x)", "variance of all entries, divided by their number"),
     "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number"),
-    "rowsums": Macro(("X",), "X*vector(1)", "sum of each row, a column"),
-    "colsums": Macro(("X",), "vector(1)'*X", "sum of each column, a row"),
-    "norm2_rows": Macro(("X",), "((X.^2)*vector(1)).^(1/2)", "Euclidean norm of each row, a column"),
-    "norm2_cols": Macro(("X",), "(vector(1)'*(X.^2)).^(1/2)", "Euclidean norm of each column, a row"),
+    "rowsums": Macro(("X",), "X*ones(cols(X))", "sum of each row, a column"),
+    "colsums": Macro(("X",), "ones(rows(X))'*X", "sum of each column, a row"),
+    "norm2_rows": Macro(("X",), "((X.^2)*ones(cols(X))).^(1/2)", "Euclidean norm of each row, a column"),
+    "norm2_cols": Macro(("X",), "(ones(rows(X))'*(X.^2)).^(1/2)", "Euclidean norm of each column, a row"),
     "lambda_max": Macro(("S",), "amax(eigvals(S))", "largest eigenvalue of a symmetric matrix"),
     "lambda_min": Macro(("S",), "amin(eigvals(S))", "smallest eigenvalue of a symmetric matrix"),
     "norminf": Macro(("x",), "amax(abs(x))", "largest absolute value of the entries"),
@@ -217,7 +217,7 @@ MACROS: dict[str, Macro] = {
     "cross_entropy": Macro(("y", "p"), "-y'*log(p)", "cross entropy of the probabilities p, of the target y"),
     "softmax_cols": Macro(("X",), "softmax_rows(X')'", "softmax of each column"),
     "logsumexp_cols": Macro(("X",), "logsumexp_rows(X')'", "log(sum(exp(x))) of each column, a row"),
-    "cumsum": Macro(("X",), "tril(0*eye + 1)*X", "running sums down each column"),
+    "cumsum": Macro(("X",), "tril(ones(rows(X), rows(X)))*X", "running sums down each column"),
     # products
     "dot": Macro(("x", "y"), "x'*y", "inner product"),
     "outer": Macro(("x", "y"), "x*y'", "outer product"),
@@ -236,6 +236,7 @@ def described() -> Iterator[tuple[str, str]]:
     for name, macro in MACROS.items():
         yield f"{name}({', '.join(macro.parameters)})", macro.doc
     yield "numel(X)", "number of entries"
+    yield "rows(X), cols(X)", "number of rows, of columns; also as a size: ones(rows(X))"
 
 
 def visible() -> Iterator[Row]:

@@ -11,6 +11,7 @@ from .declarations import CONSTANTS, NUMBERS, SPELLED_GREEK, Declared, default_k
 from .expr import Expr
 from .expr.powers import POWERS
 from .functions import BY_NAME, MACROS
+from .places import measured_axis
 from .sizes import Size
 from .syntax import Syntax, span
 
@@ -52,17 +53,21 @@ def _used_as_vectors(tree: Syntax) -> Iterator[str]:
 
 def written_sizes(tree: Syntax) -> set[str]:
     """The names that stand as sizes in ones(n), zeros(m,n) and eye(n), and as places in X[:,j]."""
-    found: set[str] = set()
-    for node in tree.find_data("indexed"):
-        for place in node.children[1:]:
-            if not isinstance(place, Token):
-                found |= {str(n.children[0]) for n in place.find_data("name")}
+    places = [place for node in tree.find_data("indexed") for place in node.children[1:]]
     for node in tree.find_data("call"):
         if str(node.children[0]) in ("ones", "zeros", "eye", *OF_TWO_SIZES):
-            for arg in node.children[1:]:
-                if not isinstance(arg, Token):
-                    found |= {str(n.children[0]) for n in arg.find_data("name")}
-    return found
+            places += node.children[1:]
+    return {name for place in places if not isinstance(place, Token) for name in _sizes_named(place)}
+
+
+def _sizes_named(place: Syntax) -> Iterator[str]:
+    """The names in a place, but not that of the matrix in rows(X)."""
+    if place.data == "name":
+        yield str(place.children[0])
+    elif measured_axis(place) is None:
+        for part in place.children:
+            if not isinstance(part, Token):
+                yield from _sizes_named(part)
 
 
 def written_exponents(tree: Syntax) -> set[str]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Mapping
 from math import prod
 
 from lark import Token
 
 from .declarations import CONSTANTS, NUMBERS
 from .errors import NameProblem, ShapeProblem
+from .expr import Expr
 from .expr.parts import Range
 from .functions import BY_NAME, MACROS
 from .sizes import UNIT, Size, Sum, Unknown, resolve, total_of, unify
 from .syntax import Syntax, span
 
+LENGTHS = {"rows": 0, "cols": 1}  # the axes of a variable whose lengths have names
 
-def size_in(node: Syntax, text: str, variables: Container[str]) -> Size:
+
+def size_in(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Size:
     """The size that a part of a text stands for; raises ShapeProblem for what is none."""
     found = _length(node, text, variables)
     if not found.terms and found.constant < 1:
@@ -24,7 +27,7 @@ def size_in(node: Syntax, text: str, variables: Container[str]) -> Size:
     return found.size()
 
 
-def range_in(node: Syntax, text: str, variables: Container[str], whole: Size) -> Range | None:
+def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], whole: Size) -> Range | None:
     """The places that an index takes on an axis, None for all of them; places are counted from 1, and both ends are included."""
     if node.data != "range":
         return Range(total_of([((_length(node, text, variables),), 1)], -1), UNIT)
@@ -43,7 +46,7 @@ def range_in(node: Syntax, text: str, variables: Container[str], whole: Size) ->
     return Range(start, width.size())
 
 
-def _length(node: Syntax, text: str, variables: Container[str]) -> Sum:
+def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
     """A sum of sizes: names, whole numbers, their products and differences."""
     if node.data == "number" and re.fullmatch(r"[0-9]{1,9}", str(node.children[0])):
         return Sum({}, int(str(node.children[0])))
@@ -52,6 +55,8 @@ def _length(node: Syntax, text: str, variables: Container[str]) -> Sum:
             raise NameProblem(f"'{node.children[0]}' is no size and no place", "it has a meaning already").at(text, span(node))
         return total_of([((str(node.children[0]),), 1)])
     parts = [part for part in node.children if not isinstance(part, Token)]
+    if (axis := measured_axis(node)) is not None and parts[0].data == "name" and str(parts[0].children[0]) in variables:
+        return total_of([(variables[str(parts[0].children[0])].shape_[axis], 1)])
     if node.data == "product" and all(str(op) == "*" for op in node.children[1::2]):
         factors = [_length(part, text, variables) for part in parts]
         names = tuple(a for f in factors if f.terms for a in f.size())
@@ -60,3 +65,10 @@ def _length(node: Syntax, text: str, variables: Container[str]) -> Sum:
         signs = ["+", *(str(t) for t in node.children if isinstance(t, Token))]
         return total_of([((_length(part, text, variables),), 1 if sign == "+" else -1) for sign, part in zip(signs, parts, strict=True)])
     raise ShapeProblem("this is not a size", "sizes are positive integers, names, and sums and products of them").at(text, span(node))
+
+
+def measured_axis(node: Syntax) -> int | None:
+    """The axis whose length a call such as rows(X) stands for, if it is one."""
+    if node.data != "call" or len(node.children) != 2:
+        return None
+    return LENGTHS.get(str(node.children[0]))

@@ -30,7 +30,7 @@ from .expr.parts import Range, check_fits
 from .expr.powers import POWERS, names_in
 from .functions import BY_NAME, MACROS, visible
 from .kinds import OF_TWO_SIZES, kinds_of, written_exponents, written_sizes
-from .places import range_in, size_in
+from .places import LENGTHS, range_in, size_in
 from .program import Program
 from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
@@ -138,9 +138,8 @@ class _Builder:
         for v in sorted(used, key=lambda v: (v.shape_[1] == UNIT, v.name)):
             for size in reversed(v.shape_):  # the columns first: X is m×n, a lone vector n
                 _name_unknowns(size, names)
-        for node in ex.postorder(*roots):
-            for size in node.shape_:
-                _name_unknowns(size, names)
+        for size in ex.sizes_of(ex.postorder(*roots)):
+            _name_unknowns(size, names)
         settled = ex.substitute_all(roots, _settled_leaf, skip=_is_settled)
         found = {v.name: v for v in ex.variables(*settled.values())}
         cancelled = [n for n in self.first_uses if n in self.names and n not in found and n not in self.definitions]
@@ -209,9 +208,12 @@ class _Builder:
             return abbreviation(name, args)
         if name == "numel" and len(args) == 1:
             return ex.times(*map(ex.size_number, args[0].shape_))
+        if name in LENGTHS and len(args) == 1:
+            return ex.size_number(args[0].shape_[LENGTHS[name]])
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
-            known = [n for row in visible() for n in (row.name, *row.aliases)]
-            raise NameProblem(f"unknown function '{name[:40]}'", nearest(name, [*known, *MACROS, *CONSTANTS])).at(self.text, span(node.children[0]))
+            rows = [n for row in visible() for n in (row.name, *row.aliases)]
+            hint = nearest(name, [*rows, *MACROS, *CONSTANTS, "numel", *LENGTHS])
+            raise NameProblem(f"unknown function '{name[:40]}'", hint).at(self.text, span(node.children[0]))
         if BY_NAME[name].symmetric and len(args) == 1 and unify(*args[0].shape_):
             args = [settle(args[0])]  # A + A' is seen to be symmetric when its sizes are known to be equal
         if name in POWERS and args:

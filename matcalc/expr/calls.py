@@ -108,19 +108,51 @@ def _power_slope(x: Expr, direction: Expr, exponent: Expr) -> Expr | None:
 
 
 def _correlated(x: Expr, w: Expr) -> Expr | None:
-    """A vector by another of the same length: their inner product."""
+    """A vector by a number, by one of the same length, and ones by any."""
+    _not_longer("corr", w, x)
+    if w.is_scalar:
+        return times(x, w)
     if x.head == "ones":
         return times(total(w), ones(result_shape(BY_NAME["corr"], (x, w))))
-    if same(x.shape_[0], w.shape_[0]):
-        return matmul(transpose(x), w)
-    return _of_simple_lengths("corr", x, w)
+    return matmul(transpose(x), w) if same(x.shape_[0], w.shape_[0]) else None
 
 
-def _of_simple_lengths(name: str, *vectors: Expr) -> Expr | None:
-    for v in vectors:
-        if len(v.shape_[0]) != 1 or v.shape_[1] != UNIT:
-            raise ShapeProblem(f"{name}({brief(v)}) of {show_shape(v.shape_)}", f"{name} takes two columns, of lengths that are no products")
-    return None
+def _not_longer(name: str, w: Expr, x: Expr) -> None:
+    if x.is_scalar and not w.is_scalar:
+        raise ShapeProblem(f"{name} of a number by a vector", f"{name}(x, w) is for a w that is not longer than x")
+
+
+def _correlation_matrix(x: Expr, w: Expr) -> Expr | None:
+    _not_longer("hankel", w, x)
+    if w.is_scalar:
+        return x
+    return transpose(x) if same(x.shape_[0], w.shape_[0]) else None
+
+
+def _convolved(x: Expr, w: Expr) -> Expr | None:
+    return times(x, w) if x.is_scalar or w.is_scalar else None
+
+
+def _convolution_matrix(x: Expr, w: Expr) -> Expr | None:
+    return times(x, eye(w.shape_[0])) if x.is_scalar else x if w.is_scalar else None
+
+
+def _of_columns(name: str, simple: Callable[[Expr, Expr], Expr | None]) -> Callable[[Expr, Expr], Expr | None]:
+    """A function of two columns, by a simpler one where there is such."""
+
+    def value(x: Expr, w: Expr) -> Expr | None:
+        for v in (x, w):
+            if len(v.shape_[0]) > 1 or v.shape_[1] != UNIT:
+                hint = f"{name} takes two columns, of lengths that are no products"
+                raise ShapeProblem(f"{name}({brief(v)}) of {show_shape(v.shape_)}", hint)
+        return simple(x, w)
+
+    return value
+
+
+def _frechet(slope: Callable[[Expr], Expr]) -> Callable[[Expr, Expr], Expr | None]:
+    """The derivative of a function of matrices in a direction, at a 1×1 matrix."""
+    return lambda x, w: times(slope(x), w) if x.is_scalar and w.is_scalar else None
 
 
 def _polygamma(k: Expr, _: Expr) -> None:
@@ -223,10 +255,13 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "logdet": lambda x: times(x.args[1], call("logdet", x.args[0])) if x.head == "powm" else None,
     "powm": _matrix_power,
     "powm_frechet": _power_slope,
-    "conv": lambda x, w: times(x, w) if x.is_scalar or w.is_scalar else _of_simple_lengths("conv", x, w),
-    "corr": lambda x, w: times(x, w) if w.is_scalar else _correlated(x, w),
-    "convmat": lambda x, w: times(x, eye(w.shape_[0])) if x.is_scalar else x if w.is_scalar else _of_simple_lengths("convmat", x, w),
-    "hankel": lambda x, w: x if w.is_scalar else transpose(x) if same(x.shape_[0], w.shape_[0]) else _of_simple_lengths("hankel", x, w),
+    "conv": _of_columns("conv", _convolved),
+    "corr": _of_columns("corr", _correlated),
+    "convmat": _of_columns("convmat", _convolution_matrix),
+    "hankel": _of_columns("hankel", _correlation_matrix),
+    "expm_frechet": _frechet(lambda x: call("exp", x)),
+    "logm_frechet": _frechet(_reciprocal),
+    "sqrtm_frechet": _frechet(lambda x: times(num(Fraction(1, 2)), pow_(x, num(Fraction(-1, 2))))),
     "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
     "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
     "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
