@@ -87,12 +87,8 @@ class Planner(Products):
             return self.steps.num(1)
         if e.head == "times":
             return self._times(e, whole=False)
-        cut = outer_cut(e)
-        if cut and e.args[0].head == "ones" and cut == 1:
-            return self.product(e.args[1:])
-        if cut and e.args[-1].head == "ones" and cut == len(e.args) - 1:
-            return self.steps.col(self.product(e.args[:-1]))
-        return self(e)
+        broadcast = self.broadcast(e)
+        return self(e) if broadcast is None else broadcast
 
     def add(self, e: Expr) -> Step:
         """Multiples of the identity and diagonal matrices are added to the diagonal alone; blocks are put side by side."""

@@ -41,16 +41,22 @@ class Products:
         """The step of an expression."""
         raise NotImplementedError
 
-    def loose(self, e: Expr) -> Step:
-        """A step that broadcasts to the expression."""
-        raise NotImplementedError
-
     def whole(self, step: Step, axes: Axes) -> Step:
         """A step with all of the axes that it stands for."""
         return step if step.axes == axes else self.steps.make("fill", step, axes=axes)
 
     def matmul(self, e: Expr) -> Step:
-        return self.whole(self.loose(e), axes_of(e)) if "ones" in (e.args[0].head, e.args[-1].head) and outer_cut(e) else self.product(e.args)
+        broadcast = self.broadcast(e)
+        return self.product(e.args) if broadcast is None else self.whole(broadcast, axes_of(e))
+
+    def broadcast(self, e: Expr) -> Step | None:
+        """The vector whose copies are the rows, or the columns, of a product with a column or a row of ones."""
+        cut = outer_cut(e)
+        if cut == 1 and e.args[0].head == "ones":
+            return self.product(e.args[1:])
+        if cut and cut == len(e.args) - 1 and e.args[-1].head == "ones":
+            return self.steps.col(self.product(e.args[:-1]))
+        return None
 
     def product(self, chain: Sequence[Expr]) -> Step:
         """A product in matrix notation: cut where a column meets a row, from a vector at an end, else in the best order."""

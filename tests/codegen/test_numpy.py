@@ -391,3 +391,20 @@ def test_outer_products_at_the_sizes_where_the_way_changes(shape):
     first, second = f(u=u, v=v), f(u=u[::-1], v=v)  # the second is not written over the first
     np.testing.assert_allclose(first, u[:, None] * v, rtol=1e-15)
     np.testing.assert_allclose(second, u[::-1, None] * v, rtol=1e-15)
+
+
+PRODUCTS_WITH_ONES = {
+    "x*x'*ones(m,n)": lambda x, a, ones: x @ x.T @ ones,
+    "ones(n,m)*x*x'": lambda x, a, ones: ones.T @ x @ x.T,
+    "x*x'*ones(m,n) + A": lambda x, a, ones: x @ x.T @ ones + a,
+    "x*ones(n)'*A'*ones(m,n)": lambda x, a, ones: x @ ones[:1] @ a.T @ ones,
+    "ones(m,n)*A'*x*ones(n)'": lambda x, a, ones: ones @ a.T @ x @ ones[:1],
+}
+
+
+@pytest.mark.parametrize("text", PRODUCTS_WITH_ONES)
+def test_products_with_matrices_of_ones(text):
+    f = mc.parse(text, "x: m; A: m×n" if "A" in text else "x: m").compile()
+    x, a = np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3)
+    wanted = PRODUCTS_WITH_ONES[text](x[:, None], a, np.ones((2, 3)))
+    np.testing.assert_allclose(f(x=x, A=a, n=3), wanted)
