@@ -231,7 +231,7 @@ def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
 def shared_products(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
     """The products that orders of several ``choose`` steps have in common: for each such step, its products and who else has them."""
     always, users = set(order), dict[Step, list[tuple[Step, int]]]()
-    choices = [s for s in order if s.op == "choose" and len(s.args) == 2]
+    choices = [s for s in order if s.op == "choose"]
     for step in choices:
         for i, arg in enumerate(step.args):
             for part in reachable([arg]):

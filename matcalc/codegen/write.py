@@ -345,10 +345,11 @@ class Writer:
         return Code(text, SUM - 1)
 
     def _tests(self, step: Step) -> list[str]:
-        """When each order is the cheapest; exact for two of them, and for the last of more what is left."""
+        """When each order is the cheapest, if those before it are not; the last is what is left."""
         costs = [tree_cost(t, step.data[1]) for t in step.data[0]]
         tests = [" and ".join(cheaper(cost, other, self.size) for other in costs[i + 1 :]) for i, cost in enumerate(costs[:-1])]
-        return [*tests, tests[0].replace("<=", ">")]
+        rest = tests[0].replace("<=", ">") if len(tests) == 1 else f"not ({' or '.join(tests)})"
+        return [*tests, rest]
 
 
 def _is_constant(step: Step) -> bool:
