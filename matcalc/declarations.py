@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from .errors import NameProblem, ShapeProblem, SyntaxProblem
 from .functions import BY_NAME, MACROS
-from .sizes import SCALAR, UNIT, Shape, Size, Unknown, shape_of, show_shape, total_of, unify
+from .sizes import SCALAR, UNIT, Shape, Size, Sum, Unknown, resolve, shape_of, show_shape, total_of, unify
 from .syntax import nearest
 
 PROPERTIES = {
@@ -17,12 +18,27 @@ PROPERTIES = {
     "onehot": "onehot", "mask": "mask", "orthogonal": "orthogonal", "lower": "lower", "upper": "upper", "integer": "integer",
 }  # fmt: skip
 SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
+IMPLIED = {
+    "spd": {"symmetric"}, "diagonal": {"symmetric", "lower", "upper"},
+    "unit": {"positive"}, "simplex": {"positive", "unit"}, "onehot": {"mask"},
+}  # fmt: skip
+OF_NUMBERS: dict[str, tuple[str, ...]] = {"symmetric": (), "diagonal": (), "lower": (), "upper": (), "spd": ("positive",), "orthogonal": ("pm1",)}
+ABOVE_ZERO = {"positive", "unit", "simplex"}
+CONTRADICTIONS = (
+    (ABOVE_ZERO, {"diagonal", "lower", "upper", "orthogonal", "pm1", "mask", "onehot"}, "zeros and negative numbers are not positive"),
+    ({"pm1"}, {"diagonal", "lower", "upper", "mask", "onehot", "spd"}, "-1 and 1 leave no place for zeros, and none for a definite matrix"),
+    ({"symmetric", "spd"}, {"lower", "upper"}, "a triangle that is symmetric is diagonal"),
+    ({"lower"}, {"upper"}, "a matrix that is both is diagonal"),
+    ({"orthogonal"}, {"spd", "diagonal", "lower", "upper"}, "such a matrix is the identity, or has -1 and 1 on its diagonal"),
+)
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
 NUMBERS = ("pi", "π")  # a number, unless they are declared or defined
 SPELLED_GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta iota kappa lambda lam mu nu xi pi rho sigma tau phi chi psi omega".split()
 )
-NAME = r"[A-Za-zΑ-Ωα-ω][A-Za-z0-9_Α-Ωα-ω]*"
+NAME = r"[A-Za-zΑ-ΡΣ-Ωα-ω][A-Za-z0-9_Α-ΡΣ-Ωα-ω]*"
+NUMBER = r"[0-9]{1,9}"
+SIZES = "sizes are positive integers or names"
 Declaration = str | tuple[str | int, ...]
 
 
@@ -110,9 +126,28 @@ def _declared(name: str, text: Declaration) -> Declared:
             raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}", "an integer is a number: 1, 2, 3, …")
         kinds = ["scalar"]
     shape = declared_shape([_size(name, p) for p in parts]) if parts or "scalar" in kinds else kind_shape(kinds[0] if kinds else default_kind(name))
-    if SQUARE_PROPERTIES.intersection(properties) and not unify(*shape):
-        raise ShapeProblem(f"{name} is declared {properties[0]} but has shape {show_shape(shape)}", "it must be square")
-    return Declared(shape, tuple(properties))
+    return Declared(shape, _consistent(name, shape, properties))
+
+
+def _consistent(name: str, shape: Shape, properties: Sequence[str]) -> tuple[str, ...]:
+    """The properties, without those that others imply; raises ShapeProblem for two that do not go together, or do not fit the shape."""
+    if (square := SQUARE_PROPERTIES.intersection(properties)) and not unify(*shape):
+        raise ShapeProblem(f"{name} is declared {min(square)} but has shape {show_shape(shape)}", "it must be square")
+    number = resolve(shape[0]) == UNIT == resolve(shape[1])
+    if number:
+        if one := {"simplex", "onehot"}.intersection(properties):
+            raise ShapeProblem(f"{name} is declared {min(one)} but is a number", "it would be 1")
+    elif "simplex" in properties and UNIT not in map(resolve, shape):
+        raise ShapeProblem(f"{name} is declared simplex but has shape {show_shape(shape)}", "it must be a vector, whose entries sum to 1")
+    implied = {q for p in properties for q in IMPLIED.get(p, ())}
+    declared = {meant: p for p in properties for meant in (OF_NUMBERS.get(p, (p,)) if number else (p,))}
+    kept = [p for p in declared if p not in implied]
+    for a, b in combinations(kept, 2):
+        reasons = (why for some, others, why in CONTRADICTIONS if (a in some and b in others) or (b in some and a in others))
+        why = next(reasons, "")
+        fact = "which contradict each other" if why else "which matcalc does not take together"
+        raise ShapeProblem(f"{name} is declared {declared[a]} and {declared[b]}, {fact}", why or "declare one of them")
+    return tuple(kept)
 
 
 def declared_shape(sizes: list[Size]) -> Shape:
@@ -123,17 +158,29 @@ def declared_shape(sizes: list[Size]) -> Shape:
 
 
 def _size(name: str, text: str) -> Size:
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        if int(text) == 0:
-            raise ShapeProblem(f"the size 0 of {name}", "sizes are positive integers or names")
-        return () if int(text) == 1 else (int(text),)
+    total = _sum(name, text)
+    if total.is_empty:
+        raise ShapeProblem(f"the size {text[:40]} of {name}", SIZES)
+    return total.size()
+
+
+def _sum(name: str, text: str) -> Sum:
+    """A sum of products of sizes."""
     if found := re.fullmatch(r"(.+)([+-])([^+-]+)", text):
-        return total_of([(_size(name, found[1]), 1), (_size(name, found[3]), 1 if found[2] == "+" else -1)]).size()
-    if "*" in text:
-        return tuple(a for part in text.split("*") for a in _size(name, part))
+        sign = 1 if found[2] == "+" else -1
+        return total_of([((_sum(name, found[1]),), 1), ((_sum(name, found[3]),), sign)])
+    if re.fullmatch(NUMBER, text):
+        return Sum({}, int(text))
+    return total_of([(tuple(a for part in text.split("*") for a in _factor(name, part)), 1)])
+
+
+def _factor(name: str, text: str) -> Size:
+    """A name, or a positive number."""
+    if re.fullmatch(NUMBER, text) and int(text):
+        return () if int(text) == 1 else (int(text),)
     if re.fullmatch(NAME, text) and text not in ("nan", "inf"):
         return (text,)
-    raise ShapeProblem(f"'{text[:40]}' is not a size of {name}", "sizes are positive integers or names")
+    raise ShapeProblem(f"'{text[:40]}' is not a size of {name}", SIZES)
 
 
 def kind_shape(kind: str) -> Shape:

@@ -7,7 +7,7 @@ column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
@@ -117,15 +117,22 @@ class IndexForm:
 def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
-    for t in reduced(bag).terms:
-        coefficient, factors = _polished(t, settle)
-        factors = _ordered(_rewired(factors, bag.out), bag.out)
+    for t in _polished_terms(bag, settle):
+        factors = _ordered(_rewired(t.factors, bag.out), bag.out)
         key = _key(factors, bag.out)
-        total[key] = (total.get(key, (Fraction(0), ()))[0] + coefficient, factors)
+        total[key] = (total.get(key, (Fraction(0), ()))[0] + t.coefficient, factors)
     return IndexForm(Bag(bag.out, tuple(Term(k, fs) for k, fs in total.values() if k)), shapes)
 
 
-def _polished(t: Term, settle: Callable[[Expr], Expr]) -> tuple[Fraction, tuple[Factor, ...]]:
+def _polished_terms(bag: Bag, settle: Callable[[Expr], Expr]) -> Iterator[Term]:
+    """The terms reduced, with simple factors; again where a factor has become an identity between summed labels."""
+    for t in reduced(bag).terms:
+        polished = _polished(t, settle)
+        joins = any(is_wire(f) and not set(f.labels) <= set(bag.out) for f in polished.factors)
+        yield from _polished_terms(Bag(bag.out, (polished,)), settle) if joins else (polished,)
+
+
+def _polished(t: Term, settle: Callable[[Expr], Expr]) -> Term:
     """Simplify each factor, and the scalars together."""
     coefficient, scalar = ex.split(settle(ex.times(*(f.expr for f in t.factors if not f.labels))))
     factors: list[Factor] = [] if scalar is ex.ONE else [Factor(scalar, ())]
@@ -135,7 +142,7 @@ def _polished(t: Term, settle: Callable[[Expr], Expr]) -> tuple[Fraction, tuple[
             k, core = ex.split(settle(f.expr))
             coefficient *= k
             factors.append(Factor(core.args[0], f.labels[::-1]) if core.head == "T" and len(f.labels) == 2 else Factor(core, f.labels))
-    return coefficient, tuple(factors)
+    return Term(coefficient, tuple(factors))
 
 
 def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:

@@ -22,7 +22,7 @@ LENGTHS = {"rows": 0, "cols": 1}  # the axes of a variable whose lengths have na
 def size_in(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Size:
     """The size that a part of a text stands for; raises ShapeProblem for what is none."""
     found = _length(node, text, variables)
-    if not found.terms and found.constant < 1:
+    if found.is_empty:
         raise ShapeProblem(f"{found} is not a size", "sizes are positive").at(text, span(node))
     return found.size()
 
@@ -41,7 +41,7 @@ def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], whole: Size
         unify(whole, last[0].size())  # x[2:n] of a vector that nothing else is known of: n is its length
     stop = last[0] if last else total_of([(whole, 1)])
     width = total_of([((stop,), 1), ((start,), -1)])
-    if (not start.terms and start.constant < 0) or (not width.terms and width.constant < 1):
+    if (not start.terms and start.constant < 0) or width.is_empty:
         raise ShapeProblem("this range is empty", "places are counted from 1, and both ends are included").at(text, span(node))
     return Range(start, width.size())
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from math import prod
 from typing import Any
 
 
@@ -65,6 +66,11 @@ class Sum(str):
         """The sum with what unification has bound put in."""
         return total_of([(resolve(size), k) for size, k in self.terms], self.constant)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether an axis of this length has no place, whatever the sizes are."""
+        return all(k < 0 for _, k in self.terms) and self.constant + sum(k for _, k in self.terms) < 1
+
     def covers(self, other: Sum) -> bool:
         """Whether it is at least as large as another sum, whatever the sizes are."""
         gap = total_of([((self,), 1), ((other,), -1)])
@@ -86,7 +92,18 @@ def total_of(parts: Iterable[tuple[Size, int]], constant: int = 0) -> Sum:
                 terms[below] += k * c
         else:
             terms[tuple(sorted(size, key=str))] += k
+    if constant or len(terms) > 1 or any(k != 1 for k in terms.values()):  # 2*n - n is n
+        terms = _with_coefficients(terms)
     return Sum({size: k for size, k in terms.items() if k}, constant)
+
+
+def _with_coefficients(terms: Mapping[Size, int]) -> Counter[Size]:
+    """The terms with the numbers of their products multiplied into their coefficients."""
+    found: Counter[Size] = Counter()
+    for size, k in terms.items():
+        numbers = [a for a in size if isinstance(a, int)]
+        found[tuple(a for a in size if not isinstance(a, int))] += k * prod(numbers)
+    return found
 
 
 def base_atoms(size: Size) -> Iterator[Atom]:

@@ -43,7 +43,7 @@ def _range(key: object, whole: Size) -> Range | None:
         return None
     start, stop = Sum({}) if key.start is None else _place(key.start, whole), total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole)
     width = total_of([((stop,), 1), ((start,), -1)])
-    if not width.terms and width.constant < 1:
+    if width.is_empty:
         raise ShapeProblem("this range is empty", "it begins at its first place and ends before its second, counted from 0")
     return Range(start, width.size())
 

@@ -309,7 +309,7 @@ def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
 
 
 def _positive(row: Row, length: Sum) -> Size:
-    if all(k < 0 for _, k in length.terms) and length.constant < 1:
+    if length.is_empty:
         raise ShapeProblem(f"{row.name} of a vector by a longer one", f"its length would be {length}")
     return length.size()
 

@@ -26,9 +26,9 @@ def _product_hint(a: Expr, b: Expr) -> str:
     x, y, xt, yt = (f"({s})" if e.head in ("add", "times", "matmul") else s for e in (a, b, transposed(a), transposed(b)) for s in (brief(e),))
     if c == UNIT == q and might_be_equal(r, p):
         return f"did you mean {xt}*{y}, {x}*{yt} or {x}.*{y}?"
-    if might_be_equal(r, p):
+    if might_be_equal(r, p) and xt != x:
         return f"did you mean {xt}*{y}?"
-    if might_be_equal(c, q):
+    if might_be_equal(c, q) and yt != y:
         return f"did you mean {x}*{yt}?"
     if might_be_equal(r, q):
         return f"did you mean {y}*{x}?"

@@ -21,7 +21,7 @@ from operator import attrgetter
 from ..errors import LimitProblem
 from ..functions import BY_NAME
 from ..graph import arguments_first
-from ..sizes import SCALAR, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show, show_shape, total_of
+from ..sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show, show_shape, total_of
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
 SIGNATURE_LENGTH = 12
@@ -320,11 +320,15 @@ def part(whole: Size, start: Sum, width: Size) -> Expr:
 
 def shifts(first: Size, second: Size) -> Expr:
     """The matrix of 1 where the place of the row is the sum of the two places that the column counts, from 0; zeros elsewhere."""
+    if UNIT in (first, second):
+        return eye(first + second)
     return node("shifts", (), None, (total_of([(first, 1), (second, 1)], -1).size(), first + second))
 
 
 def commutation(rows: Size, cols: Size) -> Expr:
     """The matrix K(m,n) for which K(m,n)*vec(X) = vec(X'), for X m×n."""
+    if UNIT in (rows, cols):
+        return eye(rows + cols)
     return node("commutation", (), None, (rows + cols, cols + rows))
 
 
