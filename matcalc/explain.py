@@ -98,7 +98,8 @@ class _Explained:
         groups: dict[tuple[Label, ...], list[Expr]] = {}
         for f in flat.factors:
             if not is_wire(f) and not is_one(f):
-                groups.setdefault(f.labels, []).append(f.expr)
+                upright = ex.transpose(f.expr) if f.expr.shape_[0] == UNIT else f.expr
+                groups.setdefault(f.labels, []).append(upright)
         merged = [e for group in groups.values() for e in _factors(ex.times(*group))]
         k = t.coefficient * flat.coefficient
         for e in [e for e in merged if e.head == "num"]:

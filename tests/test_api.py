@@ -103,6 +103,12 @@ def test_the_hessian():
     assert d.explain().count("Step 2") == 2
 
 
+@pytest.mark.parametrize("text", ["norm2_cols(X)'.*y", "sqrt(colsums(X.^2)).*y'", "norm2_cols(X)'.*y.*exp(y)", "norm2_rows(X).*(x'*X')'"])
+def test_explains_rows_beside_columns(text):
+    for d in mc.derive(text).values():
+        assert "Step 2" in d.explain()
+
+
 @pytest.mark.parametrize("order", [0, -1, "2", 1.5, None])
 def test_an_order_that_there_is_not(order):
     with pytest.raises(mc.MatcalcError):

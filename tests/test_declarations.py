@@ -36,7 +36,10 @@ def test_two_that_contradict_are_both_named(pair: str) -> None:
         declarations(f"X: n×n {pair}")
 
 
-@pytest.mark.parametrize(("declared", "kept"), [("symmetric spd", "spd"), ("diag sym", "diagonal"), ("pos unit", "unit"), ("sym symmetric", "symmetric")])
+IMPLIED = {"symmetric spd": "spd", "diag sym": "diagonal", "pos unit": "unit", "sym symmetric": "symmetric"}
+
+
+@pytest.mark.parametrize(("declared", "kept"), IMPLIED.items())
 def test_what_another_implies_is_dropped(declared: str, kept: str) -> None:
     assert declarations(f"X: n×n {declared}")["X"].properties == (kept,)
 
@@ -63,7 +66,10 @@ def test_a_size_that_is_never_positive_is_none(size: str) -> None:
         declarations(f"x: {size}")
 
 
-@pytest.mark.parametrize(("size", "shown"), [("n-n+n", "n"), ("n-n+1", "scalar"), ("2*n-n-n+3", "3"), ("n+0", "n"), ("n+m-m", "n"), ("2-1", "scalar")])
+SUMS = {"n-n+n": "n", "n-n+1": "scalar", "2*n-n-n+3": "3", "n+0": "n", "n+m-m": "n", "2-1": "scalar"}
+
+
+@pytest.mark.parametrize(("size", "shown"), SUMS.items())
 def test_a_sum_is_what_is_left_of_it(size: str, shown: str) -> None:
     assert mc.parse("x", f"x: {size}").shape == mc.parse("x", f"x: {shown}").shape
 
