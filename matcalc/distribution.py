@@ -74,7 +74,7 @@ class Distributed:
         lines = {"in each block": self.parts.sums, "for each row": self.parts.rows.values(), "at the end": self.parts.after.values()}
         return "\n".join(f"{where}: {', '.join(map(str, found))}" for where, found in lines.items() if found)
 
-    def __call__(self, **arguments: Any) -> tuple[Array, ...]:
+    def __call__(self, /, **arguments: Any) -> tuple[Array, ...]:
         """The value and the derivatives: one ``dask.compute``, by the current dask client if there is one."""
         found = list(self.lazy(**arguments))
         small = list(self.parts.after)
@@ -82,7 +82,7 @@ class Distributed:
             found[i] = computed
         return tuple(found)
 
-    def lazy(self, **arguments: Any) -> tuple[Array, ...]:
+    def lazy(self, /, **arguments: Any) -> tuple[Array, ...]:
         """The same as dask arrays of one graph."""
         _package("dask.array")
         from .rowblocks import lazily

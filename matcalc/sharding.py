@@ -33,7 +33,7 @@ class Sharded:
         self._finish = compile_expr(tuple(f.parts.after.values()), "jax", "finish")
         self.run = jax.jit(self._evaluated, static_argnames="sizes")
 
-    def __call__(self, **arguments: Any) -> tuple[Array, ...]:
+    def __call__(self, /, **arguments: Any) -> tuple[Array, ...]:
         """The value and the derivatives; what has a row for each row of the data stays on its devices."""
         chunked, free, sizes = self._f.sorted(arguments)
         parts, rows = self._f.parts, sizes[self._f.rows]

@@ -58,7 +58,7 @@ class Compiled:
         """Pickled as its source, which runs again where it is read."""
         return Compiled, self._made_of
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         return self.checked(arguments)
 
     def checked(self, arguments: Mapping[str, Any]) -> Any:
@@ -216,7 +216,7 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     same = " and ".join(f"{seen[n]} == {name}" for n, name in first.items()) or "True"
     of, least = f._least
     large = f"        if {of}.size > {least}:\n            return {this}.large({', '.join(f.parameters)})\n" if of else ""
-    text = f"""def __call__({this}, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
+    text = f"""def __call__({this}, /, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
     if {" and ".join([*types, f"({same} or ({', '.join(seen.values())},) in {this}.seen)"])}:
 {large}{indent(source.body, "    ")}
     return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})

@@ -29,6 +29,7 @@ WIDEST = 100  # characters in one line, where there is a choice
 SHOWN = 60  # nodes of a formula in a docstring
 WORDS = re.compile(r"\w+")
 NAMES = re.compile(r"(?<![\w.])\w+")  # no attributes
+OF_CODE = ("dtype", "device", "len", "range", "isinstance", "float", "int")  # names that the code itself uses
 OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
 
 
@@ -65,7 +66,8 @@ class Writer:
         return name
 
     def _reserved(self, name: str) -> bool:
-        known = {self.dialect.module, "dtype", "device", *self.dialect.helpers, *self.dialect.imports, *self.kernels, "len", "range", "isinstance"}
+        brought = WORDS.findall("\n".join(self.dialect.head))
+        known = {*OF_CODE, self.dialect.module, *brought, *self.dialect.helpers, *self.dialect.imports, *self.kernels}
         return keyword.iskeyword(name) or name in known or bool(re.fullmatch(r"t\d+", name) and self.lines)
 
     def temporary(self) -> str:
