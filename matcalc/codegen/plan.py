@@ -50,7 +50,7 @@ def _check_names(used: Sequence[Expr]) -> None:
     """Raise NameProblem if one name stands for two variables."""
     for a, b in pairwise(used):
         if a.name == b.name:
-            kinds = [" ".join([ex.shape_text(v), *v.properties]) for v in (a, b)]
+            kinds = [ex.declared_text(v) for v in (a, b)]
             raise NameProblem(f"'{a.name}' stands for two variables, {kinds[0]} and {kinds[1]}", "give one of them another name")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
-from ..expr import own_axes, shape_text
+from ..expr import declared_text, own_axes
 from ..expr.parts import Range
 from ..functions import BY_NAME
 from ..sizes import Size, Sum
@@ -174,7 +174,7 @@ class Writer:
     def _doc(self) -> list[str]:
         """The formulas and the shapes."""
         formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
-        shapes = ", ".join(f"{self.names[v]}: {shape_text(v)}" for v in self.variables)
+        shapes = ", ".join(f"{self.names[v]}: {declared_text(v)}" for v in self.variables)
         if not formulas:
             return []
         first, *rest = [*formulas, *(["", shapes] if shapes else [])]

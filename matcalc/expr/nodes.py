@@ -290,6 +290,11 @@ def shape_text(e: Expr) -> str:
     return "×".join(map(show, own_axes(e))) if is_array(e) else show_shape(e.shape_)
 
 
+def declared_text(v: Expr) -> str:
+    """The shape and the properties of a variable, as they are declared: ``n×n spd``."""
+    return " ".join([shape_text(v), *(p for p in v.properties if p != ARRAY)])
+
+
 def num(value: int | Fraction) -> Expr:
     """A rational number; raises LimitProblem for one that has no place among the floating-point numbers."""
     value = Fraction(value)

@@ -272,3 +272,14 @@ def test_wrong_shapes_are_refused_by_every_target_before_any_work(target):
         f(**in_target(target, right | {"y": np.ones(4)}))
     with pytest.raises(mc.ShapeProblem, match=r"X has shape|w has shape"):
         f(**in_target(target, right | {"X": np.ones((3, 5))}))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("reuse", [False, True])
+def test_the_docstring_says_what_is_declared(target, reuse):
+    """Code that factors S as Cholesky did says that S must be positive definite."""
+    if reuse and target not in ("numpy", "numba"):
+        return
+    (d,) = unverified(typed("logdet(S) + x'*C*x + sum(log(p))", "S: n×n spd; C: n×n symmetric; p: n positive"), [ex.var("S", (("n",), ("n",)), ("spd",))])
+    text = source((d.expr, d.result), target, reuse=reuse).text
+    assert "C: n×n symmetric, S: n×n spd, p: n positive, x: n" in text
