@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, permutations, product
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,9 @@ class _Explained:
             answer = arrange(Bag(bag.out, (t,)), shape, lambda why, e: notes.append(f"         {why}: {self.brief(e)}"))
         except NoMatrixForm as problem:
             return [*out, f"         {problem}"]
-        return [*out, *notes, f"         = {self.brief(answer)}{_uniqueness(factors, shape)}"]
+        listed_arrays = [f.expr for f in factors if f.labels]
+        said = _uniqueness(answer, listed_arrays) if len(bag.terms) == 1 else ""
+        return [*out, *notes, f"         = {self.brief(answer)}{said}"]
 
 
 def _factors(e: Expr) -> tuple[Expr, ...]:
@@ -178,23 +181,44 @@ def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label,
     return names
 
 
-def _uniqueness(factors: list[Factor], shape: Shape) -> str:
-    """How many products of the factors would be legal if all sizes were equal; the labels allow this one."""
-    plain = [f for f in factors if f.labels and not is_one(f)]
-    if not 2 <= len(plain) <= MAX_FACTORS or shape == (UNIT, UNIT):
+def _uniqueness(answer: Expr, listed: Sequence[Expr]) -> str:
+    """How many products of the listed factors would be legal if all sizes were equal, where the answer is one of them."""
+    factors = _plain_factors(answer)
+    plain = Counter(factors) == Counter(listed) and _independent(factors)
+    if not plain or not 2 <= len(factors) <= MAX_FACTORS:
         return ""
-    kinds = [(bool(f.expr.shape_[0]), bool(f.expr.shape_[1])) for f in plain]
-    wanted = (bool(shape[0]), bool(shape[1]))
-    legal = {way for order in permutations(range(len(kinds))) for way in _orientations(order, kinds) if _fits(way, wanted)}
-    return f"     (with all sizes equal, {len(legal)} products of these factors have this shape; the labels allow one)" if len(legal) > 1 else ""
+    legal = sum(_fits(chain, answer.shape_) for order in permutations(factors) for chain in _orientations(order))
+    said = f"with all sizes equal, {legal} products of these factors have this shape; the labels allow one"
+    return f"     ({said})" if legal > 1 else ""
 
 
-def _orientations(order: tuple[int, ...], kinds: list[tuple[bool, bool]]) -> list[tuple[tuple[int, bool, bool, bool], ...]]:
-    """Every way to transpose the factors of one order."""
-    options = [[(i, False, *kinds[i]), (i, True, *kinds[i][::-1])] for i in order]
-    return [tuple(way) for way in product(*options)]
+def _plain_factors(answer: Expr) -> list[Expr]:
+    """The factors of a number times a matrix product, transposes left out; none of what is no such product."""
+    arrays = [f for f in _factors(ex.split(answer)[1]) if not f.is_scalar]
+    if len(arrays) != 1 or arrays[0].head != "matmul":
+        return []
+    return [f.args[0] if f.head == "T" else f for f in arrays[0].args]
 
 
-def _fits(way: tuple[tuple[int, bool, bool, bool], ...], wanted: tuple[bool, bool]) -> bool:
-    chained = all(a[3] == b[2] for a, b in pairwise(way))
-    return chained and (way[0][2], way[-1][3]) == wanted
+def _independent(factors: Sequence[Expr]) -> bool:
+    """Whether different products of the factors have different values: matrices in different variables, each with two single sizes."""
+    matrices = [f for f in factors if UNIT not in f.shape_]
+    names = [v for f in matrices for v in ex.variables(f)]
+    generic = all(ex.variables(f) for f in factors) and len(set(factors)) == len(factors)
+    return generic and len(set(names)) == len(names) and all(len(size) < 2 for f in factors for size in f.shape_)
+
+
+def _orientations(order: Sequence[Expr]) -> Iterator[tuple[Expr, ...]]:
+    """Every way to transpose the factors of one order; a symmetric one is its own transpose."""
+    return product(*(dict.fromkeys((f, ex.transpose(f))) for f in order))
+
+
+def _fits(chain: Sequence[Expr], shape: Shape) -> bool:
+    """Whether a product would be legal, and of the kind of a shape, if all sizes were equal."""
+    kinds = [_kind(f.shape_) for f in chain]
+    return all(a[1] == b[0] for a, b in pairwise(kinds)) and (kinds[0][0], kinds[-1][1]) == _kind(shape)
+
+
+def _kind(shape: Shape) -> tuple[bool, bool]:
+    """Which of the two axes are longer than one."""
+    return bool(shape[0]), bool(shape[1])
