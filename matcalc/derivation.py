@@ -155,7 +155,7 @@ class Derivation:
         """
         from .codegen import compile_expr
 
-        return compile_expr(*self._function(target, value), self.expr, reuse)
+        return compile_expr(*self._function(target, value), self.expr, reuse, self._at_hand)
 
     def source(self, target: str = "numpy", value: bool = False) -> str:
         """The code of the compiled function; the packages of the target need not be installed.
@@ -165,13 +165,19 @@ class Derivation:
         """
         from .codegen import source
 
-        return source(*self._function(target, value), ex.variables(*parts(self.expr))).text
+        return source(*self._function(target, value), self._at_hand).text
 
     def _function(self, target: str, value: bool) -> tuple[Root | tuple[Root, ...], str, str]:
         """What the compiled function returns, its target, and its name."""
         if value:
             return (self.expr, self.result), target, "value_and_gradient"
         return self.result, target, "gradient"
+
+    @property
+    def _at_hand(self) -> list[Expr]:
+        """The variables of the expression as it was typed, those that have cancelled among them, and the direction."""
+        direction = [] if self.along is None else ex.variables(self.along)
+        return [*self.program.variables.values(), *direction]
 
     def to_sympy(self) -> Any:
         """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
@@ -222,17 +228,26 @@ class Derivations(Mapping[str, Derivation]):
         """One function that returns all derivatives as a tuple, after the value if that is wanted; ``reuse`` as for one."""
         from .codegen import compile_expr
 
-        return compile_expr(self._roots(value), target, "gradients", self._expr, reuse)
+        return compile_expr(self._roots(value), target, "gradients", self._expr, reuse, self._at_hand)
 
     def source(self, target: str = "numpy", value: bool = False) -> str:
         """The code of the compiled function; the packages of the target need not be installed."""
         from .codegen import source
 
-        return source(self._roots(value), target, "gradients", ex.variables(*parts(self._expr))).text
+        return source(self._roots(value), target, "gradients", self._at_hand).text
+
+    @property
+    def _program(self) -> Program[Root]:
+        return next(iter(self._found.values())).program
 
     @property
     def _expr(self) -> Root:
-        return next(iter(self._found.values())).expr
+        return self._program.expr
+
+    @property
+    def _at_hand(self) -> list[Expr]:
+        """The variables of the expression as it was typed."""
+        return list(self._program.variables.values())
 
     def _roots(self, value: bool) -> tuple[Root, ...]:
         """What the compiled function returns."""

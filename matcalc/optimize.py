@@ -74,7 +74,7 @@ class Objective:
         """The value and the derivatives as one function of arrays by name, which returns a tuple."""
         from .codegen import compile_expr
 
-        return compile_expr(roots, "numpy", "objective", self.program.expr)
+        return compile_expr(roots, "numpy", "objective", self.program.expr, known=self.program.variables.values())
 
     def _array(self, name: str, given: Any) -> Array:
         if hasattr(given, "__dask_graph__"):

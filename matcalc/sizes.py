@@ -193,6 +193,23 @@ def _balance(gap: Sum) -> bool:
     return unify((first,), rest.size())
 
 
+def linear(size: Size) -> tuple[str, int, int] | None:
+    """The name n, the factor k and the number c of a size that is k*n + c, with k above 0.
+
+    >>> linear((2, "n")), linear((Sum({("n",): 1}, -1),)), linear(("m", "n"))
+    (('n', 2, 0), ('n', 1, -1), None)
+    """
+    total = total_of([(size, 1)])
+    if len(total.terms) != 1:
+        return None
+    atoms, k = total.terms[0]
+    names = [a for a in atoms if isinstance(a, str) and not isinstance(a, Sum)]
+    numbers = [a for a in atoms if isinstance(a, int)]
+    if len(names) != 1 or len(names) + len(numbers) != len(atoms) or k < 0:
+        return None
+    return names[0], k * prod(numbers), total.constant
+
+
 def shape_of(sizes: Iterable[Size]) -> Shape:
     """The shape with at most two axes of the given sizes, rows first."""
     rows, cols = [*sizes, UNIT, UNIT][:2]

@@ -22,14 +22,23 @@ REUSING = ("numpy", "numba")
 TARGETS = ("numpy", "numba", "jax", "torch", "array_api")
 
 
-def compile_expr(e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", beside: Root | None = None, reuse: bool = False) -> Compiled:
+def compile_expr(
+    e: Root | tuple[Root, ...],
+    target: str = "numpy",
+    name: str = "f",
+    beside: Root | None = None,
+    reuse: bool = False,
+    known: Iterable[Expr] = (),
+) -> Compiled:
     """Compile an expression, or several into a function that returns a tuple.
 
     With ``reuse`` (numpy and numba) temporaries and results stay in arrays that the next call with the same shapes overwrites.
-    ``beside`` is the expression that was differentiated: costs are shown beside its own, and its variables show sizes.
+    ``beside`` is the expression that was differentiated: costs are shown beside its own. Its variables, and others that are
+    ``known`` though they have cancelled, show sizes.
     Raises NameProblem for a target that does not exist or whose package is not installed.
     """
-    found = source(e, target, name, variables(*parts(beside)) if beside is not None else (), reuse, large=True)
+    at_hand = dict.fromkeys([*(variables(*parts(beside)) if beside is not None else ()), *known])
+    found = source(e, target, name, at_hand, reuse, large=True)
     try:
         return Compiled(found, target, beside)
     except ModuleNotFoundError as missing:

@@ -13,7 +13,7 @@ from ..errors import NameProblem, ShapeProblem
 from ..expr import Expr, own_axes, postorder, shape_text
 from ..expr.parts import all_exist, bounded, exists, range_of, unsure
 from ..index import Root, parts
-from ..sizes import Sum, base_atoms, show
+from ..sizes import Sum, base_atoms, linear, show, total_of
 from ..sizes import length as product_of
 from .arrays import TO_ARRAY, TO_NUMBER, is_number
 
@@ -133,6 +133,7 @@ class Compiled:
                 array = array.reshape(-1) if wanted else array.reshape(())
             fit(self._variables[name], tuple(array.shape), sizes)
             arrays[name] = array if wanted or self.target != "numpy" else array[()]
+        _solve(sizes)
         _consistent(sizes)
         for p in self._parts:
             _present(p, sizes)
@@ -191,9 +192,9 @@ def _length(name: str, value: Any) -> int:
     try:
         length = operator.index(value)
     except TypeError:
-        length = 0
-    if length < 1:
-        raise ShapeProblem(f"{name} is a size", f"it must be a positive integer, not {str(value)[:40]}")
+        length = -1
+    if length < 0:
+        raise ShapeProblem(f"{name} is a size", f"it must be a whole number, 0 or more, not {str(value)[:40]}")
     return length
 
 
@@ -251,8 +252,19 @@ def _bound(wanted: tuple[Any, ...], shape: tuple[int, ...], sizes: dict[str | in
         try:
             out.append(product_of(size, sizes))
         except KeyError:
-            out.append(length)
+            out.append(length if linear(size) is None else sizes.setdefault(total_of([(size, 1)]), length))
     return out
+
+
+def _solve(sizes: dict[str | int, int]) -> None:
+    """Learn n from the length of n + 1 or 2*n; raises ShapeProblem where no n has that length."""
+    for a, length in list(sizes.items()):
+        solvable = linear((a,)) if isinstance(a, Sum) else None
+        if solvable is not None and solvable[0] not in sizes:
+            name, k, c = solvable
+            if (length - c) % k or length < c:
+                raise ShapeProblem(f"an axis of length {a} has length {length}", f"no {name} has that")
+            sizes[name] = (length - c) // k
 
 
 def _consistent(sizes: Mapping[str | int, int]) -> None:

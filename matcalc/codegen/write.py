@@ -16,7 +16,7 @@ from typing import Any
 from ..expr import declared_text, own_axes
 from ..expr.parts import Range
 from ..functions import BY_NAME
-from ..sizes import Size, Sum
+from ..sizes import Size, linear
 from .dialect import Dialect, template
 from .order import cheaper, tree_cost
 from .plan import Plan
@@ -120,7 +120,7 @@ class Writer:
     def _find_sizes(self) -> None:
         """Ask for a known variable rather than for a size that it shows."""
         for v in self.plan.known:
-            if any((a,) in own_axes(v) and a not in self._shown() for a in self.mentioned):
+            if any(a in self.mentioned and a not in self._shown() for a in map(_name_shown, own_axes(v))):
                 self.names[v] = self.fresh(v.name)
                 self.variables.append(v)
         self.variables.sort(key=lambda v: v.name)
@@ -165,10 +165,10 @@ class Writer:
     def _shown(self) -> dict[str, str]:
         """Where each named size can be read from."""
         shown: dict[str, str] = {}
-        for v in self.variables:
-            for i, size in enumerate(own_axes(v)):
-                if len(size) == 1 and isinstance(size[0], str) and not isinstance(size[0], Sum):
-                    shown.setdefault(size[0], f"{self.names[v]}.shape[{i}]")
+        axes = [(size, f"{self.names[v]}.shape[{i}]") for v in self.variables for i, size in enumerate(own_axes(v))]
+        for size, length in sorted(axes, key=lambda axis: axis[0] != (_name_shown(axis[0]),)):  # n itself before n + 1
+            if (name := _name_shown(size)) is not None:
+                shown.setdefault(name, _solved(size, length))
         return shown
 
     def _doc(self) -> list[str]:
@@ -387,6 +387,23 @@ def _kernel(w: Writer, s: Step) -> Code:
     """A function that the source brings along, called with its arguments or in a way of its own."""
     name, _, *call = s.data
     return w.filled(call[0], s) if call else Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
+
+
+def _name_shown(size: Size) -> str | None:
+    """The name whose length that of an axis shows."""
+    found = linear(size)
+    return None if found is None else found[0]
+
+
+def _solved(size: Size, length: str) -> str:
+    """The length of the name in a size k*n + c, as source."""
+    found = linear(size)
+    assert found is not None
+    _, k, c = found
+    rest = f"{length} {'-' if c > 0 else '+'} {abs(c)}" if c else length
+    if k == 1:
+        return rest
+    return f"({rest})//{k}" if c else f"{rest}//{k}"
 
 
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet"})

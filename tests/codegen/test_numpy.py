@@ -408,3 +408,51 @@ def test_products_with_matrices_of_ones(text):
     x, a = np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3)
     wanted = PRODUCTS_WITH_ONES[text](x[:, None], a, np.ones((2, 3)))
     np.testing.assert_allclose(f(x=x, A=a, n=3), wanted)
+
+
+# ---- sizes ----------------------------------------------------------------------------------------------------------------
+
+# expression, variable, declarations, arguments, the value
+SIZES_AT_HAND = (
+    ("norm2(u - u)^2", "u", "u: n", {"u": np.ones(3)}, np.zeros(3)),  # the variable has cancelled
+    ("norm2(u - u)^2 + sum(x)", "x", "u: n; x: n", {"x": np.ones(3)}, np.ones(3)),
+    ("tr(A - A)*sum(x)", "x", "A: m×m; x: n", {"x": np.ones(2)}, np.zeros(2)),
+    ("0*sum(X)", "X", "X: m×n", {"X": np.ones((2, 3))}, np.zeros((2, 3))),
+    ("sum(x)", "x", "x: n+1", {"x": np.ones(3)}, np.ones(3)),  # n itself is no argument's length
+    ("n*sum(x)", "x", "x: n+1", {"x": np.ones(3)}, np.full(3, 2.0)),
+    ("n*sum(x)", "x", "x: 2*n-1", {"x": np.ones(5)}, np.full(5, 3.0)),
+    ("n*sum(x)", "x", "x: 2*n", {"x": np.ones(4)}, np.full(4, 2.0)),
+    ("n*sum(x)", "x", "x: n+n", {"x": np.ones(4)}, np.full(4, 2.0)),
+    ("sum(X)", "X", "X: n+1×3*n", {"X": np.ones((3, 6))}, np.ones((3, 6))),
+    ("sum(ones(k,p)*x)", "x", "x: p", {"x": np.ones(3), "k": 2}, np.full(3, 2.0)),
+    ("sum(X)", "X", "X: k×p", {"X": np.ones((0, 3))}, np.ones((0, 3))),  # nothing of anything
+    ("sum(ones(k,p)*x)", "x", "x: p", {"x": np.ones(3), "k": 0}, np.zeros(3)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "arguments", "value"), SIZES_AT_HAND)
+@pytest.mark.parametrize("reuse", [False, True])
+def test_sizes_are_read_off_the_arguments(text, wrt, shapes, arguments, value, reuse):
+    found = mc.derive(text, wrt, shapes).compile(reuse=reuse)(**arguments)
+    assert found.shape == value.shape
+    assert np.array_equal(found, value)
+
+
+@pytest.mark.parametrize("target", ["jax", "torch", "array_api", "numba"])
+def test_sizes_are_read_off_the_arguments_of_every_target(target):
+    for name in {"jax", "torch", "numba"} & {target}:
+        pytest.importorskip(name)
+    for text, wrt, shapes, arguments, value in SIZES_AT_HAND:
+        assert np.array_equal(np.asarray(mc.derive(text, wrt, shapes).compile(target)(**arguments)), value), text
+
+
+def test_a_vanished_variable_serves_an_objective():
+    assert mc.value_and_grad("norm2(u - u)^2 + 0*sum(x)", ["u", "x"], start={"u": np.ones(2), "x": np.ones(3)})(np.ones(5))[0] == 0
+
+
+def test_lengths_that_no_size_has_are_refused():
+    f = mc.derive("n*sum(x)", "x", "x: 2*n").compile()
+    with pytest.raises(ShapeProblem, match=r"2\*n has length 3"):
+        f(x=np.ones(3))
+    with pytest.raises(ShapeProblem, match="not -1"):
+        mc.parse("ones(k)").compile()(k=-1)
