@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, getcontext
 from functools import lru_cache, reduce
 from itertools import product
 from math import prod
@@ -25,6 +25,7 @@ from .errors import NotDifferentiable
 from .expr import Expr
 from .expr.parts import range_of
 from .functions import BY_NAME, Row
+from .modular import flat, flip
 from .sizes import SCALAR, Atom, Shape, length, resolve
 
 if TYPE_CHECKING:
@@ -177,9 +178,9 @@ def together(f: Callable[[Decimal, Decimal], Decimal], a: Matrix, b: Matrix) -> 
     """Entry by entry, the smaller one repeated."""
     rows, cols = max(len(a), len(b)), max(len(a[0]), len(b[0]))
     if len(a) != rows or len(a[0]) != cols:
-        a = mod.fit(a, rows, cols)  # type: ignore[arg-type, assignment]
+        a = mod.fit(a, rows, cols)
     if len(b) != rows or len(b[0]) != cols:
-        b = mod.fit(b, rows, cols)  # type: ignore[arg-type, assignment]
+        b = mod.fit(b, rows, cols)
     return [list(map(f, row, other)) for row, other in zip(a, b, strict=True)]
 
 
@@ -193,14 +194,6 @@ def minus(a: Matrix, b: Matrix) -> Matrix:
 
 def times(a: Matrix, b: Matrix) -> Matrix:
     return together(mul, a, b)
-
-
-def flip(a: Matrix) -> Matrix:
-    return list(map(list, zip(*a, strict=True)))
-
-
-def flat(a: Matrix) -> list[Decimal]:
-    return [x for row in a for x in row]
 
 
 def dot(a: Matrix, b: Matrix) -> Matrix:
@@ -270,8 +263,6 @@ def determinant(a: Matrix) -> Decimal:
 
 def _noise() -> Decimal:
     """A relative size between that of rounding errors and that of numbers: ten to half of the digits."""
-    from decimal import getcontext
-
     return Decimal(10) ** (-getcontext().prec // 2)
 
 
@@ -395,12 +386,11 @@ def _power(base: Matrix, exponent: Matrix) -> Matrix:
 
 
 def _hankel(x: Matrix, w: Matrix) -> Matrix:
-    return mod.hankel(x, len(w))  # type: ignore[arg-type, return-value]
+    return mod.hankel(x, len(w))
 
 
 def _toeplitz(x: Matrix, w: Matrix) -> Matrix:
-    rows = mod.toeplitz(x, len(w))  # type: ignore[arg-type]
-    return [[Decimal(x) for x in row] for row in rows]
+    return [[Decimal(x) for x in row] for row in mod.toeplitz(x, len(w))]
 
 
 _LEAVES: dict[str, Callable[[DecimalPoint, Expr], Matrix]] = {

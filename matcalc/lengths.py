@@ -105,9 +105,10 @@ class Lengths:
         numbers = self._numbers(layout)
         least = self._least(numbers) + more
         if equal:
-            lengths = numbers | dict.fromkeys(self.names, max(3, least))
+            same: dict[Atom, int] = dict.fromkeys(self.names, max(3, least))
+            lengths = numbers | same
         elif len(self.names) > self.many:  # lengths are shared, or points would be huge
-            shared = {a: least + (k * (layout + 1)) % self.many for k, a in enumerate(self.names)}
+            shared: dict[Atom, int] = {a: least + (k * (layout + 1)) % self.many for k, a in enumerate(self.names)}
             lengths = numbers | shared
         else:
             lengths = numbers | self._different(layout, others, least, numbers, allowed)

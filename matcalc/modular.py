@@ -6,10 +6,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
 from operator import mul
+from typing import TypeVar
 
 P = 2**61 - 1  # leaves the remainder 3 modulo 4: -1 is no square, and a^((P+1)/4) is a root of every square a
 
 Matrix = list[list[int]]
+T = TypeVar("T")  # what entries are: what only moves them serves other numbers, too
 
 
 class Singular(Exception):
@@ -49,7 +51,7 @@ def each(f: Callable[[int], int], a: Matrix) -> Matrix:
     return [[f(x) for x in row] for row in a]
 
 
-def fit(a: Matrix, rows: int, cols: int) -> Matrix:
+def fit(a: list[list[T]], rows: int, cols: int) -> list[list[T]]:
     """A scalar, or a row, repeated to fill a shape."""
     tall = a if len(a) == rows else a * rows
     return tall if len(tall[0]) == cols else [row * cols for row in tall]
@@ -66,7 +68,7 @@ minus = partial(together, int.__sub__)
 times = partial(together, mul)
 
 
-def flat(a: Matrix) -> list[int]:
+def flat(a: list[list[T]]) -> list[T]:
     return [x for row in a for x in row]
 
 
@@ -74,12 +76,12 @@ def constant(value: int, rows: int = 1, cols: int = 1) -> Matrix:
     return [[value % P] * cols for _ in range(rows)]
 
 
-def where(keep: Callable[[int, int], bool], a: Matrix) -> Matrix:
+def where(keep: Callable[[int, int], bool], a: list[list[T]]) -> list[list[T]]:
     """The entries whose row and column are kept, and zeros."""
-    return [[x * keep(i, j) for j, x in enumerate(row)] for i, row in enumerate(a)]
+    return [[x * keep(i, j) for j, x in enumerate(row)] for i, row in enumerate(a)]  # type: ignore[misc, operator]
 
 
-def mirrored(a: Matrix) -> Matrix:
+def mirrored(a: list[list[T]]) -> list[list[T]]:
     """The upper triangle, and its mirror image below."""
     return [[a[min(i, j)][max(i, j)] for j in range(len(a))] for i in range(len(a))]
 
@@ -91,7 +93,7 @@ def identity(n: int) -> Matrix:
     return [[int(i == j) for j in range(n)] for i in range(n)]
 
 
-def flip(a: Matrix) -> Matrix:
+def flip(a: list[list[T]]) -> list[list[T]]:
     return list(map(list, zip(*a, strict=True)))
 
 
@@ -141,13 +143,13 @@ def pseudo_inverse(a: Matrix) -> Matrix:
     return dot(dot(flip(r), inverse(dot(r, flip(r)))), dot(inverse(dot(flip(c), c)), flip(c)))
 
 
-def toeplitz(x: Matrix, width: int) -> Matrix:
+def toeplitz(x: list[list[T]], width: int) -> list[list[T | int]]:
     """The matrix of the convolution by a column."""
     n = len(x)
     return [[x[k - j][0] if 0 <= k - j < n else 0 for j in range(width)] for k in range(n + width - 1)]
 
 
-def hankel(x: Matrix, width: int) -> Matrix:
+def hankel(x: list[list[T]], width: int) -> list[list[T]]:
     """The matrix of the correlation of a column with others."""
     return [[x[i + j][0] for j in range(width)] for i in range(len(x) - width + 1)]
 

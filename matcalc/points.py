@@ -7,8 +7,9 @@ from decimal import Decimal
 from random import Random
 
 from . import modular as mod
-from .decimals import Matrix, constant, dot, each, flip, identity, inverse, minus, plus
+from .decimals import Matrix, dot, each, identity, inverse, minus, plus
 from .expr import Expr
+from .modular import flip
 
 GRID = 10**9  # random numbers are fractions of it: short ones, so that arithmetic on them is quick
 Entry = Callable[[Random], Decimal]
@@ -64,13 +65,9 @@ def in_pattern(v: Expr, a: Matrix) -> Matrix:
     return a
 
 
-def _symmetric(a: Matrix) -> Matrix:
-    return [[a[min(i, j)][max(i, j)] for j in range(len(a))] for i in range(len(a))]
-
-
 PATTERNS: Mapping[str, Callable[[Matrix], Matrix]] = {
-    "symmetric": _symmetric,
-    "spd": _symmetric,
+    "symmetric": mod.mirrored,
+    "spd": mod.mirrored,
     "diagonal": lambda a: mod.where(int.__eq__, a),
     "lower": lambda a: mod.where(int.__ge__, a),
     "upper": lambda a: mod.where(int.__le__, a),
@@ -124,12 +121,10 @@ _SPECIAL: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
     "mask": lambda a, rng: each(lambda x: Decimal(rng.randrange(2)), a),
     "simplex": lambda a, rng: _along_vectors(_on_simplex, a),
     "onehot": lambda a, rng: _along_vectors(_one_hot(rng), a),
-    "symmetric": lambda a, rng: _symmetric(a),
+    "symmetric": lambda a, rng: mod.mirrored(a),
     "diagonal": lambda a, rng: mod.where(int.__eq__, a),
     "lower": lambda a, rng: mod.where(int.__ge__, a),
     "upper": lambda a, rng: mod.where(int.__le__, a),
     "spd": _spd,
     "orthogonal": _orthogonal,
 }
-
-__all__ = ["PATTERNS", "STYLES", "constant", "in_pattern", "random_direction", "random_value"]

@@ -19,14 +19,15 @@ from typing import NamedTuple
 
 from . import exact
 from .budget import Limits, limited
-from .decimals import DecimalPoint, Matrix, Values, arithmetic, flat
+from .decimals import DecimalPoint, Matrix, Values, arithmetic
 from .dual import Undecided
 from .errors import LimitProblem, NotDifferentiable
 from .exact import contracted, summed, unfolded
 from .expr import Expr, own_axes, postorder, variables
-from .functions import BY_NAME
+from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
 from .lengths import Lengths, NoLengths, work
+from .modular import flat
 from .points import PATTERNS, random_direction, random_value
 from .sizes import Atom, length, resolve
 
@@ -170,19 +171,20 @@ class _Claim:
         self.nodes = list(dict.fromkeys((*self.variables, *self.order, *self.order_of_derivative)))
 
     @cached_property
-    def rows(self) -> list[object]:
+    def rows(self) -> list[Row]:
+        """The rows of the table for the functions that occur."""
         return [BY_NAME[n.head] for n in self.nodes if n.head in BY_NAME]
 
     @cached_property
     def has_kinks(self) -> bool:
         """Whether a function is not smooth, so that one point says little about others."""
-        return any(row.kinks or row.complex_safe is None for row in self.rows)  # type: ignore[attr-defined]
+        return any(row.kinks or row.complex_safe is None for row in self.rows)
 
     @cached_property
     def is_analytic(self) -> bool:
         """Whether there are functions, and all are analytic: what agrees at a random point then agrees everywhere."""
         powers = any(n.head == "pow" and n.args[1].head != "num" for n in self.nodes)
-        functions = powers or any(row.elementwise or row.exact for row in self.rows)  # type: ignore[attr-defined]
+        functions = powers or any(row.elementwise or row.exact for row in self.rows)
         return functions and not self.has_kinks
 
     def compared(self, proven: bool | None) -> _Numbers:
@@ -195,10 +197,7 @@ class _Claim:
         return numbers
 
     def _at_points(self, layouts: Lengths, proven: bool | None) -> _Numbers:
-        if self.has_kinks:
-            wanted = POINTS
-        else:
-            wanted = POINTS_IF_PROVEN if proven else POINTS_IF_ANALYTIC
+        wanted = self._points_wanted(proven)
         seen, error = 0, Decimal(0)
         note = f"no admissible point in {TRIES} tries"
         try:
@@ -219,6 +218,11 @@ class _Claim:
         if seen >= min(wanted, FEWEST_POINTS) or (seen and proven):
             return _Numbers(True, float(error), seen)
         return _Numbers(None, note=note)
+
+    def _points_wanted(self, proven: bool | None) -> int:
+        if self.has_kinks:
+            return POINTS
+        return POINTS_IF_PROVEN if proven else POINTS_IF_ANALYTIC
 
     def _layouts(self, layouts: Lengths) -> Iterator[tuple[int, dict[Atom, int]]]:
         """Lengths of one try after the other; where sizes are declared equal, every other one has all lengths equal."""

@@ -19,7 +19,7 @@ printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
 codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
-modular dual exact points verify differentiate
+modular lengths dual exact decimals points verify differentiate
 interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation explain build
 descent longrun optimize objective rowblocks sharding distribution
 network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
@@ -28,9 +28,10 @@ network.program network.training network.pictures network.command network __init
 NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
     "numpy": {
-        "modular", "exact", "verify", "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "points", "rowblocks",
+        "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "rowblocks",
         *NETWORK,
     },
+    "mpmath": {"decimals"},
     "dask": {"rowblocks"},
     "sympy": {"interop.incoming", "interop.outgoing"},
     "lark": {"syntax", "places", "kinds", "shapes"},

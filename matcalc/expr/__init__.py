@@ -37,7 +37,8 @@ from .nodes import (
 
 __all__ = [
     "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation",
-    "declared_text", "divide", "eye", "is_array", "letter_sizes", "matmul", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power", "product", "rebuild",
+    "declared_text", "divide", "eye", "is_array", "letter_sizes", "matmul", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power",
+    "product", "rebuild",
     "result_shape", "scalars_and_array", "scaled", "shape_text", "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread",
     "substitute", "substitute_all", "taken", "times", "total", "transpose", "var", "variables", "zeros",
 ]  # fmt: skip

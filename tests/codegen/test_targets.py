@@ -280,6 +280,7 @@ def test_the_docstring_says_what_is_declared(target, reuse):
     """Code that factors S as Cholesky did says that S must be positive definite."""
     if reuse and target not in ("numpy", "numba"):
         return
-    (d,) = unverified(typed("logdet(S) + x'*C*x + sum(log(p))", "S: n×n spd; C: n×n symmetric; p: n positive"), [ex.var("S", (("n",), ("n",)), ("spd",))])
+    shapes = "S: n×n spd; C: n×n symmetric; p: n positive"
+    (d,) = unverified(typed("logdet(S) + x'*C*x + sum(log(p))", shapes), [ex.var("S", (("n",), ("n",)), ("spd",))])
     text = source((d.expr, d.result), target, reuse=reuse).text
     assert "C: n×n symmetric, S: n×n spd, p: n positive, x: n" in text
