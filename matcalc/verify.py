@@ -79,7 +79,8 @@ class Verification:
         verdict = "verified" if self.ok else "wrong" if self.wrong else "not verified"
         text = f"{verdict}: {_EXACTLY[self.exact]}; {self.method} {_NUMERICALLY[self.numeric]}"
         if self.numeric is not None:
-            text += f" (relative error {self.max_error:.0e})"
+            error = f"{self.max_error:.0e}" if self.max_error else "0"
+            text += f" (relative error {error})"
         return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
 
 
