@@ -120,6 +120,8 @@ class DecimalPoint:
 
     def by_mpmath(self, function: Callable[..., Any], args: list[Matrix]) -> Matrix:
         """A function of matrices that mpmath computes."""
+        if function in _OF_REGULAR_MATRICES:
+            inverse(args[0])
         m = _mpmath(self.digits)
         matrices = [m.matrix([[_multiprecision(m, x) for x in row] for row in a]) for a in args]
         try:
@@ -473,15 +475,21 @@ def _frechet(function: Callable[[MPContext, Any], Any]) -> Callable[[MPContext, 
 def _expm(m: MPContext, x: Any) -> Any:
     if m.mnorm(x, 1) > LARGEST_NORM:
         raise OutsideDomain("an exponential beyond the range of numbers")
-    return m.expm(x)
+    return _of_symmetric(m, x, m.exp) if x == x.T else m.expm(x)
 
 
 def _logm(m: MPContext, x: Any) -> Any:
-    return m.logm(x)
+    return _of_symmetric(m, x, m.log) if x == x.T else m.logm(x)
 
 
 def _sqrtm(m: MPContext, x: Any) -> Any:
-    return m.sqrtm(x)
+    return _of_symmetric(m, x, m.sqrt) if x == x.T else m.sqrtm(x)
+
+
+def _of_symmetric(m: MPContext, x: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of a symmetric matrix, by that of its eigenvalues: much quicker than the iterations for any matrix."""
+    values, vectors = m.eigsy(x)
+    return vectors * m.diag([function(value) for value in values]) * vectors.T
 
 
 def _singular_values(m: MPContext, x: Any) -> Any:
@@ -499,6 +507,9 @@ def _leading(m: MPContext, x: Any) -> Any:
     return u[:, top] * v[top, :]
 
 
+_sqrtm_frechet, _logm_frechet = _frechet(_sqrtm), _frechet(_logm)
+# iterations that go on for long where a matrix is singular, and end nowhere
+_OF_REGULAR_MATRICES = {_sqrtm, _logm, _sqrtm_frechet, _logm_frechet}
 _BY_MPMATH: dict[str, Callable[..., Any]] = {
     "eigvals": _eigenvalues,
     "eigvecs": _eigenvectors,
@@ -506,8 +517,8 @@ _BY_MPMATH: dict[str, Callable[..., Any]] = {
     "logm": _logm,
     "sqrtm": _sqrtm,
     "expm_frechet": _frechet(_expm),
-    "logm_frechet": _frechet(_logm),
-    "sqrtm_frechet": _frechet(_sqrtm),
+    "logm_frechet": _logm_frechet,
+    "sqrtm_frechet": _sqrtm_frechet,
     "polar": _polar,
     "leading": _leading,
     "normnuc": lambda m, x: m.matrix([sum(_singular_values(m, x))]),
