@@ -38,9 +38,16 @@ STYLES: tuple[tuple[Entry, Decimal], ...] = (
 )
 
 
+TIES = -1  # the style in which entries are few different numbers, and lie on the kinks of functions
+
+
+def _of_few_values(rng: Random) -> Decimal:
+    return Decimal(rng.choice((-1, 0, 1)))
+
+
 def random_value(v: Expr, rows: int, cols: int, rng: Random, style: int) -> Matrix:
     """Random numbers with the structure that a variable is declared to have."""
-    entry, diagonal = STYLES[style % len(STYLES)]
+    entry, diagonal = (_of_few_values, Decimal(0)) if style == TIES else STYLES[style % len(STYLES)]
     a = [[entry(rng) for _ in range(cols)] for _ in range(rows)]
     if rows == cols > 1 and diagonal:
         a = plus(a, each(lambda x: x * diagonal, identity(rows)))

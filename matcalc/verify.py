@@ -28,7 +28,7 @@ from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
 from .lengths import Lengths, NoLengths, work
 from .modular import flat
-from .points import PATTERNS, random_direction, random_value
+from .points import PATTERNS, TIES, random_direction, random_value
 from .sizes import Atom, length, resolve
 
 DIGITS = 70
@@ -45,6 +45,7 @@ FEWEST_POINTS = 3  # that decide without an exact proof, where more are not foun
 LARGEST_WORK = 400_000  # multiplications at one point
 SECONDS = 10.0  # for both checks together
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
+KINK_POINTS = 12  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
@@ -113,6 +114,34 @@ def verify(
     return Verification(ok, verdict.equal, numbers.agree, numbers.error, numbers.method, note, numbers.worst)
 
 
+def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: int = 0) -> str:
+    """Say where a claim leaves the slopes on both sides of a kink, and the derivative does not; nothing if nowhere.
+
+    At a kink, as where entries of an amax tie, the derivative of a direction lies between the slopes on both sides. A claim
+    that agrees everywhere else may still count a tie twice. What the claim has no value for is no fault of it.
+    """
+    if not any(row.kinks or row.complex_safe is None for row in _rows(e, derivative)):
+        return ""
+    ours, theirs = (_Claim(written_out(e), wrt, written_out(g), None, seed) for g in (derivative, claim))
+    layouts = Lengths(theirs.nodes, form_sizes(e, claim), many=LENGTHS)
+    for attempt in range(KINK_POINTS):
+        try:
+            lengths = layouts.at(attempt)
+            if work(theirs.nodes, lengths) > LARGEST_WORK:
+                return ""
+            both = [c.leaves_slopes(lengths, attempt) for c in (ours, theirs)]
+        except (ArithmeticError, NoLengths, Undecided, NotDifferentiable, _WrongForm):
+            continue
+        if both == [False, True]:
+            return f"where entries tie, or at another kink, it leaves the slopes on both sides of {wrt.name}"
+    return ""
+
+
+def _rows(*roots: Root) -> list[Row]:
+    """The rows of the table for the functions that occur."""
+    return [BY_NAME[n.head] for n in postorder(*parts(*roots)) if n.head in BY_NAME]
+
+
 @dataclass(frozen=True, slots=True)
 class _Numbers:
     """What the numbers say: whether they agree, the largest relative difference, and at how many points."""
@@ -173,8 +202,7 @@ class _Claim:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The rows of the table for the functions that occur."""
-        return [BY_NAME[n.head] for n in self.nodes if n.head in BY_NAME]
+        return _rows(self.e, self.derivative)
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -251,13 +279,24 @@ class _Claim:
             return _largest(finer.gaps) if _largest(finer.gaps) <= AGREE else Decimal(0), ""
         return _largest(finer.gaps), self._worst(lengths, attempt)
 
+    def leaves_slopes(self, lengths: Mapping[Atom, int], attempt: int) -> bool:
+        """Whether the claim is beyond the slopes on both sides of a point with ties and zeros."""
+        slopes = self._slopes(lengths, attempt, DIGITS, style=TIES)
+        rows = zip(slopes.claimed, slopes.measured, slopes.turns, strict=True)
+        return any(abs(c - m) > t.absolute / 2 + SMOOTH * (abs(c) + abs(m)) for c, m, t in rows)
+
     def _slopes(
-        self, lengths: Mapping[Atom, int], attempt: int, digits: int, entry: tuple[int, int] | None = None
+        self,
+        lengths: Mapping[Atom, int],
+        attempt: int,
+        digits: int,
+        entry: tuple[int, int] | None = None,
+        style: int | None = None,
     ) -> _Slopes:
         """The slopes at a point along its random direction, or along one entry of the variable."""
         with localcontext(arithmetic(digits)):
             rng = Random(f"{self.seed}/{attempt}")
-            values = self._values(lengths, rng, attempt)
+            values = self._values(lengths, rng, attempt if style is None else style)
             if self.along is not None:
                 direction = values[self.along]
             elif entry is None:
@@ -282,9 +321,9 @@ class _Claim:
         rows, cols = (length(resolve(size), lengths) for size in v.shape_)
         return rows, cols
 
-    def _values(self, lengths: Mapping[Atom, int], rng: Random, attempt: int) -> Values:
-        """A random value of every variable; each point draws them in another way."""
-        return {v: random_value(v, *self._dims(v, lengths), rng, attempt) for v in self.variables}
+    def _values(self, lengths: Mapping[Atom, int], rng: Random, style: int) -> Values:
+        """A random value of every variable; each point draws them in another style."""
+        return {v: random_value(v, *self._dims(v, lengths), rng, style) for v in self.variables}
 
     def _moved(
         self, values: Values, direction: Matrix, by: Decimal, lengths: Mapping[Atom, int], digits: int
