@@ -22,6 +22,7 @@ from fractions import Fraction
 from functools import partial
 
 from . import expr as ex
+from .budget import spend
 from .errors import NoMatrixForm
 from .expr import Expr
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, opened, wire, with_ones
@@ -228,8 +229,9 @@ class _Graph:
 
     def reduce(self) -> None:
         """Reduce as far as it goes."""
-        while self.coefficient and any(step() for step in (self._loop, self._parallel, self._shift, self._pendant, self._series, self._scale)):
-            pass
+        steps = (self._loop, self._parallel, self._shift, self._pendant, self._series, self._scale)
+        while self.coefficient and any(step() for step in steps):
+            spend(len(self.edges))
 
     def remainder(self) -> Term:
         """What is left as a term: scalars, matrices between outputs, and what could not be reduced."""

@@ -12,14 +12,16 @@ matcalc.errors.LimitProblem: counting needs more than 1000 nodes — limit=Limit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from math import inf, isnan
 from time import monotonic
+from typing import ParamSpec, TypeVar
 
-from .errors import LimitProblem, ShapeProblem
+from .errors import LimitProblem, NameProblem
 
 PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
 
@@ -41,7 +43,11 @@ class Limits:
         for name in RESOURCES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or isnan(value) or value < 0:
-                raise ShapeProblem(f"the limit {name}={value!r}", "a limit is a number from 0 on")
+                raise NameProblem(f"the limit {name}={value!r}", "a limit is a number from 0 on")
+
+    def after(self, spent: float) -> Limits:
+        """The limits of what follows, when some seconds are spent: those that are left, and at least a half."""
+        return replace(self, seconds=max(self.seconds - spent, self.seconds / 2))
 
 
 RESOURCES = ("seconds", "nodes", "terms", "bytes")
@@ -89,6 +95,11 @@ class Budget:
             self.nodes = min(self.nodes, outer.nodes)
             self.terms = min(self.terms, outer.terms)
 
+    @property
+    def elapsed(self) -> float:
+        """The seconds since it was opened."""
+        return monotonic() - self.began
+
     def look(self) -> None:
         """Raise LimitProblem if a limit is exceeded."""
         self.spent.patience = PERIOD
@@ -111,14 +122,36 @@ _open: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 @contextmanager
-def limited(limits: Limits = DEFAULT, work: str = "this") -> Iterator[Budget]:
-    """Open a budget for some work, named for the message; inside another one it can only be tighter."""
-    budget = Budget(limits, work, _open.get())
+def limited(limits: Limits | None = None, work: str = "this") -> Iterator[Budget]:
+    """Open a budget for some work, named for the message; inside another one it can only be tighter.
+
+    Without ``limits`` it is the default one, or as much as the open one allows. Each thread has its own.
+    """
+    outer = _open.get()
+    budget = Budget(limits or (outer.limits if outer else DEFAULT), work, outer)
     token = _open.set(budget)
     try:
         yield budget
     finally:
         _open.reset(token)
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def within_limits(work: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """A function that runs in a budget: the open one, or the default one."""
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @wraps(function)
+        def bounded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            with limited(None, work):
+                return function(*args, **kwargs)
+
+        return bounded
+
+    return decorate
 
 
 def spend(steps: int = 1, nodes: int = 0, terms: int = 0) -> None:

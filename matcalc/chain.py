@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from .budget import spend
 from .errors import NotDifferentiable
 from .expr import Expr, postorder
 from .functions import BY_NAME
@@ -127,6 +128,7 @@ def _links(node: Expr, labels: Labels, wanted: Container[Expr]) -> Iterable[Link
 
 def _push(adjoint: Term, link: Link, inner: Labels) -> Term:
     """Multiply an adjoint by one link, and rename the struck-out labels to the argument's own."""
+    spend(terms=1)
     names: dict[Label, Label] = {}
     wires: list[Factor] = []
     for old, new in zip(link.labels, inner, strict=True):

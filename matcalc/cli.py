@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--along", metavar="V", help="contract the last derivative with a direction V: Jacobian- or Hessian-vector product")
     parser.add_argument("--layout", choices=("denominator", "numerator"), default="denominator", help="numerator: the gradient as a row")
     parser.add_argument("--symmetric", choices=("gradient", "elements"), default="gradient", help="elements: S[i,j] and S[j,i] moved together")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="how long it may take (default: 10); 0 sets no limit")
     parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
     parser.add_argument("--functions", action=_Functions, nargs=0, help="list the functions of the language")
     parser.add_argument("--version", action="version", version=_version())
@@ -155,6 +156,7 @@ def _derive(source: str, options: argparse.Namespace) -> int:
     wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
     shapes = "; ".join(options.shapes) or None
     asked: Options = {"order": options.order, "layout": options.layout, "along": options.along, "symmetric": options.symmetric}
+    asked["limit"] = options.limit
     found = derive(source.strip(), wanted or None, shapes, **asked)
     derivations = list(found.values())
     if options.explain:

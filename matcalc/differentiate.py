@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from . import expr as ex
 from .arrange import arrange
+from .budget import reached, spend
 from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
@@ -91,9 +92,11 @@ def _derivative(e: Root, wrt: Expr, order: int, direction: Expr | None, first: A
     chains: list[AnyChain] = [first if first is not None else first_chain(e, [wrt])]
     lower: list[Root] = []
     for k in range(1, order):
+        reached(f"order {k} of {order}")
         lower.append(_answer(chains[-1].bags[wrt], e, wrt, k))
         chains.append(_chain(lower[-1], [wrt]))
     bag = chains[-1].bags[wrt]
+    reached(f"order {order} of {order}" if order > 1 else "")
     result = _answer(bag, e, wrt, order) if direction is None else _contracted(bag, e, wrt, direction, order)
     return Derivative(result, tuple(lower), tuple(chains))
 
@@ -162,6 +165,7 @@ def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) ->
             bag = inner[f.expr].bags[wrt] if f.expr in inner else Bag((), ())
             names = dict(zip(bag.out, f.labels + new, strict=True)) if bag.terms else {}
             rest = t.factors[:k] + t.factors[k + 1 :]
+            spend(terms=len(bag.terms))
             terms += (Term(t.coefficient * d.coefficient, (*rest, *rename(d.factors, names))) for d in bag.terms)
     return Bag(form.bag.out + new, tuple(terms))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from . import expr as ex
+from .budget import spend
 from .expr import Expr
 from .expr.blocks import grid
 from .expr.parts import is_part
@@ -74,6 +75,7 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
     best: Expr | None = None
     for split_off, join in _SIDES:
         for factor, places in _places(read, split_off):
+            spend(len(places))
             if len(places) < len(e.args) and any(ex.split(rest)[1].head == "matmul" for rest in places.values()):
                 continue  # nobody writes X*(X*A + A*X) + A*X^2
             if all(_of_parts(ex.split(rest)[1]) for rest in places.values()):

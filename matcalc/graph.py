@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
+from .budget import spend
+
+WALK = 8  # nodes that are passed in the time of one step
+
 Node = TypeVar("Node", bound=Hashable)
 
 
@@ -30,4 +34,5 @@ def arguments_first(
             stack += [(a, False) for a in reversed(below) if a not in done]
         else:
             done[node] = None
+    spend(len(done) // WALK)
     return list(done)

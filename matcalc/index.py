@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from . import expr as ex
 from . import extend
 from .arrange import reduced
+from .budget import spend, within_limits
 from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
 from .expr.parts import index_names
@@ -68,6 +69,7 @@ class IndexForm:
         """Nodes, with one for each subscript list."""
         return sum(sum(f.expr.count + 1 for f in t.factors) + len(t.factors) for t in self.bag.terms)
 
+    @within_limits("printing")
     def __str__(self) -> str:
         from .printing.indices import index_text
 
@@ -76,6 +78,7 @@ class IndexForm:
     def __repr__(self) -> str:
         return f"<{self} : {shape_text(self)}>"
 
+    @within_limits("printing")
     def latex(self) -> str:
         """The index form in LaTeX."""
         from .printing.indices import index_latex
@@ -118,6 +121,7 @@ def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Exp
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
     for t in _polished_terms(bag, settle):
+        spend(terms=1)
         factors = _ordered(_rewired(t.factors, bag.out), bag.out)
         key = _key(factors, bag.out)
         total[key] = (total.get(key, (Fraction(0), ()))[0] + t.coefficient, factors)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from . import expr as ex
+from .budget import spend
 from .expr import Expr
 from .shapes import template, typed
 from .sizes import UNIT
@@ -238,6 +239,7 @@ def _subset(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iter
     if not ps:
         yield bound, list(es)
         return
+    spend(len(es) // 4)
     for i, e in enumerate(es):
         for b in match(ps[0], e, bound):
             yield from _subset(ps[1:], es[:i] + es[i + 1 :], b)

@@ -14,6 +14,7 @@ from functools import cached_property
 from lark import Token
 
 from . import expr as ex
+from .budget import spend
 from .declarations import (
     CONSTANTS,
     NUMBERS,
@@ -153,6 +154,7 @@ class _Builder:
         done: dict[int, Expr] = {}
         stack: list[tuple[Syntax, bool]] = [(root, False)]
         while stack:
+            spend()
             node, ready = stack.pop()
             children = self._operands(node)
             if not ready and children:

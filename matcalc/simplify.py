@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from . import expr as ex
+from .budget import spend
 from .expr import Expr, postorder
 from .expr.parts import takes_rows
 from .expr.powers import base_and_exponent
@@ -36,6 +37,7 @@ def simplify(e: Expr) -> Expr:
     if len(_memo) > _MEMO_LIMIT:
         _memo.clear()
     for node in postorder(e, skip=_memo.__contains__):
+        spend()
         if node not in _memo:
             settled = ex.rebuild(node, tuple(_memo.get(a, a) for a in node.args)) if node.args else node
             if settled.head != node.head:

@@ -15,6 +15,7 @@ from pathlib import Path
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from .budget import spend
 from .errors import LimitProblem, MatcalcError, SyntaxProblem
 
 Syntax = Tree[Token]
@@ -22,6 +23,7 @@ Syntax = Tree[Token]
 MAX_LENGTH = 400_000
 MAX_DEPTH = 2_500
 MAX_DIGITS = 40
+TOKEN = 8  # steps that reading a token and building its part of the tree take
 
 _EXPECTED = {
     "NAME": "a name", "NUMBER": "a number", "LPAR": "'('", "RPAR": "')'", "COMMA": "','", "SIGN": "'+' or '-'",
@@ -34,7 +36,17 @@ _VALUE = {"NAME", "NUMBER", "LPAR"}
 @cache
 def _lark() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
+    counted = dict.fromkeys(_COUNTED, _count)
+    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False, lexer_callbacks=counted)
+
+
+_COUNTED = ("NAME", "NUMBER", "SIGN", "TIMES", "POWER", "QUOTE", "SUPERSCRIPT", "BAR", "_END", "COMMA", "LPAR")
+
+
+def _count(token: Token) -> Token:
+    """Reading one token, which is where the time of parsing goes."""
+    spend(TOKEN)
+    return token
 
 
 def syntax(text: str) -> Syntax:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 
+from ..budget import within_limits
 from ..errors import NameProblem
 from ..expr import Expr, variables
 from ..index import Root, parts, written_out
@@ -45,6 +46,7 @@ def compile_expr(
         raise NameProblem(f"the target {target} needs the package {missing.name}", "it is not installed here") from None
 
 
+@within_limits("compiling")
 def source(
     e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = (), reuse: bool = False, large: bool = False
 ) -> Source:

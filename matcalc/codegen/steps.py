@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from ..budget import spend
 from ..expr.algebra import SELF_TRANSPOSED
 from ..graph import arguments_first
 from ..sizes import Size
 
 Axes = tuple[Size, ...]
+STEP = 8  # steps of work that a step of a plan takes, from making it to writing its line
 LEAVES = frozenset({"arg", "num", "size"})
 VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "reshape", "rows"})  # results that own no memory
 MAY_BE_VIEWS = {("fn", "vec"), ("fn", "powm")}  # vec of an array that lies column by column, the first power
@@ -62,6 +64,7 @@ class Steps:
         key = (op, args, data, axes)
         found = self.known.get(key)
         if found is None:
+            spend(STEP)
             found = self.known[key] = Step(op, args, data, axes)
         return found
 

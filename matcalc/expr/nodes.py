@@ -18,6 +18,7 @@ from hashlib import blake2b
 from numbers import Rational, Real
 from operator import attrgetter
 
+from ..budget import spend, within_limits
 from ..errors import LimitProblem
 from ..functions import BY_NAME
 from ..graph import arguments_first
@@ -102,6 +103,7 @@ class Expr:
         """Pickled as its parts, so that it comes back as the one node that is equal to it."""
         return node, (self.head, self.args, self.data, self.shape_)
 
+    @within_limits("printing")
     def __str__(self) -> str:
         from ..printing.text import text
 
@@ -194,6 +196,7 @@ class Expr:
 
         return compile_expr(self, target, reuse=reuse)
 
+    @within_limits("printing")
     def latex(self) -> str:
         """The expression in LaTeX."""
         from ..printing.latex import latex
@@ -216,6 +219,7 @@ def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
     found = _nodes.get(key)
     if found is not None:
         return found
+    spend(len(args) >> 3, nodes=1)
     if max(map(len, shape)) > MAX_AXIS:
         raise LimitProblem(f"an axis that is the product of {max(map(len, shape))} sizes", f"the limit is {MAX_AXIS}")
     self = object.__new__(Expr)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..budget import room, spend
 from ..expr import Expr, split, spread
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
 from ..functions import BY_NAME, Row
 from ..sizes import UNIT, Size, Sum
-from .text import INLINE_LIMIT, number, shared_parts
+from .text import INLINE_LIMIT, LONG, number, shared_parts
 
 SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)  # precedence, loose to tight; a NAME hides what it stands for
 SMALL = 9  # a larger denominator is written as a decimal where that is exact
@@ -89,7 +90,7 @@ def _with_definitions(e: Expr) -> str:
 def _written(root: Expr, names: Mapping[Expr, str]) -> str:
     """Write arguments before the nodes that use them; nothing below a named part is looked at."""
     done = {part: Piece(symbol(name), NAME) for part, name in names.items() if part is not root}
-    stack = [root]
+    stack, characters = [root], 0
     while stack:
         e = stack[-1]
         if e in done:
@@ -98,6 +99,9 @@ def _written(root: Expr, names: Mapping[Expr, str]) -> str:
             stack += missing
         else:
             done[e] = _WRITERS.get(e.head, _call)(e, done)
+            characters += len(done[e].tex)
+            spend(1 + len(done[e].tex) // LONG)
+            room(characters)
     return done[root].tex
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..budget import room, spend
 from ..expr import Expr, postorder, split
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
@@ -14,6 +15,7 @@ from ..graph import arguments_first
 from ..sizes import UNIT, show
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # precedence, loose to tight
+LONG = 10_000  # characters that are joined in the time of one step
 INLINE_LIMIT = 3000  # a larger expression is written with definitions for its shared parts
 
 
@@ -52,8 +54,12 @@ def number(q: Fraction) -> str:
 def pieces(root: Expr, names: Mapping[Expr, str]) -> dict[Expr, Piece]:
     """The text of every node under the root, names first, arguments before users."""
     done: dict[Expr, Piece] = {}
+    characters = 0
     for e in _visible_postorder(root, names):
         done[e] = Piece(names[e], ATOM) if e in names and e is not root else _piece(e, done)
+        characters += len(done[e].text)
+        spend(1 + len(done[e].text) // LONG)
+        room(characters)
     return done
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from ..budget import spend
 from ..expr import Expr, postorder, split
 from ..functions import BY_NAME
 from ..sizes import UNIT, base_atoms
@@ -111,6 +112,7 @@ def _used(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[Expr]:
         visited: set[Expr] = set()
         while stack:
             node = stack.pop()
+            spend()
             if node in visited:
                 continue
             visited.add(node)
