@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .budget import Limits
     from .build import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
     from .derivation import Derivation, Derivations, check, derive, parse
     from .descent import SGD, Adam, GradientDescent
@@ -78,6 +79,7 @@ _HOMES = {
         "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
     ], "network"),
     **dict.fromkeys(["Distributed", "distribute"], "distribution"),
+    "Limits": "budget",
     **dict.fromkeys(["LimitProblem", "NotDifferentiable", "NoMatrixForm", "NotSeparable", "WrongAnswer"], "errors"),
 }  # fmt: skip
 
@@ -106,6 +108,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LimitProblem",
+    "Limits",
     "Loss",
     "MatcalcError",
     "MaxPool",

@@ -191,6 +191,12 @@ def seconds_left() -> float:
     return inf if budget is None else budget.seconds - monotonic()
 
 
+def share(parts: int) -> Limits:
+    """What one of so many parts of the remaining work may use: its share of the time that is left."""
+    budget = _open.get()
+    return DEFAULT if budget is None else replace(budget.limits, seconds=max(seconds_left(), 0.0) / parts)
+
+
 def exceeded(resource: str, limits: Limits, work: str, place: str) -> LimitProblem:
     """The error for a limit that does not suffice, with what would."""
     limit = getattr(limits, resource)

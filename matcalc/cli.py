@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from .budget import as_limits, limited
 from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
@@ -159,12 +160,13 @@ def _derive(source: str, options: argparse.Namespace) -> int:
     asked["limit"] = options.limit
     found = derive(source.strip(), wanted or None, shapes, **asked)
     derivations = list(found.values())
-    if options.explain:
-        print("\n\n".join(map(_explained, derivations)))
-    elif options.to == "text":
-        print(str(derivations[0]) if len(wanted) == 1 else str(found))
-    else:
-        _print_as(options.to, derivations)
+    with limited(as_limits(options.limit), "printing"):
+        if options.explain:
+            print("\n\n".join(map(_explained, derivations)))
+        elif options.to == "text":
+            print(str(derivations[0]) if len(wanted) == 1 else str(found))
+        else:
+            _print_as(options.to, derivations)
     _report(derivations)
     return VERIFIED if all(d.verification for d in derivations) else UNVERIFIED
 

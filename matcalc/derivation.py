@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
+from .budget import DEFAULT, Limits, as_limits, limited, share, within_limits
 from .differentiate import (
     AnyChain,
     derivative,
@@ -20,7 +21,7 @@ from .differentiate import (
     off_its_set,
     out_of_convention,
 )
-from .errors import NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
+from .errors import LimitProblem, NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .given import Shapes, as_program, in_names_of, is_entry, matrix_and_entry, variable_of
 from .index import Root, parts, replaced, shape_text
@@ -60,6 +61,7 @@ class Derivation:
     symmetric: str = "gradient"
     verification: Verification | None = field(default=None, repr=False)
     lower: tuple[Root, ...] = field(default=(), repr=False)  # the derivatives of lower order that this one was derived from
+    limits: Limits = field(default=DEFAULT, repr=False)  # of deriving it, and again of each thing that is done with it
 
     @property
     def expr(self) -> Root:
@@ -99,7 +101,8 @@ class Derivation:
     @cached_property
     def named(self) -> Named:
         """The answer with the typed definitions, and large repeated parts, by name."""
-        return named({self.wrt.name: self.result}, self.program.definitions)
+        with limited(self.limits, "printing"):
+            return named({self.wrt.name: self.result}, self.program.definitions)
 
     def kronecker(self) -> Expr:
         """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec); the Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
@@ -111,7 +114,8 @@ class Derivation:
         """
         if isinstance(self.result, Expr):
             raise NoMatrixForm("the derivative is a matrix already")
-        return self.result.kronecker()
+        with limited(self.limits, "the Kronecker form"):
+            return self.result.kronecker()
 
     def differential(self) -> Expr:
         """The change of the expression for a change dX of the variable, as ``A*dX*B``; raises NoMatrixForm where it is no matrix expression.
@@ -119,7 +123,8 @@ class Derivation:
         >>> print(derive("A*inv(X)*B", "X").differential())
         -A*inv(X)*dX*inv(X)*B
         """
-        found = _one(self.program, self.wrt, {"along": f"d{self.wrt.name}"}).result
+        with limited(self.limits, "the differential"):
+            found = _one(self.program, self.wrt, {"along": f"d{self.wrt.name}"}).result
         if not isinstance(found, Expr):
             raise NoMatrixForm(f"the change of the expression has no matrix form: {found}")
         return found
@@ -130,17 +135,20 @@ class Derivation:
 
     def latex(self) -> str:
         """The answer in LaTeX."""
-        return self.result.latex()
+        with limited(self.limits, "printing"):
+            return self.result.latex()
 
     def explain(self) -> str:
         """How the answer was found: the scalar derivative, the arrangement that the labels force, and the checks."""
         from .explain import explain
 
-        return explain(self)
+        with limited(self.limits, "explaining"):
+            return explain(self)
 
     def check(self, seed: int = 1) -> Verification:
         """Verify once more, at other random points."""
-        return _verified(self, seed)
+        with limited(self.limits, "verifying"):
+            return _verified(self, seed)
 
     def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
         """The derivative as a function of arrays by keyword; with ``value``, the pair of the expression and its derivative.
@@ -155,7 +163,8 @@ class Derivation:
         """
         from .codegen import compile_expr
 
-        return compile_expr(*self._function(target, value), self.expr, reuse, self._at_hand)
+        with limited(self.limits, "compiling"):
+            return compile_expr(*self._function(target, value), self.expr, reuse, self._at_hand)
 
     def source(self, target: str = "numpy", value: bool = False) -> str:
         """The code of the compiled function; the packages of the target need not be installed.
@@ -165,7 +174,8 @@ class Derivation:
         """
         from .codegen import source
 
-        return source(*self._function(target, value), self._at_hand).text
+        with limited(self.limits, "compiling"):
+            return source(*self._function(target, value), self._at_hand).text
 
     def _function(self, target: str, value: bool) -> tuple[Root | tuple[Root, ...], str, str]:
         """What the compiled function returns, its target, and its name."""
@@ -195,6 +205,7 @@ class Options(TypedDict, total=False):
     layout: str
     along: str | None
     symmetric: str
+    limit: float | Limits | None
 
 
 class Derivations(Mapping[str, Derivation]):
@@ -219,7 +230,8 @@ class Derivations(Mapping[str, Derivation]):
     def named(self) -> Named:
         """All answers, with what they share by name."""
         first = next(iter(self._found.values()))
-        return named({n: d.result for n, d in self._found.items()}, first.program.definitions)
+        with limited(first.limits, "printing"):
+            return named({n: d.result for n, d in self._found.items()}, first.program.definitions)
 
     def __str__(self) -> str:
         return self.named.show()
@@ -228,17 +240,23 @@ class Derivations(Mapping[str, Derivation]):
         """One function that returns all derivatives as a tuple, after the value if that is wanted; ``reuse`` as for one."""
         from .codegen import compile_expr
 
-        return compile_expr(self._roots(value), target, "gradients", self._expr, reuse, self._at_hand)
+        with limited(self._limits, "compiling"):
+            return compile_expr(self._roots(value), target, "gradients", self._expr, reuse, self._at_hand)
 
     def source(self, target: str = "numpy", value: bool = False) -> str:
         """The code of the compiled function; the packages of the target need not be installed."""
         from .codegen import source
 
-        return source(self._roots(value), target, "gradients", self._at_hand).text
+        with limited(self._limits, "compiling"):
+            return source(self._roots(value), target, "gradients", self._at_hand).text
 
     @property
     def _program(self) -> Program[Root]:
         return next(iter(self._found.values())).program
+
+    @property
+    def _limits(self) -> Limits:
+        return next(iter(self._found.values())).limits
 
     @property
     def _expr(self) -> Root:
@@ -258,6 +276,7 @@ class Derivations(Mapping[str, Derivation]):
 # ---- the entry points ----------------------------------------------------------------------------------------------------
 
 
+@within_limits("parsing")
 def parse(source: str, shapes: Shapes = None) -> Expr:
     """The expression that a text stands for.
 
@@ -283,8 +302,10 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
     a gradient; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
     G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), which is not a gradient. Without ``wrt``, or with
-    a list, the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that entry alone. Raises
-    a MatcalcError for input that does not fit, NotDifferentiable for a function without a proven rule, and WrongAnswer if
+    a list, the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that entry alone.
+    ``limit`` is how many seconds deriving may take, 10 by default, or :class:`Limits` for more than time; 0 sets none. Verifying
+    has what is left of it and at least a half, and what it does not decide in that time is not verified. Raises LimitProblem
+    past the limit, a MatcalcError for input that does not fit, NotDifferentiable for a function without a proven rule, and WrongAnswer if
     verification contradicts the derivation.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
@@ -297,17 +318,27 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     >>> print(derive("X*X'", "X"))
     X[j,l]*I[i,k] + X[i,l]*I[j,k]
     """
+    limits = as_limits(options.pop("limit", None))
+    with limited(limits, "deriving") as budget:
+        found, single = _derived(expr, wrt, shapes, options)
+    with limited(limits.after(budget.elapsed), "verifying"):
+        found = _all_checked([replace(d, limits=limits) for d in found])
+    return found[0] if single else Derivations({d.wrt.name: d for d in found})
+
+
+def _derived(expr: Any, wrt: Any, shapes: Shapes, options: Options) -> tuple[list[Derivation], bool]:
+    """The derivations before verification, and whether one was asked for rather than a mapping."""
     program = as_program(expr, shapes, wrt)
     if is_entry(wrt):
-        return _all_checked([_by_entry(program, wrt, options)])[0]
+        return [_by_entry(program, wrt, options)], True
     single = isinstance(wrt, (str, Expr)) or (wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset)))
     targets = [variable_of(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
     if not targets:
         raise NameProblem("there is nothing to differentiate by", "the expression has no variables")
-    found = _all_checked(unverified(program, targets, **options))
-    return found[0] if single else Derivations({d.wrt.name: d for d in found})
+    return unverified(program, targets, **options), single
 
 
+@within_limits("checking")
 def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> Verification:
     """Whether a claimed derivative is right; if not, where and by how much.
 
@@ -433,7 +464,7 @@ def _all_checked(found: list[Derivation]) -> list[Derivation]:
     together = _verified_together(found) if len(found) >= MANY else None
     if together is not None and together.ok:
         return [replace(d, verification=together) for d in found]
-    return [_checked(d) for d in found]
+    return [_checked(d, len(found) - k) for k, d in enumerate(found)]
 
 
 def _verified_together(found: list[Derivation]) -> Verification | None:
@@ -457,11 +488,23 @@ def _fresh_variables(taken: set[str], shapes: Iterable[Shape]) -> Iterator[tuple
     return zip(names, shapes, strict=False)
 
 
-def _checked(d: Derivation) -> Derivation:
-    verification = _verified(d, 0)
+def _checked(d: Derivation, waiting: int) -> Derivation:
+    """A derivation with its verification, which has its share of the time while so many are waiting."""
+    verification = _in_time(d, waiting)
     if verification.wrong:
         source = " ".join((d.program.text or str(d.expr)).split())
         shown = source if len(source) <= 200 else source[:199] + "…"
         message = f"the derivative of {shown} by {d.wrt.name} failed its own verification"
         raise WrongAnswer(message, "please report this expression as a defect of matcalc")
     return replace(d, verification=verification)
+
+
+def _in_time(d: Derivation, waiting: int) -> Verification:
+    """The verification; past its limit the answer is not verified, which is no error."""
+    from .verify import Verification
+
+    try:
+        with limited(share(waiting), "verifying"):
+            return _verified(d, 0)
+    except LimitProblem as problem:
+        return Verification(False, None, None, float("nan"), "numbers", problem.message)

@@ -18,7 +18,7 @@ from random import Random
 from typing import NamedTuple
 
 from . import exact
-from .budget import Limits, limited
+from .budget import limited, share
 from .decimals import DecimalPoint, Matrix, Values, arithmetic
 from .dual import Undecided
 from .errors import LimitProblem, NotDifferentiable
@@ -43,7 +43,6 @@ POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all dif
 POINTS = 8  # where functions have kinks, so that each point speaks for its own side alone
 FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
 LARGEST_WORK = 400_000  # multiplications at one point
-SECONDS = 10.0  # for both checks together
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
 KINK_POINTS = 12  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
@@ -85,22 +84,20 @@ class Verification:
         return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
 
 
-def verify(
-    e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None, seconds: float = SECONDS
-) -> Verification:
+def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None) -> Verification:
     """Check a claimed derivative in both ways.
 
     ``derivative`` has the axes of ``e`` followed by those of ``wrt``; or it is the Kronecker form of a matrix by a matrix; or,
     with a direction ``along``, it is the derivative contracted with that variable. It is right if the exact check says so, or
     cannot decide, and the numbers agree. An identity between analytic functions, which are free symbols to the exact check,
     is seen by the numbers alone; where functions have kinks, or there is nothing but algebra, such a claim is not verified.
-    What takes longer than ``seconds`` is not verified.
+    What takes longer than the open budget, or ten seconds without one, is not verified.
     """
     e, derivative = written_out(e), written_out(derivative)
     claim = _Claim(e, wrt, derivative, along, seed)
-    with limited(Limits(seconds=seconds), "the verification"):
+    with limited(share(1), "verifying"):
         try:
-            with limited(Limits(seconds=seconds / 2), "the exact check"):
+            with limited(share(2), "the exact check"):
                 verdict = exact.check(e, wrt, derivative, seed=seed, along=along)
         except LimitProblem:
             verdict = exact.Verdict(None, "the exact check ran out of time")
