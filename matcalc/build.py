@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import expr as ex
 from .errors import NameProblem, ShapeProblem, WrongAnswer
 from .expr import Expr
-from .extend import forget, register
+from .extend import ARGUMENTS, forget, register
 from .functions import BY_NAME, INFINITY, MACROS, Row
 from .shapes import abbreviation, declarations, template
 from .simplify import simplify
-from .sizes import show_shape
+from .sizes import UNIT, Shape, Size, show_shape
 
 
 def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> Expr:
@@ -115,6 +115,10 @@ def function(
     2*A'*A*X
     >>> remove_function("softsign"); remove_function("energy")
     """
+    texts = {"name": name, "meaning": meaning, "signature": signature, "rule": rule}
+    for parameter, text in texts.items():
+        if not isinstance(text, str):
+            raise TypeError(f"the {parameter} of a function is a text, not {type(text).__name__}")
     if definition is not None:
         row = _elementwise(name, definition, domain)
     elif meaning and rule:
@@ -137,6 +141,8 @@ def remove_function(name: str) -> None:
 
 def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row:
     """A row from a SymPy expression in one symbol."""
+    if not hasattr(definition, "free_symbols"):
+        raise TypeError(f"the definition of {name} is a SymPy expression, not {type(definition).__name__}")
     symbols = sorted(definition.free_symbols, key=str)
     if len(symbols) != 1:
         raise NameProblem(f"the definition of {name} has {len(symbols)} symbols", "it must have exactly one")
@@ -156,15 +162,38 @@ def _entrywise(definition: Any, symbol: Any) -> str:
 
 
 def _prove(row: Row) -> None:
-    """Verify the derivative of a row on a generic scalar of it."""
-    from .derivation import derive
+    """Verify the derivative of a row on a generic scalar of it; raises WrongAnswer with what the numbers say."""
+    from .derivation import unverified
+    from .program import Program
+    from .verify import verify
 
-    args = [matrix(f"X{k}", f"m{k}", f"m{k}" if row.square else f"n{k}") for k in range(row.arity)]
+    args = [ex.var(f"X{k}", shape) for k, shape in enumerate(_generic_shapes(row))]
     value = ex.call(row.name, *args)
-    if row.exact and not row.elementwise and (meant := template(row.exact, dict(zip("xw", args, strict=False)))).shape_ != value.shape_:
-        raise ShapeProblem(f"the meaning of {row.name} is {show_shape(meant.shape_)}, its signature says {show_shape(value.shape_)}")
+    if row.exact and not row.elementwise:
+        _check_meaning(row, args, value)
     weight = ex.var("C", value.shape_)
-    for x in args:
-        verification = derive(ex.total(ex.times(weight, value)), x).verification
-        if verification is None or not verification.ok:
-            raise WrongAnswer(f"the derivative of {row.name} could not be verified", str(verification))
+    total = ex.total(ex.times(weight, value))
+    program = Program(total, {}, {v.name: v for v in (weight, *args)})
+    for argument, d in zip(ARGUMENTS, unverified(program, args), strict=False):
+        verification = verify(total, d.wrt, d.result)
+        if not verification.ok:
+            raise WrongAnswer(f"the derivative of {row.name} by {argument} is not verified", str(verification))
+
+
+def _generic_shapes(row: Row) -> Iterator[Shape]:
+    """A shape for each argument: a size for each letter of the signature."""
+    sizes: dict[str, Size] = {"1": UNIT}
+    for axes in ex.signature_axes(row)[0]:
+        rows, cols = (
+            tuple(a for letter in axis for a in sizes.setdefault(letter, (int(letter) if letter.isdigit() else f"n{letter}",)))
+            for axis in axes
+        )
+        yield (rows, rows) if row.square else (rows, cols)
+
+
+def _check_meaning(row: Row, args: list[Expr], value: Expr) -> None:
+    """Raise ShapeProblem if a meaning has another shape than the signature says."""
+    meant = template(row.exact, dict(zip(ARGUMENTS, args, strict=False)))
+    if meant.shape_ != value.shape_:
+        said, is_ = show_shape(value.shape_), show_shape(meant.shape_)
+        raise ShapeProblem(f"the meaning of {row.name} is {is_}, its signature says {said}")

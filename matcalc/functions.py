@@ -242,3 +242,22 @@ def described() -> Iterator[tuple[str, str]]:
 def visible() -> Iterator[Row]:
     """The rows that a user may call."""
     return (row for row in dict.fromkeys(BY_NAME.values()) if not row.hidden)
+
+
+def words(rule: str) -> Iterator[tuple[int, int]]:
+    """Where the words of a rule stand: what spaces outside of brackets part.
+
+    >>> [rule[i:j] for rule in ["- (1 - y)[i] dx[i,j]"] for i, j in words(rule)]
+    ['-', '(1 - y)[i]', 'dx[i,j]']
+    """
+    depth, start = 0, None
+    for k, c in enumerate(rule + " "):
+        depth += (c in "([") - (c in ")]")
+        if c.isspace() and depth <= 0:
+            if start is not None:
+                yield start, k
+            start = None
+        elif start is None:
+            start = k
+    if start is not None:  # a bracket is not closed
+        yield start, len(rule)

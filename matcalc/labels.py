@@ -18,7 +18,7 @@ from functools import cache
 from . import expr as ex
 from .errors import LimitProblem
 from .expr import Expr
-from .functions import BY_NAME, Row
+from .functions import BY_NAME, Row, words
 from .shapes import template
 from .sizes import UNIT, Atom, Shape, shape_of
 
@@ -255,14 +255,14 @@ def _power_links(e: Expr, out: Labels) -> list[Link]:
 
 # ---- reading the table's labelled texts -----------------------------------------------------------------------------------
 
-_FACTOR = re.compile(r"(?P<text>\S*?)(?:\[(?P<letters>[\w,]*)\])?$")
+_FACTOR = re.compile(r"(?P<text>.*?)(?:\[(?P<letters>[\w,]*)\])?$")
 
 
 @cache
 def _read(rule: str) -> tuple[tuple[int, tuple[tuple[str, tuple[str, ...]], ...]], ...]:
     """``- y[j,p] dx[p,q] + …`` as signed lists of factor texts with their letters."""
     signed: list[tuple[int, list[tuple[str, tuple[str, ...]]]]] = [(1, [])]
-    for word in rule.split():
+    for word in (rule[i:j] for i, j in words(rule)):
         if word in "+-":
             if signed[-1][1]:
                 signed.append((1, []))
@@ -305,20 +305,20 @@ class _Letters:
 
 def _apply(row: Row, text: str, e: Expr, out: Labels) -> Iterable[Term]:
     """The terms of a labelled text, without differentials."""
-    for sign, words in _read(text):
+    for sign, read in _read(text):
         letters = _Letters(row, e, out)
         names = dict(zip(("x", "w"), e.args, strict=False))
-        factors = [letters.shift(axes) if word == "shift" else Factor(names[word], letters.of(axes, names[word].shape_)) for word, axes in words]
+        factors = [letters.shift(axes) if word == "shift" else Factor(names[word], letters.of(axes, names[word].shape_)) for word, axes in read]
         yield Term(Fraction(sign), (*factors, *letters.wires))
 
 
 def _rule_links(row: Row, e: Expr, out: Labels) -> Iterable[Link]:
     names = dict(zip(("x", "w"), e.args, strict=False)) | {"y": e}
-    for sign, words in _read(row.rule):
+    for sign, read in _read(row.rule):
         letters = _Letters(row, e, out)
         factors: list[Factor] = []
         struck: Link | None = None
-        for word, axes in words:
+        for word, axes in sorted(read, key=lambda factor: factor[0] == "1"):  # ones know their axes from other factors
             if word in ("dx", "dw"):
                 argument = names[word[1]]
                 struck = Link(Fraction(sign), (), argument, letters.of(axes, argument.shape_))
