@@ -17,9 +17,10 @@ A row has one kind of meaning:
 length three, ``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
 A row without any of them may be evaluated but not differentiated: it is refused by name.
 
-``cost`` is the number of flops of the numpy column, a polynomial in the letters of the signature, in ``min(i,j)`` and in ``products(w)``,
-how many products a power takes by squaring. A flop is one of + - * / or a comparison; a square root counts 4 and any other function
-of an entry 8 (McMahon 1986, "The Livermore Fortran Kernels"); what only moves entries counts 0.
+``cost`` is the number of flops of the numpy column: a polynomial in the letters of the signature, in
+``min(i,j)``, and in ``products(w)``, how many products a power takes by squaring. A flop is one of
++ - * / or a comparison; a square root counts 4 and any other function of an entry 8 (McMahon 1986,
+"The Livermore Fortran Kernels"); what only moves entries counts 0.
 """
 
 from __future__ import annotations
@@ -124,10 +125,11 @@ ROWS: tuple[Row, ...] = (
     Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}", cost="0"),
     Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}", cost="0"),
     # ---- matrix functions, by their differential ---------------------------------------------------------------------
-    # Their costs are the leading terms of Golub & Van Loan 2013, "Matrix Computations": LU 3.2.2, inverse by LU 3.4, Cholesky 4.2.5,
-    # eigenvalues 8.3 (tridiagonal form 4/3 n^3, with the vectors 9 n^3), singular values and U, V figure 8.6.1 (m*n^2, n the lesser).
-    # Roots, logarithms and exponentials: the products and inverses of their code, 2 n^3 each, in double the order for a derivative:
-    # 24 steps of Newton (Higham 2008, eq. 6.29); 8 roots and 16 nodes (11.5); 18 terms and, at norm 1, one squaring (10.3).
+    # Costs are leading terms. Golub & Van Loan 2013, "Matrix Computations": LU 3.2, Cholesky 4.2, the
+    # symmetric eigenproblem 8.3, singular values alone and with thin U and V 8.6 (there of m×n, m ≥ n);
+    # LAPACK Working Note 41: the inverse. expm, logm, sqrtm: products and inverses of their code, 2 n^3
+    # each. 24 steps of Newton (Higham 2008, eq. 6.29); 8 roots and 16 nodes (11.5); 18 terms and at
+    # norm 1 one squaring (10.3); a Fréchet derivative is the function in double the order, 8 times that.
     # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
     Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes", cost="2*i^3"),
     # Jacobi's formula, in the form that needs no adjugate

@@ -94,8 +94,9 @@ class Compiled:
     def cost(self, /, **shapes: Any) -> Cost:
         """What a call costs, beside the evaluation of the expression as it is written.
 
-        Each array is given by its shape, or by itself, or a named size by its length; without them only the symbols are filled in.
-        Raises NameProblem for a name that neither the function nor the expression has, ShapeProblem for what is no shape or does not fit.
+        Each array is given by its shape, or by itself, or a named size by its length; without them
+        only the symbols are filled in. Raises NameProblem for a name that neither the function nor
+        the expression has, ShapeProblem for what is no shape or does not fit.
         """
         from .cost import cost
 
@@ -108,8 +109,10 @@ class Compiled:
         names = _size_names(nodes)
         unknown = [n for n in shapes if n not in variables and n not in names]
         if unknown:
-            raise NameProblem(f"{unknown[0]} is no argument of the function", f"it has {', '.join(sorted({*variables, *names}))}")
-        sizes: dict[str | int, int] = {n: _length(n, shapes[n]) for n in shapes if n not in variables}
+            known = ", ".join(sorted({*variables, *names}))
+            raise NameProblem(f"{unknown[0]} is no argument of the function", f"it has {known}")
+        sizes: dict[str | int, int] = {}
+        sizes |= {n: _length(n, shapes[n]) for n in shapes if n not in variables}
         for name in (n for n in variables if n in shapes):
             is_value = not own_axes(variables[name]) and isinstance(shapes[name], (int, float))
             fit(variables[name], () if is_value else _shape(name, shapes[name]), sizes)
@@ -164,7 +167,8 @@ def _check_bounds(e: Expr, sizes: Mapping[str | int, int]) -> None:
     if e.head == "part":
         _present(e, sizes)
     if not possible:
-        raise ShapeProblem(f"nothing is left of {shape_text(e)}", _known(sizes).removeprefix(" with "))
+        lengths = _known(sizes).removeprefix(" with ")
+        raise ShapeProblem(f"nothing is left of {shape_text(e)}", lengths)
 
 
 def _shape(name: str, given: Any) -> tuple[int, ...]:
@@ -176,7 +180,8 @@ def _shape(name: str, given: Any) -> tuple[int, ...]:
     except TypeError:
         lengths = (-1,)
     if min(lengths, default=0) < 0:
-        raise ShapeProblem(f"{name} has no shape {str(given)[:40]}", "a shape is a whole number, a tuple of them, or an array")
+        shown = str(given)[:40]
+        raise ShapeProblem(f"{name} has no shape {shown}", "one is a whole number, a tuple of them, or an array")
     return lengths
 
 

@@ -1,6 +1,6 @@
-"""What a plan costs: arithmetic, memory traffic, the most memory held by temporaries, and the growth in symbols.
+"""What a plan costs: arithmetic, memory traffic, the memory of temporaries, growth in symbols.
 
-A flop is one of + - * / or a comparison, a function of an entry (exp, log, …) is several: the ``cost`` column of the table of functions.
+A flop is one of + - * / or a comparison; a function is as many as its ``cost`` in the table.
 Bytes are those of double precision that a step reads and writes if nothing stays in the cache.
 """
 
@@ -26,16 +26,21 @@ from .steps import VIEWS, Step, is_symmetric
 
 Monomial = tuple[Atom, ...]
 Polynomial = Mapping[Monomial, Fraction | int]
-FUNCTION, ROOT = 8, 4  # flops of a power and of a square root of an entry, as in the table of functions
+FUNCTION, ROOT = (
+    8,
+    4,
+)  # flops of a power and of a square root of an entry, as in the table of functions
 TYPICAL = 100  # the length of an axis in the choice of an order where its name has none
 WORD = 8
+WITH_LOGSUMEXP = {"softmax_logsumexp": "softmax", "softmax_logsumexp_rows": "softmax_rows"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a function, and of the expressions in it that are not derivatives (``expression``, of the first root).
+    """The cost of a function, and of the ``expression`` that was differentiated alone.
 
-    ``flops``, ``bytes`` and ``temporary`` (the most bytes of temporaries at one time) are None where a size is not known.
+    ``flops``, ``bytes`` and ``temporary`` (the most bytes of temporaries at one time) are None
+    where a size is not known.
     """
 
     flops: int | None
@@ -52,8 +57,11 @@ class Cost:
         """
         line = self.growth
         if self.flops is not None:
-            line += f": {_short(self.flops)}flops, {_short(self.bytes)}B moved, {_short(self.temporary)}B of temporaries"
-        return line if self.expression is None else f"{line}\nthe expression alone: {self.expression}"
+            line += f": {_short(self.flops)}flops, {_short(self.bytes)}B moved"
+            line += f", {_short(self.temporary)}B of temporaries"
+        return (
+            line if self.expression is None else f"{line}\nthe expression alone: {self.expression}"
+        )
 
 
 class Least(str):
@@ -70,7 +78,7 @@ class Least(str):
 class Squarings(str):
     """The number of products that a power takes by squaring, as an atom of a monomial.
 
-    It is floor(log2(k)) and the ones in k, less one (Knuth 1997, "The Art of Computer Programming", 4.6.3).
+    It is floor(log2(k)) and the ones in k, less one (Knuth 1997, volume 2, 4.6.3).
     """
 
     exponent: Step
@@ -85,8 +93,13 @@ class Squarings(str):
         return max(0, k.bit_length() + k.bit_count() - 2)
 
 
-def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Root | None = None, target: str = "numpy") -> Cost:
-    """The cost of computing expressions together on a target; beside it that of another expression alone."""
+def cost(
+    roots: tuple[Root, ...],
+    sizes: Mapping[str | int, int],
+    expression: Root | None = None,
+    target: str = "numpy",
+) -> Cost:
+    """The cost of expressions together on a target; beside it that of another expression alone."""
     beside = None if expression is None else cost((expression,), sizes, None, target)
     made = plan(tuple(map(written_out, roots)))
     made = congruent(made, sizes) if target in TARGETS else made
@@ -96,12 +109,19 @@ def cost(roots: tuple[Root, ...], sizes: Mapping[str | int, int], expression: Ro
         total.update(flops(step, sizes))
         if step.op not in VIEWS:
             total.update({monomial(*step.axes): 0})  # what is written, for the growth
-    atoms = {a for key in (*total, *(size for step in order for size in step.axes)) for a in _base(key)}
+    keys = [*total, *(size for step in order for size in step.axes)]
+    atoms = {a for key in keys for a in _base(key)}
     lengths = {a: a for a in atoms if isinstance(a, int)} | dict(sizes)
     if not atoms <= lengths.keys():
         return Cost(None, None, None, growth(total), beside)
     moved = sum(_moved(s, lengths) for s in order if s.op not in VIEWS)
-    return Cost(round(value(total, lengths)), moved, _peak(order, made.roots, lengths), growth(total), beside)
+    return Cost(
+        round(value(total, lengths)),
+        moved,
+        _peak(order, made.roots, lengths),
+        growth(total),
+        beside,
+    )
 
 
 def _moved(step: Step, sizes: Mapping[str | int, int]) -> int:
@@ -124,7 +144,8 @@ def _base(key: Iterable[Atom]) -> Iterator[Atom]:
 def _names_of(exponent: Step) -> set[str]:
     """The names of whole numbers in an exponent."""
     steps = arguments_first([exponent], lambda s: s.args)
-    return {str(a) for s in steps if s.op == "size" for a in base_atoms((s.data,)) if isinstance(a, str)}
+    atoms = {a for s in steps if s.op == "size" for a in base_atoms((s.data,))}
+    return {str(a) for a in atoms if not isinstance(a, int)}
 
 
 def _number(exponent: Step, sizes: Mapping[str | int, int]) -> Fraction:
@@ -143,8 +164,10 @@ def _number(exponent: Step, sizes: Mapping[str | int, int]) -> Fraction:
 
 
 def _chosen(roots: tuple[Step, ...], sizes: Mapping[str | int, int]) -> list[Step]:
-    """The steps that run at these sizes, arguments first; where sizes are open, those of the first order."""
-    order = arguments_first(roots, lambda s: (best_order(s, sizes),) if s.op == "choose" else s.args)
+    """The steps that run at these sizes, arguments first; of the first order where it is open."""
+    order = arguments_first(
+        roots, lambda s: (best_order(s, sizes),) if s.op == "choose" else s.args
+    )
     return [s for s in order if s.op != "choose"]
 
 
@@ -153,7 +176,9 @@ def best_order(step: Step, sizes: Mapping[str | int, int]) -> Step:
     trees, items = step.data
     costs = [tree_cost(t, items) for t in trees]
     try:
-        return min(zip((value(c, sizes) for c in costs), range(len(costs)), step.args, strict=True))[2]
+        return min(
+            zip((value(c, sizes) for c in costs), range(len(costs)), step.args, strict=True)
+        )[2]
     except KeyError:
         return step.args[0]
 
@@ -178,7 +203,7 @@ def _count(axes: tuple[Size, ...], sizes: Mapping[str | int, int]) -> int:
 
 
 def _peak(order: list[Step], roots: tuple[Step, ...], sizes: Mapping[str | int, int]) -> int:
-    """The most bytes held at one time by results that are not returned; each is let go after its last use."""
+    """The most bytes held at one time by results that are not returned, each until its last use."""
     last = {a: i for i, s in enumerate(order) for a in _owners(s)}
     kept = set(roots)
     held = peak = 0
@@ -206,11 +231,11 @@ def _held(step: Step, kept: set[Step], sizes: Mapping[str | int, int]) -> int:
     return 0 if step.op in VIEWS or step in kept else WORD * _count(step.axes, sizes)
 
 
-# ---- the arithmetic of one step ---------------------------------------------------------------------------------------------
+# ---- the arithmetic of one step -----------------------------------------------------------------
 
 
 def flops(step: Step, sizes: Mapping[str | int, int]) -> Polynomial:
-    """The flops of a step, as a polynomial in the sizes; known ones decide the order of a contraction."""
+    """The flops of a step by the sizes; those that are known decide the order of contractions."""
     count = _FLOPS.get(step.op)
     if step.op == "einsum":
         return _contraction(step, sizes)
@@ -264,7 +289,7 @@ def _row_flops(name: str, matrix: Step) -> Polynomial:
 
 def _function(step: Step) -> Polynomial:
     """The cost of a row of the table."""
-    name = {"softmax_logsumexp": "softmax", "softmax_logsumexp_rows": "softmax_rows"}.get(step.data, step.data)
+    name = WITH_LOGSUMEXP.get(step.data, step.data)
     arguments, result = BY_NAME[name].signature.split("->")
     letters: dict[str, Size] = {}
     for axes, a in zip((*arguments.split(","), result), (*step.args, step), strict=True):
@@ -274,7 +299,7 @@ def _function(step: Step) -> Polynomial:
 
 
 def _polynomial(name: str, letters: Mapping[str, Size], args: tuple[Step, ...]) -> Polynomial:
-    """The cost column of a row, for the sizes of its letters; a letter without one is an axis of length one."""
+    """The cost of a row for the sizes of its letters; a letter without one is of length one."""
     total: Counter[Monomial] = Counter()
     for coefficient, factors in terms(BY_NAME[name].cost):
         atoms = [_atoms(factor, letters, args) for factor in factors]
@@ -336,14 +361,18 @@ _FLOPS: dict[str, Callable[[Step], Polynomial]] = {
 }
 
 
-# ---- contractions -----------------------------------------------------------------------------------------------------------
+# ---- contractions -------------------------------------------------------------------------------
 
 
 def _contraction(step: Step, sizes: Mapping[str | int, int]) -> Polynomial:
-    """An einsum, pair by pair in the order that NumPy takes; one pair is a loop over all of its axes."""
+    """An einsum, pair by pair in NumPy's order; one pair is a loop over all of its axes."""
     inputs, output = step.data.split("->")
     texts = inputs.split(",")
-    letters = {c: size for text, a in zip(texts, step.args, strict=True) for c, size in zip(text, a.axes, strict=True)}
+    letters = {
+        c: size
+        for text, a in zip(texts, step.args, strict=True)
+        for c, size in zip(text, a.axes, strict=True)
+    }
     total: Counter[Monomial] = Counter()
     for group in _contraction_order(texts, output, letters, sizes):
         parts = [texts[k] for k in group]
@@ -361,12 +390,14 @@ def _contraction_order(
     """Which arrays are contracted, one group after another, each result coming last."""
     if len(texts) < 3:
         return [tuple(range(len(texts)))]
-    names = {a: TYPICAL for size in letters.values() for a in base_atoms(size) if isinstance(a, str)}
+    names = {
+        a: TYPICAL for size in letters.values() for a in base_atoms(size) if isinstance(a, str)
+    }
     lengths = {c: max(1, length(size, names | dict(sizes))) for c, size in letters.items()}
     return contractions(texts, output, lengths)
 
 
-# ---- growth -----------------------------------------------------------------------------------------------------------------
+# ---- growth -------------------------------------------------------------------------------------
 
 
 def growth(polynomial: Polynomial) -> str:
@@ -376,7 +407,11 @@ def growth(polynomial: Polynomial) -> str:
     'O(m*n)'
     """
     monomials = {key for whole in polynomial for key in _without_numbers(whole)}
-    top = [key for key in monomials if not any(key != other and _outgrows(other, key) for other in monomials)]
+    top = [
+        key
+        for key in monomials
+        if not any(key != other and _outgrows(other, key) for other in monomials)
+    ]
     texts = ["*".join(map(_power, sorted(Counter(key).items(), key=_place))) for key in sorted(top)]
     return f"O({' + '.join(texts) or '1'})"
 
@@ -387,7 +422,9 @@ def _without_numbers(key: Monomial) -> Iterator[Monomial]:
     for a in key:
         if isinstance(a, Sum):
             choices.append([size for size, k in a.terms if k > 0])
-        elif isinstance(a, Least) and any(all(isinstance(b, int) for b in size) for size in a.sizes):
+        elif isinstance(a, Least) and any(
+            all(isinstance(b, int) for b in size) for size in a.sizes
+        ):
             choices.append([()])
         else:
             choices.append([(a,) if isinstance(a, str) and a != "log()" else ()])
@@ -417,4 +454,3 @@ def _short(n: int | None) -> str:
     while amount >= 1000 and (larger := next(prefixes, "")):
         amount, prefix = amount / 1000, larger
     return f"{amount:.3g} {prefix}"
-

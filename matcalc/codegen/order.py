@@ -193,8 +193,10 @@ def _worth_it(trees: list[Tree], items: Sequence[Item], at: Sampled) -> list[Tre
     return kept
 
 
-def contractions(texts: Sequence[str], output: str, lengths: Mapping[str, int]) -> list[tuple[int, ...]]:
-    """The order in which NumPy contracts arrays with these axes: the places of each group, whose result comes last."""
+def contractions(
+    texts: Sequence[str], output: str, lengths: Mapping[str, int]
+) -> list[tuple[int, ...]]:
+    """The order of NumPy's einsum: the places of the arrays that meet, whose result comes last."""
     arrays = [np.broadcast_to(0.0, [lengths[c] for c in text]) for text in texts]
     path, _ = np.einsum_path(f"{','.join(texts)}->{output}", *arrays, optimize=True)
     return [tuple(group) for group in path[1:]]
