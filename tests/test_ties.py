@@ -1,0 +1,88 @@
+"""Values that are equal by the form of the argument: the printed gradient is right there too.
+
+Where both one-sided differences along a direction agree the function is smooth along it, and the
+gradient must say the same. Values are entries, eigenvalues and singular values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import points
+import pytest
+
+import matcalc as mc
+from matcalc import expr as ex
+from matcalc.sizes import length
+
+STEP = 1e-6
+SMOOTH = 1e-3  # how much the sides may differ, and the gradient from them, relatively
+DECLARED = {"A": "n×n", "S": "n×n sym", "X": "m×n", "x": "n", "y": "n", "z": "3", "a": "scalar"}
+
+EQUAL_ENTRIES = (
+    "A + A'", "A.*A'", "A*A'", "X'*X - eye(n)", "A - A'", "S", "[A,A]", "[A;A']", "kron(eye(2),A)",
+    "vec(A + A')", "x*ones(1,n)", "[x;x]", "[x;-x]", "skew(z)", "x*x' + y*y'", "kron(x,x)",
+    "a*eye(n)", "tril(A)", "diag(x)", "exp(A + A')", "abs(A - A')",
+)  # fmt: skip
+OF_ENTRIES = (
+    "amax({})", "amin({})", "norminf({})", "amax({})*amin(2*({}))", "amax(abs({})) - amin({})",
+)  # fmt: skip
+EQUAL_EIGENVALUES = (
+    "[S,zeros(n,n);zeros(n,n),S]", "kron(eye(2),S)", "kron(S,eye(2))", "a*eye(n)", "x*x'",
+    "x*x' + y*y'",
+)  # fmt: skip
+OF_EIGENVALUES = (
+    "lambda_max({})", "lambda_min({})", "sum(eigvals({}).^3)", "eigvals({})[2]",
+    "amax(abs(eigvals({})))",
+)  # fmt: skip
+EQUAL_SINGULAR_VALUES = (
+    "kron(eye(2),X)", "[X,zeros(m,n);zeros(m,n),X]", "a*eye(n)", "skew(z)", "x*y'", "A - A'",
+    "[X,X]", "x*x'",
+)  # fmt: skip
+OF_SINGULAR_VALUES = ("normspec({})", "normnuc({})", "normspec({})*normnuc({})")
+WITH_KINKS = (
+    "sum(max(A, A'))", "sum(min(A, A'))", "max(tr(A*B), tr(B*A))", "sum(abs(A - A'))",
+    "norm1(A - A')", "sum(relu(tril(A)))", "sum(huber(tril(A),0.5))", "sum(max(abs(A), abs(A')))",
+    "sum(elu(A - A'))", "norm1(skew(z))", "sum(pinv(x*y'))", "sum(pinv(X*X'))", "sum(pinv([X,X]))",
+)  # fmt: skip
+PAIRS = (
+    (OF_ENTRIES, EQUAL_ENTRIES),
+    (OF_EIGENVALUES, EQUAL_EIGENVALUES),
+    (OF_SINGULAR_VALUES, EQUAL_SINGULAR_VALUES),
+    (WITH_KINKS, ("",)),
+)
+TEXTS = [f.replace("{}", x) for functions, arguments in PAIRS for f in functions for x in arguments]
+
+
+def slopes(f: Any, at: dict[str, Any], name: str, direction: Any) -> tuple[float, float]:
+    """The differences to the left and to the right."""
+    left, here, right = (f(**(at | {name: at[name] + h * direction})) for h in (-STEP, 0.0, STEP))
+    return float(here - left) / STEP, float(right - here) / STEP
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_gradient_where_values_are_equal_by_form(text: str) -> None:
+    names = {v.name for v in ex.variables(mc.parse(text, {**DECLARED, "B": "n×n"}))}
+    declared = {name: shape for name, shape in {**DECLARED, "B": "n×n"}.items() if name in names}
+    wrt = next(name for name in "ASXxza" if name in names)
+    d = mc.derive(text, wrt, declared)
+    f, gradient = mc.parse(text, declared).compile(), d.compile()
+    smooth = 0
+    for seed, sizes in enumerate([{"n": 3, "m": 4}, {"n": 4, "m": 2}, {"n": 2, "m": 3}]):
+        rng = np.random.default_rng(seed)
+        shape_of = {
+            v.name: tuple(length(size, sizes) for size in v.shape_ if size)
+            for v in ex.variables(d.expr)
+        }
+        at = {v.name: points.draw(v, shape_of[v.name], rng) for v in ex.variables(d.expr)} | sizes
+        for _ in range(3):
+            direction = rng.normal(size=shape_of[wrt])
+            direction = direction + direction.T if wrt == "S" else direction
+            left, right = slopes(f, at, wrt, direction)
+            if abs(left - right) < SMOOTH * (1 + abs(right)):
+                smooth += 1
+                assert np.sum(gradient(**at) * direction) == pytest.approx(
+                    right, abs=SMOOTH * (1 + abs(right))
+                )
+    assert smooth >= 3
