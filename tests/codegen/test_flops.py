@@ -174,7 +174,7 @@ PUBLISHED: dict[str, Callable[[int, int], float]] = {  # for m ≥ n
 }
 PLACED = [row for row in ROWS if row.cost == "0"]
 COUNTED = [row for row in ROWS if row.name not in PUBLISHED and row not in PLACED]
-BASES = {"logm": 4, "expm_frechet": 3, "logm_frechet": 3, "sqrtm_frechet": 3}  # counts take long
+BASES = {"logm": 4, "expm_frechet": 3, "logm_frechet": 2, "sqrtm_frechet": 3}  # counts take long
 
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
@@ -272,7 +272,7 @@ DECLARED = {"X": "m×n", "w": "n", "y": "m", "A": "n×n", "B": "n×n", "C": "n×
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_cost_of_an_expression_is_what_is_counted(text: str) -> None:
     e = mc.parse(text, {n: s for n, s in DECLARED.items() if n in text.replace("exp", "")})
-    for sizes in ({"n": 9, "m": 7}, {"n": 18, "m": 7}, {"n": 9, "m": 14}):
+    for sizes in ({"n": 6, "m": 5}, {"n": 12, "m": 5}, {"n": 6, "m": 10}):
         claim = cost((e,), {a: k for a, k in sizes.items() if a in points.atoms([e])}).flops
         assert claim is not None
         assert LEAST <= count(e, sizes) / claim <= 2 * MOST, (sizes, claim)
