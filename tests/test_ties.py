@@ -86,3 +86,9 @@ def test_gradient_where_values_are_equal_by_form(text: str) -> None:
                     right, abs=SMOOTH * (1 + abs(right))
                 )
     assert smooth >= 3
+
+
+@pytest.mark.parametrize("text", ["amax(x)", "amin(x)", "norminf(x)", "lambda_max(x*x')"])
+def test_gradient_of_single_precision_is_of_single_precision(text: str) -> None:
+    f = mc.derive(text, "x").compile()
+    assert f(x=np.array([1.0, 3.0, 3.0], np.float32)).dtype == np.float32
