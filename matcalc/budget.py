@@ -125,13 +125,16 @@ _open: ContextVar[Budget | None] = ContextVar("budget", default=None)
 def limited(limits: Limits | None = None, work: str = "this") -> Iterator[Budget]:
     """Open a budget for some work, named for the message; inside another one it can only be tighter.
 
-    Without ``limits`` it is the default one, or as much as the open one allows. Each thread has its own.
+    Without ``limits`` it is the default one, or as much as the open one allows. Each thread has its own. The stack of
+    Python is a limit, too.
     """
     outer = _open.get()
     budget = Budget(limits or (outer.limits if outer else DEFAULT), work, outer)
     token = _open.set(budget)
     try:
         yield budget
+    except RecursionError:
+        raise LimitProblem(f"{work} goes deeper than Python's stack", "name parts with definitions: r = X*w; …") from None
     finally:
         _open.reset(token)
 

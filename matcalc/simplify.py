@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from math import prod
 
 from . import expr as ex
 from .budget import spend
@@ -21,6 +22,7 @@ from .rules import Rule, rules_for
 from .sizes import UNIT
 
 ROUNDS = 12
+MANY_TERMS = 64  # that a product of sums is not multiplied out to
 EXPAND_LIMIT = 160  # nodes above which products are not multiplied out
 
 _memo: dict[Expr, Expr] = {}
@@ -34,17 +36,26 @@ def simplify(e: Expr) -> Expr:
     >>> str(simplify(typed("A*x + A'*x", "A: n×n").expr))
     "(A + A')*x"
     """
+    if (known := _memo.get(e)) is not None:
+        return known
     if len(_memo) > _MEMO_LIMIT:
         _memo.clear()
+    better = e
     for node in postorder(e, skip=_memo.__contains__):
         spend()
-        if node not in _memo:
-            settled = ex.rebuild(node, tuple(_memo.get(a, a) for a in node.args)) if node.args else node
-            if settled.head != node.head:
-                settled = _inside(settled)
-            _memo[node] = settled if settled is not node and settled in _memo else _improve(settled)
-            _memo[node] = _memo.get(_memo[node], _memo[node])
-    return _memo[e]
+        better = _memo.get(node) or _settled(node)
+        _memo[node] = better  # not before it is known: a limit may end the work anywhere
+    return better
+
+
+def _settled(node: Expr) -> Expr:
+    """A node whose arguments are simplified, simplified."""
+    new = ex.rebuild(node, tuple(_memo.get(a, a) for a in node.args)) if node.args else node
+    if new.head != node.head:
+        new = _inside(new)
+    better = _memo.get(new) if new is not node else None
+    better = better or _improve(new)
+    return _memo.get(better, better)
 
 
 def _improve(e: Expr) -> Expr:
@@ -162,13 +173,26 @@ def _cancel_quotient(e: Expr) -> Expr | None:
 
 
 def expand(e: Expr) -> Expr:
-    """Multiply out sums inside matrix products, as deep as they go."""
+    """Multiply out sums inside matrix products, as deep as they go, unless that makes very many terms."""
+    return _expanded(e) if _terms_in(e) <= MANY_TERMS else e
+
+
+def _terms_in(e: Expr) -> int:
+    """How many terms there are once the sums in a product are multiplied out."""
     if e.head == "add":
-        return ex.add(*map(expand, e.args))
+        return sum(map(_terms_in, e.args))
+    if e.head in ("matmul", "T"):
+        return prod(map(_terms_in, e.args))
+    return _terms_in(e.args[-1]) if e.head == "times" and e.args[0].is_scalar else 1
+
+
+def _expanded(e: Expr) -> Expr:
+    if e.head == "add":
+        return ex.add(*map(_expanded, e.args))
     if e.head == "times" and e.args[0].is_scalar:
-        return ex.times(*(a if a.is_scalar else expand(a) for a in e.args))
+        return ex.times(*(a if a.is_scalar else _expanded(a) for a in e.args))
     if e.head == "T":
-        inner = expand(e.args[0])
+        inner = _expanded(e.args[0])
         return ex.add(*map(ex.transpose, _parts(inner))) if inner.head == "add" else ex.transpose(inner)
     if e.head != "matmul":
         return e
@@ -176,7 +200,7 @@ def expand(e: Expr) -> Expr:
         inner = a.args[0] if a.head == "T" else a
         if inner.head == "add":
             parts = [ex.transpose(p) if a.head == "T" else p for p in (ex.spread(p, inner.shape_) for p in inner.args)]
-            return ex.add(*(expand(_cancelled(ex.matmul(*e.args[:i], p, *e.args[i + 1 :]))) for p in parts))
+            return ex.add(*(_expanded(_cancelled(ex.matmul(*e.args[:i], p, *e.args[i + 1 :]))) for p in parts))
     return _cancelled(e)
 
 
@@ -266,7 +290,7 @@ def _products_of_sums(e: Expr) -> list[Expr]:
     for f in core.args:
         options = _parts(f) if f.head == "add" else [f]
         parts = [[*done, option] for done in parts for option in options]
-        if len(parts) > 64:
+        if len(parts) > MANY_TERMS:
             return [e]
     return [ex.spread(ex.times(ex.num(k), *p), core.shape_) if core.is_scalar else ex.times(ex.num(k), ex.ones(core.shape_), *p) for p in parts]
 

@@ -20,6 +20,7 @@ from .parts import is_part, joined_parts
 SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
 MAX_FACTORS = 2000
 FLAT = 40  # a sum or product of more parts than this stays whole inside another one, which keeps deep networks small
+UNSETTLED_LIMIT = 100
 TRANSPOSE_LIMIT = 400  # a sum larger than this is transposed as a whole, without looking inside
 
 
@@ -394,9 +395,14 @@ def _transposed(e: Expr) -> Expr:
         return times(*scalars, transpose(array))
     if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_ and not _repeats_rows(e):
         return _transposed_parts(e)
-    if _commutes(e) and e.args[0].count <= TRANSPOSE_LIMIT and all(transpose(a) is a for a in e.args):
+    if _commutes(e) and e.args[0].count <= _symmetry_limit(e) and all(transpose(a) is a for a in e.args):
         return e
     return node("T", (e,), None, flipped)
+
+
+def _symmetry_limit(e: Expr) -> int:
+    """How large an argument may be in which symmetry is looked for; where sizes are open nothing is remembered, and the look is deep."""
+    return UNSETTLED_LIMIT if e.unsettled else TRANSPOSE_LIMIT
 
 
 def scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:

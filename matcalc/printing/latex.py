@@ -58,7 +58,7 @@ def latex(e: Expr, names: Mapping[Expr, str] | None = None) -> str:
     """
     if e.count > INLINE_LIMIT and not names:
         return _with_definitions(e)
-    return _written(e, names or {})
+    return _written(e, _symbols(names or {}))
 
 
 def symbol(name: str) -> str:
@@ -83,13 +83,20 @@ def _word(word: str, font: str) -> str:
 def _with_definitions(e: Expr) -> str:
     """A large expression, after the definitions of its shared parts."""
     names = {part: name for part, (name, _) in shared_parts(e).items()}
-    lines = [f"{symbol(name)} &= {_written(part, names)}" for part, name in names.items()]
-    return r"\begin{aligned}" + r" \\ ".join([*lines, f"& {_written(e, names)}"]) + r"\end{aligned}"
+    symbols = _symbols(names)
+    lines = [f"{name.tex} &= {_written(part, symbols)}" for part, name in symbols.items()]
+    return r"\begin{aligned}" + r" \\ ".join([*lines, f"& {_written(e, symbols)}"]) + r"\end{aligned}"
 
 
-def _written(root: Expr, names: Mapping[Expr, str]) -> str:
+def _symbols(names: Mapping[Expr, str]) -> dict[Expr, Piece]:
+    """The names of parts in LaTeX."""
+    return {part: Piece(symbol(name), NAME) for part, name in names.items()}
+
+
+def _written(root: Expr, symbols: Mapping[Expr, Piece]) -> str:
     """Write arguments before the nodes that use them; nothing below a named part is looked at."""
-    done = {part: Piece(symbol(name), NAME) for part, name in names.items() if part is not root}
+    done = dict(symbols)
+    done.pop(root, None)
     stack, characters = [root], 0
     while stack:
         e = stack[-1]
