@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import isfinite
+from numbers import Real
+from operator import index
+
 
 class MatcalcError(Exception):
     """Base of every error that matcalc raises on purpose.
@@ -82,3 +86,58 @@ class NotSeparable(MatcalcError):
 
 class WrongAnswer(MatcalcError):
     """Derivation and verification disagree: a defect of matcalc, never shown as an answer."""
+
+
+# ---- arguments of public functions ------------------------------------------------------------------------------------------
+
+
+def described(value: object) -> str:
+    """A value for a message: texts and numbers as they are, cut short, anything else by its type.
+
+    >>> described("w"), described(2.5), described(None), described(object())
+    ("'w'", '2.5', 'None', 'a value of type object')
+    """
+    if value is None or isinstance(value, (str, int, float, complex)):
+        shown = repr(value)
+        return shown if len(shown) <= 42 else f"{shown[:40]}…"
+    return f"a value of type {type(value).__name__}"
+
+
+def whole_number(value: object, name: str, least: int = 0) -> int:
+    """An argument that must be a whole number of at least some size; raises TypeError or ShapeProblem, which name it.
+
+    >>> whole_number(3, "seed")
+    3
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} is a whole number, not {described(value)}")
+    try:
+        number = index(value)
+    except TypeError:  # an array of several numbers, which has an __index__ that refuses
+        raise TypeError(f"{name} is a whole number, not {described(value)}") from None
+    if number < least:
+        raise ShapeProblem(f"{name} is {number}", f"it must be {least} or more")
+    return number
+
+
+def text_of(value: object, name: str) -> str:
+    """An argument that must be a text; raises TypeError, which names it."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a text, not {described(value)}")
+    return value
+
+
+def flag(value: object, name: str) -> bool:
+    """An argument that must be True or False; raises TypeError, which names it."""
+    if not isinstance(value, bool) and type(value).__name__ != "bool":
+        raise TypeError(f"{name} is True or False, not {described(value)}")
+    return bool(value)
+
+
+def number(value: object, name: str) -> float:
+    """An argument that must be a finite number; raises TypeError or ShapeProblem, which name it."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is a number, not {described(value)}")
+    if not isfinite(value):
+        raise ShapeProblem(f"{name} is {described(value)}", "it must be finite")
+    return float(value)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import NameProblem, ShapeProblem
+from ..errors import NameProblem, ShapeProblem, described, text_of, whole_number
 from ..expr import Expr
 from ..program import Program
 from ..shapes import typed
@@ -96,8 +96,11 @@ class Layer(Part):
         seed: int = 0,
     ) -> None:  # fmt: skip
         self.maps, self.constants = dict(maps or {}), dict(constants or {})
-        self.input_name, self._start, self.seed, self.training = input, dict(start or {}), seed, True
-        program = _program(expression, shapes if isinstance(shapes, str) or shapes is None else tuple(shapes.items()))
+        self.input_name, self._start, self.training = text_of(input, "input"), dict(start or {}), True
+        self.seed = whole_number(seed, "seed")
+        if shapes is not None and not isinstance(shapes, (str, Mapping)):
+            raise TypeError(f"shapes are declared in a text or a mapping, not {described(shapes)}")
+        program = _program(text_of(expression, "expression"), tuple(shapes.items()) if isinstance(shapes, Mapping) else shapes)
         if COTANGENT in program.variables:
             raise NameProblem(f"{COTANGENT} is the gradient by the output", "choose another name")
         names = set(program.variables)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeProblem
+from ..errors import ShapeProblem, described, number, text_of, whole_number
 from .layer import Layer
 from .maps import Array, Im2col, Map, Reshape, Windows
 from .tables import ACTIVATIONS, LOSSES, form
@@ -25,7 +25,8 @@ class FullyConnected(Layer):
     """
 
     def __init__(self, inputs: int, outputs: int, seed: int = 0, start: Mapping[str, Any] | None = None) -> None:
-        super().__init__("X*W' + b'", shapes="X: m×n; W: k×n; b: k", sizes={"n": inputs, "k": outputs}, seed=seed, start=start)
+        sizes = {"n": whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
+        super().__init__("X*W' + b'", shapes="X: m×n; W: k×n; b: k", sizes=sizes, seed=seed, start=start)
 
 
 AffineTransform = FullyConnected
@@ -81,15 +82,18 @@ class LayerNorm(Layer):
 
     def __init__(self, size: int, epsilon: float = 1e-5) -> None:
         text = f"C = {self.CENTRED}; diag(1./sqrt((C.*C)*ones(n)/n + e))*C*diag(w) + b'"
-        start = {"w": np.ones(size), "b": np.zeros(size)}
-        super().__init__(text, shapes="X: m×n; w: n; b: n; e: scalar", constants={"e": epsilon}, start=start)
+        width = whole_number(size, "size", 1)
+        start = {"w": np.ones(width), "b": np.zeros(width)}
+        super().__init__(text, shapes="X: m×n; w: n; b: n; e: scalar", constants={"e": number(epsilon, "epsilon")}, start=start)
 
 
 class Dropout(Layer):
     """M.*X with a mask M of zeros and 1/(1 - rate); nothing is dropped when ``training`` is off."""
 
     def __init__(self, rate: float = 0.5, seed: int = 0) -> None:
-        self.rng, self.rate = np.random.default_rng(seed), rate
+        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
+            raise ShapeProblem(f"rate is {described(rate)}", "it is a share from 0 up to, but not including, 1")
+        self.rng, self.rate = np.random.default_rng(whole_number(seed, "seed")), rate
         super().__init__("M.*X", shapes="X: m×n; M: m×n", constants={"M": self._mask})
 
     def _mask(self, values: Mapping[str, Array], _: Layer) -> Array:
@@ -121,7 +125,8 @@ class Conv2d(Layer):
         start: Mapping[str, Any] | None = None, method: str = "im2col",
     ) -> None:  # fmt: skip
         columns = Im2col(kernel, stride, padding)
-        sizes = {"n": columns.kernel[0] * columns.kernel[1] * inputs, "k": outputs}
+        window = columns.kernel[0] * columns.kernel[1]
+        sizes = {"n": window * whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
         super().__init__("P*K + b'", shapes="P: m×n; K: n×k; b: k", maps={"P": columns}, sizes=sizes, seed=seed, start=start)
         self.columns, self.inputs, self.outputs, self.method = columns, inputs, outputs, method
 
@@ -166,17 +171,22 @@ class Attention(Layer):
 
     def __init__(self, inputs: int, size: int, seed: int = 0) -> None:
         shapes = "X: m×n; Q: n×d; K: n×d; V: n×d"
-        super().__init__("softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V", shapes=shapes, sizes={"n": inputs, "d": size}, seed=seed)
+        sizes = {"n": whole_number(inputs, "inputs", 1), "d": whole_number(size, "size", 1)}
+        super().__init__("softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V", shapes=shapes, sizes=sizes, seed=seed)
 
 
 class GraphConvolution(Layer):
     """relu(S*X*W) with the normalised adjacency matrix S (Kipf & Welling 2017)."""
 
     def __init__(self, adjacency: Array, inputs: int, outputs: int, seed: int = 0) -> None:
-        with_loops = adjacency + np.eye(len(adjacency))
+        links = np.asarray(adjacency)
+        if links.dtype.kind not in "biuf" or links.ndim != 2 or links.shape[0] != links.shape[1]:
+            raise ShapeProblem(f"adjacency is {described(adjacency)}", "it is a square matrix of numbers")
+        with_loops = links + np.eye(len(links))
         degree = with_loops.sum(1) ** -0.5
         constants = {"S": degree[:, None] * with_loops * degree}
-        super().__init__("relu(S*X*W)", shapes="S: m×m; X: m×n; W: n×k", constants=constants, sizes={"n": inputs, "k": outputs}, seed=seed)
+        sizes = {"n": whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
+        super().__init__("relu(S*X*W)", shapes="S: m×m; X: m×n; W: n×k", constants=constants, sizes=sizes, seed=seed)
 
 
 # ---- losses ---------------------------------------------------------------------------------------------------------------
@@ -193,6 +203,7 @@ class Loss(Layer):
     """
 
     def __init__(self, name: str) -> None:
+        text_of(name, "the name of a loss")
         text = LOSSES[name].rows if name in LOSSES or (name.isidentifier() and form(LOSSES, name, "loss")) else name
         self.name, self.targets = name, None
         super().__init__(text, input="Z", shapes="Z: m×k; Y: m×k", constants={"Y": lambda values, _: self.targets})
@@ -246,5 +257,5 @@ class L2(Layer):
     """The penalty c/2*norm2(W)^2 of a weight matrix; its gradient is c*W."""
 
     def __init__(self, strength: float) -> None:
-        super().__init__("c/2*norm2(W)^2", input="W", shapes="W: k×n; c: scalar", constants={"c": strength})
+        super().__init__("c/2*norm2(W)^2", input="W", shapes="W: k×n; c: scalar", constants={"c": number(strength, "strength")})
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..errors import ShapeProblem
+from ..errors import ShapeProblem, whole_number
 
 Array = Any
 
@@ -81,6 +81,15 @@ def _fitting(x: Array, kernel: tuple[int, int], padding: int) -> tuple[int, ...]
     return shape
 
 
+def _window(kernel: int | tuple[int, int]) -> tuple[int, int]:
+    """The rows and columns of a window; raises TypeError or ShapeProblem."""
+    if isinstance(kernel, (tuple, list)) and len(kernel) == 2:
+        rows, cols = (whole_number(n, "kernel", 1) for n in kernel)
+        return rows, cols
+    side = whole_number(kernel, "kernel", 1)
+    return side, side
+
+
 class Im2col:
     """Windows as rows; the adjoint is col2im.
 
@@ -92,8 +101,8 @@ class Im2col:
     """
 
     def __init__(self, kernel: int | tuple[int, int], stride: int = 1, padding: int = 0) -> None:
-        self.kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        self.stride, self.padding = stride, padding
+        self.kernel = _window(kernel)
+        self.stride, self.padding = whole_number(stride, "stride", 1), whole_number(padding, "padding")
         self._shape: tuple[int, ...] = ()
 
     def fitting(self, x: Array) -> tuple[int, ...]:
@@ -112,8 +121,8 @@ class Windows:
     """The windows of each channel as rows, for pooling; the adjoint adds them up again."""
 
     def __init__(self, kernel: int | tuple[int, int], stride: int | None = None) -> None:
-        self.kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        self.stride = self.kernel[0] if stride is None else stride
+        self.kernel = _window(kernel)
+        self.stride = self.kernel[0] if stride is None else whole_number(stride, "stride", 1)
         self._shape: tuple[int, ...] = ()
 
     def propagate(self, x: Array) -> Array:

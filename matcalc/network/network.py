@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import NameProblem, ShapeProblem
+from ..errors import NameProblem, ShapeProblem, described, number, text_of
 from ..printing.text import text
 from .layer import Layer, Sequential
 from .layers import L2, Activation, FullyConnected, Loss
@@ -52,14 +52,17 @@ class Network(Sequential):
         self, layers: str | Sequence[Any], activation: str = "relu", loss: str | Loss = "cross_entropy", output: str = "linear",
         l2: float = 0.0, seed: int = 0, batch: bool = False, dtype: Any = float,
     ) -> None:  # fmt: skip
+        activation, output = text_of(activation, "activation"), text_of(output, "output")
         dense = isinstance(layers, str) or all(isinstance(n, (int, np.integer)) for n in layers)
         self.widths: list[int] | None = widths(layers) if dense else None
+        if not isinstance(loss, (str, Loss)):
+            raise TypeError(f"loss is the name of a loss, or a Loss, not {described(loss)}")
         self._words = {"activation": activation, "loss": loss if isinstance(loss, str) else loss.name, "output": output}
         self._batch, self.dtype = batch, np.dtype(dtype)
         super().__init__(_dense(self.widths, activation, output, seed) if self.widths is not None else list(layers))
         self.loss = Loss(loss) if isinstance(loss, str) else loss
+        self.l2 = number(l2, "l2")
         self._penalty = L2(l2) if l2 else None
-        self.l2 = l2
 
     # ---- values -----------------------------------------------------------------------------------------------------------
 

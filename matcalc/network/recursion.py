@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ..derivation import Derivation, derive
-from ..errors import ShapeProblem
+from ..errors import ShapeProblem, flag
 from ..expr import Expr, substitute, var
 from ..labels import Factor, Term, is_one, is_wire, opened
 from ..sizes import show_shape
@@ -137,7 +137,7 @@ class Recursion:
     ) -> None:
         if len(sizes) < 2:
             raise ShapeProblem("a network needs two sizes or more", "write 784-128-10")
-        self.sizes, self.batch = tuple(sizes), batch
+        self.sizes, self.batch = tuple(sizes), flag(batch, "batch")
         self.activation, self.output = form(ACTIVATIONS, activation, "activation"), form(ACTIVATIONS, output, "activation")
         self.loss = form(LOSSES, loss, "loss")
         self.title = f"{'-'.join(map(str, sizes))}, activation {activation}, loss {loss}" + (f", output {output}" if output != "linear" else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import NameProblem
+from ..errors import NameProblem, text_of
 from ..syntax import nearest
 
 
@@ -45,6 +45,6 @@ def form(table: Mapping[str, Form], name: str, kind: str) -> Form:
     >>> form(LOSSES, "mse", "loss").rows
     'norm2(Z - Y)^2/(m*k)'
     """
-    if name not in table:
+    if text_of(name, f"the name of {'an' if kind[0] in 'aeiou' else 'a'} {kind}") not in table:
         raise NameProblem(f"unknown {kind} '{name[:40]}'", nearest(name, table) or f"there are {', '.join(table)}")
     return table[name]
