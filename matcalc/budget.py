@@ -21,7 +21,7 @@ from math import inf, isnan
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from .errors import LimitProblem, NameProblem
+from .errors import LimitProblem, NameProblem, described
 
 PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
 
@@ -43,7 +43,7 @@ class Limits:
         for name in RESOURCES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or isnan(value) or value < 0:
-                raise NameProblem(f"the limit {name}={value!r}", "a limit is a number from 0 on")
+                raise NameProblem(f"the limit {name} is {described(value)}", "a limit is a number from 0 on")
 
     def after(self, spent: float) -> Limits:
         """The limits of what follows, when some seconds are spent: those that are left, and at least a half."""

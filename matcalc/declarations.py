@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from .errors import NameProblem, ShapeProblem, SyntaxProblem
+from .errors import NameProblem, ShapeProblem, SyntaxProblem, described
 from .functions import BY_NAME, MACROS
 from .sizes import SCALAR, UNIT, Shape, Size, Sum, Unknown, resolve, shape_of, show_shape, total_of, unify
 from .syntax import nearest
@@ -86,7 +86,7 @@ def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> d
 def declared_name(name: str) -> str:
     """The name, if it may be declared; raises NameProblem."""
     if not isinstance(name, str):
-        raise TypeError(f"the name {name!r} is not a text")
+        raise TypeError(f"a name is a text, not {described(name)}")
     if not re.fullmatch(NAME, name):
         raise NameProblem(f"'{name[:40]}' is not a name", "names are letters, digits and _, and begin with a letter")
     if name in BY_NAME or name in MACROS or name in CONSTANTS:
@@ -98,7 +98,7 @@ def _declared(name: str, text: Declaration) -> Declared:
     if not isinstance(text, (str, tuple, list)):
         raise TypeError(f"the declaration of {name} is a text or a tuple of sizes, not {type(text).__name__}")
     if not isinstance(text, str):
-        return Declared(declared_shape([_size(name, str(s)) for s in text]))
+        return Declared(declared_shape([_size(name, _size_text(s)) for s in text]))
     kinds: list[str] = []
     properties: list[str] = []
     sizes = ""
@@ -155,6 +155,12 @@ def declared_shape(sizes: list[Size]) -> Shape:
     if len(sizes) > 2:
         raise ShapeProblem("more than two axes", "matcalc knows scalars, vectors and matrices")
     return shape_of(sizes)
+
+
+def _size_text(size: object) -> str:
+    if isinstance(size, bool) or not (isinstance(size, str) or hasattr(size, "__index__")):
+        raise TypeError(f"a size is a text or a whole number, not {described(size)}")
+    return str(size)
 
 
 def _size(name: str, text: str) -> Size:

@@ -17,7 +17,7 @@ from .codegen import compile_expr
 from .codegen.arrays import TO_ARRAY
 from .codegen.compiled import Compiled, fit
 from .derivation import Derivation, Derivations, derive
-from .errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem
+from .errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, text_of
 from .expr import Expr, postorder
 from .expr.parts import index_names
 from .given import Shapes
@@ -49,6 +49,7 @@ def distribute(expr: Any, wrt: str | Sequence[str] | None = None, *, rows: str, 
     found = {d.wrt.name: d} if isinstance(d, Derivation) else dict(d)
     program = next(iter(found.values())).program
     variables = program.variables.values()
+    text_of(rows, "rows")
     if not any(rows in size for v in variables for size in v.shape_):
         raise NotSeparable(f"no variable has an axis of length {rows}", "; ".join(f"{v.name}: {show_shape(v.shape_)}" for v in variables))
     return Distributed((program.expr, *(one.result for one in found.values())), rows, target, program, tuple(found))

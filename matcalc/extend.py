@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from . import expr as ex
-from .errors import NameProblem, SyntaxProblem
+from .errors import NameProblem, SyntaxProblem, text_of
 from .expr import Expr
 from .functions import BY_NAME, Row, words
 from .shapes import declared_name, template
@@ -85,8 +85,8 @@ def _terms(rule: str) -> Iterator[list[tuple[int, int]]]:
 
 def forget(name: str) -> None:
     """Take a user's function out of the table again."""
-    if name not in USER:
-        raise NameProblem(f"'{name}' is not a function that was added")
+    if text_of(name, "the name of a function") not in USER:
+        raise NameProblem(f"'{name[:40]}' is not a function that was added")
     USER.remove(name)
     del BY_NAME[name]
 

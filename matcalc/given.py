@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import expr as ex
-from .errors import NameProblem
+from .errors import NameProblem, text_of
 from .expr import Expr
 from .index import IndexForm, Root, form_sizes, parts, replaced
 from .printing.text import text
@@ -86,7 +86,10 @@ def variable_of(program: Program[Root], wrt: Any) -> Expr:
         raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
     if is_entry(wrt):
         raise NameProblem(f"{wrt} is an entry, not a variable", f"differentiate by {wrt.args[0]}, or by this entry alone")
-    name = str(wrt.name if isinstance(wrt, Expr) or _is_symbol(wrt) else wrt).strip()
+    if isinstance(wrt, Expr) or _is_symbol(wrt):
+        name = str(wrt.name)
+    else:
+        name = text_of(wrt, "a variable").strip()
     if name in program.variables:
         return program.variables[name]
     if name in program.definitions:

@@ -43,4 +43,4 @@ def value_and_grad(
     >>> f.hessp(np.zeros(2), np.array([1.0, 0.0]))
     array([2., 0.])
     """
-    return ValueAndGrad(Objective(expr, wrt, data or {}, shapes, start))
+    return ValueAndGrad(Objective(expr, wrt, {} if data is None else data, shapes, start))

@@ -238,7 +238,7 @@ def minimize(
         raise NameProblem(f"unknown method '{method[:40]}'", nearest(key, known) or f"there are {', '.join(known)}")
     if bounds and key not in BOUNDED:
         raise NameProblem(f"{method} knows no bounds", "use L-BFGS or trust-constr")
-    run = _Run(Objective(objective, wrt, data or {}, shapes, start), checkpoint, patience, callback, max_steps)
+    run = _Run(Objective(objective, wrt, {} if data is None else data, shapes, start), checkpoint, patience, callback, max_steps)
     with progress_bar(f"minimize, {method}", max_steps, progress) as run.show:
         return run.first_order(optimizer(key, rate), tolerance, bounds) if key in FIRST_ORDER else run.scipy(key, tolerance, bounds)
 

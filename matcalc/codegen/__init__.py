@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from ..budget import within_limits
-from ..errors import NameProblem
+from ..errors import NameProblem, flag, text_of
 from ..expr import Expr, variables
 from ..index import Root, parts, written_out
 from .compiled import Compiled
@@ -51,7 +51,7 @@ def source(
     e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = (), reuse: bool = False, large: bool = False
 ) -> Source:
     """The source of a function for a target, with another for large arrays on request; nothing of the target is imported."""
-    if reuse and target not in REUSING:
+    if flag(reuse, "reuse") and text_of(target, "the target") not in REUSING:
         raise NameProblem(f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do")
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
     made, chosen, several = plan(roots, known), dialect(target), isinstance(e, tuple)
@@ -65,7 +65,7 @@ def source(
 
 def dialect(target: str) -> Dialect:
     """The spelling of a target."""
-    if target not in TARGETS:
+    if text_of(target, "the target") not in TARGETS:
         raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
     module = import_module(f".{target}", __name__)
     found: Dialect = module.dialect(find_spec("scipy") is not None) if target in ("numpy", "numba") else module.DIALECT

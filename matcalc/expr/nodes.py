@@ -19,7 +19,7 @@ from numbers import Rational, Real
 from operator import attrgetter
 
 from ..budget import spend, within_limits
-from ..errors import LimitProblem
+from ..errors import LimitProblem, described
 from ..functions import BY_NAME
 from ..graph import arguments_first
 from ..sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show, show_shape, total_of
@@ -355,7 +355,7 @@ def as_expr(value: object) -> Expr:
         return as_expr(value.item())  # an array of one number
     if isinstance(value, Real) and float(value) - float(value) == 0:  # neither infinite nor nan
         return num(Fraction(repr(float(value))))
-    raise TypeError(f"a matcalc expression or a finite number is needed, not {value!r}")
+    raise TypeError(f"a matcalc expression or a finite number is needed, not {described(value)}")
 
 
 # ---- taking apart -------------------------------------------------------------------------------------------------------
