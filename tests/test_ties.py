@@ -29,7 +29,7 @@ OF_ENTRIES = (
     "amax({})", "amin({})", "norminf({})", "amax({})*amin(2*({}))", "amax(abs({})) - amin({})",
 )  # fmt: skip
 EQUAL_EIGENVALUES = (
-    "[S,zeros(n,n);zeros(n,n),S]", "kron(eye(2),S)", "kron(S,eye(2))", "a*eye(n)", "x*x'",
+    "[S,zeros(n,n);zeros(n,n),S]", "kron(eye(2),S)", "kron(S,eye(2))", "a*eye(n)",
     "x*x' + y*y'",
 )  # fmt: skip
 OF_EIGENVALUES = (
@@ -42,6 +42,7 @@ EQUAL_SINGULAR_VALUES = (
 )  # fmt: skip
 OF_SINGULAR_VALUES = ("normspec({})", "normnuc({})", "normspec({})*normnuc({})")
 WITH_KINKS = (
+    "lambda_max(x*x')", "lambda_min(x*x')", "sum(eigvals(x*x').^3)", "sum(exp(eigvals(x*x')))",
     "sum(max(A, A'))", "sum(min(A, A'))", "max(tr(A*B), tr(B*A))", "sum(abs(A - A'))",
     "norm1(A - A')", "sum(relu(tril(A)))", "sum(huber(tril(A),0.5))", "sum(max(abs(A), abs(A')))",
     "sum(elu(A - A'))", "norm1(skew(z))", "sum(pinv(x*y'))", "sum(pinv(X*X'))", "sum(pinv([X,X]))",

@@ -26,10 +26,7 @@ from .steps import VIEWS, Step, is_symmetric
 
 Monomial = tuple[Atom, ...]
 Polynomial = Mapping[Monomial, Fraction | int]
-FUNCTION, ROOT = (
-    8,
-    4,
-)  # flops of a power and of a square root of an entry, as in the table of functions
+FUNCTION, ROOT = 8, 4  # flops of a power and of a root of an entry, as in the table of functions
 TYPICAL = 100  # the length of an axis in the choice of an order where its name has none
 WORD = 8
 WITH_LOGSUMEXP = {"softmax_logsumexp": "softmax", "softmax_logsumexp_rows": "softmax_rows"}
