@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, getcontext
 from functools import lru_cache, reduce
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from operator import add, mul
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class DecimalPoint:
 
     def __init__(self, lengths: Mapping[Atom, int], values: Values, digits: int) -> None:
         self.lengths, self.values, self.digits = lengths, values, digits
+        self.on_kink = False  # whether a function was taken where it has a kink, and its slope there is a convention
 
     def evaluate(self, order: Iterable[Expr]) -> Matrix:
         """The last node of an order in which arguments come first."""
@@ -73,12 +74,16 @@ class DecimalPoint:
         if node.head in _OPERATIONS:
             return _OPERATIONS[node.head](*args)
         row = BY_NAME[node.head]
+        if row.kinks and any(x in row.kinks for x in flat(args[-1])):
+            self.on_kink = True
         if row.name in _ENTRYWISE:
             return each(_ENTRYWISE[row.name], args[0])
         if row.name == "logdet":
             return self.logdet(args[0])
         if row.name in _SPECIAL:
             return self.special(_SPECIAL[row.name], args[0])
+        if row.name in _CROWDING and self.crowded(_CROWDING[row.name], args[0]):
+            self.on_kink = True
         if row.name in _BY_MPMATH:
             return self.by_mpmath(_BY_MPMATH[row.name], args)
         if row.exact:
@@ -117,6 +122,12 @@ class DecimalPoint:
         m = _mpmath(self.digits)
         function = getattr(m, name)
         return each(lambda a: _real(m, function(_multiprecision(m, a))), x)
+
+    def crowded(self, gaps: Callable[[MPContext, Any], list[Any]], x: Matrix) -> bool:
+        """Whether eigenvalues or singular values are so close that what belongs to each is arbitrary."""
+        m = _mpmath(self.digits)
+        closest = min(gaps(m, m.matrix([[_multiprecision(m, a) for a in row] for row in x])), default=m.inf)
+        return bool(closest <= _multiprecision(m, _noise() * _norm(x)))
 
     def by_mpmath(self, function: Callable[..., Any], args: list[Matrix]) -> Matrix:
         """A function of matrices that mpmath computes."""
@@ -450,6 +461,12 @@ def _eigenvalues(m: MPContext, s: Any) -> Any:
     return m.matrix(sorted(m.eigsy(s, eigvals_only=True)))
 
 
+def _steps(values: Iterable[Any]) -> list[Any]:
+    """The differences of neighbours."""
+    ascending = list(values)
+    return [b - a for a, b in pairwise(ascending)]
+
+
 def _eigenvectors(m: MPContext, s: Any) -> Any:
     """Unit eigenvectors in ascending order of their eigenvalues, the largest entry of each one positive."""
     values, vectors = m.eigsy(s)
@@ -510,6 +527,12 @@ def _leading(m: MPContext, x: Any) -> Any:
 _sqrtm_frechet, _logm_frechet = _frechet(_sqrtm), _frechet(_logm)
 # iterations that go on for long where a matrix is singular, and end nowhere
 _OF_REGULAR_MATRICES = {_sqrtm, _logm, _sqrtm_frechet, _logm_frechet}
+# how far apart the values are that a function of vectors belongs to
+_CROWDING: dict[str, Callable[[MPContext, Any], list[Any]]] = {
+    "eigvecs": lambda m, x: _steps(_eigenvalues(m, x)),
+    "polar": lambda m, x: [min(_singular_values(m, x))],
+    "leading": lambda m, x: _steps(sorted(_singular_values(m, x)))[-1:],
+}
 _BY_MPMATH: dict[str, Callable[..., Any]] = {
     "eigvals": _eigenvalues,
     "eigvecs": _eigenvectors,

@@ -36,7 +36,6 @@ STEP = 20  # differences are taken over 10^-20, where rounding and curvature bot
 AGREE = Decimal("1e-20")  # relative differences of derivatives that are rounding
 SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
-LOST_DIGITS = 15  # that adding and dividing may take from a value
 TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
 POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
@@ -171,14 +170,15 @@ class _Slopes(NamedTuple):
     """Directional derivatives of all entries at a point: as claimed and as measured, and how far apart.
 
     ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on both sides of the point.
-    Differences below ``noise`` are rounding of the values.
+    ``pattern`` says what the claim lacks of the variable's structure.
     """
 
     claimed: list[Decimal]
     measured: list[Decimal]
     gaps: list[_Difference]
     turns: list[_Difference]
-    noise: Decimal
+    on_kink: bool
+    pattern: str
 
 
 class _OnKink(ArithmeticError):
@@ -267,13 +267,17 @@ class _Claim:
             slopes = self._slopes(lengths, attempt, DIGITS)
         except _WrongForm as problem:
             return Decimal(1), str(problem)
-        if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE:
+        if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE and not slopes.pattern:
             return _largest(slopes.gaps), ""
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
-        if _persists(slopes.turns, finer.turns, SMOOTH, finer.noise):
+        if _persists(slopes.turns, finer.turns, SMOOTH):
             raise _OnKink
-        if not _persists(slopes.gaps, finer.gaps, AGREE, finer.noise):
+        if finer.pattern:
+            return Decimal(1), finer.pattern
+        if not _persists(slopes.gaps, finer.gaps, AGREE):
             return _largest(finer.gaps) if _largest(finer.gaps) <= AGREE else Decimal(0), ""
+        if finer.on_kink:
+            raise _OnKink
         return _largest(finer.gaps), self._worst(lengths, attempt)
 
     def leaves_slopes(self, lengths: Mapping[Atom, int], attempt: int) -> bool:
@@ -301,8 +305,9 @@ class _Claim:
             else:
                 direction = _unit(self.wrt, self._dims(self.wrt, lengths), entry)
             step = Decimal(10) ** (-STEP * digits // DIGITS)
-            low, middle, high = (self._moved(values, direction, k * step, lengths, digits) for k in (-1, 0, 1))
-            claimed, scale = self._claimed(values, direction, lengths, digits)
+            moved = [self._moved(values, direction, k * step, lengths, digits) for k in (-1, 0, 1)]
+            low, middle, high = (self._entries(self.e, point) for point in moved)
+            claimed, scale, pattern = self._claimed(values, direction, lengths, digits)
             if len(claimed) != len(middle):
                 raise _WrongForm("the candidate has another shape")
             left = [(b - a) / step for a, b in zip(low, middle, strict=True)]
@@ -311,8 +316,7 @@ class _Claim:
             sizes = [size + abs(b) for size, b in zip(scale, measured, strict=True)]
             gaps = list(map(_difference, claimed, measured, sizes))
             turns = [_difference(a, b, abs(a) + abs(b)) for a, b in zip(left, right, strict=True)]
-            noise = max(map(abs, middle)) * Decimal(10) ** (LOST_DIGITS - digits) / step
-            return _Slopes(claimed, measured, gaps, turns, noise)
+            return _Slopes(claimed, measured, gaps, turns, moved[1].on_kink, pattern)
 
     def _dims(self, v: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
         rows, cols = (length(resolve(size), lengths) for size in v.shape_)
@@ -324,33 +328,34 @@ class _Claim:
 
     def _moved(
         self, values: Values, direction: Matrix, by: Decimal, lengths: Mapping[Atom, int], digits: int
-    ) -> list[Decimal]:
-        """All entries of the expression where the variable has moved along the direction."""
+    ) -> DecimalPoint:
+        """The expression evaluated where the variable has moved along the direction."""
         rows = zip(values[self.wrt], direction, strict=True)
         moved = [[x + by * d for x, d in zip(*pair, strict=True)] for pair in rows]
         point = DecimalPoint(lengths, {**values, self.wrt: moved}, digits)
         point.evaluate(self.order)
-        return self._entries(self.e, point)
+        return point
 
     def _claimed(
         self, values: Values, direction: Matrix, lengths: Mapping[Atom, int], digits: int
-    ) -> tuple[list[Decimal], list[Decimal]]:
-        """The claimed change of each entry along the direction, and the sizes of the parts that it is the sum of."""
+    ) -> tuple[list[Decimal], list[Decimal], str]:
+        """The claimed change of each entry along the direction, the sizes of what it is the sum of, and what its pattern lacks."""
         point = DecimalPoint(lengths, dict(values), digits)
         point.evaluate(self.order_of_derivative)
         claim = self._entries(self.derivative, point)
         if self.along is not None:
-            return claim, list(map(abs, claim))
+            return claim, list(map(abs, claim)), ""
+        pattern = ""
         if isinstance(self.derivative, Expr) and isinstance(self.e, Expr):
             matrix = point.values[self.derivative]
             value = [[Decimal(0)] * self._dims(self.e, lengths)[1]] * self._dims(self.e, lengths)[0]
-            if self.e.is_scalar and (problem := self._pattern(matrix)):
-                raise _WrongForm(problem)
+            pattern = self._pattern(matrix) if self.e.is_scalar else ""
             claim = unfolded(matrix, value, direction)
         steps = flat(direction)
         if len(claim) % len(steps):
             raise _WrongForm("the candidate has another shape")
-        return contracted(claim, steps), contracted(list(map(abs, claim)), list(map(abs, steps)))
+        sizes = contracted(list(map(abs, claim)), list(map(abs, steps)))
+        return contracted(claim, steps), sizes, pattern
 
     def _entries(self, root: Root, point: DecimalPoint) -> list[Decimal]:
         if isinstance(root, Expr):
@@ -367,8 +372,8 @@ class _Claim:
         """The derivative by a structured variable has the structure of the variable."""
         for name, pattern in PATTERNS.items():
             if name in self.wrt.properties and len(g) == len(g[0]):
-                apart = zip(flat(g), flat(pattern(g)), strict=True)
-                if any(abs(x - y) > AGREE * (abs(x) + abs(y)) for x, y in apart):
+                allowed = AGREE * max(map(abs, flat(g)))
+                if any(abs(x - y) > allowed for x, y in zip(flat(g), flat(pattern(g)), strict=True)):
                     return f"{self.wrt.name} is {name} and the derivative is not"
         return ""
 
@@ -399,13 +404,12 @@ def _largest(differences: list[_Difference]) -> Decimal:
     return max((d.relative for d in differences), default=Decimal(0))
 
 
-def _persists(
-    rough: list[_Difference], fine: list[_Difference], allowed: Decimal, noise: Decimal
-) -> bool:
-    """Whether a difference is more than rounding, which twice as many digits take away."""
-    rounding = max((ROUNDING * d.absolute for d in rough), default=Decimal(0))
-    floor = max(noise, rounding)
-    return any(d.relative > allowed and d.absolute > floor for d in fine)
+def _persists(rough: list[_Difference], fine: list[_Difference], allowed: Decimal) -> bool:
+    """Whether a difference of an entry is more than rounding, which twice as many digits take away."""
+    return any(
+        min(a.relative, b.relative) > allowed and b.absolute > ROUNDING * a.absolute
+        for a, b in zip(rough, fine, strict=True)
+    )
 
 
 def _unit(v: Expr, dims: tuple[int, int], entry: tuple[int, int]) -> Matrix:

@@ -359,6 +359,13 @@ NOISY = (
     ("amin(elu(x))", "x", None, {}),
     ("sum(log(x - 3))", "x", None, {}),
     ("sum(arccosh(x) + log(x - 5))", "x", None, {}),
+    # noise where a value is zero whatever the variable, where eigenvalues meet, and where zeros lie on kinks
+    ("normnuc(S)", "S", "S: n×n symmetric", {}),
+    ("normnuc(S.^2)", "S", "S: n×n symmetric", {}),
+    ("eigvals(x*x')[2]", "x", "x: n", {}),
+    ("lambda_min([S, S; S, S])", "S", "S: n×n symmetric", {}),
+    ("sum(eigvecs(x*x').^4)", "x", "x: n", {}),
+    ("sum(relu(y) - relu(-y))", "y", "y: n mask", {}),
 )
 
 
