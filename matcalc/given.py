@@ -86,10 +86,8 @@ def variable_of(program: Program[Root], wrt: Any) -> Expr:
         raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
     if is_entry(wrt):
         raise NameProblem(f"{wrt} is an entry, not a variable", f"differentiate by {wrt.args[0]}, or by this entry alone")
-    if isinstance(wrt, Expr) or _is_symbol(wrt):
-        name = str(wrt.name)
-    else:
-        name = text_of(wrt, "a variable").strip()
+    has_name = isinstance(wrt, Expr) or _is_symbol(wrt)
+    name = str(wrt.name) if has_name else text_of(wrt, "a variable").strip()
     if name in program.variables:
         return program.variables[name]
     if name in program.definitions:
