@@ -119,6 +119,7 @@ class Budget:
 
 
 _open: ContextVar[Budget | None] = ContextVar("budget", default=None)
+_innermost = _open.get
 
 
 @contextmanager
@@ -158,17 +159,21 @@ def within_limits(work: str) -> Callable[[Callable[Parameters, Result]], Callabl
 
 
 def spend(steps: int = 1, nodes: int = 0, terms: int = 0) -> None:
-    """Count work that is being done; raise LimitProblem past a limit.
+    """Count work that is being done, nodes or terms among it; raise LimitProblem past a limit.
 
     A step is what takes some microseconds: a loop over larger ones says how many there are in each.
     """
-    budget = _open.get()
+    budget = _innermost()
     if budget is not None:
         spent = budget.spent
-        spent.nodes += nodes
-        spent.terms += terms
-        spent.patience -= steps + nodes + terms
-        if spent.patience < 0:
+        if nodes:
+            spent.nodes += nodes
+            steps += nodes
+        elif terms:
+            spent.terms += terms
+            steps += terms
+        spent.patience = patience = spent.patience - steps
+        if patience < 0:
             budget.look()
 
 
