@@ -7,7 +7,7 @@ column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
@@ -122,10 +122,55 @@ def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Exp
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
     for t in _polished_terms(bag, settle):
         spend(terms=1)
-        factors = _ordered(_rewired(t.factors, bag.out), bag.out)
+        t = _multiplied_vectors(Term(t.coefficient, _rewired(t.factors, bag.out)), settle)
+        factors = _ordered(t.factors, bag.out)
         key = _key(factors, bag.out)
         total[key] = (total.get(key, (Fraction(0), ()))[0] + t.coefficient, factors)
-    return IndexForm(Bag(bag.out, tuple(Term(k, fs) for k, fs in total.values() if k)), shapes)
+    terms = [Term(k, factors) for k, factors in total.values() if k]
+    return IndexForm(Bag(bag.out, tuple(_added_on_diagonals(terms, bag.out, settle))), shapes)
+
+
+def _multiplied_vectors(t: Term, settle: Callable[[Expr], Expr]) -> Term:
+    """Vectors on one axis as one, since identities may have brought them together."""
+    on: dict[Labels, list[Factor]] = {}
+    for f in t.factors:
+        if len(f.labels) == 1 and not is_one(f):
+            on.setdefault(f.labels, []).append(f)
+    coefficient, factors = t.coefficient, [f for f in t.factors if len(on.get(f.labels, ())) < 2]
+    for labels, vectors in on.items():
+        if len(vectors) > 1:
+            k, product = ex.split(settle(ex.times(*(f.expr for f in vectors))))
+            coefficient *= k
+            factors.append(Factor(product, labels))
+    return Term(coefficient, tuple(factors))
+
+
+def _added_on_diagonals(terms: Iterable[Term], out: Labels, settle: Callable[[Expr], Expr]) -> list[Term]:
+    """Vectors beside the same identities added up: a[i]*I[i,j]*I[i,k] + b[i]*I[i,j]*I[i,k] is (a + b)[i]*I[i,j]*I[i,k]."""
+    sums: dict[tuple[object, ...], list[Term]] = {}
+    for t in terms:
+        sums.setdefault(_diagonal_key(t, out) or (t,), []).append(t)
+    return [group[0] if len(group) == 1 else _sum_of(group, settle) for group in sums.values()]
+
+
+def _diagonal_key(t: Term, out: Labels) -> tuple[object, ...] | None:
+    """What terms have in common that can be added: their outputs joined in the same way; None for other terms."""
+    vectors = [f for f in t.factors if len(f.labels) == 1]
+    wires = tuple(f.labels for f in t.factors if is_wire(f))
+    if not wires or len(vectors) != 1 or 1 + len(wires) != len(out) or any(len(f.labels) > 1 and not is_wire(f) for f in t.factors):
+        return None
+    return (vectors[0].labels, wires) if all(f.labels[0] is vectors[0].labels[0] for f in t.factors if f.labels) else None
+
+
+def _sum_of(terms: Iterable[Term], settle: Callable[[Expr], Expr]) -> Term:
+    """Terms with a vector each beside the same identities as one."""
+    parts: list[Expr] = []
+    for t in terms:
+        parts.append(ex.times(ex.num(t.coefficient), *(f.expr for f in t.factors if not is_wire(f))))
+        labelled = tuple(f for f in t.factors if f.labels)
+    vector, *wires = labelled
+    coefficient, total = ex.split(settle(ex.add(*parts)))
+    return Term(coefficient, (Factor(total, vector.labels), *wires))
 
 
 def _polished_terms(bag: Bag, settle: Callable[[Expr], Expr]) -> Iterator[Term]:
@@ -145,6 +190,9 @@ def _polished(t: Term, settle: Callable[[Expr], Expr]) -> Term:
         if f.labels:
             k, core = ex.split(settle(f.expr))
             coefficient *= k
+            if core.head == "diag" and len(f.labels) == 2:
+                factors += (Factor(core.args[0], f.labels[:1]), wire(*f.labels))
+                continue
             factors.append(Factor(core.args[0], f.labels[::-1]) if core.head == "T" and len(f.labels) == 2 else Factor(core, f.labels))
     return Term(coefficient, tuple(factors))
 

@@ -10,6 +10,8 @@ import pytest
 import matcalc as mc
 from matcalc import functions
 from matcalc.cli import main
+from matcalc.derivation import unverified
+from matcalc.shapes import typed
 
 WRONG = dataclasses.replace(functions.BY_NAME["tanh"], derivative="1+tanh(x).^2")
 
@@ -131,3 +133,31 @@ def test_many_gradients_of_which_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(functions.BY_NAME, "tanh", WRONG)
     with pytest.raises(mc.WrongAnswer):
         mc.derive("sum(tanh(W0*x)) + " + " + ".join(f"sum(W{k})" for k in range(1, LAYERS)), [f"W{k}" for k in range(LAYERS)])
+
+
+@pytest.mark.parametrize(
+    ("expression", "order", "answer"),
+    [
+        ("sum(exp(x).^2)", 3, "8*(exp(x).^2)[i]*I[i,j]*I[i,k]"),
+        ("sum(sin(x.^2))", 4, "(sin(x.^2).*(16*x.^4 - 12) - 48*x.^2.*cos(x.^2))[i]*I[i,j]*I[i,k]*I[i,l]"),
+        ("x'*diag(x)*exp(x)", 3, "(exp(x).*(x.*(x + 6) + 6))[i]*I[i,j]*I[i,k]"),
+    ],
+)
+def test_what_works_entry_by_entry_has_one_term_at_every_order(expression: str, order: int, answer: str) -> None:
+    d = mc.derive(expression, "x", order=order)
+    assert str(d) == answer
+    assert d.verification
+
+
+def test_terms_beside_different_identities_stay_apart() -> None:
+    d = mc.derive("sum(x)^2*sum(x.^2)", "x", order=3)
+    assert isinstance(d.result, mc.IndexForm)
+    assert d.verification
+    assert len(d.result.bag.terms) == 6
+
+
+def test_a_long_answer_of_higher_order_does_not_grow_by_terms() -> None:
+    program = typed("log1p(huber(h,0.5).^2)")
+    (d,) = unverified(program, [program.variables["h"]], order=4)
+    assert isinstance(d.result, mc.IndexForm)
+    assert len(d.result.bag.terms) == 1
