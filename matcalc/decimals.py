@@ -246,6 +246,7 @@ def _eliminated(a: Matrix, beside: Matrix) -> tuple[Matrix, Decimal]:
     n, determinant = len(a), Decimal(1)
     rows = [[*row, *more] for row, more in zip(a, beside, strict=True)]
     for j in range(n):
+        spend(n * len(rows[0]))
         pivot = max(range(j, n), key=lambda i: abs(rows[i][j]))
         if not rows[pivot][j]:
             return [], Decimal(0)

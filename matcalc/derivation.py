@@ -421,8 +421,9 @@ def _direction(program: Program[Root], wrt: Expr, name: str) -> Expr:
 
 def _linear_structure(v: Expr) -> list[str]:
     """The properties that a change of a variable has, too: a positive definite matrix changes by a symmetric one."""
-    linear = {"symmetric": "symmetric", "spd": "symmetric", "diagonal": "diagonal", "lower": "lower", "upper": "upper"}
-    return list(dict.fromkeys(linear[name] for name in v.properties if name in linear))
+    changes = {"spd": "symmetric"}
+    kept = {"symmetric", "spd", "diagonal", "lower", "upper", ex.ARRAY}
+    return list(dict.fromkeys(changes.get(name, name) for name in v.properties if name in kept))
 
 
 # ---- verification ---------------------------------------------------------------------------------------------------------

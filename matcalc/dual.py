@@ -40,6 +40,10 @@ class Undecided(Exception):
     """There is no exact model of this expression."""
 
 
+class TooLarge(Undecided):
+    """The arrays are too large at these lengths."""
+
+
 class NoRoot(Exception):
     """This point needs the square root of a number that has none."""
 
@@ -303,7 +307,7 @@ def _chain(*factors: Matrix) -> Matrix:
 
 def _limited(rows: int, cols: int) -> tuple[int, int]:
     if rows * cols > LARGEST:
-        raise Undecided(f"a matrix of {rows}×{cols} is too large to check")
+        raise TooLarge(f"a matrix of {rows}×{cols} is too large to check")
     return rows, cols
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from . import modular as mod
 from .budget import spend
-from .dual import PATTERNS, NoRoot, Point, Undecided, Values
+from .dual import PATTERNS, NoRoot, Point, TooLarge, Undecided, Values
 from .expr import Expr, postorder
 from .index import IndexForm, Root, form_sizes, parts
 from .labels import Label, Labels, Term
@@ -28,6 +28,7 @@ from .lengths import Lengths, NoLengths, work
 from .modular import Matrix, P, Singular
 from .sizes import Atom, length
 
+MANY, FEW = 11, 2  # different lengths of names: fewer where arrays would be too large
 ENTRIES = 80_000  # entries that are evaluated in search of points where all square roots exist
 FEWEST, MOST = 20, 4000  # tries of such a search, whatever their size
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
@@ -50,7 +51,14 @@ class Verdict:
 
 
 def check(
-    e: Root, wrt: Expr, derivative: Root, points: int = 2, seed: int = 0, numerator: bool = False, along: Expr | None = None
+    e: Root,
+    wrt: Expr,
+    derivative: Root,
+    points: int = 2,
+    seed: int = 0,
+    numerator: bool = False,
+    along: Expr | None = None,
+    many: int = MANY,
 ) -> Verdict:
     """Compare a claimed derivative of ``e`` by the variable ``wrt`` with the exact one, at random points.
 
@@ -58,18 +66,23 @@ def check(
     ``numerator``), the shape of ``e`` for a scalar ``wrt``, ``J[i,j] = ∂e_i/∂wrt_j`` for two vectors. By a symmetric,
     diagonal or triangular variable the derivative is the one that has the same pattern. The derivative of a matrix by a matrix
     may be given as ∂vec(F)/∂vec(X)'; with a direction ``along``, it is the derivative contracted with that variable.
+    Names of sizes have at most ``many`` different lengths.
 
     >>> from matcalc.shapes import typed
     >>> form, gradient = (typed(text, "A: n×n; x: n") for text in ("x'*A*x", "2*A*x"))
     >>> check(form.expr, form.variables["x"], gradient.expr)
     Verdict(equal=False, reason='they differ')
     """
-    claim = _Claim(e, wrt, derivative, numerator, f"{seed}", along)
+    claim = _Claim(e, wrt, derivative, numerator, f"{seed}", along, many=many)
     try:
         verdict = claim.verdict(points)
         if verdict.equal is False and claim.layouts.shrinks:  # a number may be a size that was made smaller
             return replace(claim, actual=True, first={}).verdict(points)
         return verdict
+    except TooLarge as problem:
+        if claim.many > FEW:
+            return check(e, wrt, derivative, points, seed, numerator, along, many=FEW)
+        return Verdict(None, str(problem))
     except (Undecided, NoLengths) as problem:
         return Verdict(None, str(problem))
 
@@ -84,6 +97,7 @@ class _Claim:
     numerator: bool
     seed: str
     along: Expr | None = None
+    many: int = MANY
     actual: bool = False  # with declared sizes as they are, however large
     first: dict[Atom, int] = field(default_factory=dict)  # the sizes at the first point
     two_valued: set[Expr] = field(default_factory=set)  # nodes with signs, or roots of what may always be a square
@@ -131,7 +145,7 @@ class _Claim:
         """Points that may be drawn in all: many of a small expression."""
         entries = work(self.nodes, self.sizes(0, {}))
         if entries > LARGEST_WORK:
-            raise Undecided("the arrays are too large to check exactly")
+            raise TooLarge("the arrays are too large to check exactly")
         return min(max(ENTRIES // max(entries, 1), FEWEST), MOST)
 
     def compare(self, point: Point) -> str:
@@ -194,7 +208,7 @@ class _Claim:
     @cached_property
     def layouts(self) -> Lengths:
         """The lengths that the sizes may have."""
-        return Lengths(self.nodes, form_sizes(self.e, self.derivative), self.actual)
+        return Lengths(self.nodes, form_sizes(self.e, self.derivative), self.actual, self.many)
 
     @cached_property
     def square_sizes(self) -> bool:
@@ -302,7 +316,7 @@ def _product(
 
 def _check_room(entries: int) -> None:
     if entries > LARGEST_FORM:
-        raise Undecided("an index form is too large to check")
+        raise TooLarge("an index form is too large to check")
     spend(1 + entries // 8)
 
 

@@ -108,7 +108,8 @@ class Lengths:
             same: dict[Atom, int] = dict.fromkeys(self.names, max(3, least))
             lengths = numbers | same
         elif len(self.names) > self.many:  # lengths are shared, or points would be huge
-            shared: dict[Atom, int] = {a: least + (k * (layout + 1)) % self.many for k, a in enumerate(self.names)}
+            places = Random(layout).sample(range(len(self.names)), len(self.names))
+            shared: dict[Atom, int] = {a: least + k % self.many for a, k in zip(self.names, places, strict=True)}
             lengths = numbers | shared
         else:
             lengths = numbers | self._different(layout, others, least, numbers, allowed)

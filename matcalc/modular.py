@@ -8,8 +8,11 @@ from functools import lru_cache, partial
 from operator import mul
 from typing import TypeVar
 
+from .budget import spend
+
 P = 2**61 - 1  # leaves the remainder 3 modulo 4: -1 is no square, and a^((P+1)/4) is a root of every square a
 
+STEPS = 16  # multiplications that take as long as a step of the budget
 Matrix = list[list[int]]
 T = TypeVar("T")  # what entries are: what only moves them serves other numbers, too
 
@@ -99,6 +102,7 @@ def flip(a: list[list[T]]) -> list[list[T]]:
 
 def dot(a: Matrix, b: Matrix) -> Matrix:
     columns = list(zip(*b, strict=True))
+    spend(len(a) * len(b) * len(columns) // STEPS)
     return [[sum(map(mul, row, column)) % P for column in columns] for row in a]
 
 
@@ -118,6 +122,7 @@ def reduced(a: Matrix) -> tuple[Matrix, list[int], int]:
             if i != top and row[j]:
                 a[i] = [(x - row[j] * y) % P for x, y in zip(row, a[top], strict=True)]
         pivots.append(j)
+        spend(len(a) * len(a[0]) // STEPS)
     return a, pivots, total
 
 

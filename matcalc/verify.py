@@ -20,9 +20,9 @@ from typing import NamedTuple
 from . import exact
 from .budget import limited, share
 from .decimals import DecimalPoint, Matrix, Values, arithmetic
-from .dual import Undecided
+from .dual import TooLarge
 from .errors import LimitProblem, NotDifferentiable
-from .exact import contracted, summed, unfolded
+from .exact import FEW, contracted, summed, unfolded
 from .expr import Expr, own_axes, postorder, variables
 from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
@@ -105,7 +105,7 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
         why = "equal by an identity between functions, which are free symbols to the exact check"
         return Verification(True, None, True, numbers.error, numbers.method, why)
     notes = [verdict.reason if verdict.equal is None else "", numbers.note]
-    note = "; ".join(n for n in notes if n)
+    note = "; ".join(dict.fromkeys(n for n in notes if n))
     ok = numbers.agree is True and verdict.equal is not False
     return Verification(ok, verdict.equal, numbers.agree, numbers.error, numbers.method, note, numbers.worst)
 
@@ -126,7 +126,7 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
             if work(theirs.nodes, lengths) > LARGEST_WORK:
                 return ""
             both = [c.leaves_slopes(lengths, attempt) for c in (ours, theirs)]
-        except (ArithmeticError, NoLengths, Undecided, NotDifferentiable, _WrongForm):
+        except (ArithmeticError, NoLengths, TooLarge, NotDifferentiable, _WrongForm):
             continue
         if both == [False, True]:
             return f"where entries tie, or at another kink, it leaves the slopes on both sides of {wrt.name}"
@@ -215,12 +215,24 @@ class _Claim:
 
     def compared(self, proven: bool | None) -> _Numbers:
         """Compare at as many points as are needed, with declared sizes as they are if smaller ones do not decide."""
-        layouts = Lengths(self.nodes, form_sizes(self.e, self.derivative), many=LENGTHS)
-        numbers = self._at_points(layouts, proven)
+        layouts = self._lengths()
+        try:
+            numbers = self._at_points(layouts, proven)
+        except TooLarge:
+            layouts = self._lengths(many=FEW)
+            numbers = self._decided_at(layouts, proven)
         if numbers.agree is not True and layouts.shrinks:
-            actual = Lengths(self.nodes, form_sizes(self.e, self.derivative), actual=True, many=LENGTHS)
-            return self._at_points(actual, proven)
+            return self._decided_at(self._lengths(actual=True), proven)
         return numbers
+
+    def _lengths(self, actual: bool = False, many: int = LENGTHS) -> Lengths:
+        return Lengths(self.nodes, form_sizes(self.e, self.derivative), actual, many)
+
+    def _decided_at(self, layouts: Lengths, proven: bool | None) -> _Numbers:
+        try:
+            return self._at_points(layouts, proven)
+        except TooLarge as problem:
+            return _Numbers(None, note=str(problem))
 
     def _at_points(self, layouts: Lengths, proven: bool | None) -> _Numbers:
         wanted = self._points_wanted(proven)
@@ -237,10 +249,10 @@ class _Claim:
                 seen, error = seen + 1, max(error, gap)
                 if seen == wanted:
                     break
-        except (NoLengths, Undecided, NotDifferentiable) as problem:
+        except (NoLengths, NotDifferentiable) as problem:
             return _Numbers(None, note=str(problem))
         except LimitProblem:
-            note = "time"
+            note = "there was no time for the numbers"
         if seen >= min(wanted, FEWEST_POINTS) or (seen and proven):
             return _Numbers(True, float(error), seen)
         return _Numbers(None, note=note)
@@ -256,7 +268,7 @@ class _Claim:
         for attempt in range(TRIES):
             lengths = layouts.at(attempt, equal=alike and attempt % 2 == 1)
             if work(self.nodes, lengths) > LARGEST_WORK:
-                raise Undecided("the arrays are too large to check by numbers")
+                raise TooLarge("the arrays are too large to check by numbers")
             yield attempt, lengths
 
     # ---- one point -----------------------------------------------------------------------------------------------------------

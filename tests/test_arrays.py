@@ -192,7 +192,7 @@ def test_what_is_too_large_to_check_is_not_verified():
     d = mc.derive(ArrayTensorProduct(*(MatrixSymbol(f"M{n}", k, k) for n in range(15))), MatrixSymbol("M3", k, k))
     assert d.verification.numeric is None
     assert not d.verification.ok
-    assert "too large to check by numbers" in str(d.verification)
+    assert "too large to check" in str(d.verification)
 
 
 def test_a_matrix_by_a_matrix_keeps_its_kronecker_form():

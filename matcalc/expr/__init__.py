@@ -10,6 +10,7 @@ from .blocks import blocks, taken
 from .calls import call, divide, letter_sizes, power, product, rebuild, result_shape, signature_axes, substitute, substitute_all
 from .hints import check_product
 from .nodes import (
+    ARRAY,
     MINUS_ONE,
     ONE,
     PI,
@@ -36,7 +37,7 @@ from .nodes import (
 )
 
 __all__ = [
-    "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation",
+    "ARRAY", "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation",
     "declared_text", "divide", "eye", "is_array", "letter_sizes", "matmul", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power",
     "product", "rebuild",
     "result_shape", "scalars_and_array", "scaled", "shape_text", "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread",

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from .. import expr as ex
+from ..declarations import ABOVE_ZERO
 from ..errors import LimitProblem, NameProblem
 from ..expr import Expr
 from ..expr.parts import range_of
@@ -97,7 +98,7 @@ class _Writer:
 
     def variable(self, e: Expr, _: list[Any]) -> Any:
         if e.is_scalar:
-            return self.symbol(e.name, **{"positive": True} if "positive" in e.properties else {})
+            return self.symbol(e.name, **{"positive": True} if ABOVE_ZERO.intersection(e.properties) else {})
         return _sympy().MatrixSymbol(e.name, *map(self.dimension, e.shape_))
 
     def sum(self, e: Expr, args: list[Any]) -> Any:
