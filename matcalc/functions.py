@@ -40,6 +40,7 @@ class Row:
     signature: str = "ij->ij"
     derivative: str = ""
     define: str = ""
+    entries: str = ""  # the axes that must not be empty, by their letters
     lengths: str = ""  # a length of the result that is a sum of others: k=i+j-1
     rule: str = ""
     adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
@@ -131,54 +132,54 @@ ROWS: tuple[Row, ...] = (
     # each. 24 steps of Newton (Higham 2008, eq. 6.29); 8 roots and 16 nodes (11.5); 18 terms and at
     # norm 1 one squaring (10.3); a Fréchet derivative is the function in double the order, 8 times that.
     # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
-    Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes", cost="2*i^3"),
+    Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes", cost="2*i^3", entries="ij"),
     # Jacobi's formula, in the form that needs no adjugate
-    Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant", cost="2/3*i^3"),
-    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", complex_safe="np.log(np.linalg.det({x})**2)/2", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))", cost="2/3*i^3"),
+    Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant", cost="2/3*i^3", entries="ij"),
+    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", complex_safe="np.log(np.linalg.det({x})**2)/2", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))", cost="2/3*i^3", entries="ij"),
     # Golub & Pereyra 1973, eq. 4.12: at constant rank
     Row(
         "pinv", "Moore-Penrose inverse, at constant rank", "ij->ji",
         rule="- y[j,p] y[q,i] dx[p,q] + (y*y')[j,q] (eye-x*y)[p,i] dx[p,q] + (eye-y*x)[j,q] (y'*y)[p,i] dx[p,q]",
-        numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes",
+        numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes", entries="ij",
         cost="16*i*j*min(i,j) + 8*min(i,j)^3",
     ),
     # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet derivative at X'
-    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})", cost="38*i^3"),
-    Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes", cost="832*i^3"),
-    Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes", cost="96*i^3"),
-    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, jax=jax, torch=torch, cost=f"{flops}*i^3") for f, flops, jax, torch in (("expm", 304, "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", 6656, "", ""), ("sqrtm", 768, "", ""))),
-    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})", cost="2*i^3*products(w)"),
-    Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True, cost="16*i^3*products(w)"),
+    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})", cost="38*i^3", entries="ij"),
+    Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes", cost="832*i^3", entries="ij"),
+    Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes", cost="96*i^3", entries="ij"),
+    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, entries="ij", jax=jax, torch=torch, cost=f"{flops}*i^3") for f, flops, jax, torch in (("expm", 304, "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", 6656, "", ""), ("sqrtm", 768, "", ""))),
+    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})", cost="2*i^3*products(w)", entries="ij"),
+    Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True, cost="16*i^3*products(w)", entries="ij"),
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
-    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True, cost="1/3*i^3"),
+    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True, cost="1/3*i^3", entries="ij"),
     # Magnus 1985, "On differentiating eigenvalues and eigenvectors", theorem 1
-    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", complex_safe=None, latex=r"\lambda", square=True, symmetric=True, cost="4/3*i^3"),
-    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", complex_safe=None, square=True, symmetric=True, cost="9*i^3"),
+    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", complex_safe=None, latex=r"\lambda", square=True, symmetric=True, cost="4/3*i^3", entries="i"),
+    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", complex_safe=None, square=True, symmetric=True, cost="9*i^3", entries="ij"),
     # Watson 1992, "Characterization of the subdifferential of some matrix norms"
-    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", complex_safe=None, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3"),
-    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", complex_safe=None, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3"),
-    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3"),
-    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3"),
+    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", complex_safe=None, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
+    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", complex_safe=None, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
+    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
+    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
     Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
-    Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", complex_safe=None, latex=r"\max", transpose="invariant", cost="i*j"),
-    Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", complex_safe=None, latex=r"\min", transpose="invariant", cost="i*j"),
-    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", complex_safe=None, transpose="commutes", cost="2*i*j"),
+    Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", complex_safe=None, latex=r"\max", transpose="invariant", cost="i*j", entries="ij"),
+    Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", complex_safe=None, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
+    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", complex_safe=None, transpose="commutes", cost="2*i*j", entries="ij"),
     Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))", cost="2*i*j"),
     # ---- vectors of length 3 -----------------------------------------------------------------------------------------
     Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times", cost="9"),
     Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}", cost="3"),
     Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}", cost="3"),
     # ---- convolution: entries are counted from 0 ---------------------------------------------------------------------
-    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}", cost="2*i*j"),
-    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}", cost="2*i*j"),
-    Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})", cost="0"),
-    Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})", cost="0"),
+    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}", cost="2*i*j", entries="ij"),
+    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}", cost="2*i*j", entries="jk"),
+    Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})", cost="0", entries="ij"),
+    Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})", cost="0", entries="jk"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
-    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j"),
-    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j"),
-    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j"),
-    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j"),
-    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j"),
+    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j", entries="ij"),
+    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j", entries="ij"),
+    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j", entries="ij"),
+    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j", entries="j"),
+    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j", entries="j"),
 )  # fmt: skip
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ MACROS: dict[str, Macro] = {
     # statistics
     "mean": Macro(("x",), "sum(x)/numel(x)", "mean of all entries"),
     "var": Macro(("x",), "norm2(x - sum(x)/numel(x))^2/numel(x)", "variance of all entries, divided by their number"),
-    "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number"),
+    "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number; undefined gradient where they are equal"),
     "rowsums": Macro(("X",), "X*ones(cols(X))", "sum of each row, a column"),
     "colsums": Macro(("X",), "ones(rows(X))'*X", "sum of each column, a row"),
     "norm2_rows": Macro(("X",), "((X.^2)*ones(cols(X))).^(1/2)", "Euclidean norm of each row, a column"),

@@ -71,6 +71,11 @@ class Sum(str):
         """Whether an axis of this length has no place, whatever the sizes are."""
         return all(k < 0 for _, k in self.terms) and self.constant + sum(k for _, k in self.terms) < 1
 
+    @property
+    def is_positive(self) -> bool:
+        """Whether an axis of this length has a place, whatever the sizes are."""
+        return self.covers(Sum({}, 1))
+
     def covers(self, other: Sum) -> bool:
         """Whether it is at least as large as another sum, whatever the sizes are."""
         gap = total_of([((self,), 1), ((other,), -1)])

@@ -236,16 +236,16 @@ def declared(name: str, shapes: tuple[str, ...]) -> dict[str, str]:
     return {x: f"{shape}{structure if shape == 'n×n' else ''}" for x, shape in zip("xyz", shapes, strict=False)}
 
 
-def argument(x: Array) -> Array:
-    """A matrix as matcalc takes it: what has one axis is a vector, what has none a number."""
-    return x if 1 not in x.shape else x.ravel() if x.size > 1 else x[0, 0]
+def argument(x: Array, shape: str) -> Array:
+    """A matrix as matcalc takes it, without its axes of length one."""
+    return x.reshape([length for length, axis in zip(x.shape, shape.split("×"), strict=True) if axis != "1"])[()]
 
 
 ORDINARY = {row.name for row in ROWS if row.elementwise}
 
 
-def as_arguments(matrices: dict[str, Array]) -> dict[str, Array]:
-    return {x: argument(value) for x, value in matrices.items()}
+def as_arguments(at: dict[str, Array], shapes: dict[str, str]) -> dict[str, Array]:
+    return {x: argument(value, shapes[x].split()[0]) for x, value in at.items()}
 
 
 def expected(name: str, args: list[Array]) -> Array | None:
@@ -279,7 +279,7 @@ def test_value_is_numpys(name: str, shapes: tuple[str, ...]) -> None:
         assert wanted is None or name in STRICTER
         return
     assert wanted is not None, f"{e} has a value"
-    got = evaluated(e, as_arguments(dict(zip(names, args, strict=True))))
+    got = evaluated(e, as_arguments(dict(zip(names, args, strict=True)), declared(name, shapes)))
     assert got.shape == wanted.shape
     np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-10)
 
@@ -298,12 +298,13 @@ def gradient_cases() -> Iterator[Any]:
 @pytest.mark.parametrize(("name", "shapes"), list(gradient_cases()))
 def test_gradient_is_the_slope(name: str, shapes: tuple[str, ...]) -> None:
     """Of a generic scalar, which has each entry of the value with a weight of its own, along a random direction."""
-    names = "xyz"[: len(shapes)]
+    names, told = "xyz"[: len(shapes)], declared(name, shapes)
     text = f"{name}({', '.join(names)})"
     rng, at = np.random.default_rng(2), dict(zip(names, matrices(name, shapes), strict=True))
-    value = mc.parse(text, declared(name, shapes))
-    program = typed(f"sum(W.*{text})", declared(name, shapes) | {"W": "×".join(map(show, value.shape_))})
-    at["W"] = rng.uniform(0.5, 1.5, evaluated(value, as_arguments(at)).shape)
+    value = mc.parse(text, told)
+    at["W"] = rng.uniform(0.5, 1.5, evaluated(value, as_arguments(at, told)).shape)
+    told["W"] = "×".join(map(show, value.shape_))
+    program = typed(f"sum(W.*{text})", told)
     for x in set(names) & set(program.variables):
         try:
             (d,) = unverified(program, [program.variables[x]])
@@ -311,6 +312,6 @@ def test_gradient_is_the_slope(name: str, shapes: tuple[str, ...]) -> None:
             assert BY_NAME[name] in REFUSED
             continue
         step = rng.uniform(-1, 1, at[x].shape) * 1e-5
-        up, down = (evaluated(program.expr, as_arguments(at | {x: at[x] + s * step})) for s in (1, -1))
-        slope = np.reshape(d.compile()(**as_arguments(at) | LENGTHS), at[x].shape)
+        up, down = (evaluated(program.expr, as_arguments(at | {x: at[x] + s * step}, told)) for s in (1, -1))
+        slope = np.reshape(d.compile()(**as_arguments(at, told) | LENGTHS), at[x].shape)
         assert (slope * step).sum() == pytest.approx((up - down).item() / 2, rel=1e-5, abs=1e-13)

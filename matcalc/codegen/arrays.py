@@ -52,6 +52,18 @@ def number_like_array_api(value: float, arrays: list[Any]) -> Any:
     return arrays[0].__array_namespace__().asarray(value, dtype=arrays[0].dtype)
 
 
+def number_of_numpy(value: float) -> Any:
+    import numpy as np
+
+    return np.float64(value)
+
+
+def number_of_jax(value: float) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.asarray(value)
+
+
 def number_as_it_is(value: float, arrays: list[Any]) -> Any:
     return value
 
@@ -71,3 +83,7 @@ TO_NUMBER: Mapping[str, Callable[[float, list[Any]], Any]] = {
     "torch": number_like_torch,
     "array_api": number_like_array_api,
 }
+# numbers that are infinite where Python's raise an error
+NUMBER_OF_ARRAYS: Mapping[str, Callable[[float], Any]] = {
+    "numpy": number_of_numpy, "numba": number_of_numpy, "jax": number_of_jax, "torch": to_torch, "array_api": to_numpy,
+}  # fmt: skip

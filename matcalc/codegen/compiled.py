@@ -10,12 +10,13 @@ from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NameProblem, ShapeProblem
-from ..expr import Expr, own_axes, postorder, shape_text
+from ..expr import Expr, letter_sizes, own_axes, postorder, shape_text
 from ..expr.parts import all_exist, bounded, exists, range_of, unsure
+from ..functions import BY_NAME
 from ..index import Root, parts
-from ..sizes import Sum, base_atoms, linear, show, total_of
+from ..sizes import Sum, Unknown, base_atoms, linear, show, total_of
 from ..sizes import length as product_of
-from .arrays import TO_ARRAY, TO_NUMBER, is_number
+from .arrays import NUMBER_OF_ARRAYS, TO_ARRAY, TO_NUMBER, is_number
 
 if TYPE_CHECKING:
     from .cost import Cost
@@ -47,7 +48,10 @@ class Compiled:
         self._sizes = source.sizes
         self._variables = {v.name: v for v in source.variables}
         self._wanted = {v.name: own_axes(v) for v in source.variables}
-        self._parts = [e for e in postorder(*parts(*source.roots)) if e.head == "part" and unsure(e)]
+        self._nodes = postorder(*parts(*source.roots))
+        self._parts = [e for e in self._nodes if e.head == "part" and unsure(e)]
+        sums = {a for e in self._nodes for size in e.shape_ for a in size if isinstance(a, Sum)}
+        self._sums = sorted(a for a in sums if not a.is_positive)
         self._body = source.body
         self.seen: set[Any] = set()
         self.raw = load(source)
@@ -68,11 +72,34 @@ class Compiled:
             raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}")
         arrays, column = self._checked(arguments)
         ready = [arrays[n] for n in self.parameters]
-        of, least = self._least
-        result = self.large(*ready) if of and arrays[of].size > least else self.raw(*ready)
+        result = self._evaluated(ready)
         if all(ready[i] is arguments[n] for i, n in enumerate(self.parameters)):
             self._remember({n: getattr(a, "shape", a if n in self._sizes else None) for n, a in zip(self.parameters, ready, strict=True)})
         return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
+
+    def _evaluated(self, arguments: list[Any]) -> Any:
+        """The results; Python's numbers raise where those of an array are infinite, and become such then."""
+        of, least = self._least
+        large = bool(of) and arguments[self.parameters.index(of)].size > least
+        function = self.large if large else self.raw
+        try:
+            return function(*arguments)
+        except (ZeroDivisionError, OverflowError):
+            pass
+        try:
+            return function(*(NUMBER_OF_ARRAYS[self.target](a) if isinstance(a, float) else a for a in arguments))
+        except (ZeroDivisionError, OverflowError) as problem:  # by numbers made of sizes alone
+            what = "a division by zero" if isinstance(problem, ZeroDivisionError) else "a number beyond double precision"
+            raise ShapeProblem(f"{what} at these sizes", self._said_sizes(arguments)) from None
+
+    def _said_sizes(self, arguments: list[Any]) -> str:
+        sizes: dict[str | int, int] = {}
+        for name, value in zip(self.parameters, arguments, strict=True):
+            if name in self._sizes:
+                sizes[name] = value
+            else:
+                fit(self._variables[name], tuple(getattr(value, "shape", ())), sizes)
+        return _known(sizes).removeprefix(" with ")
 
     @cached_property
     def large(self) -> Callable[..., Any]:
@@ -140,8 +167,12 @@ class Compiled:
         _consistent(sizes)
         for p in self._parts:
             _present(p, sizes)
+        for a in self._sums:
+            _positive(a, sizes)
+        if 0 in sizes.values():
+            _check_empty(self._nodes, sizes)
         known = [a for n, a in arrays.items() if self._wanted.get(n)]
-        return arrays | {n: TO_NUMBER[self.target](arguments[n], known) for n in numbers}, column
+        return arrays | {n: TO_NUMBER[self.target](_double(n, arguments[n]), known) for n in numbers}, column
 
 
 def fit(v: Expr, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
@@ -192,6 +223,14 @@ def _array(name: str, value: Any, target: str) -> Any:
         raise ShapeProblem(f"{name} is no array of numbers", f"it is a {type(value).__name__}") from None
 
 
+def _double(name: str, value: Any) -> float:
+    """A number given as an argument, of double precision."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ShapeProblem(f"{name} is beyond the numbers of double precision") from None
+
+
 def _length(name: str, value: Any) -> int:
     """A size given as an argument."""
     try:
@@ -224,7 +263,10 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     large = f"        if {of}.size > {least}:\n            return {this}.large({', '.join(f.parameters)})\n" if of else ""
     text = f"""def __call__({this}, /, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
     if {" and ".join([*types, f"({same} or ({', '.join(seen.values())},) in {this}.seen)"])}:
-{large}{indent(source.body, "    ")}
+        try:
+{indent(large, "    ")}{indent(source.body, "        ")}
+        except (ZeroDivisionError, OverflowError):
+            pass
     return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
 """
     scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}
@@ -284,6 +326,25 @@ def _present(p: Expr, sizes: Mapping[str | int, int]) -> None:
     """Raise ShapeProblem for a part that goes beyond its axis."""
     if not exists(p, sizes):
         raise ShapeProblem(f"the place {range_of(p)} of an axis of length {show(p.shape_[0])}", f"the length is {product_of(p.shape_[0], sizes)}")
+
+
+def _positive(a: Sum, sizes: Mapping[str | int, int]) -> None:
+    """Raise ShapeProblem for an axis that would be shorter than nothing."""
+    if all(b in sizes or isinstance(b, int) for b in base_atoms((a,))) and (found := product_of((a,), sizes)) < 0:
+        raise ShapeProblem(f"an axis of length {a} would have length {found}", _known(sizes).removeprefix(" with "))
+
+
+def _check_empty(nodes: Iterable[Expr], sizes: Mapping[str | int, int]) -> None:
+    """Raise ShapeProblem for an entry of an empty array, and for a function that has no value of such."""
+    for e in nodes:
+        if e.head == "part" and all(a in sizes for size in e.shape_ for a in base_atoms(size)):
+            _present(e, sizes)
+        row = BY_NAME.get(e.head)
+        if row is None or not row.entries:
+            continue
+        letters = letter_sizes(row, e.args)
+        if any(sizes.get(a) == 0 for letter in row.entries for a in letters[letter] if not isinstance(a, Unknown)):
+            raise ShapeProblem(f"{row.name} of an array without entries", _known(sizes).removeprefix(" with "))
 
 
 def _known(sizes: Mapping[str | int, int]) -> str:

@@ -30,6 +30,7 @@ class Dialect:
     no_dtype: str = ""  # the same where there are no arrays
     change: Callable[[Plan], Plan] | None = None  # what the target does to a plan before it is written
     kernels: Callable[[Plan], Plan] | None = None  # the part of that which is done also where arrays are kept from call to call
+    power: str = ""  # a function for the power of two numbers; "" where they are arrays
     vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
     blocks: bool = False  # whether large matrices are worked on by blocks of rows

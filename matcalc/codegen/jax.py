@@ -75,6 +75,7 @@ DIALECT = Dialect(
     helpers=HELPERS,
     dtype="dtype = jnp.result_type({all})",
     no_dtype="dtype = float",
+    power="jnp.power",
     vector_first=True,
     spelling=_spelling,
     imports=IMPORTS,

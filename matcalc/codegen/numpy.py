@@ -256,6 +256,7 @@ def dialect(scipy: bool) -> Dialect:
         helpers=_with_scipy() if scipy else HELPERS | PLAIN_HELPERS,
         dtype="dtype = np.result_type({all}, np.float16)",
         no_dtype="dtype = np.float64",
+        power="np.power",
         in_place=True,
         change=_with_lapack if scipy else _both_ways,
         blocks=True,

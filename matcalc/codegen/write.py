@@ -30,6 +30,7 @@ SHOWN = 60  # nodes of a formula in a docstring
 WORDS = re.compile(r"\w+")
 NAMES = re.compile(r"(?<![\w.])\w+")  # no attributes
 OF_CODE = ("dtype", "device", "len", "range", "isinstance", "float", "int")  # names that the code itself uses
+OF_NUMBERS = frozenset({"arg", "num", "size", "add", "mul", "pow", "power"})
 OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
 
 
@@ -324,7 +325,17 @@ class Writer:
         if k == Fraction(1, 2) and not _is_constant(base):
             return self.filled(self.dialect.calls["sqrt"], step)
         exponent = number(k)
-        return Code(f"{self.of(base).at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}", POWER)
+        root = k.denominator > 1 and _may_be_negative(base)
+        if root and self.dialect.power:
+            return Code(f"{self.dialect.power}({self.of(base).text}, {exponent})", ATOM)
+        code = self.filled(self.dialect.constant, step) if root and _is_constant(base) else self.of(base)
+        return Code(f"{code.at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}", POWER)
+
+    def number_power(self, step: Step) -> Code:
+        base, exponent = (self.of(a) for a in step.args)
+        if self.dialect.power and all(map(_is_number, step.args)) and not _is_constant(step):
+            return Code(f"{self.dialect.power}({base.text}, {exponent.text})", ATOM)
+        return Code(f"{base.at(ATOM)}**{exponent.at(ATOM)}", POWER)
 
     def shift(self, step: Step) -> Code:
         """Something added to the diagonal: in place if the matrix is a temporary."""
@@ -356,6 +367,16 @@ class Writer:
 
 def _is_constant(step: Step) -> bool:
     return all(s.op not in ("arg",) and s.is_scalar for s in reachable([step]))
+
+
+def _is_number(step: Step) -> bool:
+    """Whether it may be a number of Python's, of which a root of a negative one is complex, and no nan."""
+    return step.is_scalar and all(s.op in OF_NUMBERS for s in reachable([step]))
+
+
+def _may_be_negative(step: Step) -> bool:
+    """Whether it may be a negative number of Python's; sizes are none, their differences may be."""
+    return _is_number(step) and any(s.op in ("arg", "num", "add") for s in reachable([step])) and step.op != "num"
 
 
 def _dot(w: Writer, s: Step) -> Code:
@@ -420,10 +441,10 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "outer": _outer,
     "kernel": _kernel,
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
-    "power": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}**{w.of(s.args[1]).at(ATOM)}", POWER),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),
     "shifts": lambda w, s: w.filled(w.dialect.calls["shifts"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[1])), s),
     "commutation": lambda w, s: w.filled(w.dialect.calls["commutation"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[0])), s),
-    "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "shift": Writer.shift,
+    "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "power": Writer.number_power,
+    "shift": Writer.shift,
     "choose": Writer.choose,
 }  # fmt: skip
