@@ -38,6 +38,7 @@ SPELLED_GREEK = frozenset(
 )
 NAME = r"[A-Za-zΑ-ΡΣ-Ωα-ω][A-Za-z0-9_Α-ΡΣ-Ωα-ω]*"
 NUMBER = r"[0-9]{1,9}"
+SUM = r"(.+)([+-])([^+-]+)"
 SIZES = "sizes are positive integers or names"
 Declaration = str | tuple[str | int, ...]
 
@@ -164,6 +165,8 @@ def _size_text(size: object) -> str:
 
 
 def _size(name: str, text: str) -> Size:
+    if not re.fullmatch(SUM, text):
+        return _product(name, text)  # its factors stay apart, as those of an axis that vec or kron make
     total = _sum(name, text)
     if total.is_empty:
         raise ShapeProblem(f"the size {text[:40]} of {name}", SIZES)
@@ -172,17 +175,23 @@ def _size(name: str, text: str) -> Size:
 
 def _sum(name: str, text: str) -> Sum:
     """A sum of products of sizes."""
-    if found := re.fullmatch(r"(.+)([+-])([^+-]+)", text):
+    if found := re.fullmatch(SUM, text):
         sign = 1 if found[2] == "+" else -1
         return total_of([((_sum(name, found[1]),), 1), ((_sum(name, found[3]),), sign)])
     if re.fullmatch(NUMBER, text):
         return Sum({}, int(text))
-    return total_of([(tuple(a for part in text.split("*") for a in _factor(name, part)), 1)])
+    return total_of([(_product(name, text), 1)])
+
+
+def _product(name: str, text: str) -> Size:
+    return tuple(a for part in text.split("*") for a in _factor(name, part))
 
 
 def _factor(name: str, text: str) -> Size:
     """A name, or a positive number."""
-    if re.fullmatch(NUMBER, text) and int(text):
+    if re.fullmatch(NUMBER, text):
+        if int(text) == 0:
+            raise ShapeProblem(f"the size 0 of {name}", SIZES)
         return () if int(text) == 1 else (int(text),)
     if re.fullmatch(NAME, text) and text not in ("nan", "inf"):
         return (text,)

@@ -74,6 +74,14 @@ def test_a_sum_is_what_is_left_of_it(size: str, shown: str) -> None:
     assert mc.parse("x", f"x: {size}").shape == mc.parse("x", f"x: {shown}").shape
 
 
+PRODUCTS = {"vec(X) - x": "8*7", "vec(X') - x": "7*8", "kron(ones(8), ones(7)).*x": "8*7", "kron(y, ones(8)) + x": "n*8"}
+
+
+@pytest.mark.parametrize(("text", "size"), PRODUCTS.items())
+def test_a_product_keeps_its_factors(text: str, size: str) -> None:
+    assert mc.parse(f"sum(({text}).^2)", f"X: 7×8; y: n; x: {size}").shape == ()
+
+
 @pytest.mark.parametrize("text", ["ones(n-n)", "x[2:1]", "x[n+1:n]", "ones(1-n)", "conv(x,y)[k:k-1]", "zeros(2-2*n)"])
 def test_an_empty_range_or_size_in_a_text_is_refused(text: str) -> None:
     with pytest.raises(mc.ShapeProblem, match=r"empty|not a size"):
