@@ -27,6 +27,7 @@ class Dialect:
     helpers: Mapping[str, str] = field(default_factory=dict)
     opening: str = ""  # the first line of the function
     dtype: str = ""  # the line that finds the dtype of the result
+    lone: str = "{0}"  # a number, in that line, where there is no array beside it
     no_dtype: str = ""  # the same where there are no arrays
     change: Callable[[Plan], Plan] | None = None  # what the target does to a plan before it is written
     kernels: Callable[[Plan], Plan] | None = None  # the part of that which is done also where arrays are kept from call to call

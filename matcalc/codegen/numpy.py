@@ -255,6 +255,7 @@ def dialect(scipy: bool) -> Dialect:
         calls=CALLS | (LAPACK if scipy else PLAIN_LINALG),
         helpers=_with_scipy() if scipy else HELPERS | PLAIN_HELPERS,
         dtype="dtype = np.result_type({all}, np.float16)",
+        lone="np.asarray({0})",
         no_dtype="dtype = np.float64",
         power="np.power",
         in_place=True,

@@ -92,13 +92,21 @@ def emit(roots: Root | tuple[Root, ...], name: str = "f", complex_safe: bool = F
     parameters = {w.names[v]: v.name for v in used} | {w.names[a]: a for a in hidden}
     head = [f"def {name}({', '.join(parameters)}):"]
     if w.uses_dtype:
-        arrays = [w.names[v] for v in used] or ["1.0"]
-        w.lines.insert(0, f"dtype = np.result_type({', '.join([*arrays, 'np.float16'])})")
+        w.lines.insert(0, f"dtype = {_dtype(used, w)}")
     body = [f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]]
     helpers = _helpers_used("\n".join(body))
     imports = ["import numpy as np", *(line for word, line in IMPORTS.items() if any(word in h for h in helpers))]
     text = "\n".join([*imports, "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
     return Source(text, name, parameters, roots, tuple(used), tuple(hidden))
+
+
+def _dtype(used: list[Expr], w: _Writer) -> str:
+    """The type of the arrays; of numbers alone, double precision for those of Python."""
+    if not used:
+        return "np.float64"
+    numbers_only = all(v.is_scalar for v in used)
+    names = [f"np.asarray({w.names[v]})" if numbers_only else w.names[v] for v in used]
+    return f"np.result_type({', '.join([*names, 'np.float16'])})"
 
 
 def _size_sources(used: Iterable[Expr], w: _Writer) -> dict[str, str]:

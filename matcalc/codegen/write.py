@@ -130,10 +130,18 @@ class Writer:
         lines = [*self.lines, result]
         arrays = [self.names[v] for v in sorted(self.variables, key=lambda v: v.is_scalar)]
         if self.needs_dtype:
-            lines.insert(0, self.dialect.dtype.format(first=arrays[0], all=", ".join(arrays)) if arrays else self.dialect.no_dtype)
+            lines.insert(0, self._dtype(arrays))
         if self.dialect.opening:
             lines.insert(0, self.dialect.opening.format(first=arrays[0]) if arrays else "import numpy as xp")
         return [f"    {line}" if line else "" for line in [*self._doc(), *self._sizes(), *lines]]
+
+    def _dtype(self, names: list[str]) -> str:
+        """The line that finds the type of the result; numbers of Python have the type of the arrays, and their own alone."""
+        if not names:
+            return self.dialect.no_dtype
+        alone = all(v.is_scalar for v in self.variables)
+        every = [self.dialect.lone.replace("{0}", name) if alone else name for name in names]
+        return self.dialect.dtype.format(first=names[0], all=", ".join(every))
 
     def _sizes(self) -> list[str]:
         """Lines that read the sizes off the arguments, both of a matrix at once."""

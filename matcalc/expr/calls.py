@@ -150,6 +150,12 @@ def _of_columns(name: str, simple: Callable[[Expr, Expr], Expr | None]) -> Calla
     return value
 
 
+def _kronecker(x: Expr, w: Expr) -> Expr | None:
+    if x.is_scalar or w.is_scalar:
+        return times(x, w)
+    return eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None
+
+
 def _frechet(slope: Callable[[Expr], Expr]) -> Callable[[Expr, Expr], Expr | None]:
     """The derivative of a function of matrices in a direction, at a 1×1 matrix."""
     return lambda x, w: times(slope(x), w) if x.is_scalar and w.is_scalar else None
@@ -268,7 +274,7 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
     "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
     "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
-    "kron": lambda x, w: eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None,
+    "kron": _kronecker,
 }
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import matcalc as mc
 from matcalc.codegen import TARGETS
+from matcalc.codegen.compiled import load
+from matcalc.codegen.plain import emit
 
 X = [1.0, 1.0]
 CASES: list[tuple[str, dict[str, Any], Any]] = [
@@ -72,3 +74,30 @@ def test_number_made_of_sizes_says_at_which(text: str, problem: str, target: str
 def test_number_that_no_double_holds(target: str) -> None:
     with pytest.raises(mc.ShapeProblem, match="a is beyond the numbers of double precision"):
         compiled("2*a", target)(a=10**400)
+
+
+@pytest.mark.parametrize("text", ["[a, 1/3]", "a*ones(n)", "logdet(3*eye(n) + a*ones(n,n))", "exp(-ones(n))", "[a; 1/3]'*[1; a]"])
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_numbers_alone_are_of_double_precision(text: str, target: str) -> None:
+    pytest.importorskip(target)
+    e = mc.parse(text)
+    for _ in range(2):
+        got = e.compile(target)(a=0.1, n=2)
+        source = emit(e)
+        plain = load(source)(*({"a": 0.1, "n": 2}[n] for n in source.parameters.values()))
+        assert np.asarray(got).dtype == np.asarray(plain).dtype == np.float64
+        np.testing.assert_allclose(got, plain, rtol=1e-13)
+
+
+def test_numbers_have_the_precision_of_the_arrays() -> None:
+    f = mc.parse("a*x + ones(n)").compile()
+    assert f(a=0.1, x=np.ones(2, np.float32)).dtype == np.float32
+    assert mc.parse("a*ones(n)").compile()(a=np.float32(0.1), n=2).dtype == np.float32
+
+
+def test_kronecker_product_with_a_number_is_a_multiple() -> None:
+    for text in ("kron(a, b)", "kron(a, x)", "kron(x', a)"):
+        e = mc.parse(text)
+        source = emit(e)
+        got = load(source)(*({"a": 2.0, "b": 3.0, "x": np.ones(3)}[n] for n in source.parameters.values()))
+        assert np.ndim(got) == len(e.shape) - (text == "kron(x', a)")
