@@ -40,6 +40,7 @@ HELPERS = {
         "    np.subtract(x, top, out=room)\n    np.exp(room, out=room)\n"
         "    return top[..., 0] + np.log(room.sum(-1))"
     ),
+    "logsumexp_rows": "def logsumexp_rows(x):\n    # of a single row, whose value has no place\n    return logsumexp(x)",
     "softmax_logsumexp": (
         "def softmax_logsumexp(x, out):\n    top = x.max(-1, keepdims=True)\n    np.subtract(x, top, out=out)\n    np.exp(out, out=out)\n"
         "    total = out.sum(-1, keepdims=True)\n    out /= total\n    return out, (top + np.log(total))[..., 0]"

@@ -11,6 +11,7 @@ from test_targets import CASES, regular_points, roots
 
 import matcalc as mc
 from matcalc.codegen import compile_expr
+from matcalc.functions import visible
 
 RNG = np.random.default_rng(4)
 NETWORK = "norm2(sigmoid(sigmoid(X*A)*B) - Y)^2", ["A", "B"], "X: m×n; A: n×k; B: k×p; Y: m×p"
@@ -143,3 +144,19 @@ def test_the_source_says_where_things_go():
 def test_other_targets_keep_nothing(target):
     with pytest.raises(mc.NameProblem, match="numpy and numba do"):
         mc.parse("X*w").compile(target, reuse=True)
+
+
+SHAPES = {"n": (3,), "1×n": (3,), "n×n symmetric": (3, 3), "m×n": (2, 3), "scalar": ()}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", [row.name for row in visible() if row.arity == 1])
+def test_every_function_at_every_shape(name, shape):
+    value = np.random.default_rng(1).uniform(1.2, 1.8, SHAPES[shape])
+    value = value + value.T + 3 * np.eye(3) if "symmetric" in shape else value
+    try:
+        e = mc.parse(f"sum(X) + {name}(X)", f"X: {shape}")
+    except mc.ShapeProblem:
+        return
+    with np.errstate(all="ignore"):
+        same([e.compile(reuse=True)(X=value, n=3)], [e.compile()(X=value, n=3)])
