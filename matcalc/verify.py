@@ -181,6 +181,14 @@ class _Slopes(NamedTuple):
     pattern: str
 
 
+class _Found(NamedTuple):
+    """The largest relative difference at a point, what is wrong there, and whether a slope was not zero."""
+
+    gap: Decimal
+    worst: str = ""
+    says_something: bool = False
+
+
 class _OnKink(ArithmeticError):
     """The function has no derivative at this point."""
 
@@ -236,23 +244,29 @@ class _Claim:
 
     def _at_points(self, layouts: Lengths, proven: bool | None) -> _Numbers:
         wanted = self._points_wanted(proven)
-        seen, error = 0, Decimal(0)
+        seen, empty, error = 0, 0, Decimal(0)
         note = f"no admissible point in {TRIES} tries"
         try:
             for attempt, lengths in self._layouts(layouts):
                 try:
-                    gap, worst = self._at(lengths, attempt)
+                    found = self._at(lengths, attempt)
                 except ArithmeticError:  # outside of a domain, or on a kink
                     continue
-                if worst:
-                    return _Numbers(False, float(gap), 1, worst=worst)
-                seen, error = seen + 1, max(error, gap)
+                if found.worst:
+                    return _Numbers(False, float(found.gap), 1, worst=found.worst)
+                error = max(error, found.gap)
+                if found.says_something or proven:
+                    seen += 1
+                else:
+                    empty += 1
                 if seen == wanted:
                     break
         except (NoLengths, NotDifferentiable) as problem:
             return _Numbers(None, note=str(problem))
         except LimitProblem:
             note = "there was no time for the numbers"
+        if seen == 0:  # the derivative is zero everywhere, as that of a constant
+            seen = empty
         if seen >= min(wanted, FEWEST_POINTS) or (seen and proven):
             return _Numbers(True, float(error), seen)
         return _Numbers(None, note=note)
@@ -273,24 +287,27 @@ class _Claim:
 
     # ---- one point -----------------------------------------------------------------------------------------------------------
 
-    def _at(self, lengths: Mapping[Atom, int], attempt: int) -> tuple[Decimal, str]:
-        """The largest relative difference at a point, and what is wrong there, if anything is."""
+    def _at(self, lengths: Mapping[Atom, int], attempt: int) -> _Found:
+        """What a claim and the numbers say of each other at a point; raises ArithmeticError for one that is not admissible."""
         try:
             slopes = self._slopes(lengths, attempt, DIGITS)
         except _WrongForm as problem:
-            return Decimal(1), str(problem)
+            return _Found(Decimal(1), str(problem))
+        pairs = zip(slopes.gaps, slopes.measured, strict=True)
+        says_something = any(gap.relative <= AGREE and m for gap, m in pairs)
         if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE and not slopes.pattern:
-            return _largest(slopes.gaps), ""
+            return _Found(_largest(slopes.gaps), says_something=says_something)
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
         if _persists(slopes.turns, finer.turns, SMOOTH):
             raise _OnKink
         if finer.pattern:
-            return Decimal(1), finer.pattern
+            return _Found(Decimal(1), finer.pattern)
         if not _persists(slopes.gaps, finer.gaps, AGREE):
-            return _largest(finer.gaps) if _largest(finer.gaps) <= AGREE else Decimal(0), ""
+            gap = _largest(finer.gaps)
+            return _Found(gap if gap <= AGREE else Decimal(0), says_something=says_something)
         if finer.on_kink:
             raise _OnKink
-        return _largest(finer.gaps), self._worst(lengths, attempt)
+        return _Found(_largest(finer.gaps), self._worst(lengths, attempt))
 
     def leaves_slopes(self, lengths: Mapping[Atom, int], attempt: int) -> bool:
         """Whether the claim is beyond the slopes on both sides of a point with ties and zeros."""
