@@ -121,7 +121,15 @@ class DecimalPoint:
         """A function of mpmath, entry by entry."""
         m = _mpmath(self.digits)
         function = getattr(m, name)
-        return each(lambda a: _real(m, function(_multiprecision(m, a))), x)
+        try:
+            return each(lambda a: _real(m, function(_multiprecision(m, a))), x)
+        except ValueError as problem:  # a pole
+            raise OutsideDomain(str(problem)) from None
+
+    @property
+    def largest(self) -> Decimal:
+        """The largest absolute value that was met."""
+        return max(_norm(a) for a in self.values.values())
 
     def crowded(self, gaps: Callable[[MPContext, Any], list[Any]], x: Matrix) -> bool:
         """Whether eigenvalues or singular values are so close that what belongs to each is arbitrary."""

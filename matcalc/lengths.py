@@ -7,7 +7,7 @@ as in blocks and convolutions, each must stay what it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import count, islice
 from math import prod
@@ -19,6 +19,7 @@ from .functions import BY_NAME
 from .sizes import UNIT, Atom, Size, Sum, base_atoms, length, resolve
 
 KEPT = 6  # numbers up to this are never replaced: they stand in formulas for other reasons, too
+NAMES_AT_ONE = 3  # names that are given the length 1 alone
 TRIES = 200  # lengths at which some index does not exist
 ADDITIVE = {"conv", "corr", "convmat", "hankel", "shifts"}  # functions whose lengths are sums of others
 
@@ -88,11 +89,15 @@ class Lengths:
                 return chosen
         raise NoLengths("no lengths were found at which every index exists")
 
-    def ones(self) -> dict[Atom, int] | None:
-        """Length 1 for every name, where every index exists then."""
-        numbers = self._numbers(0)
-        chosen = numbers | dict.fromkeys((*self.names, *self.indices), 1)
-        return chosen if all_exist(self.bounded, chosen) else None
+    def with_ones(self) -> Iterator[dict[Atom, int]]:
+        """Lengths with every name at 1, then one name after the other, where every index exists then."""
+        several = [[name] for name in self.names[:NAMES_AT_ONE]] if len(self.names) > 1 else []
+        for names in (self.names, *several):
+            chosen = self.at(0) | dict.fromkeys(names, 1)
+            room = {name: min(length(axis, chosen) for axis in axes) for name, axes in self.indices.items()}
+            chosen |= {name: max(1, n) for name, n in room.items()}
+            if names and all_exist(self.bounded, chosen):
+                yield chosen
 
     def _some(
         self,

@@ -340,6 +340,8 @@ SUBTLE = (
     ("lambda_max(S)", "S", "S: n×n symmetric", "eigvecs(S)*diag(ismax(-eigvals(S)))*eigvecs(S)'"),
     ("1e-15*sum(exp(x))", "x", "x: n", "-1e-15*exp(x)"),
     ("norm2(x)^2 + 1e-9*sum(sin(x))", "x", "x: n", "2*x"),
+    ("sum(x.^2)", "x", "x: n", "2*x*(1 + relu(2 - n))"),  # wrong where n = 1 alone
+    ("norm2(X*w - y)^2", "w", "X: m×n; w: n; y: m", "2*X'*(X*w - y)*(1 + relu(2 - m))"),
 )
 
 
@@ -366,6 +368,10 @@ NOISY = (
     ("lambda_min([S, S; S, S])", "S", "S: n×n symmetric", {}),
     ("sum(eigvecs(x*x').^4)", "x", "x: n", {}),
     ("sum(relu(y) - relu(-y))", "y", "y: n mask", {}),
+    # slopes that are lost in the rounding of values, and poles
+    ("erf(a^-2)", "a", None, {}),
+    ("sum(1 - erf(100*x))", "x", None, {}),
+    ("sum(digamma(s).^2)", "s", "s: n pm1", {}),
 )
 
 
