@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .budget import Limits
     from .build import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
-    from .derivation import Derivation, Derivations, check, derive, parse
+    from .candidate import check
+    from .derivation import Derivation, Derivations, derive, parse
     from .descent import SGD, Adam, GradientDescent
     from .distribution import Distributed, distribute
     from .errors import (
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "derive": "derivation", "check": "derivation", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
+    "derive": "derivation", "check": "candidate", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
     "Expr": "expr", "IndexForm": "index", "Verification": "verify",
     "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "eye": "build", "ones": "build", "zeros": "build",
     "function": "build", "remove_function": "build",

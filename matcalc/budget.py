@@ -22,10 +22,12 @@ from time import monotonic
 from typing import ParamSpec, TypeVar
 
 from .errors import LimitProblem, NameProblem, described
+from .options import strict
 
 PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a derivation may use; infinity is no limit.

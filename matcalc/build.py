@@ -10,11 +10,13 @@ from .errors import NameProblem, ShapeProblem, WrongAnswer
 from .expr import Expr
 from .extend import ARGUMENTS, forget, register
 from .functions import BY_NAME, INFINITY, MACROS, Row
+from .options import strict
 from .shapes import abbreviation, declarations, template
 from .simplify import simplify
 from .sizes import UNIT, Shape, Size, show_shape
 
 
+@strict
 def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> Expr:
     """A matrix variable, of named or numeric sizes.
 
@@ -24,6 +26,7 @@ def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> 
     return _variable(name, f"{rows}×{columns} {' '.join(properties)}")
 
 
+@strict
 def vector(name: str, size: str | int, *properties: str) -> Expr:
     """A column vector variable.
 
@@ -33,6 +36,7 @@ def vector(name: str, size: str | int, *properties: str) -> Expr:
     return _variable(name, f"{size} {' '.join(properties)}")
 
 
+@strict
 def scalar(name: str, *properties: str) -> Expr:
     """A scalar variable; with ``integer`` a whole number, as sizes are, such as the exponent of a matrix.
 
@@ -49,11 +53,13 @@ def _variable(name: str, shape: str) -> Expr:
     return ex.var(name, declared.shape, declared.properties)
 
 
+@strict
 def hadamard(*factors: Expr) -> Expr:
     """The product entry by entry, ``.*`` in the typed language."""
     return ex.times(*map(ex.as_expr, factors))
 
 
+@strict
 def ones(*sizes: str | int) -> Expr:
     """A vector, or a matrix, of ones.
 
@@ -63,11 +69,13 @@ def ones(*sizes: str | int) -> Expr:
     return ex.ones(declarations({"X": sizes})["X"].shape)
 
 
+@strict
 def zeros(*sizes: str | int) -> Expr:
     """A vector, or a matrix, of zeros."""
     return ex.zeros(declarations({"X": sizes})["X"].shape)
 
 
+@strict
 def eye(size: str | int) -> Expr:
     """The identity matrix."""
     return ex.eye(declarations({"x": (size,)})["x"].shape[0])
@@ -88,6 +96,7 @@ def table_function(name: str) -> Callable[..., Expr]:
 # ---- functions of one's own -----------------------------------------------------------------------------------------------
 
 
+@strict
 def function(
     name: str,
     definition: Any = None,
@@ -134,6 +143,7 @@ def function(
     return table_function(name)
 
 
+@strict
 def remove_function(name: str) -> None:
     """Take a function that was added out of the language again; raises NameProblem if there is none."""
     forget(name)

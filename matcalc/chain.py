@@ -65,7 +65,7 @@ def chain(root: Expr, wrt: Iterable[Expr], fold: Fold) -> Chain:
         folded = fold(bag) if _should_fold(node, bag) else None
         result.steps.append(Step(node, bag, folded))
         terms = bag.terms if folded is None else _as_factor(folded, bag)
-        if (adjoint := adjoint_of(node)) is not None:
+        if (adjoint := adjoint_of(node, free)) is not None:
             argument = node.args[0]
             inner = axes.setdefault(argument, fresh(argument.shape_))
             value = _linear(node, adjoint, folded if folded is not None else fold(bag), free)
@@ -107,10 +107,12 @@ def _as_factor(folded: Expr, bag: Bag) -> tuple[Term, ...]:
     return (term(Fraction(1), [Factor(folded, bag.out)]),)
 
 
-def adjoint_of(node: Expr) -> str | None:
-    """The adjoint text of a function that has no rule in labels."""
+def adjoint_of(node: Expr, free: Labels) -> str | None:
+    """The adjoint text of a function, where no rule in labels serves."""
     row = BY_NAME.get(node.head)
-    return row.adjoint if row is not None and row.adjoint else None
+    if row is None or not row.adjoint or (free and row.rule):
+        return None
+    return row.adjoint
 
 
 def _linear(node: Expr, adjoint: str, g: Expr | None, free: Labels) -> Expr:

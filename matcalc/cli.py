@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .index import Root
     from .program import Program
 
-VERIFIED, UNVERIFIED, USAGE = 0, 1, 2
+VERIFIED, UNVERIFIED, USAGE, UNDECIDED = 0, 1, 2, 3
+WRONG = UNVERIFIED  # of a candidate
 FORMATS = ("text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api")
 
 EXAMPLES = """examples:
@@ -34,7 +35,8 @@ EXAMPLES = """examples:
 language: + -  * (matrix product)  .* ./ .^ (entry by entry)  ' or .T (transpose)  ^ (power)  ones(n) eye(n)
   a-g and Greek letters are scalars, h-z vectors, A-Z matrices, unless declared with -s "a: n; X: m×n; S: n×n spd"
   exp, log, … work entry by entry; expm is the matrix exponential
-exit status: 0 verified, 1 derived but not verified (or, for check, not equal), 2 an error"""
+exit status: 0 verified, 1 derived but not verified, 2 an error
+  of check: 0 equal, 1 not equal, 2 an error, 3 not decided"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,6 +78,8 @@ def _run(argv: list[str]) -> int:
         raise NameProblem("there is no input to read from")
     if options.expression == "-":
         return max((_line(line, options) for line in sys.stdin if line.strip()), default=VERIFIED)
+    if options.to == "json":
+        return _line(options.expression, options)
     return _derive(options.expression, options)
 
 
@@ -93,11 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("variables", nargs="*", metavar="VARIABLE", help="what to differentiate by; default: every variable")
     _add_shapes(parser)
     parser.add_argument("--to", choices=FORMATS, default="text", help="what to print (default: text)")
-    parser.add_argument("--order", type=int, default=1, choices=range(1, 7), metavar="N", help="2 for the Hessian; 3 and above as index forms")
-    parser.add_argument("--along", metavar="V", help="contract the last derivative with a direction V: Jacobian- or Hessian-vector product")
-    parser.add_argument("--layout", choices=("denominator", "numerator"), default="denominator", help="numerator: the gradient as a row")
-    parser.add_argument("--symmetric", choices=("gradient", "elements"), default="gradient", help="elements: S[i,j] and S[j,i] moved together")
-    parser.add_argument("--limit", type=float, metavar="SECONDS", help="how long it may take (default: 10); 0 sets no limit")
+    _add_kind(parser, "denominator", "numerator: the gradient as a row")
     parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
     parser.add_argument("--functions", action=_Functions, nargs=0, help="list the functions of the language")
     parser.add_argument("--version", action="version", version=_version())
@@ -117,13 +117,32 @@ class _Functions(argparse.Action):
 
 
 def _checker() -> argparse.ArgumentParser:
-    about = "Is a gradient right? Compares it exactly and with finite differences."
-    parser = argparse.ArgumentParser(prog="matcalc check", description=about, allow_abbrev=False)
+    about = """Is a derivative right? Compares it exactly and with finite differences. A candidate is typed in matrix
+notation, in Kronecker form, or as an index form, as matcalc prints it.
+
+exit status: 0 equal, 1 not equal, 2 an error, 3 not decided"""
+    parser = argparse.ArgumentParser(
+        prog="matcalc check", description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("expression")
     parser.add_argument("variable")
-    parser.add_argument("candidate", help="the gradient to check")
+    parser.add_argument("candidate", help="the derivative to check")
     _add_shapes(parser)
+    _add_kind(parser, None, "accept the gradient in this layout only (default: in either, and say which)")
     return parser
+
+
+def _add_kind(parser: argparse.ArgumentParser, layout: str | None, about_layout: str) -> None:
+    """The options that say which derivative is meant."""
+    along = "contract the last derivative with a direction V: Jacobian- or Hessian-vector product"
+    order = "2 for the Hessian; 3 and above as index forms"
+    parser.add_argument("--order", type=int, default=1, choices=range(1, 7), metavar="N", help=order)
+    parser.add_argument("--along", metavar="V", help=along)
+    parser.add_argument("--layout", choices=("denominator", "numerator"), default=layout, help=about_layout)
+    elements = "elements: S[i,j] and S[j,i] moved together"
+    parser.add_argument("--symmetric", choices=("gradient", "elements"), default="gradient", help=elements)
+    limit = "how long it may take (default: 10); 0 sets no limit"
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help=limit)
 
 
 def _add_shapes(parser: argparse.ArgumentParser) -> None:
@@ -140,15 +159,32 @@ def _version() -> str:
 
 
 def _line(line: str, options: argparse.Namespace) -> int:
-    """One line of piped input; an error is said and the next line goes on."""
+    """One line of input; an error is said, in JSON as an object, and the next line goes on."""
+    source = line.strip()
     try:
-        return _derive(line.rstrip("\n"), options)
+        return _derive(source, options)
     except MatcalcError as problem:
-        return _complain(problem)
+        return _failed(problem, source, options)
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except Exception as defect:
-        return _complain(_defect(defect))
+        return _failed(_defect(defect), source, options)
+
+
+def _failed(problem: MatcalcError, source: str, options: argparse.Namespace) -> int:
+    if options.to == "json":
+        place = problem.span if problem.text == source else None
+        span = None if place is None else list(place)
+        record = {"expression": source, "error": problem.message, "hint": problem.hint, "span": span}
+        _print_json(record, options)
+    return _complain(problem)
+
+
+def _print_json(record: object, options: argparse.Namespace) -> None:
+    """A line for each line of a pipe, so that the k-th answer is that of the k-th input."""
+    import json
+
+    print(json.dumps(record, ensure_ascii=False, indent=None if options.expression == "-" else 2))
 
 
 def _derive(source: str, options: argparse.Namespace) -> int:
@@ -165,6 +201,9 @@ def _derive(source: str, options: argparse.Namespace) -> int:
             print("\n\n".join(map(_explained, derivations)))
         elif options.to == "text":
             print(str(derivations[0]) if len(wanted) == 1 else str(found))
+        elif options.to == "json":
+            rows = [_record(d) for d in derivations]
+            _print_json(rows[0] if len(rows) == 1 else rows, options)
         else:
             _print_as(options.to, derivations)
     _report(derivations)
@@ -182,12 +221,6 @@ def _explained(d: Derivation) -> str:
 def _print_as(target: str, derivations: list[Derivation]) -> None:
     from .derivation import Derivations
 
-    if target == "json":
-        import json
-
-        rows = [_record(d) for d in derivations]
-        print(json.dumps(rows[0] if len(rows) == 1 else rows, ensure_ascii=False, indent=2))
-        return
     if target == "latex":
         print("\n".join(d.latex() for d in derivations))
     else:
@@ -235,12 +268,21 @@ def _shapes_line(program: Program[Root]) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .derivation import check
+    from .candidate import examined
 
-    found = check(options.expression.strip(), options.variable.strip(), options.candidate.strip(), "; ".join(options.shapes) or None)
-    print("equal" if found.ok else "not equal" if found.wrong else "not decided")
-    _say(str(found))
-    return VERIFIED if found.ok else UNVERIFIED
+    asked: Options = {"order": options.order, "along": options.along, "symmetric": options.symmetric, "limit": options.limit}
+    expression, variable, candidate = (text.strip() for text in (options.expression, options.variable, options.candidate))
+    found = examined(expression, variable, candidate, "; ".join(options.shapes) or None, options.layout, asked)
+    verdict = found.verdict
+    if verdict.ok:
+        print(f"equal, as {found.claim.reading}" if found.claim.reading else "equal")
+    else:
+        print("not equal" if verdict.wrong else "not decided")
+    _say(str(verdict))
+    if verdict.wrong:
+        for line in filter(None, (found.diagnosis, found.answer)):
+            _say(line)
+    return VERIFIED if verdict.ok else WRONG if verdict.wrong else UNDECIDED
 
 
 # ---- saying -----------------------------------------------------------------------------------------------------------------

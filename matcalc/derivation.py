@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from . import expr as ex
 from .budget import DEFAULT, Limits, as_limits, limited, share, within_limits
-from .differentiate import (
-    AnyChain,
-    derivative,
-    derivative_shape,
-    first_chain,
-    in_convention,
-    kronecker_shape,
-    moved_to,
-    off_its_set,
-    out_of_convention,
-)
-from .errors import LimitProblem, NameProblem, NoMatrixForm, ShapeProblem, WrongAnswer
+from .declarations import NUMBERS
+from .differentiate import AnyChain, derivative, first_chain, moved_to, off_its_set, turned, weighted
+from .errors import LimitProblem, NameProblem, NoMatrixForm, WrongAnswer
 from .expr import Expr
-from .given import Shapes, as_program, in_names_of, is_entry, matrix_and_entry, variable_of
+from .given import Shapes, as_program, is_entry, matrix_and_entry, place_names, size_names, variable_of
 from .index import Root, parts, replaced, shape_text
+from .options import strict
 from .printing.where import Named, named
 from .program import Program
 from .shapes import declared_name, typed
-from .sizes import Shape, show_shape
+from .sizes import UNIT, Shape
 from .unfold import unfolded
 
 if TYPE_CHECKING:
@@ -41,14 +34,29 @@ LAYOUTS = ("denominator", "numerator")
 SYMMETRIC = ("gradient", "elements")
 
 
+ORDERS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
+# What to type for each derivative, of a scalar and of anything else.
+_TO_TYPE = {
+    ("gradient", True): "the gradient is derive(…).gradient",
+    ("jacobian", True): "the first derivative of a scalar is derive(…).gradient",
+    ("hessian", True): "the Hessian is derive(…, order=2).hessian",
+    ("gradient", False): "the first derivative of what is no scalar is derive(…).jacobian",
+    ("jacobian", False): "the Jacobian is derive(…).jacobian",
+    ("hessian", False): "only a scalar has a Hessian; the second derivative is derive(…, order=2).result",
+}
+
+
+@strict
 @dataclass(frozen=True, repr=False)
 class Derivation:
     """The derivative of one expression by one variable, verified.
 
-    ``result`` (also ``gradient``, ``jacobian``, ``hessian``) is the answer whatever its order. Its axes are the expression's
-    axes followed by the variable's: the gradient of a scalar has the shape of the variable, the Jacobian of a vector f by a
-    vector x is J[i,j] = ∂f_i/∂x_j. It is an :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no
-    matrix form. With a direction (``along``) it is the derivative contracted with that direction, of one axis less.
+    ``result`` is the answer, whatever was asked. ``gradient`` is the first derivative of a scalar, ``jacobian`` that of
+    anything else, ``hessian`` the second derivative of a scalar; each raises NameProblem, which says what to type, where
+    the answer is none. The axes of the answer are the expression's axes followed by the variable's: the gradient of a
+    scalar has the shape of the variable, the Jacobian of a vector f by a vector x is J[i,j] = ∂f_i/∂x_j. It is an
+    :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no matrix form. With a direction
+    (``along``) it is the derivative contracted with that direction, of one axis less.
     """
 
     program: Program[Root]
@@ -74,15 +82,41 @@ class Derivation:
         return off_its_set(self.wrt) if self.order > 1 else self.wrt
 
     @property
-    def is_gradient(self) -> bool:
-        """Whether this is the first derivative of a scalar, to which layouts and conventions apply."""
-        return self.expr.is_scalar and self.order == 1 and self.along is None
+    def kind(self) -> str:
+        """The name of the answer: gradient, jacobian, hessian, or nothing for a derivative without a name."""
+        if self.along is not None:
+            return ""
+        if self.order == 1:
+            return "gradient" if self.expr.is_scalar else "jacobian"
+        return "hessian" if self.order == 2 and self.expr.is_scalar else ""
 
     @property
     def gradient(self) -> Root:
-        return self.result
+        """The first derivative of a scalar."""
+        return self._named("gradient")
 
-    jacobian = hessian = gradient
+    @property
+    def jacobian(self) -> Root:
+        """The first derivative of what is no scalar."""
+        return self._named("jacobian")
+
+    @property
+    def hessian(self) -> Root:
+        """The second derivative of a scalar."""
+        return self._named("hessian")
+
+    def _named(self, name: str) -> Root:
+        """The answer, if that is its name."""
+        if self.kind == name:
+            return self.result
+        hint = f"{_TO_TYPE[name, self.expr.is_scalar]}; .result is whatever was asked"
+        raise NameProblem(f"the answer is the {self.title}, not the {_capital(name)}", hint)
+
+    @property
+    def title(self) -> str:
+        """What a reader calls the answer: gradient, Jacobian, Hessian, third derivative, second derivative along v."""
+        along = "" if self.along is None else f" along {self.along}"
+        return _capital(self.kind) or f"{ORDERS[self.order]} derivative{along}"
 
     def __repr__(self) -> str:
         shown = str(self.result) if not isinstance(self.result, Expr) or self.result.count < 40 else "…"
@@ -146,9 +180,14 @@ class Derivation:
             return explain(self)
 
     def check(self, seed: int = 1) -> Verification:
-        """Verify once more, at other random points."""
+        """Verify once more, at the random points of another seed; for a claim of your own there is :func:`check`."""
+        if not isinstance(seed, int):
+            hint = "a derivative of your own is checked by matcalc.check(expression, variable, candidate)"
+            raise TypeError(f"the seed of d.check() is a number, not {type(seed).__name__}; {hint}")
+        if seed < 0:
+            raise NameProblem(f"the seed {seed}", "seeds are 0, 1, 2, …")
         with limited(self.limits, "verifying"):
-            return _verified(self, seed)
+            return verified(self, seed)
 
     def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
         """The derivative as a function of arrays by keyword; with ``value``, the pair of the expression and its derivative.
@@ -208,6 +247,7 @@ class Options(TypedDict, total=False):
     limit: float | Limits | None
 
 
+@strict
 class Derivations(Mapping[str, Derivation]):
     """Derivatives by several variables, by name; the parts that they share are computed and written once."""
 
@@ -273,10 +313,16 @@ class Derivations(Mapping[str, Derivation]):
         return (self._expr, *results) if value else results
 
 
+def _capital(kind: str) -> str:
+    """Jacobi and Hesse are names."""
+    return kind.replace("jacobian", "Jacobian").replace("hessian", "Hessian")
+
+
 # ---- the entry points ----------------------------------------------------------------------------------------------------
 
 
 @within_limits("parsing")
+@strict
 def parse(source: str, shapes: Shapes = None) -> Expr:
     """The expression that a text stands for.
 
@@ -294,19 +340,31 @@ def derive(expr: Any, wrt: str | Expr, shapes: Shapes = None, **options: Unpack[
 def derive(expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivations: ...
 
 
-def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivation | Derivations:
+@strict
+def derive(
+    expr: Any,
+    wrt: Any = None,
+    shapes: Shapes = None,
+    *,
+    order: int = 1,
+    layout: str = LAYOUTS[0],
+    along: str | None = None,
+    symmetric: str = SYMMETRIC[0],
+    limit: float | Limits | None = None,
+) -> Derivation | Derivations:
     """The verified derivative of an expression (a text, an Expr, an IndexForm or a SymPy one) by a variable, or by several.
 
     ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not declared is inferred. ``order=2``
     gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the
     variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
-    a gradient; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
-    G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), which is not a gradient. Without ``wrt``, or with
-    a list, the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that entry alone.
-    ``limit`` is how many seconds deriving may take, 10 by default, or :class:`Limits` for more than time; 0 sets none. Verifying
-    has what is left of it and at least a half, and what it does not decide in that time is not verified. Raises LimitProblem
-    past the limit, a MatcalcError for input that does not fit, NotDifferentiable for a function without a proven rule, and WrongAnswer if
-    verification contradicts the derivation.
+    a gradient. By a symmetric, diagonal or triangular variable the derivative of any order is the one on the space of such
+    matrices; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
+    G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), each pair of indices so. Without ``wrt``, or
+    with a list, the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that entry alone.
+    ``limit`` is how many seconds deriving may take, 10 by default, or :class:`Limits` for more than time; 0 sets none.
+    Verifying has what is left of it and at least a half, and what it does not decide in that time is not verified. Raises
+    LimitProblem past the limit, a MatcalcError for input that does not fit, NotDifferentiable for a function without a
+    proven rule, WrongAnswer if verification contradicts the derivation, and TypeError for an option that there is not.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
     "2*X'*(X*w - y)"
@@ -318,7 +376,8 @@ def derive(expr: Any, wrt: Any = None, shapes: Shapes = None, **options: Unpack[
     >>> print(derive("X*X'", "X"))
     X[j,l]*I[i,k] + X[i,l]*I[j,k]
     """
-    limits = as_limits(options.pop("limit", None))
+    options: Options = {"order": order, "layout": layout, "along": along, "symmetric": symmetric}
+    limits = as_limits(limit)
     with limited(limits, "deriving") as budget:
         found, single = _derived(expr, wrt, shapes, options)
     with limited(limits.after(budget.elapsed), "verifying"):
@@ -338,51 +397,32 @@ def _derived(expr: Any, wrt: Any, shapes: Shapes, options: Options) -> tuple[lis
     return unverified(program, targets, **options), single
 
 
-@within_limits("checking")
-def check(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes = None) -> Verification:
-    """Whether a claimed derivative is right; if not, where and by how much.
-
-    ``candidate`` is a text or an Expr in the names of ``expr``; it may have the shape of the derivative or, for a gradient,
-    its transpose; for a matrix by a matrix it is the Kronecker form ∂vec(F)/∂vec(X)'. Raises ShapeProblem for any other shape.
-
-    >>> check("norm2(X*w - y)^2", "w", "2*X'*(X*w - y)").ok
-    True
-    >>> check("norm2(X*w - y)^2", "w", "X'*(X*w - y)").ok
-    False
-    """
-    from .verify import verify
-
-    program = as_program(expr, shapes, wrt)
-    target = variable_of(program, wrt)
-    e = program.expr
-    if not isinstance(e, Expr) or ex.is_array(target):
-        raise NoMatrixForm(f"the derivative by {target.name} is an index form, and a candidate is a matrix", "derive(…) verifies its own answer")
-    claim = in_names_of(program, candidate) if isinstance(candidate, str) else ex.as_expr(candidate)
-    wanted = derivative_shape(e, target) or kronecker_shape(e, target)
-    if claim.shape_ != wanted and claim.shape_ == wanted[::-1] and e.is_scalar:
-        claim = ex.transpose(claim)
-    if claim.shape_ != wanted:
-        if not claim.is_scalar:
-            raise ShapeProblem(f"the candidate is {show_shape(claim.shape_)}", f"the derivative by {target.name} is {show_shape(wanted)}")
-        claim = ex.spread(claim, wanted)
-    return verify(e, target, claim)
-
-
 # ---- deriving ---------------------------------------------------------------------------------------------------------------
 
 
 def unverified(program: Program[Root], targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
     """The derivations before verification; for measuring, and for those who verify otherwise."""
     targets = list(targets)
+    _refuse_shared_direction(targets, options.get("along"))
     first = first_chain(program.expr, targets)
-    return [_one(program, wrt, _checked_options(options), first) for wrt in targets]
+    return [_one(program, wrt, checked_options(options), first) for wrt in targets]
 
 
-def _checked_options(options: Options) -> Options:
+def _refuse_shared_direction(targets: list[Expr], along: str | None) -> None:
+    """Raise NameProblem where one name would be a direction of several shapes."""
+    spaces = {(v.shape_, *_linear_structure(v)): v for v in targets}
+    if along is not None and len(spaces) > 1:
+        one, other = list(spaces.values())[:2]
+        shapes = f"{ex.shape_text(one)} for {one.name} and {ex.shape_text(other)} for {other.name}"
+        raise NameProblem(f"the direction '{along}' would be {shapes}", "differentiate by one variable at a time")
+
+
+def checked_options(options: Options) -> Options:
     order = options.get("order", 1)
-    if not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
+    if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= MAX_ORDER:
         raise NameProblem(f"order {order!r}", f"orders are 1 to {MAX_ORDER}")
-    for name, given, allowed in (("layout", options.get("layout"), LAYOUTS), ("convention", options.get("symmetric"), SYMMETRIC)):
+    choices = ("layout", options.get("layout"), LAYOUTS), ("convention", options.get("symmetric"), SYMMETRIC)
+    for name, given, allowed in choices:
         if given is not None and given not in allowed:
             raise NameProblem(f"unknown {name} '{given}'", f"choose {' or '.join(allowed)}")
     return options
@@ -391,31 +431,60 @@ def _checked_options(options: Options) -> Options:
 def _one(program: Program[Root], wrt: Expr, options: Options, first: AnyChain | None = None) -> Derivation:
     order, along = options.get("order", 1), options.get("along")
     layout, symmetric = options.get("layout", LAYOUTS[0]), options.get("symmetric", SYMMETRIC[0])
-    direction = None if along is None else _direction(program, wrt, along)
+    direction = None if along is None else direction_of(program, wrt, along)
     found = derivative(program.expr, wrt, order, direction, first)
     d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric, lower=found.lower)
-    if not d.is_gradient:
-        return d
-    if isinstance(d.result, Expr):
-        return replace(d, result=in_convention(d.result, wrt, layout, symmetric))
-    if (layout, symmetric) != (LAYOUTS[0], SYMMETRIC[0]):
-        raise NoMatrixForm(f"the gradient by {wrt.name} is an index form", "another layout or convention is for matrices")
-    return d
+    return replace(d, result=_in_convention(d))
+
+
+def _in_convention(d: Derivation) -> Root:
+    """The answer in the layout and the symmetric convention that was asked for."""
+    root = d.result
+    if d.layout == "numerator" and d.kind != "gradient":
+        _refuse_layout(d)
+    if d.symmetric == "elements":
+        root = weighted(root, d.wrt, _times(d), Fraction(2))
+    return turned(root) if d.layout == "numerator" and d.kind == "gradient" else root
+
+
+def _refuse_layout(d: Derivation) -> None:
+    """Raise NameProblem for what is neither a gradient nor the same in both layouts, as a Jacobian and a Hessian are."""
+    same = d.result.is_scalar or (d.along is None and UNIT in d.wrt.shape_)
+    if d.expr.is_scalar and not same:
+        raise NameProblem(f"the {d.title} has no numerator layout", "layouts are for gradients")
+
+
+def _out_of_convention(d: Derivation) -> Root:
+    """The derivative that the answer stands for."""
+    root = turned(d.result) if d.layout == "numerator" and d.kind == "gradient" else d.result
+    return weighted(root, d.wrt, _times(d), Fraction(1, 2)) if d.symmetric == "elements" else root
+
+
+def _times(d: Derivation) -> int:
+    """How many times the axes of the variable are among those of the answer."""
+    return d.order - (d.along is not None)
 
 
 def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
-    """The derivative by one entry of a matrix: along the direction in which it alone grows, the derivative of the entry by the matrix."""
-    if options:
-        raise NameProblem(f"{wrt} is an entry, and has no {', '.join(options)}", "differentiate by the whole matrix")
+    """The derivative by one entry: along the direction in which it alone grows, the derivative of the entry by the matrix."""
+    plain: Options = {"order": 1, "layout": LAYOUTS[0], "along": None, "symmetric": SYMMETRIC[0]}
+    asked = [name for name, value in options.items() if value != plain.get(name)]
+    if asked:
+        raise NameProblem(f"{wrt} is an entry, and has no {', '.join(asked)}", "differentiate by the whole matrix")
     matrix, entry = matrix_and_entry(program, wrt)
     direction = unfolded(derivative(entry, matrix).result)
     found = derivative(program.expr, matrix, 1, direction)
     return Derivation(program, matrix, 1, found.result, found.chains, along=direction)
 
 
-def _direction(program: Program[Root], wrt: Expr, name: str) -> Expr:
+def direction_of(program: Program[Root], wrt: Expr, name: str) -> Expr:
+    """The direction with a name that nothing in the program has, in the space of the variable."""
     if name in program.variables or name in program.definitions:
         raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
+    if name in size_names(program) or name in place_names(program):
+        raise NameProblem(f"the direction '{name}' is a size or a place of the expression", "choose another name")
+    if name in NUMBERS:
+        raise NameProblem(f"the direction '{name}' is a number", "choose another name")
     return ex.var(declared_name(name), wrt.shape_, _linear_structure(wrt))
 
 
@@ -429,7 +498,7 @@ def _linear_structure(v: Expr) -> list[str]:
 # ---- verification ---------------------------------------------------------------------------------------------------------
 
 
-def _verified(d: Derivation, seed: int) -> Verification:
+def verified(d: Derivation, seed: int = 0) -> Verification:
     """Each order is checked against the one below it, the first against the expression."""
     from .verify import verify
 
@@ -444,9 +513,7 @@ def _verified(d: Derivation, seed: int) -> Verification:
     claim = d.result
     if d.along is not None and d.along.head != "var":
         return _verified_in_place(e, d.wrt, claim, d.along, seed)
-    if d.is_gradient and isinstance(claim, Expr):
-        claim = out_of_convention(claim, d.wrt, d.layout, d.symmetric)
-    return verify(e, d.wrt, claim, seed, along=d.along)
+    return verify(e, d.wrt, _out_of_convention(d), seed, along=d.along)
 
 
 def _verified_in_place(e: Root, wrt: Expr, claim: Root, direction: Expr, seed: int) -> Verification:
@@ -473,8 +540,7 @@ def _verified_together(found: list[Derivation]) -> Verification | None:
     from .verify import verify
 
     e = found[0].expr
-    plain = all(d.is_gradient and d.layout == LAYOUTS[0] and not d.wrt.properties and isinstance(d.result, Expr) for d in found)
-    if not isinstance(e, Expr) or not plain:
+    if not isinstance(e, Expr) or not all(map(_is_plain, found)):
         return None
     taken = set(found[0].program.variables)
     t, *steps = (ex.var(name, shape) for name, shape in _fresh_variables(taken, [ex.ONE.shape_, *(d.wrt.shape_ for d in found)]))
@@ -482,6 +548,12 @@ def _verified_together(found: list[Derivation]) -> Verification | None:
     gradients = [d.result for d in found if isinstance(d.result, Expr)]
     at = ex.substitute_all([e, *gradients], lambda node: moved.get(node, node))
     return verify(at[e], t, ex.add(*(ex.total(ex.times(step, at[g])) for step, g in zip(steps, gradients, strict=True))))
+
+
+def _is_plain(d: Derivation) -> bool:
+    """Whether it is a gradient in matrix notation, by a variable that may move in every direction."""
+    unrestricted = d.layout == LAYOUTS[0] and not d.wrt.properties
+    return d.kind == "gradient" and unrestricted and isinstance(d.result, Expr)
 
 
 def _fresh_variables(taken: set[str], shapes: Iterable[Shape]) -> Iterator[tuple[str, Shape]]:
@@ -506,6 +578,6 @@ def _in_time(d: Derivation, waiting: int) -> Verification:
 
     try:
         with limited(share(waiting), "verifying"):
-            return _verified(d, 0)
+            return verified(d)
     except LimitProblem as problem:
         return Verification(False, None, None, float("nan"), "numbers", problem.message)

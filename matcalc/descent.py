@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import NameProblem
+from .options import strict
 from .syntax import nearest
 
 Array = Any
@@ -15,6 +16,10 @@ Array = Any
 
 class Optimizer:
     """Changes parameters in place by their gradients; ``state`` is all that it remembers, for a checkpoint."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        strict(cls)
 
     def __init__(self, rate: float) -> None:
         self.rate = rate

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from . import expr as ex
 from .arrange import arrange
@@ -15,10 +16,12 @@ from .chain import Chain, chain
 from .errors import NoMatrixForm
 from .expr import Expr
 from .index import IndexForm, Root, index_form, replaced, shape_as_matrix, sizes_of_axes
-from .labels import Bag, Factor, Term, fresh, label_shape, rename, wire
+from .labels import Bag, Factor, Labels, Term, fresh, label_shape, rename, rows_and_columns, wire
 from .rules import recognised
 from .simplify import simplify
 from .sizes import SCALAR, UNIT, Shape, Size, shape_of
+
+TRIANGLES = {"lower": "tril", "upper": "triu"}
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,10 @@ def _answer(bag: Bag, e: Root, wrt: Expr, order: int) -> Root:
     shape = derivative_shape(e, wrt) if order == 1 else _matrix_shape(shapes)
     if shape is not None:
         try:
-            return _structured(simplify(arrange(bag, shape)), e, wrt, order)
+            return structured(simplify(arrange(bag, shape)), wrt)
         except NoMatrixForm:
             pass
-    return index_form(_in_structure(bag, wrt) if e.is_scalar and order == 1 else bag, shapes)
+    return index_form(_in_structure(bag, wrt), shapes)
 
 
 def _matrix_shape(shapes: Iterable[tuple[Size, ...]]) -> Shape | None:
@@ -170,48 +173,89 @@ def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) ->
     return Bag(form.bag.out + new, tuple(terms))
 
 
-def _structured(g: Expr, e: Root, wrt: Expr, order: int) -> Expr:
-    """The gradient in the space of the symmetric, diagonal or triangular matrices, where the variable lives."""
-    if not e.is_scalar or order != 1:
-        return g
-    if {"symmetric", "spd"}.intersection(wrt.properties) and ex.transpose(g) is not g:
+# ---- structured variables: a derivative lives on the space where the variable does -------------------------------
+
+
+def structure(wrt: Expr) -> str:
+    """The space of a variable: symmetric, diagonal, lower or upper; two of them share the diagonal matrices."""
+    names = {"symmetric" if p == "spd" else p for p in wrt.properties}
+    spaces = sorted(names.intersection(("symmetric", "diagonal", "lower", "upper")))
+    if not spaces or wrt.is_scalar:
+        return ""
+    return spaces[0] if len(spaces) == 1 else "diagonal"
+
+
+def structured(g: Expr, wrt: Expr) -> Expr:
+    """A gradient on the space of the variable."""
+    space = structure(wrt)
+    if space == "symmetric" and ex.transpose(g) is not g:
         return simplify(ex.times(ex.num(1) / 2, ex.add(g, ex.transpose(g))))
-    if "diagonal" in wrt.properties:
-        return simplify(ex.call("diag", ex.call("diagonal", g)))
-    for name, part in (("lower", "tril"), ("upper", "triu")):
-        if name in wrt.properties:
-            return simplify(ex.call(part, g))
-    return g
+    if space == "diagonal":
+        return simplify(_diagonal_of(g))
+    return simplify(ex.call(TRIANGLES[space], g)) if space in TRIANGLES else g
 
 
 def _in_structure(bag: Bag, wrt: Expr) -> Bag:
-    """The same for a gradient in index form."""
-    if {"symmetric", "spd"}.intersection(wrt.properties):
-        turned = dict(zip(bag.out, bag.out[::-1], strict=True))
-        halves = [Term(t.coefficient / 2, factors) for t in bag.terms for factors in (t.factors, tuple(rename(t.factors, turned)))]
-        return Bag(bag.out, tuple(halves))
-    pattern = [wire(*bag.out)] if "diagonal" in wrt.properties else []
-    parts = (part for name, part in (("lower", "tril"), ("upper", "triu")) if name in wrt.properties)
-    pattern += (Factor(ex.call(part, ex.ones(wrt.shape_)), bag.out) for part in parts)
-    return Bag(bag.out, tuple(Term(t.coefficient, (*t.factors, *pattern)) for t in bag.terms))
+    """The same in index form: the last derivative on the space, its axes the last outputs."""
+    space = structure(wrt)
+    if not space:
+        return bag
+    rows, cols = _axes_of(bag.out, wrt, 0)
+    if space == "symmetric":
+        turned = dict(zip(rows + cols, cols + rows, strict=True))
+        both = [(t, factors) for t in bag.terms for factors in (t.factors, rename(t.factors, turned))]
+        return Bag(bag.out, tuple(Term(t.coefficient / 2, tuple(factors)) for t, factors in both))
+    mask = [*map(wire, rows, cols)]
+    if space in TRIANGLES:
+        mask = [Factor(ex.call(TRIANGLES[space], ex.ones(wrt.shape_)), rows + cols)]
+    return Bag(bag.out, tuple(Term(t.coefficient, (*t.factors, *mask)) for t in bag.terms))
 
 
-# ---- conventions --------------------------------------------------------------------------------------------------------------
+def _axes_of(out: Labels, wrt: Expr, after: int) -> tuple[Labels, Labels]:
+    """The rows and the columns of the last derivative by a variable, or of the one so many before it."""
+    width = sum(map(len, wrt.shape_))
+    start = len(out) - width * (after + 1)
+    return rows_and_columns(wrt, out[start : start + width])
 
 
-def in_convention(g: Expr, wrt: Expr, layout: str, symmetric: str) -> Expr:
-    """A gradient in the layout and the symmetric convention that was asked for."""
-    if symmetric == "elements" and ex.transpose(wrt) is wrt:
-        g = simplify(ex.add(g, ex.transpose(g), ex.neg(ex.call("diag", ex.call("diagonal", g)))))
-    return ex.transpose(g) if layout == "numerator" else g
+def _diagonal_of(g: Expr) -> Expr:
+    """The diagonal matrix with the diagonal of a matrix."""
+    return ex.call("diag", ex.call("diagonal", g))
 
 
-def out_of_convention(g: Expr, wrt: Expr, layout: str, symmetric: str) -> Expr:
-    """The gradient that a derivative in some layout and convention stands for."""
-    g = ex.transpose(g) if layout == "numerator" else g
-    if symmetric == "elements" and ex.transpose(wrt) is wrt:
-        return ex.times(ex.num(1) / 2, ex.add(g, ex.call("diag", ex.call("diagonal", g))))
-    return g
+# ---- conventions -------------------------------------------------------------------------------------------------
+
+
+def turned(root: Root) -> Root:
+    """The transpose of a gradient; raises NoMatrixForm for one by an array."""
+    if isinstance(root, Expr):
+        return ex.transpose(root)
+    *before, shape = root.shapes
+    if len(shape) > 2:
+        raise NoMatrixForm(f"the gradient is an index form of {len(shape)} axes", "the numerator layout is for matrices")
+    cut = len(shape[0])
+    out = (*root.bag.out[cut:], *root.bag.out[:cut])
+    return IndexForm(Bag(out, root.bag.terms), (*before, shape[::-1]))
+
+
+def weighted(root: Root, wrt: Expr, times: int, weight: Fraction) -> Root:
+    """What was derived so many times by a symmetric variable, its entries off the diagonal times a weight.
+
+    With the weight 2 it is the derivative by S[i,j] and S[j,i] moved together; 1/2 takes that back.
+    """
+    if not times or structure(wrt) != "symmetric":
+        return root
+    if isinstance(root, Expr):
+        coefficient, core = ex.split(root)
+        rest = ex.times(ex.num((1 - weight) * coefficient), _diagonal_of(core))
+        return simplify(ex.add(ex.times(ex.num(weight), root), rest))
+    bag = root.bag
+    for k in range(times):
+        diagonal = tuple(map(wire, *_axes_of(bag.out, wrt, k)))
+        off = [Term(t.coefficient * weight, t.factors) for t in bag.terms]
+        on = [Term(t.coefficient * (1 - weight), (*t.factors, *diagonal)) for t in bag.terms]
+        bag = Bag(bag.out, (*off, *on))
+    return index_form(bag, root.shapes)
 
 
 def kronecker_shape(e: Expr, wrt: Expr) -> Shape:

@@ -24,6 +24,7 @@ from .given import Shapes
 from .index import Root, parts
 from .objective import ValueAndGrad
 from .optimize import Objective
+from .options import strict
 from .program import Program
 from .separate import separate
 from .sizes import length, show_shape
@@ -31,6 +32,7 @@ from .sizes import length, show_shape
 Array = Any
 
 
+@strict
 def distribute(expr: Any, wrt: str | Sequence[str] | None = None, *, rows: str, shapes: Shapes = None, target: str = "numpy") -> Distributed:
     """A scalar and its derivatives as a function of arrays that are cut into blocks of rows.
 
@@ -45,7 +47,10 @@ def distribute(expr: Any, wrt: str | Sequence[str] | None = None, *, rows: str, 
     in each block: sum((X*w - y).^2)/count, X'*(X*w - y)/count
     at the end: c*(w'*w) + total, 2*(c*w + total2)
     """
-    d = expr if isinstance(expr, (Derivation, Derivations)) else derive(expr, wrt, shapes)
+    derived = isinstance(expr, (Derivation, Derivations))
+    if derived and (wrt is not None or shapes is not None):
+        raise NameProblem("a derivation has its variable and its shapes", "give them to derive, or the expression here")
+    d = expr if derived else derive(expr, wrt, shapes)
     found = {d.wrt.name: d} if isinstance(d, Derivation) else dict(d)
     program = next(iter(found.values())).program
     variables = program.variables.values()
@@ -55,6 +60,7 @@ def distribute(expr: Any, wrt: str | Sequence[str] | None = None, *, rows: str, 
     return Distributed((program.expr, *(one.result for one in found.values())), rows, target, program, tuple(found))
 
 
+@strict
 class Distributed:
     """The value and the derivatives as a function of arrays by keyword; blocks of rows are evaluated where they lie.
 

@@ -6,7 +6,10 @@ from math import isfinite
 from numbers import Real
 from operator import index
 
+from .options import strict
 
+
+@strict
 class MatcalcError(Exception):
     """Base of every error that matcalc raises on purpose.
 

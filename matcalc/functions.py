@@ -9,7 +9,7 @@ A row has one kind of meaning:
 * ``define`` — a structural function: what an entry of the result *is*, as a product of entries of the arguments, in labels
   (``tr``: ``x[i,i]``); ``shift[k,i,j]`` is 1 where k = i + j, else 0. Its derivative is the cut: strike the argument out, its labels become outputs;
 * ``adjoint`` — a function whose differential is no sum of products: the adjoint of its argument ``x`` as an expression in
-  ``x``, the result ``y`` and the adjoint ``g`` of the result; good for gradients of scalars only;
+  ``x``, the result ``y`` and the adjoint ``g`` of the result; good for gradients of scalars only, beside a ``rule`` for the rest;
 * ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the arguments, ``y`` the result,
   ``1[i]`` ones, ``I[i,j]`` the identity, and any other factor is an expression in matcalc's language followed by its labels.
 
@@ -123,8 +123,8 @@ ROWS: tuple[Row, ...] = (
     Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True, cost="0"),
     Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", torch="torch.kron({x}.contiguous(), {w}.contiguous())", array_api="kron({x}, {w})", cost="i*j*k*l"),
     Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))", cost="0"),
-    Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", numpy="np.tril({x})", latex=r"\operatorname{tril}", cost="0"),
-    Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", numpy="np.triu({x})", latex=r"\operatorname{triu}", cost="0"),
+    Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", rule="tril(0*x+1)[i,j] dx[i,j]", numpy="np.tril({x})", latex=r"\operatorname{tril}", cost="0"),
+    Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", rule="triu(0*x+1)[i,j] dx[i,j]", numpy="np.triu({x})", latex=r"\operatorname{triu}", cost="0"),
     # ---- matrix functions, by their differential ---------------------------------------------------------------------
     # Costs are leading terms. Golub & Van Loan 2013, "Matrix Computations": LU 3.2, Cholesky 4.2, the
     # symmetric eigenproblem 8.3, singular values alone and with thin U and V 8.6 (there of m×n, m ≥ n);

@@ -2,26 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import expr as ex
-from .errors import NameProblem, text_of
+from .declarations import INTEGER
+from .errors import MatcalcError, NameProblem, ShapeProblem, text_of
 from .expr import Expr
+from .expr.parts import index_names
 from .index import IndexForm, Root, form_sizes, parts, replaced
 from .printing.text import text
 from .program import Program
 from .shapes import Declaration, Declared, declarations, typed
-from .sizes import base_atoms
+from .sizes import Atom, Shape, base_atoms, show, show_shape
 from .syntax import nearest
 
 Shapes = str | Mapping[str, Declaration | Declared] | None
 
 
-def in_names_of(program: Program[Root], candidate: str) -> Expr:
-    """A candidate may use the variables, the sizes and the definitions of the program."""
-    prefix = "; ".join(f"{name} = {text(body)}" for name, body in program.definitions.items())
-    return typed(f"{prefix}; {candidate}" if prefix else candidate, program.declarations).expr
+def in_names_of(program: Program[Root], candidate: str, fitting: Sequence[Shape] = (), more: Sequence[Expr] = ()) -> Expr:
+    """A candidate in the variables, the sizes and the definitions of the program, and ``more`` variables.
+
+    Constants without a size, such as ``eye``, take it from the first of the shapes that fits. Raises NameProblem for a
+    name that the program does not have.
+    """
+    prefix = "".join(f"{name} = {text(body)}; " for name, body in program.definitions.items())
+    known = {v.name: Declared(v.shape_, v.properties) for v in more}
+    sizes = dict.fromkeys(size_names(program), INTEGER)
+    try:
+        claim = typed(f"{prefix}{candidate}", sizes | program.declarations | known, fitting).expr
+    except MatcalcError as problem:
+        raise _placed(problem, candidate, len(prefix)) from None
+    own: Expr = claimed(program, claim, more, candidate)
+    return own
+
+
+def _new_names(program: Program[Root], claim: Root, more: Sequence[Expr]) -> list[str]:
+    """The variables, sizes and places of a claim that the program does not have."""
+    variables = {*program.variables, *(v.name for v in more)}
+    nodes = ex.postorder(*parts(claim))
+    letters = {*index_names(nodes), *(show((a,)) for a in _sizes(claim) if not isinstance(a, int))}
+    new = [v.name for v in ex.variables(*parts(claim)) if v.name not in variables]
+    return new + sorted(letters - size_names(program) - place_names(program))
+
+
+def _placed(problem: MatcalcError, candidate: str, before: int) -> MatcalcError:
+    """A problem with its place in the candidate, which stood after so many characters."""
+    if problem.span is None:
+        return problem
+    start, stop = problem.span
+    problem.text, problem.span = (candidate, (start - before, stop - before)) if start >= before else (None, None)
+    return problem
+
+
+def _with_variables_of(program: Program[Root], claim: Root) -> Any:
+    """The claim in the variables of the program; raises NameProblem for one that has another shape there."""
+
+    def leaf(node: Expr) -> Expr:
+        own = program.variables.get(node.name, node) if node.head == "var" else node
+        if own.shape_ != node.shape_:
+            sizes = [show_shape(v.shape_) for v in (own, node)]
+            raise NameProblem(f"{own.name} is {sizes[0]} in the expression and {sizes[1]} in the candidate", "declare the sizes alike")
+        return own
+
+    return replaced(claim, leaf)
+
+
+def claimed(program: Program[Root], claim: Root, more: Sequence[Expr] = (), text: str = "") -> Any:
+    """A candidate in the variables of the program; raises NameProblem for a name that it does not have."""
+    own = _with_variables_of(program, claim)
+    for name in _new_names(program, own, more):
+        known = [*program.variables, *(v.name for v in more)]
+        hint = nearest(name, known) or f"its variables are {', '.join(known) or 'none'}"
+        place = re.search(rf"\b{re.escape(name)}\b", text)
+        if text and place is None:
+            raise ShapeProblem("nothing says how long a constant of the candidate is", "write its size, as in eye(n)")
+        raise NameProblem(f"'{name}' is not in the expression", hint).at(text, place.span() if place else None)
+    return own
 
 
 def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program[Root]:
@@ -98,7 +156,18 @@ def variable_of(program: Program[Root], wrt: Any) -> Expr:
     raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
 
 
-def _sizes(e: Root) -> set[object]:
+def size_names(program: Program[Root]) -> set[str]:
+    """The names of the sizes in a program."""
+    atoms = _sizes(program.expr).union(*map(_sizes, program.definitions.values()), *map(_sizes, program.variables.values()))
+    return {a for a in atoms if isinstance(a, str)}
+
+
+def place_names(program: Program[Root]) -> set[str]:
+    """The names of places, such as the j of X[:,j]."""
+    return set(index_names(ex.postorder(*parts(program.expr), *program.definitions.values())))
+
+
+def _sizes(e: Root) -> set[Atom]:
     """The sizes that an expression has, or has as numbers."""
     return {atom for size in (*ex.sizes_of(ex.postorder(*parts(e))), *form_sizes(e)) for atom in base_atoms(size)}
 

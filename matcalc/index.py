@@ -22,6 +22,7 @@ from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
 from .expr.parts import index_names
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
+from .options import strict
 from .simplify import simplify
 from .sizes import UNIT, Atom, Shape, Size, length, public_size, shape_of, show
 
@@ -32,6 +33,7 @@ Sizes = tuple[Size, ...]  # of the axes of an expression or a variable; those of
 LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+@strict
 @dataclass(frozen=True, repr=False)
 class IndexForm:
     """An expression or a derivative with any number of axes, as a sum of labelled bags."""
@@ -123,7 +125,7 @@ def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Exp
     for t in _polished_terms(bag, settle):
         spend(terms=1)
         t = _multiplied_vectors(Term(t.coefficient, _rewired(t.factors, bag.out)), settle)
-        factors = _ordered(t.factors, bag.out)
+        factors = _ordered(_mirrored(t.factors, bag.out), bag.out)
         key = _key(factors, bag.out)
         total[key] = (total.get(key, (Fraction(0), ()))[0] + t.coefficient, factors)
     terms = [Term(k, factors) for k, factors in total.values() if k]
@@ -208,6 +210,21 @@ def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
                 first[b] = a
     wires = [wire(root(i), i) for i in out if root(i) is not i]
     return (*(Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f)), *wires)
+
+
+def _mirrored(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
+    """Symmetric factors with the earlier output first, so that like terms look alike."""
+    place = {i: k for k, i in enumerate(out)}
+
+    def turned(f: Factor) -> Factor:
+        before, *after = [place.get(i, len(out)) for i in f.labels]
+        return Factor(f.expr, f.labels[::-1]) if after and after[0] < before else f
+
+    return tuple(turned(f) if _is_symmetric(f) else f for f in factors)
+
+
+def _is_symmetric(f: Factor) -> bool:
+    return len(f.labels) == 2 and not is_wire(f) and ex.transpose(f.expr) is f.expr
 
 
 def _ordered(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .optimize import Objective
+from .options import strict
 
 
+@strict
 class ValueAndGrad:
     """A function of one flat vector; ``hessp`` and ``start`` are what ``scipy.optimize.minimize`` takes by these names.
 
@@ -28,6 +30,7 @@ class ValueAndGrad:
         return self._objective.hessian_product(x, p)
 
 
+@strict
 def value_and_grad(
     expr: Any, wrt: str | Sequence[str], data: Mapping[str, Any] | None = None, *, shapes: Any = None, start: Mapping[str, Any] | None = None
 ) -> ValueAndGrad:

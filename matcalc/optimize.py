@@ -18,6 +18,7 @@ from .errors import MatcalcError, NameProblem, ShapeProblem
 from .given import as_program
 from .index import Root, shape_text
 from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
+from .options import strict
 from .sizes import length, show
 from .syntax import nearest
 
@@ -212,6 +213,7 @@ class Minimum:
         return self.arrays[name]
 
 
+@strict
 def minimize(
     objective: Any, wrt: str | Sequence[str] | None = None, data: Mapping[str, Any] | None = None, *, method: str = "L-BFGS", shapes: Any = None,
     start: Mapping[str, Any] | None = None, bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000,

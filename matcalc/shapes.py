@@ -6,7 +6,7 @@ a vector allows. Sizes that nobody declared are unknowns, unified by the operati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
@@ -33,7 +33,7 @@ from .functions import BY_NAME, MACROS, visible
 from .kinds import OF_TWO_SIZES, kinds_of, written_exponents, written_sizes
 from .places import LENGTHS, range_in, size_in
 from .program import Program
-from .sizes import UNIT, Size, Sum, Unknown, base_atoms, fresh_names, resolve, unify
+from .sizes import UNIT, Shape, Size, Sum, Unknown, base_atoms, fresh_names, might_be_equal, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
 
 MAX_NUMBER_DIGITS = 400
@@ -42,14 +42,19 @@ MAX_NUMBER_DIGITS = 400
 # ---- typing -----------------------------------------------------------------------------------------------------------
 
 
-def typed(text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None) -> Program[Expr]:
-    """The typed expression that a text stands for; the errors carry the place."""
+def typed(
+    text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None, fitting: Sequence[Shape] = ()
+) -> Program[Expr]:
+    """The typed expression that a text stands for; the errors carry the place.
+
+    Sizes that the text leaves open are those of the first of the shapes that fits.
+    """
     if not isinstance(text, str):
         raise TypeError(f"an expression is given as a text, not {type(text).__name__}")
     tree = syntax(text)
     declared = declarations(shapes)
     try:
-        return _Builder(text, tree, declared, kinds_of(tree, declared)).program()
+        return _Builder(text, tree, declared, kinds_of(tree, declared)).program(fitting)
     except ShapeProblem as first:
         for program in _other_readings(text, tree, declared):
             return program
@@ -102,7 +107,7 @@ class _Builder:
                 self.names[name] = ex.var(name, kind_shape(kind))
                 self.assumed.append(name)
 
-    def program(self) -> Program[Expr]:
+    def program(self, fitting: Sequence[Shape] = ()) -> Program[Expr]:
         *statements, body = [n for n in self.tree.children if not isinstance(n, Token)]
         for statement in statements:
             token, value = statement.children
@@ -115,7 +120,9 @@ class _Builder:
             self.names[name] = self.definitions[name] = self.build(value)
             if name in self.assumed:
                 self.assumed.remove(name)
-        return self._named(self.build(body))
+        expr = self.build(body)
+        _fit(expr, fitting)
+        return self._named(expr)
 
     def _used_before(self, name: str, statement: Syntax) -> Syntax | None:
         """A use of a name up to the end of its own definition."""
@@ -246,6 +253,8 @@ class _Builder:
     def indexed(self, node: Syntax, args: list[Expr]) -> Expr:
         places = [c for c in node.children[1:] if not isinstance(c, Token)]
         e = args[0]
+        if len(places) > 2:
+            raise ShapeProblem(f"{len(places)} indices", "a matrix has two")
         if len(places) == 1 and UNIT not in e.shape_:
             raise ShapeProblem("a matrix has two indices", "write X[i,:] for a row, X[:,j] for a column")
         axes = (0, 1) if len(places) == 2 else (1,) if e.shape_[0] == UNIT else (0,)
@@ -327,6 +336,15 @@ _NODES: dict[str, Callable[[_Builder, Syntax, list[Expr]], Expr]] = {
     "superscript": _Builder.superscript, "signed": _Builder.signed, "power": _Builder.power, "norm": _Builder.norm,
     "sum": _Builder.sum, "product": _Builder.product, "indexed": _Builder.indexed, "block": _Builder.block,
 }  # fmt: skip
+
+
+def _fit(e: Expr, shapes: Iterable[Shape]) -> None:
+    """Make the open sizes of an expression those of the first shape that fits."""
+    for shape in shapes:
+        if all(map(might_be_equal, e.shape_, shape)):
+            for own, size in zip(e.shape_, shape, strict=True):
+                unify(own, size)
+            return
 
 
 def _name_unknowns(size: Size, names: Iterator[str]) -> None:

@@ -347,3 +347,37 @@ def test_check_by_a_name_that_is_not_there(capsys):
 
 def test_check_of_a_negative_candidate(capsys):
     assert run(capsys, "check", "-x'*x", "x", "-2*x")[:2] == (0, "equal\n")
+
+
+# ---- errors as data ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_is_json_as_well(capsys):
+    status, out, err = run(capsys, "sum(sofmax(x))", "x", "--to", "json")
+    assert status == 2
+    assert json.loads(out) == {"expression": "sum(sofmax(x))", "error": "unknown function 'sofmax'", "hint": "did you mean softmax?", "span": [4, 10]}
+    assert "sofmax" in err
+
+
+@pytest.mark.parametrize("arguments", [["x'*x", "z"], ["x'*x", "x", "--along", "n"], ["x'*x", "x", "-s", "x: ;"], ["", "x"], ["x*y*A", "x"]])
+def test_every_failure_is_json(capsys, arguments):
+    status, out, _ = run(capsys, *arguments, "--to", "json")
+    assert status == 2
+    record = json.loads(out)
+    assert record["expression"] == arguments[0]
+    assert record["error"]
+
+
+def test_a_line_of_json_for_each_line_of_input(capsys, monkeypatch):
+    lines = ["x'*x", "sofmax(x)", "", "x'*(x", "sum(x) "]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
+    status, out, _ = run(capsys, "-", "x", "--to", "json")
+    assert status == 2
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [r["expression"] for r in records] == [line.strip() for line in lines if line]
+    assert [r.get("derivative") for r in records] == ["2*x", None, None, "ones(n)"]
+
+
+@pytest.mark.parametrize("target", ["text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api"])
+def test_a_direction_that_is_called_self(capsys, target):
+    assert run(capsys, "x'*A*x", "x", "--along", "self", "--to", target)[0] == 0

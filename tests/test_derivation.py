@@ -88,6 +88,64 @@ def test_directions() -> None:
         mc.derive("norm2(X*w - y)^2", "w", along="X")
 
 
+NAMED = [
+    ("x'*A*x", 1, None, "gradient"), ("x'*A*x", 2, None, "hessian"), ("x'*A*x", 3, None, ""), ("x'*A*x", 1, "v", ""), ("x'*A*x", 2, "v", ""),
+    ("A*x", 1, None, "jacobian"), ("A*x", 2, None, ""), ("A*x", 1, "v", ""), ("a'*x", 1, None, "gradient"), ("x*x'", 1, None, "jacobian"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "order", "along", "name"), NAMED)
+def test_each_derivative_goes_by_its_name(text: str, order: int, along: str | None, name: str) -> None:
+    d = mc.derive(text, "x", order=order, along=along)
+    for other in ("gradient", "jacobian", "hessian"):
+        if other == name:
+            assert getattr(d, other) is d.result
+            continue
+        with pytest.raises(mc.NameProblem, match=r"the answer is the .*, not the .* — .*derive\(…"):
+            getattr(d, other)
+
+
+def test_what_to_type_for_another_derivative() -> None:
+    with pytest.raises(mc.NameProblem, match=r"the Hessian is derive\(…, order=2\)\.hessian"):
+        _ = mc.derive("x'*A*x", "x").hessian
+    with pytest.raises(mc.NameProblem, match=r"the answer is the second derivative along v, not the Hessian"):
+        _ = mc.derive("x'*A*x", "x", order=2, along="v").hessian
+
+
+TAKEN = [("x'*A*x", "n"), ("x'*A*x", "A"), ("X[:,j]'*X[:,j] + x'*x", "j"), ("x'*A*x", "pi"), ("r = A*x; r'*r", "r"), ("x'*A*x", "tanh")]
+
+
+@pytest.mark.parametrize(("text", "name"), TAKEN)
+def test_a_direction_has_a_name_of_its_own(text: str, name: str) -> None:
+    with pytest.raises(mc.NameProblem):
+        mc.derive(text, "x", along=name)
+
+
+def test_a_direction_has_one_shape() -> None:
+    with pytest.raises(mc.NameProblem, match="the direction 'v' would be m for x and m×n for A"):
+        mc.derive("x'*A*y", along="v")
+    assert str(mc.derive("x'*A*y", ["x", "y"], "A: n×n", along="v")["y"].result) == "x'*A*v"
+
+
+def test_a_layout_is_obeyed_or_refused() -> None:
+    for text, shapes, options in (
+        ("tr(A*X*B*X)", "X: n×n", {"order": 2, "along": "V"}),
+        ("tr(A*X*B*X)", "X: n×n", {"order": 2}),
+        ("sum(exp(X))", "", {"order": 3, "along": "V"}),
+    ):
+        with pytest.raises(mc.NameProblem, match="has no numerator layout"):
+            mc.derive(text, "X", shapes, layout="numerator", **options)
+    assert str(mc.derive("x'*A*x", "x", order=2, layout="numerator")) == "A + A'"
+    assert str(mc.derive("A*x", "x", layout="numerator")) == "A"
+    assert str(mc.derive("x'*x", "x", layout="numerator")) == "2*x'"
+
+
+def test_an_order_is_a_number() -> None:
+    for order in (True, 2.0, "2", 0, 7, None):
+        with pytest.raises(mc.NameProblem, match="orders are 1 to 6"):
+            mc.derive("x'*x", "x", order=order)
+
+
 def test_the_matrix_cookbook_convention() -> None:
     d = mc.derive("log(det(S))", "S", "S: n×n spd", symmetric="elements")
     assert str(d) == "2*inv(S) - diag(diag(inv(S)))"

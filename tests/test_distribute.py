@@ -135,6 +135,13 @@ def test_any_blocks_give_the_same(blocks, seed):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+def test_a_derivation_has_its_variable_and_shapes():
+    d = mc.derive("norm2(X*w - y)^2", "w")
+    for options in ({"wrt": "X"}, {"shapes": "X: m×n"}):
+        with pytest.raises(mc.NameProblem, match="a derivation has its variable"):
+            mc.distribute(d, rows="m", **options)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_is_separated_is_the_sum_of_its_blocks(data):

@@ -12,15 +12,15 @@ import matcalc
 
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
-errors budget graph sizes functions
+options errors budget graph sizes functions
 expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds program
-shapes extend labels chain arrange rules factoring simplify index unfold separate
+shapes extend labels chain arrange rules factoring simplify index indices unfold separate
 printing printing.text printing.where printing.latex printing.indices
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
 codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular lengths dual exact decimals points verify differentiate
-interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation explain build
+interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation candidate explain build
 descent longrun optimize objective rowblocks sharding distribution
 network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
 network.program network.training network.pictures network.command network __init__ cli __main__
@@ -34,7 +34,7 @@ HEAVY = {
     "mpmath": {"decimals"},
     "dask": {"rowblocks"},
     "sympy": {"interop.incoming", "interop.outgoing"},
-    "lark": {"syntax", "places", "kinds", "shapes"},
+    "lark": {"syntax", "places", "kinds", "shapes", "indices"},
 }  # fmt: skip
 # methods of an expression that reach up to a later stage, when they are called
 CONVENIENCES = {

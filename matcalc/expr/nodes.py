@@ -22,6 +22,7 @@ from ..budget import spend, within_limits
 from ..errors import LimitProblem, described
 from ..functions import BY_NAME
 from ..graph import arguments_first
+from ..options import strict
 from ..sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show, show_shape, total_of
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
@@ -187,6 +188,7 @@ class Expr:
     def __pos__(self) -> Expr:
         return self
 
+    @strict
     def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
         """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code.
 

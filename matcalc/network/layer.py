@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import NameProblem, ShapeProblem, described, text_of, whole_number
 from ..expr import Expr
+from ..options import strict
 from ..program import Program
 from ..shapes import typed
 from ..sizes import show_shape
@@ -32,6 +33,10 @@ class Step(Protocol):
 
 class Part:
     """What layers and compositions of layers have in common: the classic interface."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        strict(cls)
 
     input: Array = None
     output: Array = None

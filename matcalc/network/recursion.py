@@ -15,6 +15,7 @@ from ..derivation import Derivation, derive
 from ..errors import ShapeProblem, flag
 from ..expr import Expr, substitute, var
 from ..labels import Factor, Term, is_one, is_wire, opened
+from ..options import strict
 from ..sizes import show_shape
 from .tables import ACTIVATIONS, LOSSES, form
 
@@ -121,6 +122,7 @@ def _latex_name(name: str) -> str:
     return rf"\frac{{\partial J}}{{\partial {right[1:]}}}" if slash and left else plain
 
 
+@strict
 class Recursion:
     """The forward and the backward pass of a network of dense layers, every backward line derived and verified.
 

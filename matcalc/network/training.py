@@ -14,6 +14,7 @@ import numpy as np
 from ..descent import FIRST_ORDER, Optimizer, optimizer
 from ..errors import MatcalcError, ShapeProblem
 from ..longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
+from ..options import strict
 from .maps import Array
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Training:
         draw(path, {"loss": self.losses} | ({"score": self.scores} if self.scores else {}), "epoch", self.norms)
 
 
+@strict
 def fit(
     network: Network, x: Array, y: Array, *, epochs: int = 10, batch: int = 32, optimizer: str | Optimizer = "adam", rate: float | None = None,
     shuffle: bool = True, seed: int = 0, score: Callable[[Network], float] | None = None, patience: int | None = None,
