@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 from . import expr as ex
 from .budget import DEFAULT, Limits, as_limits, limited, share, within_limits
 from .declarations import NUMBERS
-from .differentiate import AnyChain, derivative, first_chain, moved_to, off_its_set, turned, weighted
+from .differentiate import AnyChain, derivative, first_chain, moved_to, off_its_set, structure, turned, weighted
 from .errors import LimitProblem, NameProblem, NoMatrixForm, WrongAnswer
 from .expr import Expr
 from .given import Shapes, as_program, is_entry, matrix_and_entry, place_names, size_names, variable_of
@@ -410,7 +410,7 @@ def unverified(program: Program[Root], targets: Iterable[Expr], **options: Unpac
 
 def _refuse_shared_direction(targets: list[Expr], along: str | None) -> None:
     """Raise NameProblem where one name would be a direction of several shapes."""
-    spaces = {(v.shape_, *_linear_structure(v)): v for v in targets}
+    spaces = {(v.shape_, structure(v)): v for v in targets}
     if along is not None and len(spaces) > 1:
         one, other = list(spaces.values())[:2]
         shapes = f"{ex.shape_text(one)} for {one.name} and {ex.shape_text(other)} for {other.name}"

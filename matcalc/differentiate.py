@@ -21,6 +21,7 @@ from .rules import recognised
 from .simplify import simplify
 from .sizes import SCALAR, UNIT, Shape, Size, shape_of
 
+SPACES = {"symmetric": "symmetric", "spd": "symmetric", "diagonal": "diagonal", "lower": "lower", "upper": "upper"}
 TRIANGLES = {"lower": "tril", "upper": "triu"}
 
 
@@ -177,12 +178,10 @@ def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) ->
 
 
 def structure(wrt: Expr) -> str:
-    """The space of a variable: symmetric, diagonal, lower or upper; two of them share the diagonal matrices."""
-    names = {"symmetric" if p == "spd" else p for p in wrt.properties}
-    spaces = sorted(names.intersection(("symmetric", "diagonal", "lower", "upper")))
-    if not spaces or wrt.is_scalar:
+    """The space that a variable moves in: symmetric, diagonal, lower or upper, or nothing for all matrices."""
+    if wrt.is_scalar:
         return ""
-    return spaces[0] if len(spaces) == 1 else "diagonal"
+    return next((SPACES[name] for name in wrt.properties if name in SPACES), "")
 
 
 def structured(g: Expr, wrt: Expr) -> Expr:

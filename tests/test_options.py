@@ -91,5 +91,5 @@ def test_functions_of_the_table_take_no_options() -> None:
 
 
 def test_the_signatures_are_still_seen() -> None:
-    assert list(inspect.signature(mc.derive).parameters) == ["expr", "wrt", "shapes", "order", "layout", "along", "symmetric"]
+    assert list(inspect.signature(mc.derive).parameters) == ["expr", "wrt", "shapes", "order", "layout", "along", "symmetric", "limit"]
     assert mc.check.__doc__.startswith("Whether a claimed derivative")

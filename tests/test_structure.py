@@ -113,7 +113,7 @@ def test_elements_moved_together_at_every_order(text: str, order: int, structure
     np.testing.assert_allclose(numbers(moved.compile(), x), expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("properties", ["spd diagonal", "symmetric diagonal", "diagonal lower"])
+@pytest.mark.parametrize("properties", ["symmetric diagonal", "diagonal lower"])
 def test_structures_that_are_met_together(properties: str) -> None:
     d = mc.derive("tr(A*S)", "S", f"A: n×n; S: n×n {properties}")
     assert d.verification.ok
