@@ -167,7 +167,19 @@ class _Question:
         return self.derivation.kind == "gradient"
 
     def verdict(self, claim: Root) -> Verification:
-        return verified(replace(self.derivation, result=claim))
+        """Compare a claim with the expression and, where it has kinks, with the slopes on both sides of them."""
+        found = verified(replace(self.derivation, result=claim))
+        problem = self.beyond_the_slopes(claim) if found.ok else ""
+        return replace(found, ok=False, numeric=False, worst=problem) if problem else found
+
+    def beyond_the_slopes(self, claim: Root) -> str:
+        """What is wrong with a gradient at kinks, if anything is."""
+        from .verify import beyond_the_slopes, has_kinks
+
+        d = self.derivation
+        if d.kind != "gradient" or d.symmetric != SYMMETRIC[0] or not has_kinks(d.expr):
+            return ""
+        return beyond_the_slopes(d.expr, d.wrt, claim, derivative(d.expr, d.wrt).result)
 
     # ---- reading ------------------------------------------------------------------------------------------------------------
 

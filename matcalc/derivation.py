@@ -13,7 +13,7 @@ from . import expr as ex
 from .budget import DEFAULT, Limits, as_limits, limited, share, within_limits
 from .declarations import NUMBERS
 from .differentiate import AnyChain, derivative, first_chain, moved_to, off_its_set, structure, turned, weighted
-from .errors import LimitProblem, NameProblem, NoMatrixForm, WrongAnswer
+from .errors import LimitProblem, NameProblem, NoMatrixForm, WrongAnswer, described, flag, text_of
 from .expr import Expr
 from .given import Shapes, as_program, is_entry, matrix_and_entry, place_names, size_names, variable_of
 from .index import Root, parts, replaced, shape_text
@@ -218,7 +218,7 @@ class Derivation:
 
     def _function(self, target: str, value: bool) -> tuple[Root | tuple[Root, ...], str, str]:
         """What the compiled function returns, its target, and its name."""
-        if value:
+        if flag(value, "value"):
             return (self.expr, self.result), target, "value_and_gradient"
         return self.result, target, "gradient"
 
@@ -310,7 +310,7 @@ class Derivations(Mapping[str, Derivation]):
     def _roots(self, value: bool) -> tuple[Root, ...]:
         """What the compiled function returns."""
         results = tuple(d.result for d in self.values())
-        return (self._expr, *results) if value else results
+        return (self._expr, *results) if flag(value, "value") else results
 
 
 def _capital(kind: str) -> str:
@@ -420,11 +420,11 @@ def _refuse_shared_direction(targets: list[Expr], along: str | None) -> None:
 def checked_options(options: Options) -> Options:
     order = options.get("order", 1)
     if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= MAX_ORDER:
-        raise NameProblem(f"order {order!r}", f"orders are 1 to {MAX_ORDER}")
+        raise NameProblem(f"order {described(order)}", f"orders are 1 to {MAX_ORDER}")
     choices = ("layout", options.get("layout"), LAYOUTS), ("convention", options.get("symmetric"), SYMMETRIC)
     for name, given, allowed in choices:
-        if given is not None and given not in allowed:
-            raise NameProblem(f"unknown {name} '{given}'", f"choose {' or '.join(allowed)}")
+        if given is not None and text_of(given, f"the {name}") not in allowed:
+            raise NameProblem(f"unknown {name} '{given[:40]}'", f"choose {' or '.join(allowed)}")
     return options
 
 
@@ -568,8 +568,15 @@ def _checked(d: Derivation, waiting: int) -> Derivation:
         source = " ".join((d.program.text or str(d.expr)).split())
         shown = source if len(source) <= 200 else source[:199] + "…"
         message = f"the derivative of {shown} by {d.wrt.name} failed its own verification"
-        raise WrongAnswer(message, "please report this expression as a defect of matcalc")
+        raise WrongAnswer(f"{message}: {_refuted(verification)}", "please report this expression as a defect of matcalc")
     return replace(d, verification=verification)
+
+
+def _refuted(verification: Verification) -> str:
+    """Which of the two checks refutes an answer, and where."""
+    exactly = "the exact check refutes it" if verification.exact is False else "the exact check does not refute it"
+    numbers = f"the numbers refute it, {verification.worst}" if verification.numeric is False else "the numbers do not decide"
+    return f"{exactly}; {numbers}"
 
 
 def _in_time(d: Derivation, waiting: int) -> Verification:

@@ -168,6 +168,8 @@ class _Claim:
             claimed = unfolded(derivative, values[self.e][0], direction) if isinstance(self.e, Expr) else mod.flat(derivative)
         change = claimed
         if self.along is None:
+            if problem := self.wrong_pattern(claimed, direction):
+                return problem
             change = [x % P for x in contracted(claimed, mod.flat(direction))]
         return "" if change == expected else "they differ"
 
@@ -180,14 +182,15 @@ class _Claim:
         return mod.flat(tangent) if tangent else [0] * len(mod.flat(value))
 
     def wrong_form(self, derivative: Matrix, values: Values, direction: Matrix) -> str:
-        """What is wrong with the shape or the pattern of a claim."""
+        """What is wrong with the shape of a claim in matrix notation."""
         if not isinstance(self.e, Expr) or self.along is not None:
             return ""
-        scalar = self.e.is_scalar
-        if not _fits(derivative, values[self.e][0], direction):
-            return "the derivative has another shape"
+        return "" if _fits(derivative, values[self.e][0], direction) else "the derivative has another shape"
+
+    def wrong_pattern(self, claimed: list[int], direction: Matrix) -> str:
+        """What the derivative of an entry lacks of the structure of the variable, if anything."""
         for name, pattern in PATTERNS.items():
-            if scalar and name in self.wrt.properties and pattern(derivative) != derivative:
+            if name in self.wrt.properties and any(pattern(m) != m for m in by_entries(claimed, direction)):
                 return f"the derivative by a variable that is {name} must have the same pattern"
         return ""
 
@@ -233,6 +236,13 @@ def contracted(claimed: Sequence[Any], direction: Sequence[Any]) -> list[Any]:
     """The derivative applied to the direction: the entries of both, row by row, are those of a Jacobian and of a vector."""
     width = len(direction)
     return [sum(map(mul, claimed[i : i + width], direction)) for i in range(0, len(claimed), width)]
+
+
+def by_entries(claimed: Sequence[T], direction: Table[T]) -> Iterator[Table[T]]:
+    """For each entry of the expression its derivative, in the shape of the variable."""
+    rows, cols = len(direction), len(direction[0])
+    for start in range(0, len(claimed), rows * cols):
+        yield [list(claimed[start + i * cols : start + (i + 1) * cols]) for i in range(rows)]
 
 
 def unfolded(derivative: Table[T], value: Table[T], direction: Table[T]) -> list[T]:

@@ -22,7 +22,7 @@ from .budget import limited, share
 from .decimals import DecimalPoint, Matrix, Values, arithmetic
 from .dual import TooLarge
 from .errors import LimitProblem, NotDifferentiable
-from .exact import FEW, contracted, summed, unfolded
+from .exact import FEW, by_entries, contracted, summed, unfolded
 from .expr import Expr, own_axes, postorder, variables
 from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
@@ -119,8 +119,6 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
     At a kink, as where entries of an amax tie, the derivative of a direction lies between the slopes on both sides. A claim
     that agrees everywhere else may still count a tie twice. What the claim has no value for is no fault of it.
     """
-    if not any(row.kinks or row.complex_safe is None for row in _rows(e, derivative)):
-        return ""
     ours, theirs = (_Claim(written_out(e), wrt, written_out(g), None, seed) for g in (derivative, claim))
     layouts = Lengths(theirs.nodes, form_sizes(e, claim), many=LENGTHS)
     for attempt in range(KINK_POINTS):
@@ -134,6 +132,11 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
         if both == [False, True]:
             return f"where entries tie, or at another kink, it leaves the slopes on both sides of {wrt.name}"
     return ""
+
+
+def has_kinks(*roots: Root) -> bool:
+    """Whether a function is not smooth everywhere, so that one point says little about others."""
+    return any(row.kinks or row.complex_safe is None for row in _rows(*roots))
 
 
 def _rows(*roots: Root) -> list[Row]:
@@ -211,19 +214,15 @@ class _Claim:
         self.nodes = list(dict.fromkeys((*self.variables, *self.order, *self.order_of_derivative)))
 
     @cached_property
-    def rows(self) -> list[Row]:
-        return _rows(self.e, self.derivative)
-
-    @cached_property
     def has_kinks(self) -> bool:
-        """Whether a function is not smooth, so that one point says little about others."""
-        return any(row.kinks or row.complex_safe is None for row in self.rows)
+        return has_kinks(self.e, self.derivative)
 
     @cached_property
     def is_analytic(self) -> bool:
         """Whether there are functions, and all are analytic: what agrees at a random point then agrees everywhere."""
         powers = any(n.head == "pow" and n.args[1].head != "num" for n in self.nodes)
-        functions = powers or any(row.elementwise or row.exact for row in self.rows)
+        rows = _rows(self.e, self.derivative)
+        functions = powers or any(row.elementwise or row.exact for row in rows)
         return functions and not self.has_kinks
 
     def compared(self, proven: bool | None) -> _Numbers:
@@ -280,6 +279,8 @@ class _Claim:
 
     def _wrong_at_size_one(self) -> str:
         """What is wrong where sizes are 1, if anything is and there are such points: formulas that hold from 2 on are wrong."""
+        if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
+            return ""  # a Kronecker form cannot be told from another there
         for k, lengths in enumerate(self._lengths().with_ones()):
             try:
                 found = self._at(lengths, k)
@@ -394,17 +395,15 @@ class _Claim:
         claim = self._entries(self.derivative, point)
         if self.along is not None:
             return claim, list(map(abs, claim)), ""
-        pattern = ""
         if isinstance(self.derivative, Expr) and isinstance(self.e, Expr):
             matrix = point.values[self.derivative]
             value = [[Decimal(0)] * self._dims(self.e, lengths)[1]] * self._dims(self.e, lengths)[0]
-            pattern = self._pattern(matrix) if self.e.is_scalar else ""
             claim = unfolded(matrix, value, direction)
         steps = flat(direction)
         if len(claim) % len(steps):
             raise _WrongForm("the candidate has another shape")
         sizes = contracted(list(map(abs, claim)), list(map(abs, steps)))
-        return contracted(claim, steps), sizes, pattern
+        return contracted(claim, steps), sizes, self._pattern(list(by_entries(claim, direction)))
 
     def _entries(self, root: Root, point: DecimalPoint) -> list[Decimal]:
         if isinstance(root, Expr):
@@ -417,13 +416,12 @@ class _Claim:
 
         return [Decimal(x) for x in summed(tables, root.bag.terms, root, point.lengths, number)]
 
-    def _pattern(self, g: Matrix) -> str:
-        """The derivative by a structured variable has the structure of the variable."""
+    def _pattern(self, derivatives: list[Matrix]) -> str:
+        """What the derivative of an entry lacks of the structure of the variable, if anything."""
+        allowed = AGREE * max((abs(x) for g in derivatives for x in flat(g)), default=Decimal(0))
         for name, pattern in PATTERNS.items():
-            if name in self.wrt.properties and len(g) == len(g[0]):
-                allowed = AGREE * max(map(abs, flat(g)))
-                if any(abs(x - y) > allowed for x, y in zip(flat(g), flat(pattern(g)), strict=True)):
-                    return f"{self.wrt.name} is {name} and the derivative is not"
+            if name in self.wrt.properties and any(_apart(g, pattern(g)) > allowed for g in derivatives):
+                return f"{self.wrt.name} is {name} and the derivative is not"
         return ""
 
     def _worst(self, lengths: Mapping[Atom, int], attempt: int) -> str:
@@ -447,6 +445,10 @@ class _Claim:
 
 class _WrongForm(Exception):
     """A claim without the shape, or the structure, of the derivative."""
+
+
+def _apart(a: Matrix, b: Matrix) -> Decimal:
+    return max(abs(x - y) for x, y in zip(flat(a), flat(b), strict=True))
 
 
 def _largest(differences: list[_Difference]) -> Decimal:
