@@ -131,7 +131,7 @@ def function(
     if definition is not None:
         row = _elementwise(name, definition, domain)
     elif meaning and rule:
-        row = Row(name, f"{meaning}, added by the user", signature, rule=rule, exact=meaning, complex_safe="")
+        row = Row(name, f"{meaning}, added by the user", signature, rule=rule, exact=meaning)
     else:
         raise NameProblem(f"{name} needs a SymPy expression, or a meaning and a rule")
     register(row)

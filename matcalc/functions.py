@@ -46,7 +46,7 @@ class Row:
     adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
     cost: str = ""  # flops: 2*i^3
     numpy: str = ""
-    complex_safe: str | None = ""  # code whose complex step is right; "" means the numpy column, None means there is none
+    smooth: bool = True  # False for what has kinks, branches, or values that may meet
     jax: str = ""  # "" means the numpy column with the names of the target
     torch: str = ""
     array_api: str = ""
@@ -99,17 +99,17 @@ ROWS: tuple[Row, ...] = (
     _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd", array_api="xp.atanh({x})"),
     _entry("log1p", "1./(1+x)", "np.log1p({x})", "log(1 + x), accurate near 0", domain=(-1, INFINITY), exact="log(1+x)"),
     _entry("expm1", "exp(x)", "np.expm1({x})", "exp(x) - 1, accurate near 0", exact="exp(x)-1"),
-    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), complex_safe="1/(1 + np.exp(-{x}))", exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})", each=11),
-    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", complex_safe="np.log(1 + np.exp({x}))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})", each=20),
-    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), complex_safe=None, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})", each=1),
-    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), complex_safe=None, kinks=(0,), exact="(1+sign(x))/2", jax="jnp.heaviside({x}, 0.0)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)", each=1),
-    _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", complex_safe=None, kinks=(0,), exact="x.*sign(x)", each=1),
-    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), complex_safe=None, kinks=(0,), parity="odd", each=2),
-    _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", complex_safe=None, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))", each=2),
-    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", complex_safe=None, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))", torch="torch.nn.functional.elu({x})", each=10),
-    _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), complex_safe="{x}/(1 + np.exp(-{x}))", exact="x.*exp(x)./(1+exp(x))", each=12),
-    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", complex_safe="{x}*np.tanh(np.log(1 + np.exp({x})))", exact="x.*tanh(log(1+exp(x)))", torch="torch.nn.functional.mish({x})", each=29),
-    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", complex_safe=None, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(x-1)-step(-1-x)", each=2),
+    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})", each=11),
+    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})", each=20),
+    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), smooth=False, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})", each=1),
+    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), smooth=False, kinks=(0,), exact="(1+sign(x))/2", jax="jnp.heaviside({x}, 0.0)", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)", each=1),
+    _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", smooth=False, kinks=(0,), exact="x.*sign(x)", each=1),
+    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), smooth=False, kinks=(0,), parity="odd", each=2),
+    _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", smooth=False, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))", each=2),
+    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", smooth=False, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))", torch="torch.nn.functional.elu({x})", each=10),
+    _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), exact="x.*exp(x)./(1+exp(x))", each=12),
+    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", exact="x.*tanh(log(1+exp(x)))", torch="torch.nn.functional.mish({x})", each=29),
+    _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", smooth=False, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(x-1)-step(-1-x)", each=2),
     _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd", jax="jax.scipy.special.erf({x})", torch="torch.erf({x})"),
     _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY), jax="jax.scipy.special.gammaln({x})", torch="torch.lgamma({x})"),
     _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)", jax="jax.scipy.special.digamma({x})", torch="torch.digamma({x})"),
@@ -135,12 +135,12 @@ ROWS: tuple[Row, ...] = (
     Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes", cost="2*i^3", entries="ij"),
     # Jacobi's formula, in the form that needs no adjugate
     Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant", cost="2/3*i^3", entries="ij"),
-    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", complex_safe="np.log(np.linalg.det({x})**2)/2", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))", cost="2/3*i^3", entries="ij"),
+    Row("logdet", "log of the absolute value of the determinant", "ij->11", rule="inv(x)[q,p] dx[p,q]", numpy="np.linalg.slogdet({x})[1]", latex=r"\log\det", square=True, transpose="invariant", exact="log(det(x))", cost="2/3*i^3", entries="ij"),
     # Golub & Pereyra 1973, eq. 4.12: at constant rank
     Row(
         "pinv", "Moore-Penrose inverse, at constant rank", "ij->ji",
         rule="- y[j,p] y[q,i] dx[p,q] + (y*y')[j,q] (eye-x*y)[p,i] dx[p,q] + (eye-y*x)[j,q] (y'*y)[p,i] dx[p,q]",
-        numpy="np.linalg.pinv({x})", complex_safe=None, transpose="commutes", entries="ij",
+        numpy="np.linalg.pinv({x})", smooth=False, transpose="commutes", entries="ij",
         cost="16*i*j*min(i,j) + 8*min(i,j)^3",
     ),
     # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet derivative at X'
@@ -151,20 +151,20 @@ ROWS: tuple[Row, ...] = (
     Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})", cost="2*i^3*products(w)", entries="ij"),
     Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True, cost="16*i^3*products(w)", entries="ij"),
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
-    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", complex_safe=None, square=True, symmetric=True, cost="1/3*i^3", entries="ij"),
+    Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", smooth=False, square=True, symmetric=True, cost="1/3*i^3", entries="ij"),
     # Magnus 1985, "On differentiating eigenvalues and eigenvectors", theorem 1
-    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", complex_safe=None, latex=r"\lambda", square=True, symmetric=True, cost="4/3*i^3", entries="i"),
-    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", complex_safe=None, square=True, symmetric=True, cost="9*i^3", entries="ij"),
+    Row("eigvals", "eigenvalues of a symmetric matrix, ascending; gradients where they are distinct, or summed alike", "ii->i1", rule="eigvecs(x)[p,i] eigvecs(x)[q,i] dx[p,q]", numpy="np.linalg.eigvalsh({x})", smooth=False, latex=r"\lambda", square=True, symmetric=True, cost="4/3*i^3", entries="i"),
+    Row("eigvecs", "unit eigenvectors of a symmetric matrix, its columns in the order of eigvals; gradients where those are distinct", rule="y[i,k] ((1-eye)./(vector(1)*eigvals(x)'-eigvals(x)*vector(1)'+eye))[k,j] y[p,k] y[q,j] dx[p,q]", numpy="np.linalg.eigh({x})[1]", smooth=False, square=True, symmetric=True, cost="9*i^3", entries="ij"),
     # Watson 1992, "Characterization of the subdifferential of some matrix norms"
-    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", complex_safe=None, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
-    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", complex_safe=None, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
-    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
-    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", complex_safe=None, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
-    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", complex_safe="np.sqrt(({x}*{x}).sum())", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
-    Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", complex_safe=None, latex=r"\max", transpose="invariant", cost="i*j", entries="ij"),
-    Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", complex_safe=None, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
-    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", complex_safe=None, transpose="commutes", cost="2*i*j", entries="ij"),
-    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", complex_safe=None, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))", cost="2*i*j"),
+    Row("normnuc", "nuclear norm: the sum of the singular values; gradient at full rank", "ij->11", rule="polar(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord='nuc')", smooth=False, latex=r"\|\cdot\|_{*}", aliases=("norm_nuc",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
+    Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", smooth=False, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
+    Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", smooth=False, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
+    Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", smooth=False, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
+    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
+    Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", smooth=False, latex=r"\max", transpose="invariant", cost="i*j", entries="ij"),
+    Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", smooth=False, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
+    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", smooth=False, transpose="commutes", cost="2*i*j", entries="ij"),
+    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", smooth=False, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))", cost="2*i*j"),
     # ---- vectors of length 3 -----------------------------------------------------------------------------------------
     Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times", cost="9"),
     Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}", cost="3"),
@@ -175,11 +175,11 @@ ROWS: tuple[Row, ...] = (
     Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})", cost="0", entries="ij"),
     Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})", cost="0", entries="jk"),
     # ---- softmax and its relatives ------------------------------------------------------------------------------------
-    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", complex_safe="(lambda e: e/e.sum())(np.exp({x}))", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j", entries="ij"),
-    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", complex_safe="{x} - np.log(np.exp({x}).sum())", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j", entries="ij"),
-    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", complex_safe="np.log(np.exp({x}).sum())", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j", entries="ij"),
-    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", complex_safe="(lambda e: e/e.sum(-1, keepdims=True))(np.exp({x}))", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j", entries="j"),
-    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", complex_safe="np.log(np.exp({x}).sum(-1))", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j", entries="j"),
+    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j", entries="ij"),
+    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j", entries="ij"),
+    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j", entries="ij"),
+    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j", entries="j"),
+    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j", entries="j"),
 )  # fmt: skip
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
 
 def has_kinks(*roots: Root) -> bool:
     """Whether a function is not smooth everywhere, so that one point says little about others."""
-    return any(row.kinks or row.complex_safe is None for row in _rows(*roots))
+    return any(row.kinks or not row.smooth for row in _rows(*roots))
 
 
 def _rows(*roots: Root) -> list[Row]:

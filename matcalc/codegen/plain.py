@@ -1,7 +1,7 @@
 """The plain translation to NumPy: node by node, nothing rearranged; what verification evaluates and plans are compared with.
 
 Vectors are 1-D arrays, rows and columns alike; scalars are numbers. Products are ordered so that matrices meet vectors
-first; a diagonal matrix is a scaling. ``complex_safe`` code gives right derivatives under a complex step.
+first; a diagonal matrix is a scaling.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ..errors import NotDifferentiable
 from ..expr import Expr, postorder, split, variables
 from ..expr.parts import range_of
 from ..functions import BY_NAME
@@ -54,7 +53,6 @@ class _Writer:
     lines: list[str] = field(default_factory=list)
     codes: dict[Expr, Code] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
-    complex_safe: bool = False
     uses_dtype: bool = False
 
     def fresh(self, wish: str) -> str:
@@ -68,15 +66,14 @@ class _Writer:
         return size_text(size, lambda a: self.names[a])
 
 
-def emit(roots: Root | tuple[Root, ...], name: str = "f", complex_safe: bool = False, known: Iterable[Expr] = ()) -> Source:
+def emit(roots: Root | tuple[Root, ...], name: str = "f", known: Iterable[Expr] = ()) -> Source:
     """The source of a function of the variables of ``roots`` (and of ``known``), in alphabetical order.
 
-    Several roots give a function that returns a tuple, with the parts they share computed once. Raises NotDifferentiable
-    if ``complex_safe`` code is asked of a function that has none.
+    Several roots give a function that returns a tuple, with the parts they share computed once.
     """
     several = isinstance(roots, tuple)
     roots = roots if isinstance(roots, tuple) else (roots,)
-    w = _Writer(complex_safe=complex_safe)
+    w = _Writer()
     evaluated = parts(*roots)
     used = sorted({*variables(*evaluated), *known}, key=lambda v: v.name)
     for v in used:
@@ -353,10 +350,6 @@ def _joined(a: Code, a_vector: bool, a_diagonal: bool, b: Code, b_vector: bool, 
 def _call(e: Expr, w: _Writer) -> Code:
     row = BY_NAME[e.head]
     template = row.numpy
-    if w.complex_safe:
-        if row.complex_safe is None:
-            raise NotDifferentiable(f"{row.name} is not analytic")
-        template = row.complex_safe or template
     values = {}
     for key, a in zip("xwz", e.args, strict=False):
         code = w.codes[a]
@@ -364,7 +357,7 @@ def _call(e: Expr, w: _Writer) -> Code:
             code = w.codes[a] = Code(_kept(code.text, w), ATOM)
         template = template.replace(f"({{{key}}})", f"({code.text.replace('{', '{{').replace('}', '}}')})")
         values[key] = code.at(ATOM)
-    return Code(template.format(**values), ATOM if _IS_CALL.fullmatch(row.numpy) and not w.complex_safe else SUM)
+    return Code(template.format(**values), ATOM if _IS_CALL.fullmatch(row.numpy) else SUM)
 
 
 _IS_CALL = re.compile(r"[\w.{}]+\([^()]*\)(\[\d\])?")
