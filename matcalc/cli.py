@@ -14,8 +14,6 @@ from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
     from .derivation import Derivation, Options
-    from .index import Root
-    from .program import Program
 
 VERIFIED, UNVERIFIED, USAGE, UNDECIDED = 0, 1, 2, 3
 WRONG = UNVERIFIED  # of a candidate
@@ -236,11 +234,13 @@ def _record(d: Derivation) -> dict[str, Any]:
         "expression": d.program.text,
         "variable": d.wrt.name,
         "order": d.order,
-        "derivative": str(d.result),
+        "derivative": d.text,
         "shape": list(d.result.shape),
         "latex": d.latex(),
         "shapes": {n: list(e.shape) for n, e in d.program.variables.items()},
-        "assumed": list(d.program.assumed),
+        "integers": list(d.integers),
+        "assumed": _assumed(d),
+        "notes": list(d.notes),
         "verified": v.ok,
         "exact": v.exact,
         "numeric": v.numeric,
@@ -248,23 +248,31 @@ def _record(d: Derivation) -> dict[str, Any]:
     }
 
 
+def _assumed(d: Derivation) -> list[str]:
+    """The names that nobody has declared."""
+    return [*d.program.assumed, *(n for n in d.integers if n not in d.program.integers)]
+
+
 def _report(derivations: list[Derivation]) -> None:
     """What was assumed and what was checked, on stderr."""
-    _say(_shapes_line(derivations[0].program))
+    _say(_shapes_line(derivations))
     for d in derivations:
         _say(f"∂/∂{d.wrt.name}: {d.shape_text}, {d.verification}")
 
 
-def _shapes_line(program: Program[Root]) -> str:
-    from .sizes import show_shape
+def _shapes_line(derivations: list[Derivation]) -> str:
+    """What every name is, then what may be taken for something else."""
+    from .expr import declared_text
 
-    def listed(names: list[str]) -> str:
-        return ", ".join(f"{n}: {' '.join([show_shape(program.variables[n].shape_), *program.variables[n].properties])}" for n in names)
-
-    assumed = [n for n in program.variables if n in program.assumed]
-    declared = [n for n in program.variables if n not in program.assumed]
-    parts = [f"{said} {listed(names)}" for said, names in (("assumed", assumed), ("declared", declared)) if names]
-    return "; ".join([*parts, *([f"not in the expression: {', '.join(program.unused)}"] if program.unused else [])])
+    program = derivations[0].program
+    integers = dict.fromkeys((n for d in derivations for n in d.integers), "integer")
+    kinds = {n: declared_text(v) for n, v in program.variables.items()} | integers
+    guessed = {n for d in derivations for n in _assumed(d)}
+    assumed = [f"{n}: {kind}" for n, kind in kinds.items() if n in guessed]
+    declared = [f"{n}: {kind}" for n, kind in kinds.items() if n not in guessed]
+    listed = [("assumed ", assumed), ("declared ", declared), ("not in the expression: ", program.unused)]
+    notes = dict.fromkeys(note for d in derivations for note in d.notes)
+    return "; ".join([*(said + ", ".join(names) for said, names in listed if names), *notes])
 
 
 def _check(options: argparse.Namespace) -> int:

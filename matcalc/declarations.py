@@ -32,6 +32,7 @@ CONTRADICTIONS = (
     ({"orthogonal"}, {"spd", "diagonal", "lower", "upper"}, "such a matrix is the identity, or has -1 and 1 on its diagonal"),
 )
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
+OF_ANSWERS = ("commutation", "shifts")  # constants that answers may hold, beside K, which may be a variable
 NUMBERS = ("pi", "π")  # a number, unless they are declared or defined
 SPELLED_GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta iota kappa lambda lam mu nu xi pi rho sigma tau phi chi psi omega".split()
@@ -90,9 +91,14 @@ def declared_name(name: str) -> str:
         raise TypeError(f"a name is a text, not {described(name)}")
     if not re.fullmatch(NAME, name):
         raise NameProblem(f"'{name[:40]}' is not a name", "names are letters, digits and _, and begin with a letter")
-    if name in BY_NAME or name in MACROS or name in CONSTANTS:
+    if is_function(name):
         raise NameProblem(f"'{name}' is a function and cannot be declared")
     return name
+
+
+def is_function(name: str) -> bool:
+    """Whether a name is that of a function or a constant of the language, which no variable can have."""
+    return name in BY_NAME or name in MACROS or name in CONSTANTS or name in OF_ANSWERS
 
 
 def _declared(name: str, text: Declaration) -> Declared:

@@ -18,6 +18,7 @@ from .expr import Expr
 from .given import Shapes, as_program, is_entry, matrix_and_entry, place_names, size_names, variable_of
 from .index import Root, parts, replaced, shape_text
 from .options import strict
+from .printing.indices import root_notes, root_text
 from .printing.where import Named, named
 from .program import Program
 from .shapes import declared_name, typed
@@ -136,7 +137,42 @@ class Derivation:
     def named(self) -> Named:
         """The answer with the typed definitions, and large repeated parts, by name."""
         with limited(self.limits, "printing"):
-            return named({self.wrt.name: self.result}, self.program.definitions)
+            return named({self.wrt.name: self.result}, self.program.definitions, self._names)
+
+    @property
+    def text(self) -> str:
+        """The answer in one line, without names of its own: it means the same where the variables are what they are here."""
+        with limited(self.limits, "printing"):
+            return root_text(self.result, self._names)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader may take for something else: a size, a constant or a function that has another name or meaning here.
+
+        >>> derive("pi*erf(a)", "a", "pi: scalar").notes
+        ('pi is a variable here (the number is written π)',)
+        """
+        return (*self.program.notes, *root_notes(self.result, self._names))
+
+    @property
+    def integers(self) -> tuple[str, ...]:
+        """The sizes that the answer uses as numbers and that no variable has: they are to be declared where it is typed again.
+
+        >>> derive("sum(ones(k,m)*x)", "x").integers
+        ('k',)
+        """
+        numbers = {str(e.data) for e in ex.postorder(*parts(self.result)) if e.head == "size"}
+        shown = ex.names_of([*self.program.variables.values(), *self._directions])
+        return tuple(sorted(numbers - shown))
+
+    @property
+    def _names(self) -> frozenset[str]:
+        """The names of the expression, and of the direction."""
+        return self.program.names | {v.name for v in self._directions}
+
+    @property
+    def _directions(self) -> list[Expr]:
+        return [] if self.along is None else ex.variables(self.along)
 
     def kronecker(self) -> Expr:
         """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec); the Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
@@ -225,8 +261,7 @@ class Derivation:
     @property
     def _at_hand(self) -> list[Expr]:
         """The variables of the expression as it was typed, those that have cancelled among them, and the direction."""
-        direction = [] if self.along is None else ex.variables(self.along)
-        return [*self.program.variables.values(), *direction]
+        return [*self.program.variables.values(), *self._directions]
 
     def to_sympy(self) -> Any:
         """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
@@ -270,8 +305,9 @@ class Derivations(Mapping[str, Derivation]):
     def named(self) -> Named:
         """All answers, with what they share by name."""
         first = next(iter(self._found.values()))
+        taken = frozenset().union(*(d._names for d in self.values()))
         with limited(first.limits, "printing"):
-            return named({n: d.result for n, d in self._found.items()}, first.program.definitions)
+            return named({n: d.result for n, d in self._found.items()}, first.program.definitions, taken)
 
     def __str__(self) -> str:
         return self.named.show()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, permutations, product
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from .arrange import arrange
 from .differentiate import FactorChains, derivative, derivative_shape
 from .errors import NoMatrixForm
 from .expr import Expr, postorder
-from .expr.parts import index_names
 from .functions import BY_NAME
 from .index import index_form, sizes_of_axes
 from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_by, joined_to, opened
@@ -23,6 +22,8 @@ from .sizes import UNIT, Shape, show_shape
 if TYPE_CHECKING:
     from .chain import Chain, Step
     from .derivation import Derivation
+    from .index import Root
+    from .program import Program
 
 MAX_STEPS = 24
 MAX_NAMES = 12
@@ -63,7 +64,8 @@ class _Explained:
 
     def __init__(self, chain: Chain, d: Derivation) -> None:
         self.chain, self.wrt = chain, d.moving_variable
-        self.names = _names(chain, d.program.definitions)
+        self.taken = d.program.names
+        self.names = _names(chain, d.program)
 
     def text(self) -> str:
         return "\n\n".join([self.step_one(), self.step_two()])
@@ -71,14 +73,14 @@ class _Explained:
     def brief(self, e: Expr) -> str:
         if e in self.names:
             return self.names[e]
-        return text(e, self.names) if e.count <= LONGEST else f"(an expression with {e.count} nodes)"
+        return text(e, self.names, self.taken) if e.count <= LONGEST else f"(an expression with {e.count} nodes)"
 
     # ---- step 1: the chain rule link by link, what multiplies the change of each part
 
     def step_one(self) -> str:
         root = self.chain.root
-        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {text(root, self.names)}"]
-        lines += (f"         where {name} = {text(part, self.names)}" for part, name in reversed(self.names.items()) if part is not root)
+        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {text(root, self.names, self.taken)}"]
+        lines += (f"         where {name} = {text(part, self.names, self.taken)}" for part, name in reversed(self.names.items()) if part is not root)
         shown = self.chain.steps[1:] if len(self.chain.steps) > 1 else self.chain.steps
         lines += (f"         ∂f/∂{self.bracketed(step.node)} = {self.adjoint(step)}" for step in shown[:MAX_STEPS])
         if len(shown) > MAX_STEPS:
@@ -129,7 +131,7 @@ class _Explained:
 
     def one_term(self, t: Term, bag: Bag, shape: Shape) -> list[str]:
         flat = opened(t.factors)
-        letters = _letters(flat.factors, bag.out)
+        letters = _letters(flat.factors, bag.out, self.names.values())
         factors = [f for f in flat.factors if not is_wire(f)]
         listed = ", ".join(f"{'1' if is_one(f) else self.bracketed(f.expr)}[{','.join(letters[i] for i in f.labels)}]" for f in factors if f.labels)
         out = [f"         axes: {listed or 'none'}; out: [{','.join(letters[i] for i in bag.out)}]"]
@@ -147,10 +149,10 @@ def _factors(e: Expr) -> tuple[Expr, ...]:
     return e.args if e.head == "times" else (e,)
 
 
-def _names(chain: Chain, definitions: Mapping[str, Expr]) -> dict[Expr, str]:
+def _names(chain: Chain, program: Program[Root]) -> dict[Expr, str]:
     """Names for the sums and functions that the chain goes through, innermost first; typed definitions keep theirs."""
-    names = {e: n for n, e in definitions.items() if e.args}
-    taken = {e.name for e in ex.variables(chain.root)} | set(definitions) | {str(a) for v in ex.variables(chain.root) for s in v.shape_ for a in s}
+    names = {e: n for n, e in program.definitions.items() if e.args}
+    taken = {*ex.names_of(postorder(chain.root)), *program.names}
     for step in reversed(chain.steps[1:]):
         part = step.node
         worth_it = not part.is_scalar and part.count >= SHORTEST and (part.head == "add" or part.head in BY_NAME)
@@ -166,12 +168,12 @@ def _wanted(bag: Bag, wrt: Expr) -> str:
     return "×".join(str(i.size) for i in bag.out)
 
 
-def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...]) -> dict[Label, str]:
-    """One letter for each axis; axes joined by an identity share a letter."""
+def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...], taken: Iterable[str]) -> dict[Label, str]:
+    """One letter for each axis, none that names something else; axes joined by an identity share a letter."""
     names: dict[Label, str] = {}
     joined = joined_by(factors)
-    places = index_names(postorder(*(f.expr for f in factors)))
-    free = [letter for letter in LETTERS if letter not in places]
+    written = {*ex.written_names(postorder(*(f.expr for f in factors))), *taken}
+    free = [letter for letter in LETTERS if letter not in written]
     for i in (*out, *(i for f in factors for i in f.labels)):
         root = joined_to(joined, i)
         if root not in names:

@@ -27,7 +27,7 @@ def in_names_of(program: Program[Root], candidate: str, fitting: Sequence[Shape]
     Constants without a size, such as ``eye``, take it from the first of the shapes that fits. Raises NameProblem for a
     name that the program does not have.
     """
-    prefix = "".join(f"{name} = {text(body)}; " for name, body in program.definitions.items())
+    prefix = "".join(f"{name} = {text(body, None, program.names)}; " for name, body in program.definitions.items())
     known = {v.name: Declared(v.shape_, v.properties) for v in more}
     sizes = dict.fromkeys(size_names(program), INTEGER)
     try:
@@ -118,6 +118,8 @@ def _declared(expr: Root, shapes: Shapes) -> Program[Root]:
     for v in ex.variables(*parts(expr)):
         if found.setdefault(v.name, v) is not v:
             raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
+    for name in sorted(_sizes(expr) & set(found), key=str):
+        raise NameProblem(f"'{name}' is a variable and a size", "give one of them another name")
     return Program(expr, {}, found)
 
 

@@ -7,7 +7,7 @@ column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
@@ -100,12 +100,13 @@ class IndexForm:
         taken = {*index_names(nodes), *(v.name for v in nodes if v.head == "var")}
         return [letter for letter in LETTERS if letter not in taken]
 
-    def letters(self, t: Term) -> dict[Label, str]:
-        """A letter for each label of a term: outputs first, the same in every term."""
+    def letters(self, t: Term, taken: Collection[str] = ()) -> dict[Label, str]:
+        """A letter for each label of a term, none that is ``taken``: outputs first, the same in every term."""
         labels = dict.fromkeys((*self.bag.out, *(i for f in t.factors for i in f.labels)))
-        if len(labels) > len(self.alphabet):
-            raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(self.alphabet)}")
-        return dict(zip(labels, self.alphabet, strict=False))
+        alphabet = [letter for letter in self.alphabet if letter not in taken]
+        if len(labels) > len(alphabet):
+            raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(alphabet)}")
+        return dict(zip(labels, alphabet, strict=False))
 
     def kronecker(self) -> Expr:
         """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""

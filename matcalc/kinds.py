@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from lark import Token
 
 from . import expr as ex
-from .declarations import CONSTANTS, NUMBERS, SPELLED_GREEK, Declared, default_kind
+from .declarations import NUMBERS, SPELLED_GREEK, Declared, default_kind, is_function
 from .expr import Expr
 from .expr.powers import POWERS
-from .functions import BY_NAME, MACROS
 from .places import measured_axis
 from .sizes import Size
 from .syntax import Syntax, span
@@ -18,6 +17,7 @@ from .syntax import Syntax, span
 # constants that answers may hold
 OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
     "K": (ex.commutation, "K(m,n)*vec(X) is vec(X') for X m×n"),
+    "commutation": (ex.commutation, "commutation(m,n)*vec(X) is vec(X') for X m×n"),  # where K is a variable
     "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
 }
 VECTOR_FUNCTIONS = (
@@ -31,7 +31,7 @@ def kinds_of(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
     kinds: dict[str, str] = {}
     for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
         name = str(node.children[0])
-        if name not in declared and name not in CONSTANTS and name not in NUMBERS and name not in BY_NAME and name not in MACROS:
+        if name not in declared and name not in NUMBERS and not is_function(name):
             kinds.setdefault(name, default_kind(name))
     for name in _used_as_vectors(tree):
         if kinds.get(name) == "scalar" and name not in SPELLED_GREEK and "a" <= name[0] <= "g":

@@ -25,10 +25,21 @@ class Program(Generic[E_co]):
     assumed: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()  # declared, but not in the text
     text: str = ""
+    integers: tuple[str, ...] = ()  # declared to be whole numbers
+    notes: tuple[str, ...] = ()  # what a reader may take for something else
 
     @property
     def declarations(self) -> dict[str, Declared]:
         """What a text in the names of this one may use: its variables, and the sizes in it, which are whole numbers."""
-        nodes = ex.postorder(self.expr) if isinstance(self.expr, Expr) else []
-        integers = {str(e.data): INTEGER for e in nodes if e.head == "size" and type(e.data) is str}
+        integers = dict.fromkeys(sorted(ex.names_of(self._nodes) - set(self.variables)), INTEGER)
         return integers | {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of variables and definitions, those among them that the expression does not hold any more."""
+        return frozenset([*self.variables, *self.definitions, *self.unused])
+
+    @property
+    def _nodes(self) -> list[Expr]:
+        roots = (self.expr,) if isinstance(self.expr, Expr) else self.expr.factors
+        return ex.postorder(*roots, *self.definitions.values(), *self.variables.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -23,6 +24,7 @@ from .declarations import (
     declarations,
     declared_name,
     declared_shape,
+    is_function,
     kind_shape,
 )
 from .errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
@@ -31,6 +33,7 @@ from .expr.parts import Range, check_fits
 from .expr.powers import POWERS, names_in
 from .functions import BY_NAME, MACROS, visible
 from .kinds import OF_TWO_SIZES, kinds_of, written_exponents, written_sizes
+from .notes import ENTRYWISE, apart, note_on_call, notes_on_names, notes_on_numbers
 from .places import LENGTHS, range_in, size_in
 from .program import Program
 from .sizes import UNIT, Shape, Size, Sum, Unknown, base_atoms, fresh_names, might_be_equal, resolve, unify
@@ -52,13 +55,15 @@ def typed(
     if not isinstance(text, str):
         raise TypeError(f"an expression is given as a text, not {type(text).__name__}")
     tree = syntax(text)
-    declared = declarations(shapes)
+    declared, notes = apart(declarations(shapes), tree)
     try:
-        return _Builder(text, tree, declared, kinds_of(tree, declared)).program(fitting)
+        program = _Builder(text, tree, declared, kinds_of(tree, declared)).program(fitting)
     except ShapeProblem as first:
-        for program in _other_readings(text, tree, declared):
-            return program
-        raise first from None
+        other = next(_other_readings(text, tree, declared), None)
+        if other is None:
+            raise first from None
+        program = other
+    return replace(program, notes=notes + program.notes)
 
 
 def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program[Expr]]:
@@ -90,6 +95,7 @@ class _Builder:
         self.raised_to: set[str] = set()  # the names of sizes that matrices are raised to
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
+        self.entrywise: list[tuple[str, str, Expr]] = []  # calls, their functions and their arguments
         self.definitions: dict[str, Expr] = {}
         self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)}
         self.sizes |= written_sizes(tree) | numbers
@@ -112,7 +118,7 @@ class _Builder:
         for statement in statements:
             token, value = statement.children
             name = str(token)
-            if name in BY_NAME or name in MACROS or name in CONSTANTS or name in self.definitions or name in self.declared:
+            if is_function(name) or name in self.definitions or name in self.declared:
                 raise NameProblem(f"'{name}' already has a meaning", "choose another name").at(self.text, span(statement))
             if (early := self._used_before(name, statement)) is not None:
                 raise NameProblem(f"'{name}' is used before it is defined").at(self.text, span(early))
@@ -155,7 +161,16 @@ class _Builder:
         definitions = {n: settled[e] for n, e in self.definitions.items()}
         assumed = tuple(n for n in self.assumed if n in found)
         unused = tuple(n for n, d in self.declared.items() if n not in found and not (d.is_integer and n in self.first_uses))
-        return Program(settled[expr], definitions, found, assumed, unused, self.text)
+        integers = tuple(n for n, d in self.declared.items() if d.is_integer)
+        notes = dict.fromkeys(self._notes([found[n] for n in assumed]))
+        return Program(settled[expr], definitions, found, assumed, unused, self.text, integers, tuple(notes))
+
+    def _notes(self, assumed: list[Expr]) -> Iterator[str]:
+        yield from notes_on_names(assumed, self.tree)
+        yield from notes_on_numbers(self.tree)
+        for call, name, argument in self.entrywise:
+            if (note := note_on_call(call, name, settle(argument))) is not None:
+                yield note
 
     def build(self, root: Syntax) -> Expr:
         done: dict[int, Expr] = {}
@@ -203,7 +218,7 @@ class _Builder:
         if name in NUMBERS:
             return ex.PI
         known = [*self.names, *self.sizes]
-        raise NameProblem(f"'{name}' is a function" if name in BY_NAME or name in MACROS else f"unknown name '{name[:40]}'", nearest(name, known))
+        raise NameProblem(f"'{name}' is a function" if is_function(name) else f"unknown name '{name[:40]}'", nearest(name, known))
 
     def call(self, node: Syntax, args: list[Expr]) -> Expr:
         name = str(node.children[0])
@@ -213,6 +228,9 @@ class _Builder:
             raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
         if name in OF_TWO_SIZES:
             return self._of_two_sizes(name, [c for c in node.children[1:] if not isinstance(c, Token)])
+        if name in ENTRYWISE and len(args) == 1:
+            start, stop = span(node) or (0, 0)
+            self.entrywise.append((self.text[start:stop], name, args[0]))
         if name in MACROS:
             return abbreviation(name, args)
         if name == "numel" and len(args) == 1:

@@ -9,7 +9,7 @@ Sizes check and report; they never drive the algebra, which labels do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
 from math import prod
 from typing import Any
@@ -265,6 +265,25 @@ def public(shape: Shape) -> tuple[str | int, ...]:
     if resolve(cols):
         return public_size(rows), public_size(cols)
     return (public_size(rows),) if resolve(rows) else ()
+
+
+def names_of_sizes(sizes: Iterable[Size]) -> set[str]:
+    """The names that sizes are made of."""
+    return {a for size in sizes for a in base_atoms(size) if isinstance(a, str)}
+
+
+def renamed(size: Size, names: Mapping[str, str]) -> Size:
+    """A size with other names in it."""
+    return tuple(b for a in size for b in (_renamed_sum(a, names) if isinstance(a, Sum) else (names.get(a, a),)))
+
+
+def _renamed_sum(a: Sum, names: Mapping[str, str]) -> Size:
+    return total_of([(renamed(size, names), k) for size, k in a.terms], a.constant).size()
+
+
+def unused(wish: str, taken: Container[str]) -> str:
+    """The wish, or the wish with the first number that makes it a new name."""
+    return next(name for i in count() if (name := f"{wish}{i or ''}") not in taken)
 
 
 def fresh_names(taken: Iterable[str]) -> Iterator[str]:

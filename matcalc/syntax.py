@@ -22,7 +22,7 @@ Syntax = Tree[Token]
 
 MAX_LENGTH = 400_000
 MAX_DEPTH = 2_500
-MAX_DIGITS = 40
+MAX_DIGITS = 1_000
 TOKEN = 8  # steps that reading a token and building its part of the tree take
 
 _EXPECTED = {

@@ -13,9 +13,9 @@ import matcalc
 PACKAGE = Path(matcalc.__file__).parent
 ORDER = """
 options errors budget graph sizes functions
-expr.nodes expr.hints expr.parts expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds program
+expr.nodes expr.hints expr.parts expr.names expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds notes program
 shapes extend labels chain arrange rules factoring simplify index indices unfold separate
-printing printing.text printing.where printing.latex printing.indices
+printing printing.names printing.text printing.latex printing.indices printing.where
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
 codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
@@ -34,7 +34,7 @@ HEAVY = {
     "mpmath": {"decimals"},
     "dask": {"rowblocks"},
     "sympy": {"interop.incoming", "interop.outgoing"},
-    "lark": {"syntax", "places", "kinds", "shapes", "indices"},
+    "lark": {"syntax", "places", "kinds", "notes", "shapes", "indices"},
 }  # fmt: skip
 # methods of an expression that reach up to a later stage, when they are called
 CONVENIENCES = {

@@ -244,7 +244,7 @@ def test_caret_of_a_later_line():
 
 @pytest.mark.parametrize(
     "text",
-    ["x" * (MAX_LENGTH + 1), "(" * (MAX_DEPTH + 1), "-" * (MAX_DEPTH + 1) + "x", "1" * 100, "a^" + "9" * 60],
+    ["x" * (MAX_LENGTH + 1), "(" * (MAX_DEPTH + 1), "-" * (MAX_DEPTH + 1) + "x", "1" * 2_000, "a^" + "9" * 400],
     ids=["length", "depth", "signs", "digits", "exponent"],
 )
 def test_limits(text):

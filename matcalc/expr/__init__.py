@@ -9,6 +9,7 @@ from .algebra import add, broadcast, matmul, neg, pow_, scalars_and_array, scale
 from .blocks import blocks, taken
 from .calls import call, divide, letter_sizes, power, product, rebuild, result_shape, signature_axes, substitute, substitute_all
 from .hints import check_product
+from .names import names_of, written_names
 from .nodes import (
     ARRAY,
     MINUS_ONE,
@@ -37,9 +38,10 @@ from .nodes import (
 )
 
 __all__ = [
-    "ARRAY", "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call", "check_product", "commutation",
-    "declared_text", "divide", "eye", "is_array", "letter_sizes", "matmul", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power",
-    "product", "rebuild",
-    "result_shape", "scalars_and_array", "scaled", "shape_text", "shifts", "signature_axes", "size_number", "sizes_of", "split", "spread",
-    "substitute", "substitute_all", "taken", "times", "total", "transpose", "var", "variables", "zeros",
+    "ARRAY", "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call",
+    "check_product", "commutation", "declared_text", "divide", "eye", "is_array", "letter_sizes", "matmul",
+    "names_of", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power", "product", "rebuild",
+    "result_shape", "scalars_and_array", "scaled", "shape_text", "shifts", "signature_axes", "size_number",
+    "sizes_of", "split", "spread", "substitute", "substitute_all", "taken", "times", "total", "transpose", "var",
+    "variables", "written_names", "zeros",
 ]  # fmt: skip

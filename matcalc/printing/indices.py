@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from ..expr import Expr, postorder, written_names
 from ..labels import Factor, Term, is_one, is_wire
 from .latex import latex
-from .text import ATOM, SIGN, number, pieces
+from .names import SPELLINGS, spelling, spelling_notes
+from .text import ATOM, SIGN, number, pieces, text
 
 if TYPE_CHECKING:
-    from ..index import IndexForm
+    from ..index import IndexForm, Root
 
 
-def index_text(form: IndexForm) -> str:
-    """``A[i,k]*B[l,j]``, with ``I`` for the identity and ``1`` for ones."""
-    return _signed(form, lambda t: "*".join(_parts(form, t, _text, number(abs(t.coefficient)))))
+def index_text(form: IndexForm, taken: Collection[str] = ()) -> str:
+    """``A[i,k]*B[l,j]``, with ``I`` for the identity and ``1`` for ones; letters and constants give way to names that are ``taken``."""
+    taken = {*taken, *written_names(postorder(*form.factors))}
+
+    def body(t: Term) -> str:
+        letters = form.letters(t, taken)
+        head = [] if abs(t.coefficient) == 1 and t.factors else [number(abs(t.coefficient))]
+        return "*".join([*head, *(_text(f, [letters[i] for i in f.labels], taken) for f in t.factors)])
+
+    return _signed(form, body)
+
+
+def root_text(root: Root, taken: Collection[str] = ()) -> str:
+    """The text of an expression or an index form beside the names that are ``taken``."""
+    return text(root, None, taken) if isinstance(root, Expr) else index_text(root, taken)
+
+
+def root_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
+    """What is said of constants that are not spelled as usual."""
+    nodes = postorder(root) if isinstance(root, Expr) else postorder(*root.factors)
+    used = [e.head for e in nodes if e.head in SPELLINGS]
+    if not isinstance(root, Expr) and any(is_wire(f) for t in root.bag.terms for f in t.factors):
+        used.append("identity")
+    return list(spelling_notes(used, {*taken, *written_names(nodes)}))
 
 
 def index_latex(form: IndexForm) -> str:
@@ -37,11 +60,11 @@ def _parts(form: IndexForm, t: Term, write: Callable[[Factor, list[str]], str], 
     return [*head, *(write(f, [letters[i] for i in f.labels]) for f in t.factors)]
 
 
-def _text(f: Factor, letters: list[str]) -> str:
-    piece = pieces(f.expr, {})[f.expr]
+def _text(f: Factor, letters: list[str], taken: Collection[str]) -> str:
+    piece = pieces(f.expr, {}, taken)[f.expr]
     if not letters:
         return piece.at(SIGN)
-    name = "I" if is_wire(f) else "1" if is_one(f) else piece.at(ATOM)
+    name = spelling("identity", taken) if is_wire(f) else "1" if is_one(f) else piece.at(ATOM)
     return f"{name}[{','.join(letters)}]"
 
 

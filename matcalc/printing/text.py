@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 
 from ..budget import room, spend
-from ..expr import Expr, postorder, split
+from ..expr import Expr, names_of, postorder, split
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
 from ..functions import BY_NAME
 from ..graph import arguments_first
 from ..sizes import UNIT, show
+from .names import SPELLINGS, spelling
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # precedence, loose to tight
 LONG = 10_000  # characters that are joined in the time of one step
@@ -30,13 +32,17 @@ class Piece:
         return self.text if self.level >= level else f"({self.text})"
 
 
-def text(e: Expr, names: Mapping[Expr, str] | None = None) -> str:
-    """The expression; the parts below it that are listed in ``names`` are written by their name."""
+def text(e: Expr, names: Mapping[Expr, str] | None = None, taken: Collection[str] = ()) -> str:
+    """The expression; the parts below it that are listed in ``names`` are written by their name.
+
+    No constant is spelled as a variable of the expression is, nor as a name that is ``taken`` elsewhere.
+    """
     if e.count > INLINE_LIMIT and not names:
-        shared = shared_parts(e)
+        shared = shared_parts(e, taken)
         definitions = [f"{name} = {body}" for name, body in shared.values()]
-        return "; ".join([*definitions, pieces(e, {part: name for part, (name, _) in shared.items()})[e].text])
-    return pieces(e, names or {})[e].text
+        named = {part: name for part, (name, _) in shared.items()}
+        return "; ".join([*definitions, pieces(e, named, taken)[e].text])
+    return pieces(e, names or {}, taken)[e].text
 
 
 def number(q: Fraction) -> str:
@@ -51,16 +57,36 @@ def number(q: Fraction) -> str:
     return shown if len(shown) <= 14 and Fraction(shown) == q else f"{q.numerator}/{q.denominator}"
 
 
-def pieces(root: Expr, names: Mapping[Expr, str]) -> dict[Expr, Piece]:
+def pieces(root: Expr, names: Mapping[Expr, str], taken: Collection[str] = ()) -> dict[Expr, Piece]:
     """The text of every node under the root, names first, arguments before users."""
     done: dict[Expr, Piece] = {}
+    nodes = list(_visible_postorder(root, names))
+    words = _spelled(nodes, {*taken, *names.values()})
     characters = 0
-    for e in _visible_postorder(root, names):
-        done[e] = Piece(names[e], ATOM) if e in names and e is not root else _piece(e, done)
+    for e in nodes:
+        if e in names and e is not root:
+            done[e] = Piece(names[e], ATOM)
+        else:
+            done[e] = words[e] if e in words else _piece(e, done)
         characters += len(done[e].text)
         spend(1 + len(done[e].text) // LONG)
         room(characters)
     return done
+
+
+def _spelled(nodes: Iterable[Expr], taken: Collection[str]) -> dict[Expr, Piece]:
+    """The constants whose spelling depends on the names of variables."""
+    constants = [e for e in nodes if e.head in SPELLINGS]
+    if not constants:
+        return {}
+    taken = {*taken, *(e.name for e in nodes if e.head == "var")}
+    return {e: Piece(spelling(e.head, taken) + _two_sizes(e), ATOM) for e in constants}
+
+
+def _two_sizes(e: Expr) -> str:
+    """The arguments of K(m,n) and shifts(n,m)."""
+    size = {"commutation": e.shape_[0], "shifts": e.shape_[1]}.get(e.head, ())
+    return f"({','.join(show((a,)) for a in size)})" if size else ""
 
 
 def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
@@ -75,7 +101,8 @@ def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
     if e.head == "times":
         if e.args[0].head == "num" and split(e)[1] in names:
             return (split(e)[1],)
-        return tuple(base for a in e.args if a.head != "num" for base in (a.args if a.head == "pow" else (a,)))
+        factors = [a for a in e.args if a.head != "num"]
+        return tuple(part for a in factors for part in (a.args if a.head == "pow" and a not in names else (a,)))
     return e.args
 
 
@@ -97,10 +124,6 @@ def _constant(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
     if rows == UNIT:
         return Piece(f"{e.head}({show(cols)})'", ATOM)
     return Piece(f"{e.head}({', '.join(show(s) for s in (rows, cols) if s)})", ATOM)
-
-
-def _commutation(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
-    return Piece(f"K({','.join(show((a,)) for a in e.shape_[0])})", ATOM)
 
 
 def _sum(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
@@ -140,7 +163,8 @@ def _product(k: Fraction, factors: Iterable[Expr], done: Mapping[Expr, Piece]) -
     above: list[tuple[Expr, Expr | None]] = []
     below: list[tuple[Expr, Expr | None]] = []
     for f in factors:
-        exponent = f.args[1] if f.head == "pow" else None
+        named = f in done and done[f].level == ATOM
+        exponent = f.args[1] if f.head == "pow" and not named else None
         if exponent is not None and exponent.head == "num" and exponent.value < 0:
             below.append((f, exponent))
         else:
@@ -237,26 +261,26 @@ def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
 
 _WRITERS: dict[str, Callable[[Expr, Mapping[Expr, Piece]], Piece]] = {
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
-    "pow": _power_piece, "matmul": _matmul, "T": _transpose, "commutation": _commutation,
-    "part": _part, "shifts": lambda e, _: Piece(f"shifts({','.join(show((a,)) for a in e.shape_[1])})", ATOM),
+    "pow": _power_piece, "matmul": _matmul, "T": _transpose, "part": _part,
     "powm": lambda e, done: Piece(f"{done[e.args[0]].at(ATOM)}^{done[e.args[1]].at(ATOM)}", POWER),
-    "pi": lambda e, _: Piece("pi", ATOM), "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
+    "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
 }  # fmt: skip
 
 
-def shared_parts(root: Expr) -> dict[Expr, tuple[str, str]]:
+def shared_parts(root: Expr, taken: Collection[str] = ()) -> dict[Expr, tuple[str, str]]:
     """Names and bodies for the parts of a large expression that are used more than once, innermost first."""
     uses: dict[Expr, int] = {}
     for e in postorder(root):
         for a in e.args:
             uses[a] = uses.get(a, 0) + 1
-    taken = {e.name for e in uses if e.head == "var"}
+    taken = {*taken, *names_of(uses)}
     out: dict[Expr, tuple[str, str]] = {}
     names: dict[Expr, str] = {}
     for e in postorder(root):
         if e is not root and e.args and e.count > 3 and uses[e] > 1:
-            name = next(c for i in range(len(out) + 1, len(out) + 1000) if (c := f"t{i}") not in taken)
-            body = pieces(e, names)[e].text
+            name = next(c for i in count(len(out) + 1) if (c := f"t{i}") not in taken)
+            taken.add(name)
+            body = pieces(e, names, taken)[e].text
             names[e] = name
             out[e] = (name, body)
     return out

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from ..budget import spend
-from ..expr import Expr, postorder, split
+from ..expr import Expr, names_of, postorder, split
 from ..functions import BY_NAME
-from ..sizes import UNIT, base_atoms
+from ..graph import arguments_first
+from ..sizes import UNIT, unused
+from .indices import root_text
 from .text import text
 
 SMALLEST = 5  # nodes of a part that deserves a name
 SAVING = 12  # characters that a name must save
 WIDTH = 3  # characters that a node takes, about
 LONG = 1000
+RESERVED = ("I", "K")  # a reader takes them for the identity and the commutation matrix
 
 
 @dataclass(frozen=True)
 class Named:
-    """Texts of several expressions, and the names that they use with their texts, outermost first."""
+    """Texts of several expressions, and the names that they use with their texts, each before those that its own text uses."""
 
     texts: Mapping[str, str]
     where: tuple[tuple[str, str], ...]
@@ -31,37 +33,40 @@ class Named:
         lines = [self.texts[only]] if only is not None else [f"∂/∂{n} = {t}" for n, t in self.texts.items()]
         return "\n".join([*lines, *(f"{'where' if i == 0 else '     '} {n} = {t}" for i, (n, t) in enumerate(self.where))])
 
+    def program(self, only: str) -> str:
+        """One of the answers as a text of the language: the names that are used, then the answer."""
+        return "; ".join([*(f"{n} = {t}" for n, t in reversed(self.where)), self.texts[only]])
 
-def named(roots: Mapping[str, Any], definitions: Mapping[str, Expr]) -> Named:
-    """Write expressions with the given definitions and with names for their shared parts; an index form stands as it is."""
+
+def named(roots: Mapping[str, Any], definitions: Mapping[str, Expr], taken: Collection[str] = ()) -> Named:
+    """Write expressions with the given definitions and with names for their shared parts; an index form stands as it is.
+
+    No name that is ``taken`` by what the roots were made of gets another meaning.
+    """
+    taken = {*taken, *definitions}
     if not all(isinstance(e, Expr) for e in roots.values()):
-        return Named({n: str(e) for n, e in roots.items()}, ())
+        return Named({n: root_text(e, taken) for n, e in roots.items()}, ())
     defined = {e: n for n, e in definitions.items() if e.args}
     names: dict[Expr, str] = dict(defined)
-    taken = {e.name for e in postorder(*roots.values()) if e.head == "var"} | set(definitions) | set(_sizes(roots))
+    taken |= names_of(postorder(*roots.values(), *definitions.values()))
     shared = _in_many(roots)
     for part, uses in _repeated(roots, names):
         if (uses - 1) * WIDTH * min(part.count, LONG) - 2 * uses - 8 >= SAVING:
             names[part] = part_name(part, part in shared, taken)
             taken.add(names[part])
     used = _used(roots, names)
-    return Named({n: _shown(e, names) for n, e in roots.items()}, tuple((names[p], text(p, names)) for p in used))
-
-
-def _shown(e: Expr, names: Mapping[Expr, str]) -> str:
-    return names[e] if e in names else text(e, names)
-
-
-def _sizes(roots: Mapping[str, Expr]) -> Iterator[str]:
-    for e in postorder(*roots.values()):
-        for size in e.shape_:
-            yield from (a for a in base_atoms(size) if isinstance(a, str))
+    texts = {n: names[e] if e in names else text(e, names, taken) for n, e in roots.items()}
+    return Named(texts, tuple((names[p], text(p, names, taken)) for p in used))
 
 
 def _children(e: Expr) -> tuple[Expr, ...]:
-    """Arguments, looking through numeric coefficients: 2*δ uses δ."""
+    """Arguments, looking through numeric coefficients: 2*δ uses δ, and so does a - 2*δ."""
     core = split(e)[1]
-    return (core,) if core is not e and core.args else e.args
+    return (core,) if core is not e and core.args else tuple(map(_core, e.args))
+
+
+def _core(e: Expr) -> Expr:
+    return e if e.head == "num" else split(e)[1]
 
 
 def _repeated(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[tuple[Expr, int]]:
@@ -99,28 +104,29 @@ def part_name(part: Expr, shared: bool, taken: set[str]) -> str:
     plain = "r" if part.head == "add" else "δ" if shared else "t"
     wish = BY_NAME[part.head].name[0] if part.head in BY_NAME else plain
     wish = wish.upper() if UNIT not in part.shape_ and wish != "δ" else wish
-    return next(o for i in count() if (o := f"{wish}{i or ''}") not in taken and o != "I")
+    return unused(wish, {*taken, *RESERVED})
 
 
 def _used(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[Expr]:
-    """The named parts that the shown texts mention, in the order in which a reader meets them."""
+    """The named parts that the shown texts mention, each before those that its own text mentions, as a reader meets them."""
+    shown = [part for e in roots.values() for part in ([e] if e in names else _mentions(e, names))]
+    defined_first = arguments_first(shown[::-1], lambda part: _mentions(part, names)[::-1])
+    return defined_first[::-1]
+
+
+def _mentions(e: Expr, names: Mapping[Expr, str]) -> list[Expr]:
+    """The named parts that the text of an expression mentions, none below another."""
     found: dict[Expr, None] = {}
-    queue = list(roots.values())
-    while queue:
-        e = queue.pop(0)
-        stack = [e]
-        visited: set[Expr] = set()
-        while stack:
-            node = stack.pop()
-            spend()
-            if node in visited:
-                continue
-            visited.add(node)
-            if node in names and (node is not e or node in roots.values()):
-                if node not in found:
-                    found[node] = None
-                    queue.append(node)
-                if node is not e:
-                    continue
-            stack += [*reversed(_children(node))]
+    visited: set[Expr] = set()
+    stack = [*reversed(_children(e))]
+    while stack:
+        node = stack.pop()
+        spend()
+        if node in visited:
+            continue
+        visited.add(node)
+        if node in names:
+            found[node] = None
+        else:
+            stack += reversed(_children(node))
     return list(found)
