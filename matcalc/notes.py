@@ -38,7 +38,7 @@ def apart(declared: Mapping[str, Declared], tree: Syntax) -> tuple[dict[str, Dec
 
 def notes_on_names(variables: Iterable[Expr], tree: Syntax) -> Iterator[str]:
     """What is said of undeclared variables that have the name of something else."""
-    bases = {str(node.children[0].children[0]) for node in tree.find_data("power") if _is(node.children[0], "name")}
+    bases = {word for node in tree.find_data("power") if (word := _word(node.children[0], "name"))}
     for v in variables:
         kind = "scalar" if v.shape_ == SCALAR else "vector" if UNIT in v.shape_ else "free matrix"
         if v.name in MEANT:
@@ -50,8 +50,7 @@ def notes_on_names(variables: Iterable[Expr], tree: Syntax) -> Iterator[str]:
 def notes_on_numbers(tree: Syntax) -> Iterator[str]:
     """What is said of 1', which is no row of ones."""
     for node in tree.find_data("transpose"):
-        if _is(node.children[0], "number"):
-            number = node.children[0].children[0]
+        if number := _word(node.children[0], "number"):
             yield f"{number}' is the number {number} (a row of ones is ones(n)')"
 
 
@@ -63,5 +62,6 @@ def note_on_call(call: str, name: str, argument: Expr) -> str | None:
     return f"{shown} is entry by entry ({ENTRYWISE[name]} is the matrix function)"
 
 
-def _is(node: Syntax | Token, kind: str) -> bool:
-    return not isinstance(node, Token) and node.data == kind
+def _word(node: Syntax | Token, kind: str) -> str:
+    """The word of a leaf of a kind, or nothing."""
+    return str(node.children[0]) if not isinstance(node, Token) and node.data == kind else ""

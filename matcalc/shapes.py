@@ -368,7 +368,7 @@ def _fit(e: Expr, shapes: Iterable[Shape]) -> None:
 def _name_unknowns(size: Size, names: Iterator[str]) -> None:
     for atom in base_atoms(resolve(size)):
         if isinstance(atom, Unknown):
-            atom.value = atom.length or (next(names),)
+            atom.value = atom.preferred() or (next(names),)
 
 
 def settle(e: Expr) -> Expr:

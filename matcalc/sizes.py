@@ -32,7 +32,12 @@ class Unknown:
             return False
         if self.length is None or any(isinstance(a, Unknown) for a in size):
             return True
-        return sorted(map(str, size)) == sorted(map(str, self.length))
+        return multiple(size) == multiple(self.length)
+
+    def preferred(self) -> Size | None:
+        """The product that it must be where nothing says in which order: a multiple, as n + n is, where there is a number in it."""
+        counted = self.length is not None and any(isinstance(a, int) for a in self.length)
+        return multiple(self.length or ()).size() if counted else self.length
 
 
 class Sum(str):
@@ -109,6 +114,12 @@ def _with_coefficients(terms: Mapping[Size, int]) -> Counter[Size]:
         numbers = [a for a in size if isinstance(a, int)]
         found[tuple(a for a in size if not isinstance(a, int))] += k * prod(numbers)
     return found
+
+
+def multiple(size: Size) -> Sum:
+    """A product with its numbers in front: n*2 as n + n."""
+    others = tuple(a for a in size if not isinstance(a, int))
+    return total_of([(others, prod(a for a in size if isinstance(a, int)))])
 
 
 def base_atoms(size: Size) -> Iterator[Atom]:
@@ -195,7 +206,7 @@ def _balance(gap: Sum) -> bool:
     rest = total_of([(size, -c * k) for size, c in gap.terms if size != (first,)], -gap.constant * k)
     if all(c < 0 for _, c in rest.terms) and (rest.terms or rest.constant < 1):
         return False
-    return unify((first,), rest.size())
+    return (first.length is None or first.admits(rest.size())) and unify((first,), rest.size())
 
 
 def linear(size: Size) -> tuple[str, int, int] | None:
@@ -204,15 +215,10 @@ def linear(size: Size) -> tuple[str, int, int] | None:
     >>> linear((2, "n")), linear((Sum({("n",): 1}, -1),)), linear(("m", "n"))
     (('n', 2, 0), ('n', 1, -1), None)
     """
-    total = total_of([(size, 1)])
-    if len(total.terms) != 1:
-        return None
-    atoms, k = total.terms[0]
-    names = [a for a in atoms if isinstance(a, str) and not isinstance(a, Sum)]
-    numbers = [a for a in atoms if isinstance(a, int)]
-    if len(names) != 1 or len(names) + len(numbers) != len(atoms) or k < 0:
-        return None
-    return names[0], k * prod(numbers), total.constant
+    total = multiple(size)
+    atoms, k = total.terms[0] if len(total.terms) == 1 else ((), 0)
+    named = len(atoms) == 1 and isinstance(atoms[0], str) and not isinstance(atoms[0], Sum)
+    return (str(atoms[0]), k, total.constant) if named and k > 0 else None
 
 
 def shape_of(sizes: Iterable[Size]) -> Shape:
@@ -274,11 +280,13 @@ def names_of_sizes(sizes: Iterable[Size]) -> set[str]:
 
 def renamed(size: Size, names: Mapping[str, str]) -> Size:
     """A size with other names in it."""
-    return tuple(b for a in size for b in (_renamed_sum(a, names) if isinstance(a, Sum) else (names.get(a, a),)))
+    return tuple(b for a in size for b in _renamed_atom(a, names))
 
 
-def _renamed_sum(a: Sum, names: Mapping[str, str]) -> Size:
-    return total_of([(renamed(size, names), k) for size, k in a.terms], a.constant).size()
+def _renamed_atom(a: Atom, names: Mapping[str, str]) -> Size:
+    if isinstance(a, Sum):
+        return total_of([(renamed(size, names), k) for size, k in a.terms], a.constant).size()
+    return (names.get(a, a) if isinstance(a, str) else a,)
 
 
 def unused(wish: str, taken: Container[str]) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from matcalc import parse
 from matcalc.errors import MatcalcError, NameProblem, ShapeProblem, SyntaxProblem
+from matcalc.expr import declared_text, variables
 from matcalc.shapes import declarations, typed
 from matcalc.sizes import public
 
@@ -318,3 +319,21 @@ def test_a_hint_is_right():
     for _, shapes, _, hint in CONFLICTS:
         if hint and "*" in hint and "(" not in hint and not hint.startswith("declare"):
             assert parse(hint, shapes).shape is not None
+
+
+@pytest.mark.parametrize("size", ["2*n", "n*2", "n+n"])
+@pytest.mark.parametrize("text", ["[x; y]'*z", "[x; y] - z", "z", "z'*[eye(n), eye(n)]'", "kron(c, x)'*z", "sum(z[2:n])"])
+def test_a_multiple_of_a_size_is_what_it_meets(text: str, size: str) -> None:
+    """2*n is the length of [x; y] and of kron(c, x), and what is printed as 2*n is 2*n."""
+    if size == "n+n" and "kron" in text:
+        return
+    e = parse(text, {"x": "n", "y": "n", "c": "2", "z": size})
+    declared = {v.name: declared_text(v) for v in variables(e)}
+    assert parse(str(e), declared) is e
+
+
+def test_a_multiple_of_another_size_is_refused() -> None:
+    with pytest.raises(ShapeProblem):
+        parse("[x; y] - z", {"x": "n", "y": "n", "z": "3*n"})
+    with pytest.raises(ShapeProblem):
+        parse("[x; y]'*z", {"x": "n", "y": "n", "z": "2*m"})
