@@ -221,6 +221,8 @@ def _print_as(target: str, derivations: list[Derivation]) -> None:
 
     if target == "latex":
         print("\n".join(d.latex() for d in derivations))
+        for note in dict.fromkeys(note for d in derivations for note in d.latex_notes):
+            _say(note)
     else:
         several = Derivations({d.wrt.name: d for d in derivations})
         print((derivations[0] if len(derivations) == 1 else several).source(target), end="")
@@ -240,7 +242,7 @@ def _record(d: Derivation) -> dict[str, Any]:
         "shapes": {n: list(e.shape) for n, e in d.program.variables.items()},
         "integers": list(d.integers),
         "assumed": _assumed(d),
-        "notes": list(d.notes),
+        "notes": [*d.notes, *d.latex_notes],
         "verified": v.ok,
         "exact": v.exact,
         "numeric": v.numeric,

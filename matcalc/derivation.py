@@ -18,7 +18,7 @@ from .expr import Expr
 from .given import Shapes, as_program, is_entry, matrix_and_entry, place_names, size_names, variable_of
 from .index import Root, parts, replaced, shape_text
 from .options import strict
-from .printing.indices import root_notes, root_text
+from .printing.indices import root_latex, root_latex_notes, root_notes, root_text
 from .printing.where import Named, named
 from .program import Program
 from .shapes import declared_name, typed
@@ -155,6 +155,11 @@ class Derivation:
         return (*self.program.notes, *root_notes(self.result, self._names))
 
     @property
+    def latex_notes(self) -> tuple[str, ...]:
+        """What is said of names that :meth:`latex` does not write as usual, since something else looks like that."""
+        return tuple(root_latex_notes(self.result, self._names))
+
+    @property
     def integers(self) -> tuple[str, ...]:
         """The sizes that the answer uses as numbers and that no variable has: they are to be declared where it is typed again.
 
@@ -206,7 +211,7 @@ class Derivation:
     def latex(self) -> str:
         """The answer in LaTeX."""
         with limited(self.limits, "printing"):
-            return self.result.latex()
+            return root_latex(self.result, self._names)
 
     def explain(self) -> str:
         """How the answer was found: the scalar derivative, the arrangement that the labels force, and the checks."""

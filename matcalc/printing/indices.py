@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from ..expr import Expr, postorder, written_names
 from ..labels import Factor, Term, is_one, is_wire
-from .latex import latex
+from .latex import latex, symbols_of, written
 from .names import SPELLINGS, spelling, spelling_notes
+from .symbols import Symbols
 from .text import ATOM, SIGN, number, pieces, text
+
+LETTER = re.compile(r"\\?[A-Za-z]+")
 
 if TYPE_CHECKING:
     from ..index import IndexForm, Root
@@ -41,9 +45,33 @@ def root_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
     return list(spelling_notes(used, {*taken, *written_names(nodes)}))
 
 
-def index_latex(form: IndexForm) -> str:
-    """``A_{ik}B_{lj}``, with δ for the identity."""
-    return _signed(form, lambda t: r"\,".join(_parts(form, t, _latex, _latex_number(t))))
+def index_latex(form: IndexForm, taken: Collection[str] = ()) -> str:
+    """``A_{ik}B_{lj}``, with δ for the identity; nothing looks like another name, be it one that is ``taken`` elsewhere."""
+    symbols = _symbols(form, taken)
+    taken = {*taken, *written_names(postorder(*form.factors))}
+
+    def body(t: Term) -> str:
+        letters = form.letters(t, taken)
+        head = [] if abs(t.coefficient) == 1 and t.factors else [_latex_number(t)]
+        return r"\,".join([*head, *(_latex(f, [letters[i] for i in f.labels], symbols) for f in t.factors)])
+
+    return _signed(form, body)
+
+
+def root_latex(root: Root, taken: Collection[str] = ()) -> str:
+    """The LaTeX of an expression or an index form beside the names that are ``taken``."""
+    return latex(root, None, taken) if isinstance(root, Expr) else index_latex(root, taken)
+
+
+def root_latex_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
+    """What is said of names that are not written as usual in LaTeX."""
+    nodes = postorder(root) if isinstance(root, Expr) else postorder(*root.factors)
+    symbols = symbols_of(nodes, taken) if isinstance(root, Expr) else _symbols(root, taken)
+    return list(symbols.notes(written_names(nodes)))
+
+
+def _symbols(form: IndexForm, taken: Collection[str]) -> Symbols:
+    return symbols_of(postorder(*form.factors), taken, {f.name for f in form.factors if f.head == "var"})
 
 
 def _signed(form: IndexForm, body: Callable[[Term], str]) -> str:
@@ -52,12 +80,6 @@ def _signed(form: IndexForm, body: Callable[[Term], str]) -> str:
         minus = t.coefficient < 0
         out += (("-" if minus else "") if not out else (" - " if minus else " + ")) + body(t)
     return out or "0"
-
-
-def _parts(form: IndexForm, t: Term, write: Callable[[Factor, list[str]], str], coefficient: str) -> list[str]:
-    letters = form.letters(t)
-    head = [] if coefficient == "1" and t.factors else [coefficient]
-    return [*head, *(write(f, [letters[i] for i in f.labels]) for f in t.factors)]
 
 
 def _text(f: Factor, letters: list[str], taken: Collection[str]) -> str:
@@ -73,9 +95,14 @@ def _latex_number(t: Term) -> str:
     return str(k) if k.denominator == 1 else rf"\tfrac{{{k.numerator}}}{{{k.denominator}}}"
 
 
-def _latex(f: Factor, letters: list[str]) -> str:
+def _latex(f: Factor, letters: list[str], symbols: Symbols) -> str:
+    shown = written(f.expr, {}, symbols)
     if not letters:
-        return latex(f.expr) if f.expr.head not in ("add", "times") else rf"\left({latex(f.expr)}\right)"
-    short = f.expr.head == "var" and len(f.expr.name) == 1
-    name = r"\delta" if is_wire(f) else "1" if is_one(f) else latex(f.expr) if short else rf"\left[{latex(f.expr)}\right]"
+        return rf"\left({shown}\right)" if f.expr.head in ("add", "times") else shown
+    if is_wire(f):
+        name = symbols.spelled(r"\delta", "eye")
+    elif is_one(f):
+        name = r"\mathbf{1}"
+    else:
+        name = shown if LETTER.fullmatch(shown) else rf"\left[{shown}\right]"
     return f"{name}_{{{''.join(letters)}}}"

@@ -7,31 +7,22 @@ broadcasts silently: ``X + 1`` is ``X + \mathbf{1}_{m \times n}``. The names of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ..budget import room, spend
-from ..expr import Expr, split, spread
+from ..expr import Expr, postorder, split, spread, written_names
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
 from ..functions import BY_NAME, Row
-from ..sizes import UNIT, Size, Sum
+from ..sizes import UNIT, Atom, Size, Sum
+from .symbols import Symbols
 from .text import INLINE_LIMIT, LONG, number, shared_parts
 
 SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)  # precedence, loose to tight; a NAME hides what it stands for
+WORDS = (r"\mathit", r"\mathtt", r"\mathrm")  # a word keeps away from its neighbours
 SMALL = 9  # a larger denominator is written as a decimal where that is exact
-
-_LETTERS = {
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "ζ": r"\zeta", "η": r"\eta", "θ": r"\theta",
-    "ι": r"\iota", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ν": r"\nu", "ξ": r"\xi", "ο": "o", "π": r"\pi", "ρ": r"\rho",
-    "ς": r"\varsigma", "σ": r"\sigma", "τ": r"\tau", "υ": r"\upsilon", "φ": r"\phi", "χ": r"\chi", "ψ": r"\psi", "ω": r"\omega",
-    "Γ": r"\Gamma", "Δ": r"\Delta", "Θ": r"\Theta", "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi", "Σ": r"\Sigma", "Υ": r"\Upsilon",
-    "Φ": r"\Phi", "Ψ": r"\Psi", "Ω": r"\Omega",
-    **{greek: rf"\mathrm{{{latin}}}" for greek, latin in zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)},  # TeX has no command for these
-}  # fmt: skip
-_SPELLED = {tex[1:]: tex for tex in _LETTERS.values() if tex[1:].isalpha()} | {"lam": r"\lambda"}
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -46,56 +37,55 @@ class Piece:
         return self.tex if self.level >= level else _in_brackets(self.tex)
 
 
-Pieces = Mapping[Expr, Piece]
+class Pieces(dict[Expr, Piece]):
+    """The LaTeX of nodes, and of the names in them."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        super().__init__()
+        self.symbols = symbols
 
 
-def latex(e: Expr, names: Mapping[Expr, str] | None = None) -> str:
+def latex(e: Expr, names: Mapping[Expr, str] | None = None, taken: Collection[str] = ()) -> str:
     r"""The expression in LaTeX, without dollar signs; parts listed in ``names`` are written by their name.
+
+    Nothing looks like another name, be it one that is ``taken`` elsewhere.
 
     >>> from matcalc.shapes import typed
     >>> print(latex(typed("2*X'*(X*w - y)").expr))
     2X^{\top}\left(Xw - y\right)
     """
     if e.count > INLINE_LIMIT and not names:
-        return _with_definitions(e)
-    return _written(e, _symbols(names or {}))
+        return _with_definitions(e, taken)
+    names = names or {}
+    symbols = symbols_of(postorder(e, *names), {*taken, *names.values()})
+    return written(e, _pieces(names, symbols), symbols)
 
 
-def symbol(name: str) -> str:
-    r"""The LaTeX of a matcalc name: subscripts for what follows ``_`` or for digits at the end, Greek where it is meant.
-
-    >>> symbol("W1"), symbol("x_train"), symbol("lambda"), symbol("loss")
-    ('W_{1}', 'x_{\\mathrm{train}}', '\\lambda', '\\mathit{loss}')
-    """
-    first, *below = name.split("_")
-    letters, digits = re.fullmatch(r"(.+?)(\d*)", first, re.DOTALL).groups()  # type: ignore[union-attr]
-    subscripts = [digits] * bool(digits) + [_word(part, "mathrm") or r"\_" for part in below]
-    return _word(letters, "mathit") + (f"_{{{','.join(subscripts)}}}" if subscripts else "")
+def symbols_of(nodes: Sequence[Expr], taken: Collection[str], indexed: Collection[str] = ()) -> Symbols:
+    """The LaTeX of the names in nodes, and of others; of ``indexed`` names, and of those that places are taken of, there are entries."""
+    taken_from = {f.name for e in nodes if e.head == "matmul" and any(map(is_part, e.args)) for f in e.args if f.head == "var"}
+    constants = [r"\pi"] * any(e.head == "pi" for e in nodes)
+    return Symbols({*taken, *written_names(nodes)}, constants, {*indexed, *taken_from})
 
 
-def _word(word: str, font: str) -> str:
-    if word in _SPELLED or word.isdigit() or len(word) < 2:
-        return _SPELLED.get(word) or _LETTERS.get(word, word)
-    letters = "".join(f"{_LETTERS[c]} " if c in _LETTERS else c for c in word)
-    return f"\\{font}{{{letters.strip()}}}"
-
-
-def _with_definitions(e: Expr) -> str:
+def _with_definitions(e: Expr, taken: Collection[str]) -> str:
     """A large expression, after the definitions of its shared parts."""
-    names = {part: name for part, (name, _) in shared_parts(e).items()}
-    symbols = _symbols(names)
-    lines = [f"{name.tex} &= {_written(part, symbols)}" for part, name in symbols.items()]
-    return r"\begin{aligned}" + r" \\ ".join([*lines, f"& {_written(e, symbols)}"]) + r"\end{aligned}"
+    names = {part: name for part, (name, _) in shared_parts(e, taken).items()}
+    symbols = symbols_of(postorder(e), {*taken, *names.values()})
+    named = _pieces(names, symbols)
+    lines = [f"{name.tex} &= {written(part, named, symbols)}" for part, name in named.items()]
+    return r"\begin{aligned}" + r" \\ ".join([*lines, f"& {written(e, named, symbols)}"]) + r"\end{aligned}"
 
 
-def _symbols(names: Mapping[Expr, str]) -> dict[Expr, Piece]:
+def _pieces(names: Mapping[Expr, str], symbols: Symbols) -> dict[Expr, Piece]:
     """The names of parts in LaTeX."""
-    return {part: Piece(symbol(name), NAME) for part, name in names.items()}
+    return {part: Piece(symbols(name), NAME) for part, name in names.items()}
 
 
-def _written(root: Expr, symbols: Mapping[Expr, Piece]) -> str:
+def written(root: Expr, named: Mapping[Expr, Piece], symbols: Symbols) -> str:
     """Write arguments before the nodes that use them; nothing below a named part is looked at."""
-    done = dict(symbols)
+    done = Pieces(symbols)
+    done.update(named)
     done.pop(root, None)
     stack, characters = [root], 0
     while stack:
@@ -147,9 +137,9 @@ def _gap(left: str, right: str) -> str:
     """The space that TeX, or the eye, needs between two factors."""
     if not left:
         return ""
-    if right[0].isdigit():
+    if right[0].isdigit() or (left[-1].isdigit() and right.startswith(r"\mathbf")):
         return r" \cdot "
-    if r"\mathit" in (left[:7], right[:7]):
+    if left.startswith(WORDS) or right.startswith(WORDS):
         return r"\,"
     return " " if right[0].isalpha() and re.search(r"\\[A-Za-z]+$", left) else ""
 
@@ -158,19 +148,25 @@ def _raised(base: str, exponent: str) -> str:
     return f"{base}^{{{exponent}}}"
 
 
-def _size(size: Size) -> str:
-    texts = (_sum_of_sizes(a) if isinstance(a, Sum) else symbol(a) if isinstance(a, str) else str(a) for a in size)
-    return _row(_in_brackets(t) if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, texts, strict=True))
+def _size(size: Size, symbols: Symbols) -> str:
+    factors = [_size_atom(a, symbols) for a in size]
+    return _row(_in_brackets(t) if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, factors, strict=True))
 
 
-def _sum_of_sizes(a: Sum) -> str:
-    terms = [f"{'-' if k < 0 else '+'} {_row([*([str(abs(k))] if abs(k) > 1 else []), _size(size)])}" for size, k in a.terms]
+def _size_atom(a: Atom, symbols: Symbols) -> str:
+    if isinstance(a, Sum):
+        return _sum_of_sizes(a, symbols)
+    return symbols(a) if isinstance(a, str) else str(a)
+
+
+def _sum_of_sizes(a: Sum, symbols: Symbols) -> str:
+    terms = [f"{'-' if k < 0 else '+'} {_row([*([str(abs(k))] if abs(k) > 1 else []), _size(size, symbols)])}" for size, k in a.terms]
     terms += [f"{'-' if a.constant < 0 else '+'} {abs(a.constant)}"] if a.constant or not terms else []
     return " ".join(terms).removeprefix("+ ")
 
 
-def _places(r: Range) -> str:
-    first, last = map(_sum_of_sizes, (r.first, r.stop))
+def _places(r: Range, symbols: Symbols) -> str:
+    first, last = (_sum_of_sizes(place, symbols) for place in (r.first, r.stop))
     return rf"{first} : {last}" if r.width else first
 
 
@@ -189,12 +185,26 @@ def _number(e: Expr, _: Pieces) -> Piece:
     return _fraction(e.value) if e.value >= 0 else Piece("-" + _fraction(-e.value).tex, SUM)
 
 
-def _constant(e: Expr, _: Pieces) -> Piece:
+def _constant(e: Expr, done: Pieces) -> Piece:
     if e.head == "eye":
-        return Piece(f"I_{{{_size(e.shape_[0])}}}", ATOM)
-    sizes = r" \times ".join(_size(s) for s in e.shape_ if s)
+        return Piece(_identity(e.shape_[0], done), ATOM)
+    sizes = r" \times ".join(_size(s, done.symbols) for s in e.shape_ if s)
     constant = rf"\mathbf{{{'1' if e.head == 'ones' else '0'}}}_{{{sizes}}}"
     return Piece(_raised(constant, r"\top"), FACTOR) if e.shape_[0] == UNIT else Piece(constant, ATOM)
+
+
+def _identity(size: Size, done: Pieces) -> str:
+    return f"{done.symbols.spelled('I', 'eye')}_{{{_size(size, done.symbols)}}}"
+
+
+def _two_sizes(usual: str, word: str, axis: int) -> Callable[[Expr, Pieces], Piece]:
+    """The writer of a constant that two sizes make, which are those of one of its axes."""
+
+    def written(e: Expr, done: Pieces) -> Piece:
+        sizes = ", ".join(_size((a,), done.symbols) for a in e.shape_[axis])
+        return Piece(f"{done.symbols.spelled(usual, word)}_{{{sizes}}}", ATOM)
+
+    return written
 
 
 def _blocks(found: list[list[Expr | None]], done: Pieces) -> Piece:
@@ -216,7 +226,7 @@ def _indexed(factor: Expr, rows: Range | None, cols: Range | None, done: Pieces)
     """A factor of which parts of the identity take rows and columns."""
     if rows is None and cols is None:
         return done[factor]
-    places = [_places(r) if r else ":" for r, size in zip((rows, cols), factor.shape_, strict=True) if size]
+    places = [_places(r, done.symbols) if r else ":" for r, size in zip((rows, cols), factor.shape_, strict=True) if size]
     return Piece(rf"{_with_bars(done[factor])}_{{{', '.join(places)}}}", FACTOR)
 
 
@@ -225,9 +235,13 @@ def _with_bars(piece: Piece) -> str:
     return piece.tex if re.fullmatch(r"\\?[A-Za-z]+", piece.tex) else _in_brackets(piece.tex)
 
 
-def _part(e: Expr, _: Pieces) -> Piece:
+def _part(e: Expr, done: Pieces) -> Piece:
+    """Columns of the identity, of which one is a unit vector."""
     places = range_of(e)
-    return Piece(rf"e_{{{_places(places)}}}" if not places.width else rf"{{I_{{{_size(e.shape_[0])}}}}}_{{:, {_places(places)}}}", FACTOR)
+    shown = _places(places, done.symbols)
+    if not places.width and "e" not in done.symbols.bases:
+        return Piece(rf"e_{{{shown}}}", FACTOR)
+    return Piece(rf"{_in_brackets(_identity(e.shape_[0], done))}_{{:, {shown}}}", FACTOR)
 
 
 def _matmul(e: Expr, done: Pieces) -> Piece:
@@ -348,11 +362,11 @@ def _odot_before(e: Expr, exponent: str) -> str:
 def _call(e: Expr, done: Pieces) -> Piece:
     """A function by the LaTeX column of its row: around its argument, between its two, or before them."""
     row = BY_NAME[e.head]
-    if r"\cdot" in row.latex:
+    name = done.symbols.spelled(row.latex, row.name) or rf"\operatorname{{{row.name}}}"
+    if r"\cdot" in name:
         return Piece(_fences(row).replace(r"\cdot", done[e.args[0]].tex), ATOM)
-    if row.arity == 2 and row.latex and not row.latex.startswith(r"\operatorname"):
-        return Piece(f" {row.latex} ".join(done[a].at(FACTOR) for a in e.args), PRODUCT)
-    name = row.latex or rf"\operatorname{{{row.name}}}"
+    if row.arity == 2 and not name.startswith(r"\operatorname"):
+        return Piece(f" {name} ".join(done[a].at(FACTOR) for a in e.args), PRODUCT)
     escaped = re.sub(r"(\\operatorname\{)([^{}]*)(\})", lambda m: m[1] + re.sub(r"\\?_", r"\\_", m[2]) + m[3], name)
     return Piece(escaped + _in_brackets(", ".join(done[a].tex for a in e.args)), ATOM)
 
@@ -371,7 +385,8 @@ def _inverse(e: Expr, done: Pieces) -> Piece:
 
 
 def _exponential(e: Expr, done: Pieces) -> Piece:
-    return Piece(_raised("e", done[e.args[0]].tex), FACTOR) if e.is_scalar else _call(e, done)
+    short = e.is_scalar and "e" not in done.symbols.bases
+    return Piece(_raised("e", done[e.args[0]].tex), FACTOR) if short else _call(e, done)
 
 
 def _absolute(e: Expr, done: Pieces) -> Piece:
@@ -379,10 +394,9 @@ def _absolute(e: Expr, done: Pieces) -> Piece:
 
 
 _WRITERS: dict[str, Callable[[Expr, Pieces], Piece]] = {
-    "commutation": lambda e, _: Piece(f"K_{{{', '.join(_size((a,)) for a in e.shape_[0])}}}", ATOM),
+    "commutation": _two_sizes("K", "commutation", 0), "shifts": _two_sizes("S", "shifts", 1),
     "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times, "pow": _power, "powm": _matrix_power,
     "matmul": _matmul, "T": _transpose, "inv": _inverse, "norm2": _norm, "exp": _exponential, "abs": _absolute,
-    "part": _part, "shifts": lambda e, _: Piece(rf"S_{{{', '.join(_size((a,)) for a in e.shape_[1])}}}", ATOM),
-    "pi": lambda e, _: Piece(r"\pi", ATOM),
-    "var": lambda e, _: Piece(symbol(e.name), ATOM), "size": lambda e, _: Piece(symbol(str(e.data)), ATOM),
+    "part": _part, "pi": lambda e, _: Piece(r"\pi", ATOM), "var": lambda e, done: Piece(done.symbols(e.name), ATOM),
+    "size": lambda e, done: Piece(done.symbols(str(e.data)), ATOM),
 }  # fmt: skip

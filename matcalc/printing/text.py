@@ -61,7 +61,7 @@ def pieces(root: Expr, names: Mapping[Expr, str], taken: Collection[str] = ()) -
     """The text of every node under the root, names first, arguments before users."""
     done: dict[Expr, Piece] = {}
     nodes = list(_visible_postorder(root, names))
-    words = _spelled(nodes, {*taken, *names.values()})
+    words = _spelled(nodes, names, taken)
     characters = 0
     for e in nodes:
         if e in names and e is not root:
@@ -74,12 +74,12 @@ def pieces(root: Expr, names: Mapping[Expr, str], taken: Collection[str] = ()) -
     return done
 
 
-def _spelled(nodes: Iterable[Expr], taken: Collection[str]) -> dict[Expr, Piece]:
+def _spelled(nodes: Iterable[Expr], names: Mapping[Expr, str], taken: Collection[str]) -> dict[Expr, Piece]:
     """The constants whose spelling depends on the names of variables."""
     constants = [e for e in nodes if e.head in SPELLINGS]
     if not constants:
         return {}
-    taken = {*taken, *(e.name for e in nodes if e.head == "var")}
+    taken = {*taken, *names.values(), *(e.name for e in nodes if e.head == "var")}
     return {e: Piece(spelling(e.head, taken) + _two_sizes(e), ATOM) for e in constants}
 
 

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import points
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import matcalc as mc
 from matcalc import expr as ex
+from matcalc.cli import main
+from matcalc.declarations import NAME
 from matcalc.errors import MatcalcError
 from matcalc.functions import ROWS
-from matcalc.printing.latex import latex, symbol
+from matcalc.printing.indices import root_latex_notes
+from matcalc.printing.latex import latex
+from matcalc.printing.symbols import Symbols, symbol
 from matcalc.shapes import typed
 from matcalc.sizes import UNIT
 
@@ -75,14 +82,14 @@ TYPESET = (
     ("eye(n)", "", "I_{n}"),
     ("ones(m*n)", "", r"\mathbf{1}_{mn}"),
     # sums never broadcast silently
-    ("X - 2", "X: m×n", r"X - 2\mathbf{1}_{m \times n}"),
+    ("X - 2", "X: m×n", r"X - 2 \cdot \mathbf{1}_{m \times n}"),
     ("1 - tanh(x)", "x: n", r"\mathbf{1}_{n} - \tanh\left(x\right)"),
     ("X + w'", "X: m×n; w: n", r"X + \mathbf{1}_{m}w^{\top}"),
     ("a - 1", "", "a - 1"),
     ("-x - y", "", "-x - y"),
     # names
     ("W1*x_train", "W1: m×n; x_train: n", r"W_{1}x_{\mathrm{train}}"),
-    ("λ*lambda*Loss*X", "", r"\lambda\lambda\,\mathit{Loss}\,X"),
+    ("λ*lambda*Loss*X", "", r"\mathtt{lambda}\,\lambda\,\mathit{Loss}\,X"),
 )
 
 SYMBOLS = {
@@ -178,3 +185,78 @@ def test_a_large_expression_defines_its_shared_parts() -> None:
     e = reduce(lambda e, _: ex.add(ex.call("sin", e), ex.times(ex.call("cos", e), b)), range(40), a)
     tex = latex(e)
     assert len(tex) < 5000 and r"t_{1} &= " in tex and tex.startswith(r"\begin{aligned}")
+
+
+# ---- nothing looks like anything else ---------------------------------------------------------------------------------------
+
+# expression, declarations, its LaTeX, the names that do not look as usual
+ALIKE = (
+    ("sigma*sigmoid(a)", "", r"\sigma\operatorname{sigmoid}\left(a\right)", ""),
+    ("σ_1*sigmoid(a)", "", r"\sigma_{1}\operatorname{sigmoid}\left(a\right)", ""),
+    ("s*sigmoid(a)", "s: scalar", r"s\sigma\left(a\right)", ""),
+    ("ψ*digamma(a)", "", r"\psi\operatorname{digamma}\left(a\right)", ""),
+    ("Γ*lgamma(a)", "Γ: scalar", r"\Gamma\operatorname{lgamma}\left(a\right)", ""),
+    ("λ*eigvals(S)", "S: n×n symmetric", r"\lambda\operatorname{eigvals}\left(S\right)", ""),
+    ("σ*normspec(X)", "", r"\sigma\operatorname{normspec}\left(X\right)", ""),
+    ("e^a*exp(b)", "", r"\exp\left(b\right)e^{a}", ""),
+    ("a*exp(b)", "", r"ae^{b}", ""),
+    ("pi*π*a", "π: scalar", r"a\pi\,\mathtt{pi}", "π"),
+    ("pi*a", "pi: scalar", r"a\pi", ""),
+    ("pi*a", "", r"a\pi", ""),
+    ("a1*a_1", "", r"a_{1}\,\mathtt{a\_1}", "a_1"),
+    ("λ*lambda", "", r"\mathtt{lambda}\,\lambda", "lambda"),
+    ("ab*a*b", "ab: scalar", r"a\,\mathtt{ab}\,b", "ab"),
+    ("ab*a", "ab: scalar", r"a\,\mathit{ab}", ""),
+    ("x1*x[1]", "x1: scalar", r"\mathtt{x1}\,x_{1}", "x1"),
+    ("x_i*x[i]", "x_i: scalar", r"\mathtt{x\_i}\,x_{i}", "x_i"),
+    ("x1*y[1]", "x1: scalar", r"x_{1}y_{1}", ""),
+    ("n_1*ones(n1)", "n_1: scalar", r"\mathtt{n\_1}\,\mathbf{1}_{n_{1}}", "n_1"),
+    ("I*eye(n)*X", "I: m×n; X: n×n", "IX", ""),
+    ("I + eye(n)", "I: n×n", r"\operatorname{eye}_{n} + I", ""),
+    ("I_n + eye(n)", "I_n: n×n", r"\operatorname{eye}_{n} + I_{n}", ""),
+    ("K*commutation(m,n)", "K: p×m*n", r"K\operatorname{commutation}_{m, n}", ""),
+    ("S*shifts(m,n)", "S: p×m+n-1", r"S\operatorname{shifts}_{m, n}", ""),
+    ("e*eye(n)[:,j]", "e: scalar", r"e\left(I_{n}\right)_{:, j}", ""),
+    ("2*ones(n)", "", r"2 \cdot \mathbf{1}_{n}", ""),
+    ("eye(n)[:,2:n]*x", "", r"\left(I_{n}\right)_{:, 2 : n}x", ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "shapes", "tex", "changed"), ALIKE)
+def test_nothing_looks_like_anything_else(text: str, shapes: str, tex: str, changed: str) -> None:
+    e = typed(text, shapes).expr
+    assert latex(e) == tex
+    notes = root_latex_notes(e)
+    assert [note.split()[2] for note in notes] == ([changed] if changed else [])
+
+
+def test_the_identity_of_index_forms_beside_a_delta() -> None:
+    d = mc.derive("δ*X*X'", "X")
+    assert d.latex() == r"\delta\,X_{jl}\,\operatorname{eye}_{ik} + \delta\,X_{il}\,\operatorname{eye}_{jk}"
+    assert mc.derive("X*X'", "X").latex() == r"X_{jl}\,\delta_{ik} + X_{il}\,\delta_{jk}"
+    assert mc.derive("a1*A_1*X*A1*a", "X").latex_notes == (r"in LaTeX A_1 is written \mathtt{A\_1}, since A_{1} is something else",)
+
+
+def test_a_name_keeps_its_look_where_only_the_expression_has_its_double() -> None:
+    d = mc.derive("a_1*sum(a1*x)/a1", "x")
+    assert d.latex() == r"\mathtt{a\_1}\,\mathbf{1}_{n}"
+
+
+LETTERS = st.sampled_from(["a", "x", "A", "λ", "lambda", "lam", "o", "ο", "Α", "pi", "π", "W", "1", "_", "2", "i", "σ"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sets(st.lists(LETTERS, min_size=1, max_size=4).map("".join).filter(lambda name: re.fullmatch(NAME, name)), min_size=2, max_size=8))
+def test_names_never_look_alike(names: set[str]) -> None:
+    symbols = Symbols(names)
+    looks = [re.sub(r"\\math(?:it|rm)\{([^{}]*)\}", r"\1", symbols(name)) for name in names]
+    assert len(set(looks)) == len(names), sorted(map(symbols, names))
+
+
+def test_the_command_says_which_names_look_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["a1*a_1*sum(x)", "x", "--to", "latex"])
+    printed = capsys.readouterr()
+    assert printed.out == "a_{1}\\,\\mathtt{a\\_1}\\,\\mathbf{1}_{n}\n"
+    assert r"in LaTeX a_1 is written \mathtt{a\_1}, since a_{1} is something else" in printed.err
+    main(["a1*a_1*sum(x)", "x", "--to", "json"])
+    assert "in LaTeX a_1 is written" in capsys.readouterr().out
