@@ -120,7 +120,7 @@ class Derivation:
         return _capital(self.kind) or f"{ORDERS[self.order]} derivative{along}"
 
     def __repr__(self) -> str:
-        shown = str(self.result) if not isinstance(self.result, Expr) or self.result.count < 40 else "…"
+        shown = self.text if not isinstance(self.result, Expr) or self.result.count < 40 else "…"
         return f"<∂/∂{self.wrt.name} = {shown} : {self.shape_text}{', verified' if self.verification else ''}>"
 
     @property
