@@ -349,10 +349,11 @@ class Writer:
         """Something added to the diagonal: in place if the matrix is a temporary."""
         matrix, what = step.args
         text = self.dialect.calls["shift" if what.is_scalar else "shift diag"]
-        code = self.filled(text.replace("«1»*", "") if what.op == "num" and what.data == 1 else text, step)
+        if what.op == "num" and what.data == 1:
+            text = text.replace("«1»*", "")
         if self.dialect.in_place and not self._dies(matrix):
-            return Code(code.text.replace(self.of(matrix).text, f"{self.of(matrix).at(ATOM)}.copy()", 1), code.level)
-        return code
+            text = text.replace("{0}", "<0>.copy()", 1)
+        return self.filled(text, step)
 
     def choose(self, step: Step) -> Code:
         """The cheapest order for the sizes at hand."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import string
 
 import numpy as np
 import pytest
@@ -50,3 +51,17 @@ def test_self_is_an_argument_like_any_other() -> None:
     f = mc.derive("norm2(self*w)^2", "w", {"self": "m×n"}).compile("array_api")
     assert f(self=np.eye(2), w=np.ones(2)).tolist() == [2, 2]
     assert "m" in str(f.cost(self=(3, 2)))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_letter(target: str) -> None:
+    """A name that is a part of a word of the code: add_diagonal(i, 2)."""
+    installed(target)
+    text = "logdet(eye(size)*2 + {0}) + sum(inv(eye(size) + {0})*tanh({0})) + norm2({0} + 1)^2"
+    x = np.random.default_rng(1).normal(size=(3, 3)) / 4
+    expected = mc.derive(text.format("Z"), "Z", {"Z": "size×size"}).compile("array_api", value=True)(Z=x)
+    for letter in "aio" if target in ("jax", "numba") else string.ascii_letters:  # those take long to compile
+        d = mc.derive(text.format(letter), letter, {letter: "size×size"})
+        value, gradient = d.compile(target, value=True)(**{letter: x})
+        np.testing.assert_allclose(value, expected[0], rtol=2e-4)
+        np.testing.assert_allclose(gradient, expected[1], rtol=2e-3, atol=1e-5)
