@@ -217,8 +217,10 @@ def linear(size: Size) -> tuple[str, int, int] | None:
     """
     total = multiple(size)
     atoms, k = total.terms[0] if len(total.terms) == 1 else ((), 0)
-    named = len(atoms) == 1 and isinstance(atoms[0], str) and not isinstance(atoms[0], Sum)
-    return (str(atoms[0]), k, total.constant) if named and k > 0 else None
+    names = [a for a in atoms if not isinstance(a, int)]
+    k *= prod(a for a in atoms if isinstance(a, int))
+    named = len(names) == 1 and isinstance(names[0], str) and not isinstance(names[0], Sum)
+    return (str(names[0]), k, total.constant) if named and k > 0 else None
 
 
 def shape_of(sizes: Iterable[Size]) -> Shape:
