@@ -22,7 +22,7 @@ from .printing.indices import root_latex, root_latex_notes, root_notes, root_tex
 from .printing.where import Named, named
 from .program import Program
 from .shapes import declared_name, typed
-from .sizes import UNIT, Shape
+from .sizes import UNIT, Shape, unused
 from .unfold import unfolded
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ class Derivation:
         -A*inv(X)*dX*inv(X)*B
         """
         with limited(self.limits, "the differential"):
-            found = _one(self.program, self.wrt, {"along": f"d{self.wrt.name}"}).result
+            change = unused(f"d{self.wrt.name}", self._names)
+            found = _one(self.program, self.wrt, {"along": change}).result
         if not isinstance(found, Expr):
             raise NoMatrixForm(f"the change of the expression has no matrix form: {found}")
         return found

@@ -15,6 +15,7 @@ from .expr import Expr, postorder
 from .functions import BY_NAME
 from .index import index_form, sizes_of_axes
 from .labels import Bag, Factor, Label, Term, is_one, is_wire, joined_by, joined_to, opened
+from .printing.indices import root_text
 from .printing.text import number, text
 from .printing.where import part_name
 from .sizes import UNIT, Shape, show_shape
@@ -37,7 +38,7 @@ def explain(d: Derivation) -> str:
     """The whole explanation as plain text."""
     parts = []
     for order, chain in enumerate(d.chains, 1):
-        title = "" if len(d.chains) == 1 else f"Derivative {order}, of {chain.root}\n\n"
+        title = "" if len(d.chains) == 1 else f"Derivative {order}, of {root_text(chain.root, d.program.names)}\n\n"
         parts.append(title + (_by_factors(chain, d) if isinstance(chain, FactorChains) else _Explained(chain, d).text()))
     if d.along is not None:
         parts.append(f"         along {d.along}: one more factor, on the axes of {d.wrt.name}")
@@ -48,15 +49,17 @@ def explain(d: Derivation) -> str:
 
 def _by_factors(chains: FactorChains, d: Derivation) -> str:
     """The derivative of an index form: each factor by the chain rule, then the product rule."""
-    lines = [f"Step 1   the expression is an index form: f = {chains.root}", f"         each factor that holds {d.wrt.name}, by the chain rule:"]
+    lines = [f"Step 1   the expression is an index form: f = {root_text(chains.root, d.program.names)}", f"         each factor that holds {d.wrt.name}, by the chain rule:"]
     for factor, chain in chains.inner.items():
-        lines.append(f"         ∂({text(factor)})/∂{d.wrt.name} = {derivative(factor, d.moving_variable, first=chain).result}")
+        result = derivative(factor, d.moving_variable, first=chain).result
+        factor_text = text(factor, None, d.program.names)
+        lines.append(f"         ∂({factor_text})/∂{d.wrt.name} = {root_text(result, d.program.names)}")
         if factor is not d.moving_variable:
             lines += (f"           {line.strip()}" for line in _Explained(chain, d).step_one().split("\n")[1:])
     if not chains.inner:
         lines.append("         none: the derivative is zero")
     found = index_form(chains.bags[d.moving_variable], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt)))
-    return "\n".join([*lines, "", "Step 2   the product rule: each of these derivatives times the other factors of its term", f"         = {found}"])
+    return "\n".join([*lines, "", "Step 2   the product rule: each of these derivatives times the other factors of its term", f"         = {root_text(found, d.program.names)}"])
 
 
 class _Explained:

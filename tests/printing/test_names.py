@@ -232,3 +232,7 @@ def test_a_power_is_written_by_the_name_that_it_has(text: str) -> None:
     d = derived(text, "y")
     assert "q" in typed_names(d.named.texts["y"]), str(d)
     assert_reads_back(d)
+
+
+def test_a_differential_beside_a_variable_of_its_name() -> None:
+    assert str(derived("tr(A*X*dX)*X", "X", "A: n×n; dX: n×n; X: n×n").differential()) == "tr(A*X*dX)*dX1 + tr(A*dX1*dX)*X"

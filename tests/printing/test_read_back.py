@@ -21,7 +21,7 @@ from matcalc.sizes import length, names_of_sizes
 
 EXPRESSIONS = 60
 # names that collide with constants, functions of the index forms, letters, parts and other names
-HOSTILE = ["pi", "π", "I", "K", "T", "E", "e", "r", "r1", "s", "t", "δ", "i", "j", "k", "l", "n1", "m1", "R", "S", "λ", "lambda", "a1", "a_1", "t1", "t0"]
+HOSTILE = "pi π I K T E e r r1 s t δ i j k l n1 m1 R S λ lambda a1 a_1 t1 t0".split()
 
 
 def with_hostile_names(text: str, shapes: dict[str, str], rng: random.Random) -> tuple[str, dict[str, str]]:
