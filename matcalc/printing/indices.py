@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def index_text(form: IndexForm, taken: Collection[str] = ()) -> str:
     """``A[i,k]*B[l,j]``, with ``I`` for the identity and ``1`` for ones; letters and constants give way to names that are ``taken``."""
-    taken = {*taken, *written_names(postorder(*form.factors))}
+    taken = {*taken, *written_names(_written_nodes(form))}
 
     def body(t: Term) -> str:
         letters = form.letters(t, taken)
@@ -38,7 +38,7 @@ def root_text(root: Root, taken: Collection[str] = ()) -> str:
 
 def root_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
     """What is said of constants that are not spelled as usual."""
-    nodes = postorder(root) if isinstance(root, Expr) else postorder(*root.factors)
+    nodes = _written_nodes(root)
     used = [e.head for e in nodes if e.head in SPELLINGS]
     if not isinstance(root, Expr) and any(is_wire(f) for t in root.bag.terms for f in t.factors):
         used.append("identity")
@@ -48,7 +48,7 @@ def root_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
 def index_latex(form: IndexForm, taken: Collection[str] = ()) -> str:
     """``A_{ik}B_{lj}``, with δ for the identity; nothing looks like another name, be it one that is ``taken`` elsewhere."""
     symbols = _symbols(form, taken)
-    taken = {*taken, *written_names(postorder(*form.factors))}
+    taken = {*taken, *written_names(_written_nodes(form))}
 
     def body(t: Term) -> str:
         letters = form.letters(t, taken)
@@ -65,13 +65,20 @@ def root_latex(root: Root, taken: Collection[str] = ()) -> str:
 
 def root_latex_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
     """What is said of names that are not written as usual in LaTeX."""
-    nodes = postorder(root) if isinstance(root, Expr) else postorder(*root.factors)
+    nodes = _written_nodes(root)
     symbols = symbols_of(nodes, taken) if isinstance(root, Expr) else _symbols(root, taken)
     return list(symbols.notes(written_names(nodes)))
 
 
 def _symbols(form: IndexForm, taken: Collection[str]) -> Symbols:
-    return symbols_of(postorder(*form.factors), taken, {f.name for f in form.factors if f.head == "var"})
+    return symbols_of(_written_nodes(form), taken, {f.name for f in form.factors if f.head == "var"})
+
+
+def _written_nodes(root: Root) -> list[Expr]:
+    """The nodes that stand in a text: the identity and ones of an index form stand there without their sizes."""
+    if isinstance(root, Expr):
+        return postorder(root)
+    return postorder(*(f.expr for t in root.bag.terms for f in t.factors if not (is_wire(f) or is_one(f))))
 
 
 def _signed(form: IndexForm, body: Callable[[Term], str]) -> str:
