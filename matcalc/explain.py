@@ -49,17 +49,21 @@ def explain(d: Derivation) -> str:
 
 def _by_factors(chains: FactorChains, d: Derivation) -> str:
     """The derivative of an index form: each factor by the chain rule, then the product rule."""
-    lines = [f"Step 1   the expression is an index form: f = {root_text(chains.root, d.program.names)}", f"         each factor that holds {d.wrt.name}, by the chain rule:"]
+    taken = d.program.names
+    lines = [
+        f"Step 1   the expression is an index form: f = {root_text(chains.root, taken)}",
+        f"         each factor that holds {d.wrt.name}, by the chain rule:",
+    ]
     for factor, chain in chains.inner.items():
         result = derivative(factor, d.moving_variable, first=chain).result
-        factor_text = text(factor, None, d.program.names)
-        lines.append(f"         ∂({factor_text})/∂{d.wrt.name} = {root_text(result, d.program.names)}")
+        lines.append(f"         ∂({text(factor, None, taken)})/∂{d.wrt.name} = {root_text(result, taken)}")
         if factor is not d.moving_variable:
             lines += (f"           {line.strip()}" for line in _Explained(chain, d).step_one().split("\n")[1:])
     if not chains.inner:
         lines.append("         none: the derivative is zero")
     found = index_form(chains.bags[d.moving_variable], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt)))
-    return "\n".join([*lines, "", "Step 2   the product rule: each of these derivatives times the other factors of its term", f"         = {root_text(found, d.program.names)}"])
+    rule = "Step 2   the product rule: each of these derivatives times the other factors of its term"
+    return "\n".join([*lines, "", rule, f"         = {root_text(found, taken)}"])
 
 
 class _Explained:
