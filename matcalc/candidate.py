@@ -281,7 +281,7 @@ class _Question:
         def typed(part: str) -> Expr:
             return in_names_of(program, part, more=self.more)
 
-        bag = index_form_of(candidate, out, typed, places, "I" not in program.variables)
+        bag = index_form_of(candidate, out, typed, places, self.derivation.names)
         bag = Bag(bag.out[::-1], bag.terms) if numerator else bag
         if self.shape is not None:
             try:

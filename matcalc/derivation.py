@@ -137,13 +137,13 @@ class Derivation:
     def named(self) -> Named:
         """The answer with the typed definitions, and large repeated parts, by name."""
         with limited(self.limits, "printing"):
-            return named({self.wrt.name: self.result}, self.program.definitions, self._names)
+            return named({self.wrt.name: self.result}, self.program.definitions, self.names)
 
     @property
     def text(self) -> str:
         """The answer in one line, without names of its own: it means the same where the variables are what they are here."""
         with limited(self.limits, "printing"):
-            return root_text(self.result, self._names)
+            return root_text(self.result, self.names)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -152,12 +152,12 @@ class Derivation:
         >>> derive("pi*erf(a)", "a", "pi: scalar").notes
         ('pi is a variable here (the number is written π)',)
         """
-        return (*self.program.notes, *root_notes(self.result, self._names))
+        return (*self.program.notes, *root_notes(self.result, self.names))
 
     @property
     def latex_notes(self) -> tuple[str, ...]:
         """What is said of names that :meth:`latex` does not write as usual, since something else looks like that."""
-        return tuple(root_latex_notes(self.result, self._names))
+        return tuple(root_latex_notes(self.result, self.names))
 
     @property
     def integers(self) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Derivation:
         return tuple(sorted(numbers - shown))
 
     @property
-    def _names(self) -> frozenset[str]:
+    def names(self) -> frozenset[str]:
         """The names of the expression, and of the direction."""
         return self.program.names | {v.name for v in self._directions}
 
@@ -199,7 +199,7 @@ class Derivation:
         -A*inv(X)*dX*inv(X)*B
         """
         with limited(self.limits, "the differential"):
-            change = unused(f"d{self.wrt.name}", self._names)
+            change = unused(f"d{self.wrt.name}", self.names)
             found = _one(self.program, self.wrt, {"along": change}).result
         if not isinstance(found, Expr):
             raise NoMatrixForm(f"the change of the expression has no matrix form: {found}")
@@ -212,7 +212,7 @@ class Derivation:
     def latex(self) -> str:
         """The answer in LaTeX."""
         with limited(self.limits, "printing"):
-            return root_latex(self.result, self._names)
+            return root_latex(self.result, self.names)
 
     def explain(self) -> str:
         """How the answer was found: the scalar derivative, the arrangement that the labels force, and the checks."""
@@ -311,7 +311,7 @@ class Derivations(Mapping[str, Derivation]):
     def named(self) -> Named:
         """All answers, with what they share by name."""
         first = next(iter(self._found.values()))
-        taken = frozenset().union(*(d._names for d in self.values()))
+        taken = frozenset().union(*(d.names for d in self.values()))
         with limited(first.limits, "printing"):
             return named({n: d.result for n, d in self._found.items()}, first.program.definitions, taken)
 

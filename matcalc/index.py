@@ -20,7 +20,6 @@ from .arrange import reduced
 from .budget import spend, within_limits
 from .errors import LimitProblem, NoMatrixForm
 from .expr import Expr
-from .expr.parts import index_names
 from .labels import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, wire
 from .options import strict
 from .simplify import simplify
@@ -95,10 +94,14 @@ class IndexForm:
 
     @cached_property
     def alphabet(self) -> list[str]:
-        """The letters that name nothing in a factor: no place, such as the j of X[:,j], and no variable."""
-        nodes = ex.postorder(*self.factors)
-        taken = {*index_names(nodes), *(v.name for v in nodes if v.head == "var")}
+        """The letters that name nothing in a factor: no place, such as the j of X[:,j], no variable, no size that is written."""
+        taken = ex.written_names(self.written_nodes)
         return [letter for letter in LETTERS if letter not in taken]
+
+    @property
+    def written_nodes(self) -> list[Expr]:
+        """The nodes that stand in the text: the identity and ones stand there without their sizes."""
+        return ex.postorder(*(f.expr for t in self.bag.terms for f in t.factors if not (is_wire(f) or is_one(f))))
 
     def letters(self, t: Term, taken: Collection[str] = ()) -> dict[Label, str]:
         """A letter for each label of a term, none that is ``taken``: outputs first, the same in every term."""

@@ -49,13 +49,13 @@ def index_names_in(text: str) -> set[str]:
     return {name for node in syntax(text).find_data("indexed") for name in _names_in(node) or ()}
 
 
-def index_form_of(text: str, out: Sequence[Atom], typed: Typed, places: Container[str], has_identity: bool) -> Bag:
+def index_form_of(text: str, out: Sequence[Atom], typed: Typed, places: Container[str], taken: Container[str]) -> Bag:
     """The bag of a typed index form, its outputs of the given sizes.
 
-    ``typed`` reads the text of a factor; names in ``places`` are no indices; ``has_identity`` says whether I is the
-    identity. Raises a MatcalcError, with its place, for what is no index form.
+    ``typed`` reads the text of a factor; names in ``places`` are no indices; names that are ``taken`` are those of
+    variables. Raises a MatcalcError, with its place, for what is no index form.
     """
-    reader = _Reader(text, typed, places, has_identity)
+    reader = _Reader(text, typed, places, taken)
     *_, body = (node for node in syntax(text).children if not isinstance(node, Token))
     return reader.bag(reader.products(body), out)
 
@@ -73,7 +73,7 @@ class _Reader:
     text: str
     typed: Typed
     places: Container[str]
-    has_identity: bool
+    taken: Container[str]
     labels: dict[str, Label] = field(default_factory=dict)
 
     # ---- sums of products ---------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class _Reader:
     def indexed(self, node: Syntax) -> _Indexed:
         names, base = _names_in(node), node.children[0]
         assert names is not None and not isinstance(base, Token)
-        if base.data == "name" and str(base.children[0]) in (("eye", "I") if self.has_identity else ("eye",)):
+        if base.data == "name" and str(base.children[0]) in (("eye",) if "I" in self.taken else ("eye", "I")):
             return _Indexed(None, names, span(node))
         return _Indexed(self.read(base), names, span(node))
 
@@ -154,7 +154,8 @@ class _Reader:
         """The products as a bag, whose outputs have the letters that an answer with these factors is printed with."""
         bases = [Factor(f.expr, ()) for p in products for f in p.factors if f.expr is not None]
         alphabet = IndexForm(Bag((), (Term(Fraction(1), tuple(bases)),)), ()).alphabet
-        outputs = {name: Label(size) for name, size in zip(alphabet, out, strict=False)}
+        letters = _outputs(products, len(out), [letter for letter in alphabet if letter not in self.taken], alphabet)
+        outputs = {name: Label(size) for name, size in zip(letters, out, strict=True)}
         return Bag(tuple(outputs.values()), tuple(self.term(p, outputs) for p in products))
 
     def term(self, p: _Product, outputs: dict[str, Label]) -> Term:
@@ -200,6 +201,13 @@ class _Reader:
             raise ShapeProblem(f"nothing says how long the index {unknown} is").at(self.text, f.place)
         else:
             yield from (Factor(ex.ones(((labels[name].size,), ())), (labels[name],)) for name in f.names)
+
+
+def _outputs(products: Sequence[_Product], count: int, *alphabets: Sequence[str]) -> Sequence[str]:
+    """The first letters of the first alphabet of which every term has them: one without the names of variables, or any."""
+    used = [{name for f in p.factors for name in f.names} for p in products]
+    wishes = [letters[:count] for letters in alphabets]
+    return next((wish for wish in wishes if all(names.issuperset(wish) for names in used)), wishes[0])
 
 
 def _times(p: _Product, sign: int) -> _Product:

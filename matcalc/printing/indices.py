@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def index_text(form: IndexForm, taken: Collection[str] = ()) -> str:
     """``A[i,k]*B[l,j]``, with ``I`` for the identity and ``1`` for ones; letters and constants give way to names that are ``taken``."""
-    taken = {*taken, *written_names(_written_nodes(form))}
+    taken = {*taken, *written_names(form.written_nodes)}
 
     def body(t: Term) -> str:
         letters = form.letters(t, taken)
@@ -48,7 +48,7 @@ def root_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
 def index_latex(form: IndexForm, taken: Collection[str] = ()) -> str:
     """``A_{ik}B_{lj}``, with δ for the identity; nothing looks like another name, be it one that is ``taken`` elsewhere."""
     symbols = _symbols(form, taken)
-    taken = {*taken, *written_names(_written_nodes(form))}
+    taken = {*taken, *written_names(form.written_nodes)}
 
     def body(t: Term) -> str:
         letters = form.letters(t, taken)
@@ -71,14 +71,11 @@ def root_latex_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
 
 
 def _symbols(form: IndexForm, taken: Collection[str]) -> Symbols:
-    return symbols_of(_written_nodes(form), taken, {f.name for f in form.factors if f.head == "var"})
+    return symbols_of(form.written_nodes, taken, {f.name for f in form.factors if f.head == "var"})
 
 
 def _written_nodes(root: Root) -> list[Expr]:
-    """The nodes that stand in a text: the identity and ones of an index form stand there without their sizes."""
-    if isinstance(root, Expr):
-        return postorder(root)
-    return postorder(*(f.expr for t in root.bag.terms for f in t.factors if not (is_wire(f) or is_one(f))))
+    return postorder(root) if isinstance(root, Expr) else root.written_nodes
 
 
 def _signed(form: IndexForm, body: Callable[[Term], str]) -> str:

@@ -86,6 +86,7 @@ def test_letters_and_the_identity_of_index_forms(text: str, wrt: str, shapes: st
     d = derived(text, wrt, shapes)
     assert part in str(d), str(d)
     assert str(d) == d.text
+    assert mc.check(text, wrt, d.text, shapes).ok
     assert bool(d.notes) == (part.startswith("eye"))
 
 

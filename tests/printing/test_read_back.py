@@ -74,7 +74,7 @@ def test_what_is_printed_of_a_derivation_parses_back(case: tuple[str, dict[str, 
 def assert_index_form_reads_back(d: Derivation) -> None:
     """Letters that are no names stand for axes, in the order of the axes of the answer; the others are summed."""
     assert isinstance(d.result, IndexForm)
-    taken = d._names | {name for f in d.result.factors for name in ex.written_names(ex.postorder(f)) if f.head not in ("eye", "ones")}
+    taken = d.names | {name for f in d.result.factors for name in ex.written_names(ex.postorder(f)) if f.head not in ("eye", "ones")}
     letters = [letter for letter in LETTERS if letter not in taken]
     at = points.point(d.result.factors, np.random.default_rng(1))
     at |= {name: 3 for size in d.result.axes for name in names_of_sizes([size]) if name not in at}
@@ -97,7 +97,7 @@ def term_value(term: str, letters: list[str], d: Derivation, at: points.Point) -
         if brackets is None or not set(brackets.split(",")) <= set(letters):
             number *= float(value(factor, d, at))
         else:
-            identity = body == ("eye" if "I" in d._names else "I")
+            identity = body == ("eye" if "I" in d.names else "I")
             array = None if identity or body == "1" else value(body, d, at)
             operands.append((brackets.replace(",", ""), array))
             wide = array is not None and array.ndim < len(operands[-1][0])  # vec and kron make one axis of two
