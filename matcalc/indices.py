@@ -155,7 +155,7 @@ class _Reader:
         bases = [Factor(f.expr, ()) for p in products for f in p.factors if f.expr is not None]
         alphabet = IndexForm(Bag((), (Term(Fraction(1), tuple(bases)),)), ()).alphabet
         letters = _outputs(products, len(out), [letter for letter in alphabet if letter not in self.taken], alphabet)
-        outputs = {name: Label(size) for name, size in zip(letters, out, strict=True)}
+        outputs = {name: Label(size) for name, size in zip(letters, out, strict=False)}
         return Bag(tuple(outputs.values()), tuple(self.term(p, outputs) for p in products))
 
     def term(self, p: _Product, outputs: dict[str, Label]) -> Term:
