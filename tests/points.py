@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from matcalc import expr as ex
-from matcalc.codegen import compile_expr
+from matcalc.codegen import Compiled, compile_expr
 from matcalc.expr import Expr
 from matcalc.expr.parts import all_exist, index_names, least_length
 from matcalc.functions import Row
@@ -108,9 +108,13 @@ def point(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False) 
 
 def values(roots: Sequence[Expr], at: Point) -> list[Array] | None:
     """The values of expressions, or None where one of them is not finite or not defined."""
+    return _values(compile_expr(tuple(roots)), at)
+
+
+def _values(f: Compiled, at: Point) -> list[Array] | None:
     with np.errstate(all="ignore"):
         try:
-            found = [np.asarray(v, dtype=float) for v in compile_expr(tuple(roots))(**at)]
+            found = [np.asarray(v, dtype=float) for v in f(**at)]
         except np.linalg.LinAlgError:
             return None
     return found if all(np.isfinite(v).all() and np.abs(v).max(initial=0) < LARGE for v in found) else None
@@ -118,19 +122,21 @@ def values(roots: Sequence[Expr], at: Point) -> list[Array] | None:
 
 def settled(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False) -> Iterator[tuple[Point, list[Array]]]:
     """Points, at most TRIES, where the expressions are finite and where a tiny change of the input is a tiny change of the values."""
+    f = compile_expr(tuple(roots))
+    inverses = tuple(e.args[0] for e in ex.postorder(*roots) if e.head in ("inv", "logdet"))
+    inverted = compile_expr(inverses) if inverses else None
     for _ in range(TRIES):
         at = point(roots, rng, equal)
         moved = {k: v if isinstance(v, int) else v * (1 + 1e-11) for k, v in at.items()}
-        here, there = values(roots, at), values(roots, moved)
+        here, there = _values(f, at), _values(f, moved)
         close = here is not None and there is not None and all(gap(a, b) < 1e-8 for a, b in zip(here, there, strict=True))
-        if close and not is_singular(roots, at):
+        if close and (inverted is None or not is_singular(inverted, at)):
             yield at, here
 
 
-def is_singular(roots: Sequence[Expr], at: Point) -> bool:
+def is_singular(inverted: Compiled, at: Point) -> bool:
     """Whether what is inverted has no inverse to working precision: the values are then made of rounding errors."""
-    inverted = [e.args[0] for e in ex.postorder(*roots) if e.head in ("inv", "logdet")]
-    return bool(inverted) and any(np.linalg.cond(np.atleast_2d(m)) > 1e12 for m in compile_expr(tuple(inverted))(**at))
+    return any(np.linalg.cond(np.atleast_2d(m)) > 1e12 for m in inverted(**at))
 
 
 def gap(a: Array, b: Array) -> float:
