@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from targets import installed
 
 import matcalc as mc
 
@@ -117,10 +118,9 @@ def test_directions_that_commute(text, same):
 
 
 @pytest.mark.parametrize("text", ["tr(A*X^k)", "tr(A*expm(X))", "tr(A*logm(X))", "tr(A*sqrtm(X))"])
-@pytest.mark.parametrize("target", ["numpy", "numba"])
+@pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_the_identity_is_added_to_a_part_of_a_larger_array(text, target):
     """A Fréchet derivative is a block of a larger matrix."""
-    pytest.importorskip(target)
     rng = np.random.default_rng(3)
     at = {"X": np.eye(3) + 0.2 * rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3))} | ({"k": 3} if "^k" in text else {})
     alone, beside = (mc.derive(t, "X").compile(target)(**at) for t in (text, f"{text} + 5*tr(X)"))
@@ -128,9 +128,9 @@ def test_the_identity_is_added_to_a_part_of_a_larger_array(text, target):
 
 
 @pytest.mark.parametrize("text", ["y'*(X^k + eye(n))*y", "sin(X^k)", "sum(exp(X'^k))", "tr(A*exp(X^k))", "tr(A*exp(X)^k)"])
-@pytest.mark.parametrize(("target", "reuse"), [("numpy", False), ("numpy", True), ("numba", False), ("numba", True)])
+@pytest.mark.parametrize("reuse", [False, True])
+@pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_the_first_power_is_not_written_over(text, target, reuse):
-    pytest.importorskip(target)
     rng = np.random.default_rng(4)
     at = {"X": rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3)), "y": rng.normal(size=3), "k": 1}
     f = mc.parse(text, "y: n; A: n×n; X: n×n; k: integer").compile(target, reuse=reuse)

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import points
 import pytest
+from targets import installed
 from test_targets import CASES, regular_points, roots
 
 import matcalc as mc
@@ -29,7 +30,7 @@ def same(found, expected, tolerance=1e-10):
         assert points.gap(np.asarray(b), np.asarray(a)) < tolerance
 
 
-@pytest.mark.parametrize("target", ["numpy", "numba"])
+@pytest.mark.parametrize("target", installed("numpy", "numba"))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case[0]))
 def test_the_same_numbers(case, target):
     found = roots(*case)

@@ -11,6 +11,7 @@ import numpy as np
 import points
 import pytest
 from strategies import expression
+from targets import cases_for, installed, is_installed
 
 import matcalc as mc
 from matcalc import expr as ex
@@ -49,6 +50,11 @@ def roots(text, wrt, shapes, order):
 CASES = list(cases())
 
 
+def shown(case):
+    """The expression of a case, as the name of its test."""
+    return str(case[0])
+
+
 def plain_values(found, at):
     code = plain.emit(found)
     return load(code)(*(at[n] for n in code.parameters.values()))
@@ -72,18 +78,24 @@ def in_target(target, at):
     if target in ("numpy", "numba"):
         return at
     if target == "torch":
-        torch = pytest.importorskip("torch")
+        import torch
+
         return {n: a if isinstance(a, int) else torch.as_tensor(np.array(a)) for n, a in at.items()}
     if target == "jax":
         return at
-    strict = pytest.importorskip("array_api_strict")
+    import array_api_strict as strict
+
     return {n: a if isinstance(a, int) else strict.asarray(np.array(a)) for n, a in at.items()}
 
 
 @pytest.fixture
 def double_precision():
     """JAX computes in single precision unless it is told."""
-    jax = pytest.importorskip("jax")
+    if not is_installed("jax"):
+        yield
+        return
+    import jax
+
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield
@@ -104,30 +116,27 @@ def assert_computes(target, found):
                 assert points.gap(expected, np.asarray(value)) < 1e-9, f.source
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", CASES, ids=shown)
 def test_numpy(case):
     assert_right("numpy", case)
 
 
-@pytest.mark.parametrize("case", CASES[:: SOME["numba"]], ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", cases_for("numba", CASES[:: SOME["numba"]]), ids=shown)
 def test_numba(case):
-    pytest.importorskip("numba")
     assert_right("numba", case)
 
 
-@pytest.mark.parametrize("case", CASES[:: SOME["torch"]], ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", cases_for("torch", CASES[:: SOME["torch"]]), ids=shown)
 def test_torch(case):
-    pytest.importorskip("torch")
     assert_right("torch", case)
 
 
-@pytest.mark.parametrize("case", CASES[:: SOME["array_api"]], ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", cases_for("array_api", CASES[:: SOME["array_api"]]), ids=shown)
 def test_array_api_is_kept_strictly(case):
-    pytest.importorskip("array_api_strict")
     assert_right("array_api", case)
 
 
-@pytest.mark.parametrize("case", CASES[:: SOME["jax"]], ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", cases_for("jax", CASES[:: SOME["jax"]]), ids=shown)
 def test_jax(case, double_precision):
     assert_right("jax", case)
 
@@ -135,14 +144,14 @@ def test_jax(case, double_precision):
 PARTS = ("x[2]*X[:,j]'*X[:,1]", "tr(X[2:n,:]*X[1:n-1,:]')", "sum(exp([X, x; y', 1]))", "norm2(X[:,1:2]*[2; 1] + x)^2", "det([x'*x, y'*y; 2, 3])")
 
 
-@pytest.mark.parametrize("target", ["torch", "array_api", "jax"])
+@pytest.mark.parametrize("target", installed("torch", "array_api", "jax"))
 @pytest.mark.parametrize("text", PARTS)
 def test_parts_and_blocks(text, target, double_precision):
     assert_right(target, (text, "x", {"X": "n×m", "x": "n", "y": "m"}, 1))
     assert_right(target, (text, "X", {"X": "n×m", "x": "n", "y": "m"}, 1))
 
 
-@pytest.mark.parametrize("target", ["numpy", "torch", "array_api", "jax"])
+@pytest.mark.parametrize("target", installed("numpy", "torch", "array_api", "jax"))
 @pytest.mark.parametrize("row", [row for row in ROWS if "frechet" not in row.name or row.name == "powm_frechet"], ids=lambda row: row.name)
 def test_every_function_and_its_derivative(row, target, double_precision):
     args = points.arguments(row)
@@ -153,12 +162,12 @@ def test_every_function_and_its_derivative(row, target, double_precision):
     assert_computes(target, tuple(values))
 
 
-@pytest.mark.parametrize("target", ["numpy", "torch", "array_api", "jax"])
+@pytest.mark.parametrize("target", installed("numpy", "torch", "array_api", "jax"))
 def test_the_order_of_polygamma_stays_a_number(target, double_precision):
     assert_right(target, ("sum(polygamma(2, x)) + a*polygamma(1, 0.5)", "x", {"x": "n positive", "a": "scalar"}, 1))
 
 
-@pytest.mark.parametrize("case", CASES[::5], ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", CASES[::5], ids=shown)
 def test_numpy_without_scipy(case, monkeypatch):
     monkeypatch.setattr("matcalc.codegen.find_spec", lambda name: None)
     found = roots(*case)
@@ -171,7 +180,7 @@ def test_numpy_without_scipy(case, monkeypatch):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: str(case[0]))
+@pytest.mark.parametrize("case", CASES[::4], ids=shown)
 def test_source_is_a_module_with_a_docstring(case, target):
     found = roots(*case)
     if found is not None:
@@ -182,7 +191,7 @@ def test_source_is_a_module_with_a_docstring(case, target):
         assert not any(line.endswith(" ") for line in text.split("\n"))
 
 
-@pytest.mark.parametrize("target", ["numpy", "numba"])
+@pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_source_runs_alone(target):
     f = mc.derive("logdet(X'*X + 0.1*eye(n)) + sum(softplus(X*w))", "w").compile(target, value=True)
     scope = {}
@@ -207,10 +216,9 @@ TYPED = ["norm2(X*w - y)^2", "sum(softplus(X*w)) + 0.5*norm2(w)^2", "logdet(X'*X
          "logsumexp(X*w)", "sum(logsumexp_rows(X)) + sum(w)", "w'*inv(X'*X + a*eye(n))*w"]  # fmt: skip
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", installed())
 @pytest.mark.parametrize("text", TYPED)
 def test_single_precision_is_kept(text, target):
-    pytest.importorskip({"array_api": "array_api_strict"}.get(target, target))
     f = mc.derive(text, "w", "X: m×n; w: n; y: m; a: scalar").compile(target, value=True)
     rng = np.random.default_rng(3)
     at = {"X": rng.normal(size=(5, 3)), "w": rng.normal(size=3), "y": rng.normal(size=5)}
@@ -263,9 +271,8 @@ def test_a_target_whose_package_is_missing_is_refused(monkeypatch):
         mc.parse("x'*y").compile("jax")
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", installed())
 def test_wrong_shapes_are_refused_by_every_target_before_any_work(target):
-    pytest.importorskip({"array_api": "array_api_strict"}.get(target, target))
     f = mc.derive("norm2(X*w - y)^2", "w", "X: m×n; w: n; y: m").compile(target, value=True)
     right = {"X": np.ones((5, 3)), "w": np.ones(3), "y": np.ones(5)}
     f(**in_target(target, right))

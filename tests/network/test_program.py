@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from targets import cases_for
 
 import matcalc as mc
 
@@ -56,9 +57,10 @@ def test_numpy(name, tmp_path):
     np.testing.assert_allclose(module["forward"](parameters, x), net.predict(x), rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", cases_for("torch", list(networks())))
 def test_torch(name):
-    torch = pytest.importorskip("torch")
+    import torch
+
     net, x, y, value, gradients, parameters = prepared(name)
     scope = {}
     exec(net.source("torch"), scope)
@@ -82,14 +84,15 @@ def test_torch_windows_stay_on_the_device():
 @pytest.fixture
 def double():
     """JAX in double precision, for one test."""
-    jax = pytest.importorskip("jax")
+    import jax
+
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield jax
     jax.config.update("jax_enable_x64", before)
 
 
-@pytest.mark.parametrize("name", ["dense", "images", "graph", "typed"])
+@pytest.mark.parametrize("name", cases_for("jax", ["dense", "images", "graph", "typed"]))
 def test_jax(name, double):
     jax = double
     net, x, y, value, gradients, parameters = prepared(name)
