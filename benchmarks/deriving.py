@@ -193,7 +193,8 @@ def show_growth(checkout: Checkout) -> None:
     times = chain(checkout)
     ratios = [times[1] / times[0], times[2] / times[1]]
     shown = ", ".join(f"{1e3 * t:.0f} ms" for t in times)
-    print(f"10, 100, 1000 layers           {shown}     ratios {ratios[0]:.1f}, {ratios[1]:.1f} (target 13)")
+    layers = f"{', '.join(map(str, LAYERS))} layers"
+    print(f"{layers:<31}{shown}     ratios {ratios[0]:.1f}, {ratios[1]:.1f} (target 13)")
     print(f"a sum of 10,000 terms          {long_sum(checkout):.2f} s")
 
 
