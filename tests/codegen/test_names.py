@@ -7,9 +7,9 @@ import string
 
 import numpy as np
 import pytest
+from targets import installed
 
 import matcalc as mc
-from matcalc.codegen import TARGETS
 
 KEYWORDS = [word for word in keyword.kwlist if word.islower() and word not in ("and",)]
 OF_PYTHON = ["self", "len", "range", "isinstance", "float", "int", "tuple", "print", "args", "kwargs", "True", "None"]
@@ -19,19 +19,13 @@ OF_THE_CODE = [
     "arguments", "source", "np_1", "self_", "softmax_1", "leggauss", "factorial", "x__", "T", "I", "K", "E", "e", "pi",
 ]  # fmt: skip
 NAMES = [*KEYWORDS, "and", *OF_PYTHON, *OF_TARGETS, *OF_THE_CODE]
-CALLS = [(target, reuse) for target in TARGETS for reuse in (False, True) if not reuse or target in ("numpy", "numba")]
-
-
-def installed(target: str) -> None:
-    if target in ("jax", "torch", "numba"):
-        pytest.importorskip(target)
+CALLS = [(target, reuse) for target in installed() for reuse in (False, True) if not reuse or target in ("numpy", "numba")]
 
 
 @pytest.mark.parametrize(("target", "reuse"), CALLS)
 @pytest.mark.parametrize("kind", ["scalar", "n"])
 def test_every_name(target: str, reuse: bool, kind: str) -> None:
     """All the names at once, in the code and as keywords."""
-    installed(target)
     text = " + ".join(f"sum(softmax({name}*w).*w)" if kind == "scalar" else f"tanh({name}'*w)" for name in NAMES)
     d = mc.derive(text, "w", {"w": "n"} | dict.fromkeys(NAMES, kind))
     renamed = {name: f"v{i}" for i, name in enumerate(NAMES)}

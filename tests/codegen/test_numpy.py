@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from strategies import scalars
+from targets import installed
 
 import matcalc as mc
 from matcalc.codegen import TARGETS
@@ -440,10 +441,8 @@ def test_sizes_are_read_off_the_arguments(text, wrt, shapes, arguments, value, r
     assert np.array_equal(found, value)
 
 
-@pytest.mark.parametrize("target", ["jax", "torch", "array_api", "numba"])
+@pytest.mark.parametrize("target", installed("jax", "torch", "array_api", "numba"))
 def test_sizes_are_read_off_the_arguments_of_every_target(target):
-    for name in {"jax", "torch", "numba"} & {target}:
-        pytest.importorskip(name)
     for text, wrt, shapes, arguments, value in SIZES_AT_HAND:
         assert np.array_equal(np.asarray(mc.derive(text, wrt, shapes).compile(target)(**arguments)), value), text
 
