@@ -55,6 +55,13 @@ class Checkout:
         self.path = path.resolve()
         one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.environment = os.environ | one_thread | {"PYTHONPATH": str(self.path)}
+        self._process: subprocess.Popen[str] | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all that was derived: take a new process."""
+        if self._process is not None:
+            self._process.communicate()
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "timed.py")], env=self.environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
@@ -65,13 +72,13 @@ class Checkout:
 
     def ask(self, measure: str, *arguments: object) -> Any:
         """The seconds that a measure of :mod:`benchmarks.timed` takes."""
-        assert self._process.stdin is not None
+        assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(json.dumps([measure, *arguments]) + "\n")
         self._process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> Any:
-        assert self._process.stdout is not None
+        assert self._process is not None and self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise SystemExit(f"the measurement of {self.path} ended early")
@@ -128,6 +135,17 @@ def verified(checkouts: list[Checkout], cases: list[Case]) -> list[list[Times]]:
     for name, *case in cases:
         for checkout, column in zip(checkouts, times, strict=True):
             column.append(Times(name, *checkout.ask("verification", *case)))
+    return times
+
+
+def verified_afresh(checkouts: list[Checkout], cases: list[Case]) -> list[list[Times]]:
+    """The same, each in a new process: a model by all parameters repeats what it is by one."""
+    times: list[list[Times]] = [[] for _ in checkouts]
+    for case in cases:
+        for checkout in checkouts:
+            checkout.restart()
+        for column, (one,) in zip(times, verified(checkouts, [case]), strict=True):
+            column.append(one)
     return times
 
 
@@ -209,7 +227,7 @@ def main() -> None:
     other = parser.parse_args().against
     paths = [ROOT] if other is None else [other, ROOT]
     checkouts = [Checkout(path) for path in paths]
-    small, large = verified(checkouts, identities()), verified(checkouts, models())
+    small, large = verified(checkouts, identities()), verified_afresh(checkouts, models())
     cold_runs, sympy = cold(checkouts)
     for k, checkout in enumerate(checkouts):
         if other is not None:
