@@ -1,0 +1,796 @@
+"""Random cases over the whole table, each judged by differences at sixty digits of what its text means.
+
+    python tests/fuzz.py --cases 20000 --seed 1        # a table of outcomes, and every case that fails, cut down
+
+Nothing of matcalc's own verification is asked: the text is read by :mod:`meaning`, the printed derivative too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import expressions
+import meaning
+import numpy as np
+from expressions import Case
+from lark import Token
+from meaning import MP, Point, Undefined, Unclear
+
+import matcalc as mc
+from matcalc.errors import MatcalcError, WrongAnswer
+from matcalc.functions import MACROS, visible
+from matcalc.index import IndexForm
+from matcalc.syntax import syntax
+
+Array = Any
+TARGETS = ("numpy", "numba", "array_api", "jax", "torch")
+LIMIT = 2.0  # seconds of the processor for a derivation with its verification
+PATIENCE = 30.0  # seconds after which a case is given up
+TRIES, POINTS = 14, 2  # points that are drawn, and at which a derivative is compared
+STEP = {1: MP.mpf(10) ** -20, 2: MP.mpf(10) ** -14, 3: MP.mpf(10) ** -11}
+SETTLED = MP.mpf(10) ** -8  # how far differences of two steps may be apart
+WRONG = MP.mpf(10) ** -10  # relative: beyond the error of the differences
+OF_CODE = 1e-6  # relative, where only the compiled answer can be read
+OF_DOUBLES = 1e-7  # between compiled code and the sixty digits
+
+BAD = ("WRONG", "SELF-REFUTED", "CRASH", "SLOW", "TARGET", "READBACK", "CHECK")
+FAIR = ("right", "not verified", "undecided", "refused")
+
+
+class Expired(BaseException):
+    """A case ran out of time."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an expression."""
+
+    wrt: str
+    order: int = 1
+    along: str | None = None
+    layout: str = "denominator"
+    symmetric: str = "gradient"
+    together: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        usual = Question(self.wrt)
+        named = ("order", "along", "layout", "symmetric")
+        return {n: getattr(self, n) for n in named if getattr(self, n) != getattr(usual, n)}
+
+    @property
+    def kind(self) -> str:
+        words = [f"order {self.order}", "along" * (self.along is not None), self.layout[:3] * (self.layout != "denominator")]
+        return " ".join(w for w in [*words, self.symmetric * (self.symmetric != "gradient"), "together" * self.together] if w)
+
+
+@dataclass
+class Outcome:
+    label: str
+    detail: str = ""
+    where: str = ""
+    seconds: float = 0.0
+    answer: str = ""
+
+    @property
+    def bad(self) -> bool:
+        return self.label in BAD
+
+    @property
+    def group(self) -> str:
+        """What defects of one cause have in common."""
+        return f"{self.label}: {re.sub(r'[0-9.]+|e[+-][0-9]+', '#', self.detail)[:70]} {self.where}".strip()
+
+
+# ---- points ------------------------------------------------------------------------------------------------------------
+
+LINEAR = ("symmetric", "spd", "diagonal", "lower", "upper")  # sets that are spaces, in which a variable moves
+
+
+def drawn(shape: tuple[int, int], properties: Sequence[str], rng: np.random.Generator, kind: int) -> Array:
+    """A value with its declared properties, of doubles wherever that is exact."""
+    rows, cols = shape
+    for name in properties:
+        if name == "spd":
+            a = np.round(rng.uniform(-1, 1, shape), 6)
+            return meaning.array(a) @ meaning.array(a).T + meaning.identity(rows) / 2
+        if name == "symmetric":
+            a = rng.uniform(-1.5, 1.5, shape)
+            return meaning.array((a + a.T) / 2)
+        if name == "diagonal":
+            return meaning.array(np.diag(rng.uniform(0.3, 1.7, rows)))
+        if name in ("lower", "upper"):
+            a = rng.uniform(-1, 1, shape) + np.eye(rows)
+            return meaning.array(np.tril(a) if name == "lower" else np.triu(a))
+        if name == "orthogonal":
+            k = meaning.array(np.triu(rng.uniform(-1, 1, shape), 1))
+            return (meaning.identity(rows) - (k - k.T)) @ meaning.inverse(meaning.identity(rows) + (k - k.T))
+        if name == "simplex":
+            weights = rng.integers(1, 9, shape).astype(object)
+            total = 1 << int(weights.sum()).bit_length()
+            weights[0, 0] += total - weights.sum()
+            return meaning.array(weights) / MP.mpf(total)
+        if name == "onehot":
+            place = rng.integers(0, rows if cols == 1 else cols, 1 if cols == 1 else rows)
+            return meaning.array(np.eye(rows if cols == 1 else cols)[place].T if cols == 1 else np.eye(cols)[place])
+        if name in ("pm1", "mask"):
+            return meaning.array(rng.choice([-1.0 if name == "pm1" else 0.0, 1.0], shape))
+        if name == "unit":
+            return meaning.array(rng.uniform(0.05, 0.95, shape))
+        if name == "positive":
+            return meaning.array(rng.uniform(0.1, 2.0, shape))
+    spread = (1.2, 0.6, 1.0, 3.0)[kind % 4]
+    a = rng.uniform(-spread, spread, shape) + (1.5 if kind % 4 == 2 else 0)
+    return meaning.array(a + (1.5 * np.eye(rows) if rows == cols > 1 and kind % 2 else 0))
+
+
+def direction(shape: tuple[int, int], properties: Sequence[str], rng: np.random.Generator) -> Array:
+    """A direction in which a variable may move: any, but for what is declared to have a structure."""
+    d = np.round(rng.uniform(-1, 1, shape), 4)
+    for name in properties:
+        if name in ("symmetric", "spd"):
+            d = (d + d.T) / 2
+        elif name == "diagonal":
+            d = np.diag(np.diag(d))
+        elif name in ("lower", "upper"):
+            d = np.tril(d) if name == "lower" else np.triu(d)
+    return meaning.array(d)
+
+
+def lengths(case: Case, rng: np.random.Generator, kind: int) -> dict[str, int]:
+    """A length for every letter."""
+    free = list(rng.permutation([2, 3, 4, 5] if kind % 2 else [3, 2, 4, 3]))
+    named = {text: int(k) for text, k in zip(dict.fromkeys(case.letters.values()), free, strict=False)}
+    return {letter: int(t) if (t := case.letters[letter]).isdigit() else named[t] for letter in "mnkl"}
+
+
+def length(size: expressions.Size, of: Mapping[str, int]) -> int:
+    if len(size) == 1:
+        return of[str(size[0])] if str(size[0]) in of else int(str(size[0]))
+    a, b = length(size[1], of), length(size[2], of)  # type: ignore[arg-type]
+    return {"+": a + b, "-": a - b, "*": a * b}[str(size[0])]
+
+
+@dataclass
+class Place:
+    """A point of a case: what the interpreter reads, and the same as arrays of doubles."""
+
+    at: Point
+    properties: Mapping[str, Sequence[str]]
+
+    def moved(self, steps: Mapping[str, Array]) -> Point:
+        return Point(self.at.values | {n: self.at.values[n] + d for n, d in steps.items()}, self.at.sizes)
+
+
+def point(case: Case, program: Any, question: Question | None, rng: np.random.Generator, kind: int, short: str = "") -> Place:
+    of = lengths(case, rng, kind)
+    if short:  # one size at its smallest
+        letter, shortest = short[0], int(short[1:])
+        of |= {k: shortest for k in "mnkl" if case.letters[k] == case.letters[letter] and not case.letters[k].isdigit()}
+    properties = {n: d.split()[1:] for n, d in case.shapes.items()}
+    if case.undeclared:
+        properties = dict.fromkeys(case.shapes, ())
+    values = {}
+    for n, t in case.types.items():
+        if n in case.shapes:
+            shape = (length(t[0], of), length(t[1], of))
+            values[n] = drawn(shape, properties[n], rng, kind)
+    sizes = {text: of[letter] for letter, text in case.letters.items() if not text.isdigit()}
+    for name, v in getattr(program, "variables", {}).items():
+        if name in values:
+            for size, k in zip(v.shape, [s for s, t in zip(values[name].shape, case.types[name], strict=True) if t != expressions.ONE], strict=False):
+                if isinstance(size, str) and re.fullmatch(r"[a-z]\w*", size):
+                    sizes[size] = k
+    for name, axis in case.places.items():
+        sizes[name] = 1 if axis == expressions.ONE else int(rng.integers(1, max(1, length(axis, of)) + 1))
+    for name in case.whole:
+        sizes[name] = 2 + kind % 2
+    if question is not None and question.along:
+        values[question.along] = direction(values[question.wrt].shape, properties[question.wrt], rng)
+    return Place(Point(values, sizes), properties)
+
+
+# ---- the oracle --------------------------------------------------------------------------------------------------------
+
+
+def differences(text: str, place: Place, wrt: str, directions: Sequence[Array], h: Any, sides: int = 0) -> Array:
+    """The derivative of a text along directions; central, or to one side."""
+    steps = [(1, 1), (-1, -1)] if not sides else [(sides, sides), (0, -sides)]
+    total: Any = 0
+    for chosen in product(steps, repeat=len(directions)):
+        move = sum((k * h * d for (k, _), d in zip(chosen, directions, strict=True)), 0 * directions[0])
+        sign = int(np.prod([s for _, s in chosen]))
+        total = total + sign * meaning.value(text, place.moved({wrt: move}))
+    return total / (h if sides else 2 * h) ** len(directions)
+
+
+def slope(text: str, place: Place, wrt: str, directions: Sequence[Array], kinked: bool) -> Array | None:
+    """The derivative along directions, or None where differences of both sides, or of two steps, are apart."""
+    h = STEP[len(directions)]
+    if kinked:
+        up, down = (differences(text, place, wrt, directions, h * h, sides) for sides in (1, -1))
+        if apart(up, down) > SETTLED:
+            return None
+    return differences(text, place, wrt, directions, h)
+
+
+def apart(a: Array, b: Array) -> Any:
+    """The largest difference of two arrays, relative to their largest entry."""
+    a, b = np.asarray(a, dtype=object), np.asarray(b, dtype=object)
+    scale = max([abs(x) for x in a.ravel()] + [abs(x) for x in b.ravel()] + [MP.mpf(10) ** -20])
+    return max([abs(x) for x in (a - b).ravel()] + [MP.mpf(0)]) / scale
+
+
+def contracted(claim: Array, directions: Sequence[Array], elements: bool) -> Array:
+    """A derivative applied to directions, the last axes first; ``elements`` has each pair once."""
+    for d in reversed(directions):
+        d = meaning.triangle(d, lambda i, j: i <= j) if elements else d
+        claim = (claim * d).sum(axis=(-2, -1)) if claim.size else np.zeros(claim.shape[:-2], dtype=object)
+    return claim
+
+
+def claimed(d: Any, place: Place, shape: tuple[int, ...]) -> Array:
+    """What the printed answer means, with all axes."""
+    text = str(d.result)
+    if isinstance(d.result, IndexForm):
+        if re.search(r"\[\w+(,\w+){2,}\]", text):
+            raise Unclear("a product of sizes as two indices")
+        return meaning.form_value(text, _axes(d, place, shape), place.at).reshape(shape)
+    found = meaning.value(text, place.at)
+    if d.layout == "numerator":
+        found = found.T
+    if found.size != int(np.prod(shape)):
+        raise Misshapen(f"the printed answer has shape {found.shape}, not {shape}")
+    return found.reshape(shape)
+
+
+def claimed_by_code(d: Any, place: Place, case: Case, question: Question, shape: tuple[int, ...]) -> Array:
+    """What the compiled answer gives, where the interpreter cannot read it."""
+    with np.errstate(all="ignore"):
+        try:
+            found = np.asarray(d.compile()(**of_doubles(place, case.types, question, "numpy")), dtype=float)
+        except Exception as problem:  # it is another question whether the code runs
+            raise Unclear(str(problem)) from None
+    if not np.isfinite(found).all():
+        raise Undefined("not finite")
+    found = found.T if d.layout == "numerator" else found
+    if found.size != int(np.prod(shape)):
+        raise Misshapen(f"the answer has shape {found.shape}, not {shape}")
+    return meaning.array(found.reshape(-1)).reshape(shape)
+
+
+class Misshapen(Exception):
+    """A printed answer of the wrong shape."""
+
+
+def _axes(d: Any, place: Place, shape: tuple[int, ...]) -> list[int]:
+    """The lengths of the axes of an index form, those of length one by declaration left out."""
+    kept = [bool(size) for axes in d.result.shapes for size in axes]
+    full = list(shape)
+    if len(kept) != len(full):
+        kept = [True] * len(d.result.axes)
+        full = [k for k in full if k != 1]
+    return [k for k, keep in zip(full, kept, strict=True) if keep]
+
+
+def judged_by_differences(d: Any, case: Case, question: Question, places: Iterator[Place], rng: np.random.Generator) -> Outcome:
+    text, decided, reason = case.text, 0, "no point"
+    for place in places:
+        try:
+            here = meaning.value(text, place.at)
+            x = place.at.values[question.wrt]
+            kinked = place.at.kinks > 0
+            own = [direction(x.shape, place.properties[question.wrt], rng) for _ in range(question.order)]
+            directions = own if question.along is None else [*own[:-1], place.at.values[question.along]]
+            left = directions if question.along is None else directions[:-1]
+            allowed, full = WRONG, here.shape + x.shape * len(left)
+            try:
+                claim = claimed(d, place, full)
+            except Unclear:
+                allowed, claim = MP.mpf(OF_CODE), claimed_by_code(d, place, case, question, full)
+            measured = slope(text, place, question.wrt, directions, kinked)
+        except Undefined as problem:
+            reason = str(problem)
+            continue
+        except Unclear as problem:
+            return Outcome("undecided", f"interpreter: {problem}")
+        except Misshapen as problem:
+            return Outcome("WRONG", str(problem))
+        if measured is None:
+            reason = "at a kink"
+            continue
+        told = contracted(claim, left, question.symmetric == "elements")
+        gap = apart(told, measured)
+        if gap > allowed:
+            again = differences(text, place, question.wrt, directions, STEP[len(directions)] / 7)
+            if apart(again, measured) * 100 > gap or _both_zero(told, measured, here):
+                reason = "differences do not settle"
+                if not _both_zero(told, measured, here):
+                    continue
+            else:
+                return Outcome("WRONG", f"off by {float(gap):.1e}", where=_shown(place))
+        if question.order == 1 and here.size == 1 and question.along is None and (off := _pattern(claim, place.properties[question.wrt], question)):
+            return Outcome("WRONG", off)
+        decided += 1
+        if decided == POINTS:
+            break
+    return Outcome("right") if decided else Outcome("undecided", reason)
+
+
+def _both_zero(a: Array, b: Array, value: Array) -> bool:
+    """Nothing but rounding is left of either."""
+    scale = max([abs(v) for v in value.ravel()] + [MP.mpf(1)])
+    return all(abs(x) < scale * MP.mpf(10) ** -15 for x in np.concatenate([np.ravel(a), np.ravel(b)]))
+
+
+def _pattern(claim: Array, properties: Sequence[str], question: Question) -> str:
+    """A gradient has the structure of its variable."""
+    g = claim.reshape(claim.shape[-2:])
+    for name in properties:
+        if name in ("symmetric", "spd") and apart(g, g.T) > WRONG:
+            return "a gradient by a symmetric variable that is not symmetric"
+        keeps: dict[str, Callable[[int, int], bool]] = {
+            "diagonal": lambda i, j: i == j, "lower": lambda i, j: i >= j, "upper": lambda i, j: i <= j,
+        }  # fmt: skip
+        if name in keeps and apart(g, meaning.triangle(g, keeps[name])) > WRONG:
+            return f"a gradient by a {name} variable that is not {name}"
+    return ""
+
+
+def _shown(place: Place) -> str:
+    sizes = ", ".join(f"{n}={k}" for n, k in place.at.sizes.items())
+    values = "; ".join(f"{n}={np.round(a.astype(float), 3).tolist()}" for n, a in place.at.values.items() if a.size <= 9)
+    return f"{sizes} {values}"[:300]
+
+
+# ---- compiled code -----------------------------------------------------------------------------------------------------
+
+
+def of_doubles(place: Place, types: Mapping[str, expressions.Type], question: Question, target: str) -> dict[str, Any]:
+    out: dict[str, Any] = dict(place.at.sizes)
+    for n, a in place.at.values.items():
+        t = types[question.wrt if n == question.along else n]
+        b = a.astype(float)
+        b = b[0, 0] if t == expressions.SCALAR else b.reshape(-1) if t[1] == expressions.ONE else b
+        out[n] = float(b) if t == expressions.SCALAR else in_target(target, b)
+    return out
+
+
+def in_target(target: str, a: Array) -> Any:
+    if target == "torch":
+        import torch
+
+        return torch.as_tensor(a)
+    if target == "array_api":
+        import array_api_strict
+
+        return array_api_strict.asarray(a)
+    return a
+
+
+def judged_by_code(d: Any, case: Case, question: Question, place: Place, target: str, value: bool) -> Outcome:
+    """Compiled code gives what the texts say, or refuses."""
+    text = case.text
+    try:
+        here = meaning.value(text, place.at)
+        x = place.at.values[question.wrt]
+        full = here.shape + x.shape * (question.order - (question.along is not None))
+        claim = claimed(d, place, full)
+    except (Undefined, Unclear, Misshapen):
+        here = claim = None
+    try:
+        function = d.compile(target, value=value) if target in ("numpy", "numba") or value else d.compile(target)
+    except MatcalcError as problem:
+        return Outcome("right", f"{target}: {problem}")
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = function(**of_doubles(place, case.types, question, target))
+    except MatcalcError as problem:
+        return Outcome("right", f"{target}: {problem}")
+    except (np.linalg.LinAlgError, ZeroDivisionError, FloatingPointError, OverflowError) as problem:
+        if claim is None:
+            return Outcome("right", f"{target}: {problem}")
+        return Outcome("CRASH", f"{target}: {type(problem).__name__}: {problem}", last_line(problem))
+    except Exception as problem:
+        if claim is None and type(problem).__name__ in ("_LinAlgError", "LinAlgError"):
+            return Outcome("right", f"{target}: {problem}")
+        return Outcome("CRASH", f"{target}: {type(problem).__name__}: {problem}"[:150], last_line(problem))
+    if claim is None:
+        return Outcome("undecided", "no point")
+    if d.layout == "numerator":
+        claim = claim.reshape(claim.shape[-2:]).T
+    pairs = [(found[0], here), (found[1], claim)] if value else [(found, claim)]
+    for k, (got, wanted) in enumerate(pairs):
+        got = np.asarray(got, dtype=float)
+        if got.size != wanted.size:
+            return Outcome("TARGET", f"{target}: {got.size} entries, not {wanted.size}")
+        off = _off(got.reshape(-1), wanted.reshape(-1).astype(float))
+        if off > OF_DOUBLES and off > 1e3 * _sensitivity(text if value and not k else d, place, question, wanted):
+            what = "the value" if value and not k else "the derivative"
+            return Outcome("TARGET", f"{target}: {what} is off by {off:.1e}", where=_shown(place))
+    return Outcome("right")
+
+
+def _off(a: Array, b: Array) -> float:
+    if not a.size:
+        return 0.0
+    if not np.isfinite(a).all():
+        return float("inf")
+    scale = max(np.abs(a).max(), np.abs(b).max(), 1e-9)
+    return float(np.abs(a - b).max() / scale)
+
+
+def _sensitivity(of: Any, place: Place, question: Question, wanted: Array) -> float:
+    """How much the last digits of doubles matter at this point."""
+    rng = np.random.default_rng(0)
+    steps = {n: a * meaning.array(rng.uniform(-1e-13, 1e-13, a.shape)) for n, a in place.at.values.items() if a.size}
+    moved = Place(place.moved(steps), place.properties)
+    try:
+        there = meaning.value(of, moved.at) if isinstance(of, str) else claimed(of, moved, wanted.shape if of.layout != "numerator" else wanted.T.shape)
+    except (Undefined, Unclear, Misshapen):
+        return float("inf")
+    there = there.T if not isinstance(of, str) and of.layout == "numerator" else there
+    return _off(wanted.reshape(-1).astype(float), there.reshape(-1).astype(float)) + 1e-12
+
+
+def last_line(problem: BaseException) -> str:
+    """The deepest line of matcalc that an exception passed."""
+    frames = [f for f in traceback.extract_tb(problem.__traceback__) if "matcalc" in f.filename and "tests" not in f.filename]
+    return f"{frames[-1].filename.rsplit('matcalc/', 1)[-1]}:{frames[-1].lineno} {frames[-1].name}" if frames else ""
+
+
+# ---- a case ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    def expire(*_: Any) -> None:
+        raise Expired
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def question_of(case: Case, seed: int) -> Question | None:
+    """What is asked of the case of a seed: every kind of derivative in turn."""
+    rng = random.Random(seed * 7 + 3)
+    names = sorted(n for n in case.shapes if re.search(rf"(?<!\w){re.escape(n)}(?!\w)", case.text))
+    if not names:
+        return None
+    wrt = rng.choice(names)
+    is_scalar = case.tree.type == expressions.SCALAR
+    direct = next(n for n in ("V", "v", "D", "dd", "Vdir") if n not in case.shapes and n not in case.letters.values())
+    linear = any(p in case.shapes[wrt] for p in ("symmetric", "spd"))
+    options = [Question(wrt)] * 6 + [Question(wrt, along=direct)] * 2
+    if is_scalar:
+        options += [Question(wrt, 2)] * 3 + [Question(wrt, 2, direct)] * 2 + [Question(wrt, layout="numerator"), Question(wrt, together=True)]
+        options += [Question(wrt, 3)] if case.types[wrt] == expressions.SCALAR or expressions.ONE in case.types[wrt] else []
+        options += [Question(wrt, 3, direct)]
+        options += [Question(wrt, symmetric="elements")] * 4 * linear + [Question(wrt, 2, symmetric="elements")] * linear
+    else:
+        options += [Question(wrt, 2, direct), Question(wrt, 2)] + [Question(wrt, symmetric="elements")] * linear
+    return rng.choice(options)
+
+
+def judge(case: Case, question: Question, seed: int, extras: bool = True) -> Outcome:
+    """The outcome of a case, the worst first."""
+    try:
+        with patience(PATIENCE), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _judged(case, question, seed, extras)
+    except Expired:
+        return Outcome("SLOW", f"over {PATIENCE:.0f} s", seconds=PATIENCE)
+
+
+def _judged(case: Case, question: Question, seed: int, extras: bool) -> Outcome:
+    rng = np.random.default_rng(seed)
+    text, declared = case.text, case.declared
+    start = time.process_time()
+    try:
+        if question.together:
+            d = mc.derive(text, None, declared)[question.wrt]
+        else:
+            d = mc.derive(text, question.wrt, declared, **question.options)
+    except WrongAnswer as problem:
+        return Outcome("SELF-REFUTED", str(problem).splitlines()[0][-60:] and "failed its own verification")
+    except MatcalcError as problem:
+        took = time.process_time() - start
+        said = str(problem)
+        if "report" in said or "defect" in said or "internal" in said:
+            return Outcome("CRASH", f"{type(problem).__name__}: {said}"[:120])
+        return Outcome("SLOW" if took > LIMIT else "refused", f"{type(problem).__name__}: {said.splitlines()[0]}"[:120], seconds=took)
+    except KeyError as problem:
+        if question.together and problem.args == (question.wrt,):
+            return Outcome("refused", "the variable has cancelled")
+        return Outcome("CRASH", f"KeyError: {problem}"[:120], last_line(problem))
+    except Exception as problem:
+        return Outcome("CRASH", f"{type(problem).__name__}: {problem}"[:120], last_line(problem))
+    took = time.process_time() - start
+    answer = str(d.result)
+    found = replace_answer(_of_answer(d, case, question, seed, rng, extras), answer, took)
+    if not found.bad and took > LIMIT:
+        return Outcome("SLOW", f"{took:.1f} s", seconds=took, answer=answer)
+    if found.label in ("right", "undecided") and not d.verification.ok:
+        return Outcome("not verified", f"{found.label}; {d.verification.note}"[:160], seconds=took, answer=answer)
+    return found
+
+
+def replace_answer(found: Outcome, answer: str, took: float) -> Outcome:
+    return replace(found, answer=answer, seconds=took)
+
+
+def _of_answer(d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool) -> Outcome:
+    places = (point(case, d.program, question, rng, k) for k in range(TRIES))
+    found = judged_by_differences(d, case, question, places, rng)
+    if found.bad:
+        return found
+    others = list(_others(d, case, question, seed, rng, extras))
+    return next((o for o in others if o.bad), found)
+
+
+def _others(d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool) -> Iterator[Outcome]:
+    yield reads_back(d, case, question)
+    place = next((p for k in range(TRIES) if is_defined(case.text, p := point(case, d.program, question, rng, k))), None)
+    if place is not None:
+        for k, target in enumerate(TARGETS):
+            if (seed + k) % {"numpy": 1, "numba": 40, "array_api": 8, "jax": 50, "torch": 12}[target] == 0 and extras:
+                yield judged_by_code(d, case, question, place, target, value=seed % 5 == 0)
+    named = [letter for letter in "mnkl" if not case.letters[letter].isdigit()]
+    if named and seed % 4 == 0 and extras:
+        short = f"{named[seed // 4 % len(named)]}{seed // 16 % 2}"
+        place = point(case, d.program, question, rng, 0, short)
+        found = judged_by_code(d, case, question, place, "numpy", value=False)
+        yield replace(found, detail=f"size {short[1:]}: {found.detail}")
+    if seed % 6 == 1 and extras:
+        yield from _shows(d, case, question)
+
+
+def is_defined(text: str, place: Place) -> bool:
+    try:
+        meaning.value(text, place.at)
+    except (Undefined, Unclear):
+        return False
+    return True
+
+
+def reads_back(d: Any, case: Case, question: Question) -> Outcome:
+    """The printed answer is an expression of the same shape that prints alike."""
+    if isinstance(d.result, IndexForm):
+        return Outcome("right")
+    text, declared = str(d.result), dict(d.program.declarations)
+    if d.along is not None:
+        declared[question.along] = declared[question.wrt]
+    try:
+        again = mc.parse(text, declared)
+    except MatcalcError as problem:
+        return Outcome("READBACK", f"{problem}".splitlines()[0][:120])
+    if again.shape != d.result.shape:
+        return Outcome("READBACK", f"it is read with the shape {again.shape}, not {d.result.shape}")
+    if again is not d.result and str(again) != text:
+        return Outcome("READBACK", f"it is read as {str(again)[:80]}")
+    return Outcome("right")
+
+
+def _shows(d: Any, case: Case, question: Question) -> Iterator[Outcome]:
+    """Everything else that is printed of an answer, and the answer given back as a candidate."""
+    for name, show in (("latex", d.latex), ("str", d.__str__), ("explain", d.explain), ("repr", d.__repr__)):
+        try:
+            show()
+        except MatcalcError:
+            continue
+        except Exception as problem:
+            yield Outcome("CRASH", f"{name}: {type(problem).__name__}: {problem}"[:120], last_line(problem))
+    if question.order == 1 and question.along is None and question.symmetric == "gradient":
+        try:
+            verdict = mc.check(case.text, question.wrt, str(d.result), case.declared)
+            if verdict.wrong:
+                yield Outcome("CHECK", f"its own answer: {verdict}"[:120])
+        except MatcalcError as problem:
+            if not isinstance(d.result, IndexForm):
+                yield Outcome("CHECK", f"its own answer is refused: {problem}"[:120])
+        except Exception as problem:
+            yield Outcome("CRASH", f"check: {type(problem).__name__}: {problem}"[:120], last_line(problem))
+    if isinstance(d.result, IndexForm) and question.order == 1:
+        for name in ("kronecker", "differential"):
+            try:
+                getattr(d, name)()
+            except MatcalcError:
+                continue
+            except Exception as problem:
+                yield Outcome("CRASH", f"{name}: {type(problem).__name__}: {problem}"[:120], last_line(problem))
+
+
+# ---- cutting down ------------------------------------------------------------------------------------------------------
+
+
+def smaller(case: Case) -> Iterator[Case]:
+    """Cases with a part dropped: a part of its type from inside it, or a name, in its place."""
+    if case.defined is not None:
+        yield replace(case, defined=None)
+    if case.undeclared:
+        yield replace(case, undeclared=frozenset())
+    nodes = list(case.tree.walk())
+    for way, node in nodes:
+        inside = sorted((n for w, n in node.walk() if w and n.type == node.type), key=lambda n: len(n.text))
+        for part in inside:
+            yield replace(case, tree=case.tree.put(way, part), defined=None)
+    for way, node in nodes:
+        if node.parts:
+            for name in (n for n, t in case.types.items() if t == node.type and n in case.shapes):
+                yield replace(case, tree=case.tree.put(way, expressions.Node(name, (), node.type)), defined=None)
+            if node.type == expressions.SCALAR:
+                yield replace(case, tree=case.tree.put(way, expressions.Node("2", (), node.type)), defined=None)
+    for n, d in case.shapes.items():
+        if " " in d:
+            yield replace(case, shapes=dict(case.shapes) | {n: d.split()[0]})
+
+
+def cut_down(case: Case, question: Question, seed: int, outcome: Outcome, seconds: float = 40.0) -> tuple[Case, Outcome]:
+    """The smallest case found that fails alike."""
+    until = time.monotonic() + seconds
+    again = True
+    while again:
+        again = False
+        for other in smaller(case):
+            if time.monotonic() > until:
+                return case, outcome
+            if len(other.text) + len(str(other.declared)) >= len(case.text) + len(str(case.declared)) or question.wrt not in other.declared:
+                continue
+            found = judge(other, question, seed)
+            if found.label == outcome.label and found.group[:30] == outcome.group[:30]:
+                case, outcome, again = other, found, True
+                break
+    return case, outcome
+
+
+# ---- coverage ----------------------------------------------------------------------------------------------------------
+
+
+def used(text: str) -> Iterator[str]:
+    """The functions and the operations of a text."""
+    for node in syntax(text).iter_subtrees():
+        if node.data == "call":
+            yield meaning.ALIASES.get(str(node.children[0]), str(node.children[0]))
+        elif node.data in ("product", "power", "superscript"):
+            yield from (str(t) for t in node.children if isinstance(t, Token))
+        elif node.data not in ("start", "name", "number"):
+            yield str(node.data)
+        elif node.data == "name" and str(node.children[0]) in ("eye", "pi"):
+            yield str(node.children[0])
+
+
+OPERATIONS = (
+    "sum", "signed", "*", "@", ".*", "./", "/", "\\", "⊙", "∘", "⊗", "·", "^", ".^", "**", "²", "transpose", "indexed", "range", "norm",
+    "block", "definition", "ones", "zeros", "eye", "vector", "matrix", "K", "shifts", "numel", "pi",
+)  # fmt: skip
+PROPERTIES = (
+    "symmetric", "spd", "diagonal", "positive", "unit", "simplex", "pm1", "onehot", "mask", "orthogonal", "lower", "upper", "integer",
+)  # fmt: skip
+
+
+def everything() -> set[str]:
+    """What cases should have in them."""
+    return {*(row.name for row in visible()), *MACROS, *OPERATIONS, *PROPERTIES}
+
+
+def seen_in(case: Case) -> set[str]:
+    return {*used(case.text), *(word for d in case.declared.values() for word in d.split() if word in PROPERTIES)}
+
+
+# ---- the run -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Report:
+    seed: int
+    outcomes: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def bad(self) -> int:
+        return sum(self.outcomes[label] for label in BAD)
+
+    def show(self, examples: int = 4) -> str:
+        total = sum(self.outcomes.values())
+        lines = [f"seed {self.seed}: {total} cases in {self.seconds:.0f} s", ""]
+        lines += [f"{label:14}{self.outcomes[label]:7}" for label in (*BAD, *FAIR) if self.outcomes[label]]
+        lines += ["", "kinds: " + ", ".join(f"{k} {n}" for k, n in self.kinds.most_common())]
+        lines += ["", "reasons: " + "; ".join(f"{n}× {r}" for r, n in self.reasons.most_common(12))]
+        for group, cases in sorted(self.failures.items(), key=lambda item: -len(item[1])):
+            lines += ["", f"{len(cases)}× {group}", *(f"    {c}" for c in sorted(cases, key=len)[:examples])]
+        missing = sorted(everything() - set(self.seen))
+        return "\n".join([*lines, "", f"never seen: {', '.join(missing) or 'nothing'}"])
+
+
+def asked(case: Case, question: Question) -> str:
+    """A case as one may paste it."""
+    options = "".join(f", {n}={v!r}" for n, v in question.options.items())
+    return f"mc.derive({case.text!r}, {question.wrt!r}, {case.declared!r}{options})"
+
+
+def run(seeds: Sequence[int], shrink: bool = True, log: Callable[[str], None] | None = None) -> Report:
+    report = Report(seeds[0] if seeds else 0)
+    start = time.monotonic()
+    for seed in seeds:
+        case = expressions.case(seed)
+        report.seen.update(seen_in(case))
+        question = question_of(case, seed)
+        if question is None:
+            continue
+        outcome = judge(case, question, seed)
+        report.outcomes[outcome.label] += 1
+        report.kinds[question.kind] += 1
+        if outcome.label in ("not verified", "undecided", "refused"):
+            report.reasons[f"{outcome.label}: {re.sub(r'[0-9.]+', '#', outcome.detail)[:60]}"] += 1
+        if outcome.bad:
+            if shrink and outcome.seconds < 5:
+                case, outcome = cut_down(case, question, seed, outcome)
+            line = f"{asked(case, question)}  # seed {seed}: {outcome.detail}; {outcome.answer[:120]} {outcome.where[:160]}"
+            report.failures.setdefault(outcome.group if outcome.label != "WRONG" else "WRONG", []).append(line)
+            if log is not None:
+                log(f"{outcome.label}: {line}")
+    report.seconds = time.monotonic() - start
+    return report
+
+
+def ready() -> None:
+    """Libraries that are slow to load are loaded before anything is timed; JAX computes in double precision."""
+    try:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+    except ImportError:
+        pass
+    mc.derive("logdet(S) + sum(exp(x))", "x", {"S": "n×n spd"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1, help="of the first case")
+    parser.add_argument("--only", type=int, default=None, help="one case, with its outcome")
+    parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--json", default="", help="a file for the table")
+    options = parser.parse_args(arguments)
+    ready()
+    if options.only is not None:
+        case = expressions.case(options.only)
+        question = question_of(case, options.only)
+        print(asked(case, question) if question else case.text)
+        print(judge(case, question, options.only) if question else "no variable")
+        return 0
+    log = (lambda line: print(line, file=sys.stderr, flush=True)) if sys.stderr.isatty() or options.json else None
+    report = run(range(options.seed, options.seed + options.cases), not options.no_shrink, log)
+    print(report.show())
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"outcomes": report.outcomes, "failures": report.failures}, file, ensure_ascii=False, indent=1)
+    return int(report.bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
