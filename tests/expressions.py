@@ -297,7 +297,7 @@ class Generator:
         shapes = [((put(t[0], bound, self.fresh), put(t[1], bound, self.fresh)), mode) for t, mode in rule.parts]
         left = depth - 1 - (self.rng.random() < 0.3)
         parts = tuple(self.expression(shape, left - (k > 0 and self.rng.random() < 0.4), mode) for k, (shape, mode) in enumerate(shapes))
-        template = re.sub(r"\{(\w)\}", lambda hole: self.size_text(bound[hole[1]]), rule.template)
+        template = re.sub(r"\{(\w)\}", lambda hole: self.size_text(put((hole[1],), bound, self.letter)), rule.template)
         template = re.sub(r"\b([a-z]\w+)\(", lambda called: f"{self.spelled(called[1])}(", template)
         if re.search(r"\^q\b", template):
             self.whole.add("q")
@@ -395,6 +395,11 @@ class Case:
         used = set(re.findall(r"[^\W\d]\w*", self.text))
         found = {n: d for n, d in self.shapes.items() if n in used and n not in self.undeclared}
         return found | {n: "integer" for n in self.whole if n in used}
+
+    @property
+    def declared_variables(self) -> list[str]:
+        """The names of the text that are no whole numbers."""
+        return [n for n in self.declared if n in self.types]
 
 
 SIZES = (  # how the letters m, n, k, l are declared, and how often
