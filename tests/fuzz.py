@@ -47,6 +47,8 @@ WRONG = MP.mpf(10) ** -10  # relative: beyond the error of the differences
 OF_CODE = 1e-6  # relative, where only the compiled answer can be read
 OF_DOUBLES = 1e-7  # between compiled code and the sixty digits
 
+ENOUGH = 2  # cases of one cause that are cut down
+
 BAD = ("WRONG", "SELF-REFUTED", "CRASH", "SLOW", "TARGET", "READBACK", "CHECK")
 FAIR = ("right", "not verified", "undecided", "refused")
 
@@ -645,7 +647,7 @@ def smaller(case: Case) -> Iterator[Case]:
             yield replace(case, shapes=dict(case.shapes) | {n: d.split()[0]})
 
 
-def cut_down(case: Case, question: Question, seed: int, outcome: Outcome, seconds: float = 40.0) -> tuple[Case, Outcome]:
+def cut_down(case: Case, question: Question, seed: int, outcome: Outcome, seconds: float = 15.0) -> tuple[Case, Outcome]:
     """The smallest case found that fails alike."""
     until = time.monotonic() + seconds
     again = True
@@ -747,7 +749,8 @@ def run(seeds: Sequence[int], shrink: bool = True, log: Callable[[str], None] | 
         if outcome.label in ("not verified", "undecided", "refused"):
             report.reasons[f"{outcome.label}: {re.sub(r'[0-9.]+', '#', outcome.detail)[:60]}"] += 1
         if outcome.bad:
-            if shrink and outcome.seconds < 5:
+            alike = report.failures.get(outcome.group, ())
+            if shrink and outcome.seconds < 5 and (len(alike) < ENOUGH or outcome.label == "WRONG"):
                 case, outcome = cut_down(case, question, seed, outcome)
             line = f"{asked(case, question)}  # seed {seed}: {outcome.detail}; {outcome.answer[:120]} {outcome.where[:160]}"
             report.failures.setdefault(outcome.group if outcome.label != "WRONG" else "WRONG", []).append(line)
