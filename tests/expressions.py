@@ -21,71 +21,122 @@ ONE: Size = ("1",)
 SCALAR: Type = (ONE, ONE)
 
 RULES = """
-s: tr(<n,n>) | sum(<m,n>) | sum(<m>) | sum(<1,n>) | <m>'*<m> | <m>'*<m,n>*<n> | dot(<m>, <m>) | quadform(<n,n>, <n>)
-s: norm2(<m>)^2 | norm2(<m,n>)^2 | norm2(<m>) | norm2(<m,n>) | ‖<m>‖ | ‖<m,n>‖² | norm2sq(<m,n>) | norm1(<m,n>) | norm1(<m>)
-s: norminf(<m>) | norminf(<m,n>) | normp(<m>, 3) | normp(<m>, <s big>) | normnuc(<m,n>) | normspec(<m,n>)
-s: det(<n,n>) | logdet(<n,n dom>) | logdet(<n,n spd>) | tr(inv(<n,n dom>)*<n,n>) | <m>'*inv(<m,m dom>)*<m> | tr(<n,n>^3)
-s: <m>'*(<m,m dom> \\ <m>) | sum(solve(<m,m dom>, <m>)) | tr(adj(<n,n dom>)*<n,n>) | tr(pinv(<m,n>)*<m,n>) | sum(pinv(<m,n>))
-s: amax(<m>) | amin(<m>) | amax(<m,n>) | amin(<m,n>) | lambda_max(<n,n sym>) | lambda_min(<n,n sym>) | sum(<m>.*ismax(<m>))
-s: mean(<m,n>) | var(<m>) | std(<m>) | var(<m,n>) | std(<m,n>) | mean(<m>) | sum(<m>)/{m} | sum(<m,n>)/({m}*{n}) | numel(<m,n>)*<s>
-s: cross_entropy(<m simplex>, <m simplex>) | logsumexp(<m>) | -<m simplex>'*logsoftmax(<m>) | sum(log(<m pos>)) | <m>'*log(<m pos>)
-s: <s>*<s> | <s> + <s> | <s> - <s> | <s>/<s big> | <s>^2 | <s>^3 | <s pos>^<s> | <s big>^-1 | <s pos>^(1/2) | -<s> | <s>² | pi*<s>
+s: tr(<n,n>) | sum(<m,n>) | sum(<m>) | sum(<1,n>) | <m>'*<m> | <m>'*<m,n>*<n> | dot(<m>, <m>)
+s: quadform(<n,n>, <n>)
+s: norm2(<m>)^2 | norm2(<m,n>)^2 | norm2(<m>) | norm2(<m,n>) | ‖<m>‖ | ‖<m,n>‖² | norm2sq(<m,n>)
+s: norm1(<m,n>) | norm1(<m>)
+s: norminf(<m>) | norminf(<m,n>) | normp(<m>, 3) | normp(<m>, <s big>) | normnuc(<m,n>)
+s: normspec(<m,n>)
+s: det(<n,n>) | logdet(<n,n dom>) | logdet(<n,n spd>) | tr(inv(<n,n dom>)*<n,n>)
+s: <m>'*inv(<m,m dom>)*<m> | tr(<n,n>^3)
+s: <m>'*(<m,m dom> \\ <m>) | sum(solve(<m,m dom>, <m>)) | tr(adj(<n,n dom>)*<n,n>)
+s: tr(pinv(<m,n>)*<m,n>) | sum(pinv(<m,n>))
+s: amax(<m>) | amin(<m>) | amax(<m,n>) | amin(<m,n>) | lambda_max(<n,n sym>)
+s: lambda_min(<n,n sym>) | sum(<m>.*ismax(<m>))
+s: mean(<m,n>) | var(<m>) | std(<m>) | var(<m,n>) | std(<m,n>) | mean(<m>) | sum(<m>)/{m}
+s: sum(<m,n>)/({m}*{n}) | numel(<m,n>)*<s>
+s: cross_entropy(<m simplex>, <m simplex>) | logsumexp(<m>) | -<m simplex>'*logsoftmax(<m>)
+s: sum(log(<m pos>)) | <m>'*log(<m pos>)
+s: <s>*<s> | <s> + <s> | <s> - <s> | <s>/<s big> | <s>^2 | <s>^3 | <s pos>^<s> | <s big>^-1
+s: <s pos>^(1/2) | -<s> | <s>² | pi*<s>
 s: 2*<s> | 0.5*<s> | 1e3*<s> | <s>*1e-3 | <s>.*<s> | <s>./<s big> | 3 - <s> | <s>**2 | <s>*{n}
-s: sum(kron(<m,n>, <k,l>)) | norm2(kron(<m,n>, <m,n>))^2 | vec(<m,n>)'*vec(<m,n>) | norm2(vec(<m,n>))^2 | tr(<m>*<m>')
-s: vec(<m,n>)'*kron(<n,n>, <m,m>)*vec(<m,n>) | vec(<n,m>)'*K({m},{n})*vec(<m,n>) | sum(<m>⊗<n>) | kron(<m>, <n>)'*vec(<n,m>)
-s: sum(<m,n>.*<m,n>) | tr(<m,n>'*<m,n>) | tr(<m,n>*<n,m>) | norm2(<m,n>*<n> - <m>)^2 | sum(-<m,n>.*log(softmax_rows(<m,n>)))
-s: sum(log(1 + exp(-<m>.*(<m,n>*<n>)))) | norm2(<m,n> - <m>*<n>')^2 | tr(expm(<n,n>)) | sum(expm(<n,n>)*<n,n>)
-s: tr(logm(<n,n spd>)*<n,n sym>) | tr(sqrtm(<n,n spd>)) | tr(<n,n>*expm_frechet(<n,n>, <n,n>)) | sum(logm_frechet(<n,n spd>, <n,n sym>))
-s: sum(sqrtm_frechet(<n,n spd>, <n,n sym>)) | tr(powm(<n,n>, 3)) | tr(<n,n>^q) | sum(powm_frechet(<n,n>, <n,n>, 2))
-s: norm2(chol(<n,n spd>)*<n>)^2 | sum(log(diag(chol(<n,n spd>)))) | sum(exp(eigvals(<n,n sym>))) | <n>'*eigvals(<n,n sym>)
-s: tr(eigvecs(<n,n sym>)*diag(<n>)*eigvecs(<n,n sym>)') | sum(eigvecs(<n,n sym>).^2*<n>) | tr(<m,n>'*polar(<m,n>)) | sum(leading(<m,n>).*<m,n>)
-s: <3>'*cross(<3>, <3>) | norm2(cross(<3>, <3>))^2 | sum(skew(<3>)*<3>) | norm2(unskew(<3,3>))^2 | tr(skew(<3>)*<3,3>)
-s: norm2(conv(<m>, <k>))^2 | <m+k-1>'*conv(<m>, <k>) | norm2(corr(<m+k-1>, <k>))^2 | sum(convmat(<m>, <k>)*<k>) | sum(hankel(<m+k-1>, <k>))
-s: <m>[1] | <m>[2] | <m,n>[1,2] | <m>[{m}] | <m>[i] | <m,n>[i,1] | sum(<m>[2:]) | sum(<m>[:1]) | <1,n>[1] | norm2(<m+1>[2:{m}+1])
-s: [<m>; <k>]'*[<m>; <k>] | det([<n,n>, <n>; <1,n>, <s>]) | norm2([<m,n>, <m,k>])^2 | tr([<n,n>, 0; 0, <k,k>])^2 | sum([<m>; 1])
-s: <m>'*ones({m}) | ones({m})'*<m,n>*ones({n}) | tr(eye({n}) + <n,n>) | norm2(zeros({m}) + <m>) | vector(1)'*<m> | sum(<m,n>*vector(1))
-s: norm2(<m,n>'*<m,n> - eye)^2 | sum(matrix(1).*<m,n>) | sum(ones({m},{n}).*<m,n>) | norm2(<m,n> + zeros({m},{n})) | norminf(<n,n> - eye({n}))
-s: sum(shifts({m},{k})*kron(<m>, <k>)) | sum(huber(<m> - <m>, 1)) | sum(cumsum(<m,n>).^2) | <m>'*cumsum(<m>)
-s: sum(gelu(<m,n>)) | sum(tril(<n,n>).*<n,n>) | sum(triu(<n,n>)*<n>) | sum(rowsums(<m,n>).^2) | sum(colsums(<m,n>).^2)
-s: logdet(<n,n spd>) + tr(inv(<n,n spd>)*<n,n sym>) | sum(norm2_rows(<m,n>)) | sum(norm2_cols(<m,n>)) | norm2(<m,n>*<n,n> - <m,n>)
-s: sum(rowsums(<s>)) | cumsum(<s>) | norm2_rows(<s>) | amax(<s>) | std([<s>; <s>]) | sum(polygamma(2, <m pos>)) | polygamma(1, <s pos>)
-m: <m,n>*<n> | <m,n>*<n> + <m> | <m> + <m> | <m> - <m> | <m>.*<m> | <m>./<m big> | <m>.^2 | <m pos>.^<s> | <s>*<m> | <m>/<s big> | <m>.^3
-m: <n,m>'*<n> | diag(<m,m>) | softmax(<m>) | logsoftmax(<m>) | logsumexp_rows(<m,n>) | rowsums(<m,n>) | norm2_rows(<m,n>) | -<m>
-m: inv(<m,m dom>)*<m> | <m,m dom>\\<m> | solve(<m,m dom>, <m>) | eigvals(<m,m sym>) | cumsum(<m>) | <1,m>' | <1,m>ᵀ | <1,m>.T | <m>⊙<m>
-m: <m> - <s> | <s> - <m> | <m>*<n>'*<n> | <m,n>[:,1] | <m,n>[:,j] | <m+k>[:{m}] | <m+1>[2:] | max(<m>, <m>) | min(<m>, <s>) | <m>∘<m>
-m: hypot(<m>, <m big>) | atan2(<m>, <m pos>) | huber(<m>, 1.5) | corr(<m+k-1>, <k>) | ones({m})*<s> | chol(<m,m spd>)*<m> | <m,n>@<n>
-m: diag(<m>)*<m> | ismax(<m>).*<m> | abs(eigvecs(<m,m sym>))*<m> | <m,m>^2*<m> | <m pos>.^<m> | 2.^<m> | <s pos>.^<m> | <m>.^-2 | 3*<m>
-m: <m> - sum(<m>)/{m} | <m>/norm2(<m>) | <m,n>*softmax(<n,m>*<m>) | colsums(<n,m>)' | pinv(<m,n>)'*<n> | polygamma(1, <m pos>)
+s: sum(kron(<m,n>, <k,l>)) | norm2(kron(<m,n>, <m,n>))^2 | vec(<m,n>)'*vec(<m,n>)
+s: norm2(vec(<m,n>))^2 | tr(<m>*<m>')
+s: vec(<m,n>)'*kron(<n,n>, <m,m>)*vec(<m,n>) | vec(<n,m>)'*K({m},{n})*vec(<m,n>) | sum(<m>⊗<n>)
+s: kron(<m>, <n>)'*vec(<n,m>)
+s: sum(<m,n>.*<m,n>) | tr(<m,n>'*<m,n>) | tr(<m,n>*<n,m>) | norm2(<m,n>*<n> - <m>)^2
+s: sum(-<m,n>.*log(softmax_rows(<m,n>)))
+s: sum(log(1 + exp(-<m>.*(<m,n>*<n>)))) | norm2(<m,n> - <m>*<n>')^2 | tr(expm(<n,n>))
+s: sum(expm(<n,n>)*<n,n>)
+s: tr(logm(<n,n spd>)*<n,n sym>) | tr(sqrtm(<n,n spd>)) | tr(<n,n>*expm_frechet(<n,n>, <n,n>))
+s: sum(logm_frechet(<n,n spd>, <n,n sym>))
+s: sum(sqrtm_frechet(<n,n spd>, <n,n sym>)) | tr(powm(<n,n>, 3)) | tr(<n,n>^q)
+s: sum(powm_frechet(<n,n>, <n,n>, 2))
+s: norm2(chol(<n,n spd>)*<n>)^2 | sum(log(diag(chol(<n,n spd>)))) | sum(exp(eigvals(<n,n sym>)))
+s: <n>'*eigvals(<n,n sym>)
+s: tr(eigvecs(<n,n sym>)*diag(<n>)*eigvecs(<n,n sym>)') | sum(eigvecs(<n,n sym>).^2*<n>)
+s: tr(<m,n>'*polar(<m,n>)) | sum(leading(<m,n>).*<m,n>)
+s: <3>'*cross(<3>, <3>) | norm2(cross(<3>, <3>))^2 | sum(skew(<3>)*<3>) | norm2(unskew(<3,3>))^2
+s: tr(skew(<3>)*<3,3>)
+s: norm2(conv(<m>, <k>))^2 | <m+k-1>'*conv(<m>, <k>) | norm2(corr(<m+k-1>, <k>))^2
+s: sum(convmat(<m>, <k>)*<k>) | sum(hankel(<m+k-1>, <k>))
+s: <m>[1] | <m>[2] | <m,n>[1,2] | <m>[{m}] | <m>[i] | <m,n>[i,1] | sum(<m>[2:]) | sum(<m>[:1])
+s: <1,n>[1] | norm2(<m+1>[2:{m}+1])
+s: [<m>; <k>]'*[<m>; <k>] | det([<n,n>, <n>; <1,n>, <s>]) | norm2([<m,n>, <m,k>])^2
+s: tr([<n,n>, 0; 0, <k,k>])^2 | sum([<m>; 1])
+s: <m>'*ones({m}) | ones({m})'*<m,n>*ones({n}) | tr(eye({n}) + <n,n>) | norm2(zeros({m}) + <m>)
+s: vector(1)'*<m> | sum(<m,n>*vector(1))
+s: norm2(<m,n>'*<m,n> - eye)^2 | sum(matrix(1).*<m,n>) | sum(ones({m},{n}).*<m,n>)
+s: norm2(<m,n> + zeros({m},{n})) | norminf(<n,n> - eye({n}))
+s: sum(shifts({m},{k})*kron(<m>, <k>)) | sum(huber(<m> - <m>, 1)) | sum(cumsum(<m,n>).^2)
+s: <m>'*cumsum(<m>)
+s: sum(gelu(<m,n>)) | sum(tril(<n,n>).*<n,n>) | sum(triu(<n,n>)*<n>) | sum(rowsums(<m,n>).^2)
+s: sum(colsums(<m,n>).^2)
+s: logdet(<n,n spd>) + tr(inv(<n,n spd>)*<n,n sym>) | sum(norm2_rows(<m,n>))
+s: sum(norm2_cols(<m,n>)) | norm2(<m,n>*<n,n> - <m,n>)
+s: sum(rowsums(<s>)) | cumsum(<s>) | norm2_rows(<s>) | amax(<s>) | std([<s>; <s>])
+s: sum(polygamma(2, <m pos>)) | polygamma(1, <s pos>)
+m: <m,n>*<n> | <m,n>*<n> + <m> | <m> + <m> | <m> - <m> | <m>.*<m> | <m>./<m big> | <m>.^2
+m: <m pos>.^<s> | <s>*<m> | <m>/<s big> | <m>.^3
+m: <n,m>'*<n> | diag(<m,m>) | softmax(<m>) | logsoftmax(<m>) | logsumexp_rows(<m,n>)
+m: rowsums(<m,n>) | norm2_rows(<m,n>) | -<m>
+m: inv(<m,m dom>)*<m> | <m,m dom>\\<m> | solve(<m,m dom>, <m>) | eigvals(<m,m sym>) | cumsum(<m>)
+m: <1,m>' | <1,m>ᵀ | <1,m>.T | <m>⊙<m>
+m: <m> - <s> | <s> - <m> | <m>*<n>'*<n> | <m,n>[:,1] | <m,n>[:,j] | <m+k>[:{m}] | <m+1>[2:]
+m: max(<m>, <m>) | min(<m>, <s>) | <m>∘<m>
+m: hypot(<m>, <m big>) | atan2(<m>, <m pos>) | huber(<m>, 1.5) | corr(<m+k-1>, <k>) | ones({m})*<s>
+m: chol(<m,m spd>)*<m> | <m,n>@<n>
+m: diag(<m>)*<m> | ismax(<m>).*<m> | abs(eigvecs(<m,m sym>))*<m> | <m,m>^2*<m> | <m pos>.^<m>
+m: 2.^<m> | <s pos>.^<m> | <m>.^-2 | 3*<m>
+m: <m> - sum(<m>)/{m} | <m>/norm2(<m>) | <m,n>*softmax(<n,m>*<m>) | colsums(<n,m>)'
+m: pinv(<m,n>)'*<n> | polygamma(1, <m pos>)
 m*n: vec(<n,m>) | kron(<m>, <n>) | <m>⊗<n> | K({m},{n})*<n*m> | kron(<m,m>, <n,n>)*<m*n>
 m+n: [<m>; <n>] | [<m,k>*<k>; <n>]
 m+1: [<m>; <s>] | [1; <m>]
 m+k-1: conv(<m>, <k>) | convmat(<m>, <k>)*<k>
 3: cross(<3>, <3>) | skew(<3>)*<3> | unskew(<3,3>) | <3,3>*<3>
 3,3: skew(<3>) | <3>*<3>'
-1,n: <n>' | <m>'*<m,n> | colsums(<m,n>) | norm2_cols(<m,n>) | logsumexp_cols(<m,n>) | <m,n>[1,:] | <m,n>[i,:] | <1,n> + <1,n> | <s>*<1,n> | <1,n>.^2
+1,n: <n>' | <m>'*<m,n> | colsums(<m,n>) | norm2_cols(<m,n>) | logsumexp_cols(<m,n>) | <m,n>[1,:]
+1,n: <m,n>[i,:] | <1,n> + <1,n> | <s>*<1,n> | <1,n>.^2
 1,n: <m,n>[{m},:] | <1,n>*<n,n>
-m,n: <m,k>*<k,n> | <m,n> + <m,n> | <m,n> - <m,n> | <n,m>' | <m,n>.*<m,n> | <m>*<n>' | outer(<m>, <n>) | <m,n> + <1,n> | <m,n> - <s> | <s>*<m,n>
-m,n: <m,n>./<m,n big> | diag(<m>)*<m,n> | <m,n>*diag(<n>) | softmax_rows(<m,n>) | softmax_cols(<m,n>) | <m,n>.^2 | <m>*ones({n})' + <m,n> | -<m,n>
-m,n: inv(<m,m dom>)*<m,n> | <m,m dom>\\<m,n> | solve(<m,m dom>, <m,n>) | cumsum(<m,n>) | max(<m,n>, <m,n>) | min(<m,n>, <s>) | hypot(<m,n>, <m,n big>)
-m,n: <m,n>*<n,n>*<n,m>*<m,n> | pinv(<n,m>) | polar(<m,n>) | leading(<m,n>) | <m,n>/<s big> | <m,n>.^<s> | <m,n pos>.^<s> | tril(<m,n>) | triu(<m,n>)
-m,n: ismax(<m,n>).*<m,n> | <m+k,n>[:{m},:] | <m,n+1>[:,2:] | expm(<m,m>)*<m,n> | sqrtm(<m,m spd>)*<m,n> | powm(<m,m>, 2)*<m,n> | <m,n>@<n,n>
-m,n: hankel(<m+n-1>, <n>) | huber(<m,n>, <s big>) | atan2(<m,n>, <m,n pos>) | adj(<m,m dom>)*<m,n> | <m,m>^3*<m,n> | <m,m dom>^-1*<m,n> | <n,m>ᵀ
-m,n: <m,n> - ones({m})*colsums(<m,n>)/{m} | <m,n>.*(<m>*ones({n})') | logm(<m,m spd>)*<m,n> | <s> - <m,n> | <m,n>·<n,n> | <m,m>^q*<m,n>
+m,n: <m,k>*<k,n> | <m,n> + <m,n> | <m,n> - <m,n> | <n,m>' | <m,n>.*<m,n> | <m>*<n>'
+m,n: outer(<m>, <n>) | <m,n> + <1,n> | <m,n> - <s> | <s>*<m,n>
+m,n: <m,n>./<m,n big> | diag(<m>)*<m,n> | <m,n>*diag(<n>) | softmax_rows(<m,n>)
+m,n: softmax_cols(<m,n>) | <m,n>.^2 | <m>*ones({n})' + <m,n> | -<m,n>
+m,n: inv(<m,m dom>)*<m,n> | <m,m dom>\\<m,n> | solve(<m,m dom>, <m,n>) | cumsum(<m,n>)
+m,n: max(<m,n>, <m,n>) | min(<m,n>, <s>) | hypot(<m,n>, <m,n big>)
+m,n: <m,n>*<n,n>*<n,m>*<m,n> | pinv(<n,m>) | polar(<m,n>) | leading(<m,n>) | <m,n>/<s big>
+m,n: <m,n>.^<s> | <m,n pos>.^<s> | tril(<m,n>) | triu(<m,n>)
+m,n: ismax(<m,n>).*<m,n> | <m+k,n>[:{m},:] | <m,n+1>[:,2:] | expm(<m,m>)*<m,n>
+m,n: sqrtm(<m,m spd>)*<m,n> | powm(<m,m>, 2)*<m,n> | <m,n>@<n,n>
+m,n: hankel(<m+n-1>, <n>) | huber(<m,n>, <s big>) | atan2(<m,n>, <m,n pos>) | adj(<m,m dom>)*<m,n>
+m,n: <m,m>^3*<m,n> | <m,m dom>^-1*<m,n> | <n,m>ᵀ
+m,n: <m,n> - ones({m})*colsums(<m,n>)/{m} | <m,n>.*(<m>*ones({n})') | logm(<m,m spd>)*<m,n>
+m,n: <s> - <m,n> | <m,n>·<n,n> | <m,m>^q*<m,n>
 m+k,n: [<m,n>; <k,n>]
 m,n+k: [<m,n>, <m,k>]
 m+1,n+1: [<m,n>, <m>; <1,n>, <s>] | [<m,n>, 0; 0, 1]
 m*k,n*l: kron(<m,n>, <k,l>) | <m,n>⊗<k,l>
 m+k-1,k: convmat(<m>, <k>)
-n,n: diag(<n>) | <n>*<n>' | <n,m>*<m,n> | expm(<n,n>) | inv(<n,n dom>) | <n,n>^2 | <n,n>' | adj(<n,n dom>) | powm(<n,n>, 2) | eye({n}) - <n,n> | <n,n>^q
-n,n: expm_frechet(<n,n>, <n,n>) | powm_frechet(<n,n>, <n,n>, 3) | tril(<n,n>) | triu(<n,n>) | <n,n> + <n,n>' | <n,n dom>^-2 | eye + <n,n> | <n,n>*eye
-n,n: <n,n sym> | <n,n spd> | <n,n dom> | logm(<n,n spd>) | sqrtm(<n,n spd>) | chol(<n,n spd>) | logm_frechet(<n,n spd>, <n,n>) | sqrtm_frechet(<n,n spd>, <n,n>)
-n,n: sqrtm(2*eye({n}) + tanh(<n,n>)/4) | logm(2*eye({n}) + tanh(<n,n>)/4) | eigvecs(<n,n sym>)*diag(<n>)*eigvecs(<n,n sym>)'
-n,n sym: <n,n> + <n,n>' | <n,m>*<n,m>' | <m,n>'*<m,n> | <n,n sym> + <n,n sym> | diag(<n>) | <n,n spd> | <n>*<n>' | inv(<n,n spd>) | <s>*<n,n sym> | <n,n sym>^2
-n,n spd: eye({n}) + <n,m>*<n,m>' | <m,n>'*<m,n> + eye({n}) | <n,n spd> + <n,n spd> | 2*<n,n spd> | expm(<n,n sym>) | diag(<n pos>) | inv(<n,n spd>)
-n,n dom: 3*eye({n}) + tanh(<n,n>) | <n,n spd> | eye({n}) + <n>*<n>' | <n,n dom>' | diag(<n pos>) | diag(<n big>) | expm(<n,n>) | 2*eye + sigmoid(<n,n>)/4
+n,n: diag(<n>) | <n>*<n>' | <n,m>*<m,n> | expm(<n,n>) | inv(<n,n dom>) | <n,n>^2 | <n,n>'
+n,n: adj(<n,n dom>) | powm(<n,n>, 2) | eye({n}) - <n,n> | <n,n>^q
+n,n: expm_frechet(<n,n>, <n,n>) | powm_frechet(<n,n>, <n,n>, 3) | tril(<n,n>) | triu(<n,n>)
+n,n: <n,n> + <n,n>' | <n,n dom>^-2 | eye + <n,n> | <n,n>*eye
+n,n: <n,n sym> | <n,n spd> | <n,n dom> | logm(<n,n spd>) | sqrtm(<n,n spd>) | chol(<n,n spd>)
+n,n: logm_frechet(<n,n spd>, <n,n>) | sqrtm_frechet(<n,n spd>, <n,n>)
+n,n: sqrtm(2*eye({n}) + tanh(<n,n>)/4) | logm(2*eye({n}) + tanh(<n,n>)/4)
+n,n: eigvecs(<n,n sym>)*diag(<n>)*eigvecs(<n,n sym>)'
+n,n sym: <n,n> + <n,n>' | <n,m>*<n,m>' | <m,n>'*<m,n> | <n,n sym> + <n,n sym> | diag(<n>)
+n,n sym: <n,n spd> | <n>*<n>' | inv(<n,n spd>) | <s>*<n,n sym> | <n,n sym>^2
+n,n spd: eye({n}) + <n,m>*<n,m>' | <m,n>'*<m,n> + eye({n}) | <n,n spd> + <n,n spd> | 2*<n,n spd>
+n,n spd: expm(<n,n sym>) | diag(<n pos>) | inv(<n,n spd>)
+n,n dom: 3*eye({n}) + tanh(<n,n>) | <n,n spd> | eye({n}) + <n>*<n>' | <n,n dom>' | diag(<n pos>)
+n,n dom: diag(<n big>) | expm(<n,n>) | 2*eye + sigmoid(<n,n>)/4
 s pos: exp(<s>) | 1 + <s>^2 | <s pos>*<s pos> | norm2(<m>)^2 + 1 | sum(<m pos>)
-m pos: exp(<m>) | 1 + <m>.^2 | <m pos>.*<m pos> | softmax(<m>) | <m pos> + 1 | sigmoid(<m>) | abs(<m>) + 0.1 | <m pos>.^(1/2)
-m,n pos: exp(<m,n>) | 1 + <m,n>.^2 | <m,n pos>.*<m,n pos> | softmax_rows(<m,n>) | <m,n pos> + 1 | sigmoid(<m,n>)
+m pos: exp(<m>) | 1 + <m>.^2 | <m pos>.*<m pos> | softmax(<m>) | <m pos> + 1 | sigmoid(<m>)
+m pos: abs(<m>) + 0.1 | <m pos>.^(1/2)
+m,n pos: exp(<m,n>) | 1 + <m,n>.^2 | <m,n pos>.*<m,n pos> | softmax_rows(<m,n>) | <m,n pos> + 1
+m,n pos: sigmoid(<m,n>)
 s big: 2 + <s>^2 | 1 + exp(<s>) | 3 | cosh(<s>) + 1
 m big: 2 + <m>.^2 | 1 + exp(<m>) | 1 + <m pos>
 m,n big: 2 + <m,n>.^2 | 1 + exp(<m,n>) | 1 + <m,n pos>
@@ -103,10 +154,25 @@ PROPERTIES: Mapping[str, Sequence[str]] = {  # of variables, by mode and by how 
     "sym": ("symmetric", "symmetric", "spd", "diagonal"), "spd": ("spd",), "dom": ("", "spd", "orthogonal", "lower", "upper"),
     "pos": ("positive",), "big": ("positive",), "unit": ("unit",), "simplex": ("simplex",),
 }  # fmt: skip
-DOMAINS = {(0, float("inf")): "pos", (-1, 1): "unit", (-1.4, 1.4): "unit", (1, float("inf")): "big", (-1, float("inf")): "pos"}
+DOMAINS = {
+    (0, float("inf")): "pos",
+    (-1, 1): "unit",
+    (-1.4, 1.4): "unit",
+    (1, float("inf")): "big",
+    (-1, float("inf")): "pos",
+}
 ALIASES = {row.name: row.aliases for row in ROWS if row.aliases}
-ELEMENTWISE = {row.name: DOMAINS.get(row.domain, "") for row in ROWS if row.elementwise and not row.hidden}
-MACROS_OF_ENTRIES = {"sqrt": "pos", "square": "", "log2": "pos", "log10": "pos", "gelu": "", "normcdf": ""}
+ELEMENTWISE = {
+    row.name: DOMAINS.get(row.domain, "") for row in ROWS if row.elementwise and not row.hidden
+}
+MACROS_OF_ENTRIES = {
+    "sqrt": "pos",
+    "square": "",
+    "log2": "pos",
+    "log10": "pos",
+    "gelu": "",
+    "normcdf": "",
+}
 FUNCTIONS_OF_ENTRIES = ELEMENTWISE | MACROS_OF_ENTRIES
 NAMES = {"scalar": "abcdefg", "vector": "xyzuvwhrst", "matrix": "ABCDEFGHMNPQRSUVWXYZ"}
 ODD_NAMES = {  # that are a constant, a size, a keyword, a module or a letter elsewhere
@@ -203,7 +269,9 @@ def rules() -> dict[str, list[Rule]]:
         kind, _, mode = head.partition(" ")
         for template in templates.split(" | "):
             parts: list[tuple[Type, str]] = []
-            numbered = re.sub(r"<([^<>]+)>", lambda hole, parts=parts: _numbered(hole[1], parts), template.strip())
+            numbered = re.sub(
+                r"<([^<>]+)>", lambda hole, parts=parts: _numbered(hole[1], parts), template.strip()
+            )
             found.setdefault(mode, []).append(Rule(type_of(kind), mode, numbered, tuple(parts)))
     return found
 
@@ -264,7 +332,9 @@ class Generator:
             return self.sizes.get(str(size[0]), str(size[0]))
         operator, a, b = size[0], self.size_text(size[1]), self.size_text(size[2])  # type: ignore[arg-type]
         if a.isdigit() and b.isdigit():
-            return str({"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b)}[str(operator)])
+            return str(
+                {"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b)}[str(operator)]
+            )
         if operator == "*":
             return "*".join(f"({t})" if re.search(r"[+-]", t) else t for t in (a, b) if t != "1")
         return f"{a}{operator}{b}"
@@ -294,10 +364,20 @@ class Generator:
         return self.applied(rule, bound, type_, depth)
 
     def applied(self, rule: Rule, bound: dict[str, Size], type_: Type, depth: int) -> Node:
-        shapes = [((put(t[0], bound, self.fresh), put(t[1], bound, self.fresh)), mode) for t, mode in rule.parts]
+        shapes = [
+            ((put(t[0], bound, self.fresh), put(t[1], bound, self.fresh)), mode)
+            for t, mode in rule.parts
+        ]
         left = depth - 1 - (self.rng.random() < 0.3)
-        parts = tuple(self.expression(shape, left - (k > 0 and self.rng.random() < 0.4), mode) for k, (shape, mode) in enumerate(shapes))
-        template = re.sub(r"\{(\w)\}", lambda hole: self.size_text(put((hole[1],), bound, self.letter)), rule.template)
+        parts = tuple(
+            self.expression(shape, left - (k > 0 and self.rng.random() < 0.4), mode)
+            for k, (shape, mode) in enumerate(shapes)
+        )
+        template = re.sub(
+            r"\{(\w)\}",
+            lambda hole: self.size_text(put((hole[1],), bound, self.letter)),
+            rule.template,
+        )
         template = re.sub(r"\b([a-z]\w+)\(", lambda called: f"{self.spelled(called[1])}(", template)
         if re.search(r"\^q\b", template):
             self.whole.add("q")
@@ -311,7 +391,9 @@ class Generator:
         self.places[place] = size if self.places.get(place, size) == size else ONE
 
     def spelled(self, name: str) -> str:
-        return self.rng.choice(ALIASES[name]) if name in ALIASES and self.rng.random() < 0.15 else name
+        return (
+            self.rng.choice(ALIASES[name]) if name in ALIASES and self.rng.random() < 0.15 else name
+        )
 
     def entrywise(self, type_: Type, depth: int) -> Node:
         name = self.rng.choice(sorted(FUNCTIONS_OF_ENTRIES))
@@ -332,7 +414,9 @@ class Generator:
             properties = "spd"
         if type_ == SCALAR and mode in ("simplex", "sym", "spd", "dom"):
             properties = ""
-        name = self.new_name("scalar" if type_ == SCALAR else "vector" if ONE in type_ else "matrix")
+        name = self.new_name(
+            "scalar" if type_ == SCALAR else "vector" if ONE in type_ else "matrix"
+        )
         self.variables[name] = Variable(name, type_, properties)
         text = f"(1 + {name})" if mode == "big" else name
         return Node(text, (), type_, mode)
@@ -350,7 +434,9 @@ class Generator:
         if type_[1] == ONE:
             return self.rng.choice([f"ones({rows})", f"zeros({rows})", f"2*ones({rows})"])
         if type_[0] == type_[1]:
-            return self.rng.choice([f"eye({rows})", f"ones({rows},{cols})", f"zeros({rows},{cols})"])
+            return self.rng.choice(
+                [f"eye({rows})", f"ones({rows},{cols})", f"zeros({rows},{cols})"]
+            )
         return self.rng.choice([f"ones({rows},{cols})", f"zeros({rows},{cols})"])
 
     def new_name(self, kind: str) -> str:
@@ -359,7 +445,13 @@ class Generator:
         odd = [n for n in ODD_NAMES[kind] if n not in {*self.variables, *self.places, "q"}]
         if self.odd_names and odd and self.rng.random() < 0.5:
             return self.rng.choice(odd)
-        return self.rng.choice(options) if options else next(f"{NAMES[kind][0]}{k}" for k in count(1) if f"{NAMES[kind][0]}{k}" not in taken)
+        return (
+            self.rng.choice(options)
+            if options
+            else next(
+                f"{NAMES[kind][0]}{k}" for k in count(1) if f"{NAMES[kind][0]}{k}" not in taken
+            )
+        )
 
     def declaration(self, v: Variable) -> str:
         rows, cols = map(self.size_text, v.type)
@@ -388,7 +480,9 @@ class Case:
         if node is None or not node.parts:
             return self.tree.text
         name = next(n for n in ("part", "rest", "inner", "Part1") if n not in self.shapes)
-        return f"{name} = {node.text}; {self.tree.put(self.defined, Node(name, (), node.type)).text}"
+        return (
+            f"{name} = {node.text}; {self.tree.put(self.defined, Node(name, (), node.type)).text}"
+        )
 
     @property
     def declared(self) -> dict[str, str]:
@@ -433,21 +527,37 @@ def case(seed: int, depth: int | None = None) -> Case:
     generator = Generator(rng, letters(rng, manner), odd_names=rng.random() < 0.12)
     kind = rng.choices("svmr", [60, 18, 15, 7])[0]
     m, n = generator.fresh(), generator.fresh()
-    type_ = {"s": SCALAR, "v": (m, ONE), "m": (m, n if rng.random() < 0.6 else m), "r": (ONE, n)}[kind]
+    type_ = {"s": SCALAR, "v": (m, ONE), "m": (m, n if rng.random() < 0.6 else m), "r": (ONE, n)}[
+        kind
+    ]
     limit = depth if depth is not None else rng.choice((1, 2, 2, 3, 3, 4))
     tree = generator.expression(type_, limit if kind == "s" else min(limit, 3))
     shapes = {v.name: generator.declaration(v) for v in generator.variables.values()}
     types = {v.name: v.type for v in generator.variables.values()}
     inner = [way for way, node in tree.walk() if way and node.parts]
     defined = rng.choice(inner) if inner and rng.random() < 0.12 else None
-    undeclared = frozenset(shapes) if rng.random() < 0.08 and manner == "names" and _plain(shapes) else frozenset()
-    return Case(tree, shapes, types, generator.sizes, dict(generator.places), frozenset(generator.whole), defined, undeclared)
+    undeclared = (
+        frozenset(shapes)
+        if rng.random() < 0.08 and manner == "names" and _plain(shapes)
+        else frozenset()
+    )
+    return Case(
+        tree,
+        shapes,
+        types,
+        generator.sizes,
+        dict(generator.places),
+        frozenset(generator.whole),
+        defined,
+        undeclared,
+    )
 
 
 def _plain(shapes: Mapping[str, str]) -> bool:
     """Whether every name is what its first letter says, without properties."""
     usual = {"scalar": "abcdefg", "vector": "xyzuvwhrst", "matrix": "ABCDEFGHMNPQRSUVWXYZ"}
     return all(
-        re.fullmatch(r"scalar|[mnkl]|[mnkl]×[mnkl]", d) and n in usual["scalar" if d == "scalar" else "matrix" if "×" in d else "vector"]
+        re.fullmatch(r"scalar|[mnkl]|[mnkl]×[mnkl]", d)
+        and n in usual["scalar" if d == "scalar" else "matrix" if "×" in d else "vector"]
         for n, d in shapes.items()
     )

@@ -28,7 +28,7 @@ import meaning
 import numpy as np
 from expressions import Case
 from lark import Token
-from meaning import MP, Point, Undefined, Unclear
+from meaning import MP, Point, Unclear, Undefined
 
 import matcalc as mc
 from matcalc.errors import MatcalcError, WrongAnswer
@@ -76,8 +76,20 @@ class Question:
 
     @property
     def kind(self) -> str:
-        words = [f"order {self.order}", "along" * (self.along is not None), self.layout[:3] * (self.layout != "denominator")]
-        return " ".join(w for w in [*words, self.symmetric * (self.symmetric != "gradient"), "together" * self.together] if w)
+        words = [
+            f"order {self.order}",
+            "along" * (self.along is not None),
+            self.layout[:3] * (self.layout != "denominator"),
+        ]
+        return " ".join(
+            w
+            for w in [
+                *words,
+                self.symmetric * (self.symmetric != "gradient"),
+                "together" * self.together,
+            ]
+            if w
+        )
 
 
 @dataclass
@@ -100,10 +112,18 @@ class Outcome:
 
 # ---- points ------------------------------------------------------------------------------------------------------------
 
-LINEAR = ("symmetric", "spd", "diagonal", "lower", "upper")  # sets that are spaces, in which a variable moves
+LINEAR = (
+    "symmetric",
+    "spd",
+    "diagonal",
+    "lower",
+    "upper",
+)  # sets that are spaces, in which a variable moves
 
 
-def drawn(shape: tuple[int, int], properties: Sequence[str], rng: np.random.Generator, kind: int) -> Array:
+def drawn(
+    shape: tuple[int, int], properties: Sequence[str], rng: np.random.Generator, kind: int
+) -> Array:
     """A value with its declared properties, of doubles wherever that is exact."""
     rows, cols = shape
     for name in properties:
@@ -120,7 +140,9 @@ def drawn(shape: tuple[int, int], properties: Sequence[str], rng: np.random.Gene
             return meaning.array(np.tril(a) if name == "lower" else np.triu(a))
         if name == "orthogonal":
             k = meaning.array(np.triu(rng.uniform(-1, 1, shape), 1))
-            return (meaning.identity(rows) - (k - k.T)) @ meaning.inverse(meaning.identity(rows) + (k - k.T))
+            return (meaning.identity(rows) - (k - k.T)) @ meaning.inverse(
+                meaning.identity(rows) + (k - k.T)
+            )
         if name == "simplex":
             weights = rng.integers(1, 9, shape).astype(object)
             total = 1 << int(weights.sum()).bit_length()
@@ -128,7 +150,9 @@ def drawn(shape: tuple[int, int], properties: Sequence[str], rng: np.random.Gene
             return meaning.array(weights) / MP.mpf(total)
         if name == "onehot":
             place = rng.integers(0, rows if cols == 1 else cols, 1 if cols == 1 else rows)
-            return meaning.array(np.eye(rows if cols == 1 else cols)[place].T if cols == 1 else np.eye(cols)[place])
+            return meaning.array(
+                np.eye(rows if cols == 1 else cols)[place].T if cols == 1 else np.eye(cols)[place]
+            )
         if name in ("pm1", "mask"):
             return meaning.array(rng.choice([-1.0 if name == "pm1" else 0.0, 1.0], shape))
         if name == "unit":
@@ -156,8 +180,12 @@ def direction(shape: tuple[int, int], properties: Sequence[str], rng: np.random.
 def lengths(case: Case, rng: np.random.Generator, kind: int) -> dict[str, int]:
     """A length for every letter."""
     free = list(rng.permutation([2, 3, 4, 5] if kind % 2 else [3, 2, 4, 3]))
-    named = {text: int(k) for text, k in zip(dict.fromkeys(case.letters.values()), free, strict=False)}
-    return {letter: int(t) if (t := case.letters[letter]).isdigit() else named[t] for letter in "mnkl"}
+    named = {
+        text: int(k) for text, k in zip(dict.fromkeys(case.letters.values()), free, strict=False)
+    }
+    return {
+        letter: int(t) if (t := case.letters[letter]).isdigit() else named[t] for letter in "mnkl"
+    }
 
 
 def length(size: expressions.Size, of: Mapping[str, int]) -> int:
@@ -175,14 +203,27 @@ class Place:
     properties: Mapping[str, Sequence[str]]
 
     def moved(self, steps: Mapping[str, Array]) -> Point:
-        return Point(self.at.values | {n: self.at.values[n] + d for n, d in steps.items()}, self.at.sizes)
+        return Point(
+            self.at.values | {n: self.at.values[n] + d for n, d in steps.items()}, self.at.sizes
+        )
 
 
-def point(case: Case, program: Any, question: Question | None, rng: np.random.Generator, kind: int, short: str = "") -> Place:
+def point(
+    case: Case,
+    program: Any,
+    question: Question | None,
+    rng: np.random.Generator,
+    kind: int,
+    short: str = "",
+) -> Place:
     of = lengths(case, rng, kind)
     if short:  # one size at its smallest
         letter, shortest = short[0], int(short[1:])
-        of |= {k: shortest for k in "mnkl" if case.letters[k] == case.letters[letter] and not case.letters[k].isdigit()}
+        of |= {
+            k: shortest
+            for k in "mnkl"
+            if case.letters[k] == case.letters[letter] and not case.letters[k].isdigit()
+        }
     properties = {n: d.split()[1:] for n, d in case.shapes.items()}
     if case.undeclared:
         properties = dict.fromkeys(case.shapes, ())
@@ -194,33 +235,51 @@ def point(case: Case, program: Any, question: Question | None, rng: np.random.Ge
     sizes = {text: of[letter] for letter, text in case.letters.items() if not text.isdigit()}
     for name, v in getattr(program, "variables", {}).items():
         if name in values:
-            for size, k in zip(v.shape, [s for s, t in zip(values[name].shape, case.types[name], strict=True) if t != expressions.ONE], strict=False):
+            for size, k in zip(
+                v.shape,
+                [
+                    s
+                    for s, t in zip(values[name].shape, case.types[name], strict=True)
+                    if t != expressions.ONE
+                ],
+                strict=False,
+            ):
                 if isinstance(size, str) and re.fullmatch(r"[a-z]\w*", size):
                     sizes[size] = k
     for name, axis in case.places.items():
-        sizes[name] = 1 if axis == expressions.ONE else int(rng.integers(1, max(1, length(axis, of)) + 1))
+        sizes[name] = (
+            1 if axis == expressions.ONE else int(rng.integers(1, max(1, length(axis, of)) + 1))
+        )
     for name in case.whole:
         sizes[name] = 2 + kind % 2
     if question is not None and question.along:
-        values[question.along] = direction(values[question.wrt].shape, properties[question.wrt], rng)
+        values[question.along] = direction(
+            values[question.wrt].shape, properties[question.wrt], rng
+        )
     return Place(Point(values, sizes), properties)
 
 
 # ---- the oracle --------------------------------------------------------------------------------------------------------
 
 
-def differences(text: str, place: Place, wrt: str, directions: Sequence[Array], h: Any, sides: int = 0) -> Array:
+def differences(
+    text: str, place: Place, wrt: str, directions: Sequence[Array], h: Any, sides: int = 0
+) -> Array:
     """The derivative of a text along directions; central, or to one side."""
     steps = [(1, 1), (-1, -1)] if not sides else [(sides, sides), (0, -sides)]
     total: Any = 0
     for chosen in product(steps, repeat=len(directions)):
-        move = sum((k * h * d for (k, _), d in zip(chosen, directions, strict=True)), 0 * directions[0])
+        move = sum(
+            (k * h * d for (k, _), d in zip(chosen, directions, strict=True)), 0 * directions[0]
+        )
         sign = int(np.prod([s for _, s in chosen]))
         total = total + sign * meaning.value(text, place.moved({wrt: move}))
     return total / (h if sides else 2 * h) ** len(directions)
 
 
-def slope(text: str, place: Place, wrt: str, directions: Sequence[Array], kinked: bool) -> Array | None:
+def slope(
+    text: str, place: Place, wrt: str, directions: Sequence[Array], kinked: bool
+) -> Array | None:
     """The derivative along directions, or None where differences of both sides, or of two steps, are apart."""
     h = STEP[len(directions)]
     if kinked:
@@ -241,7 +300,11 @@ def contracted(claim: Array, directions: Sequence[Array], elements: bool) -> Arr
     """A derivative applied to directions, the last axes first; ``elements`` has each pair once."""
     for d in reversed(directions):
         d = meaning.triangle(d, lambda i, j: i <= j) if elements else d
-        claim = (claim * d).sum(axis=(-2, -1)) if claim.size else np.zeros(claim.shape[:-2], dtype=object)
+        claim = (
+            (claim * d).sum(axis=(-2, -1))
+            if claim.size
+            else np.zeros(claim.shape[:-2], dtype=object)
+        )
     return claim
 
 
@@ -251,7 +314,8 @@ def claimed(d: Any, place: Place, shape: tuple[int, ...]) -> Array:
     if isinstance(d.result, IndexForm):
         if re.search(r"\[\w+(,\w+){2,}\]", text):
             raise Unclear("a product of sizes as two indices")
-        return meaning.form_value(text, _axes(d, place, shape), place.at).reshape(shape)
+        axes = _axes(d, place, shape)
+        return meaning.form_value(text, axes, place.at, d.result.alphabet).reshape(shape)
     found = meaning.value(text, place.at)
     if d.layout == "numerator":
         found = found.T
@@ -260,11 +324,15 @@ def claimed(d: Any, place: Place, shape: tuple[int, ...]) -> Array:
     return found.reshape(shape)
 
 
-def claimed_by_code(d: Any, place: Place, case: Case, question: Question, shape: tuple[int, ...]) -> Array:
+def claimed_by_code(
+    d: Any, place: Place, case: Case, question: Question, shape: tuple[int, ...]
+) -> Array:
     """What the compiled answer gives, where the interpreter cannot read it."""
     with np.errstate(all="ignore"):
         try:
-            found = np.asarray(d.compile()(**of_doubles(place, case.types, question, "numpy")), dtype=float)
+            found = np.asarray(
+                d.compile()(**of_doubles(place, case.types, question, "numpy")), dtype=float
+            )
         except Exception as problem:  # it is another question whether the code runs
             raise Unclear(str(problem)) from None
     if not np.isfinite(found).all():
@@ -289,15 +357,22 @@ def _axes(d: Any, place: Place, shape: tuple[int, ...]) -> list[int]:
     return [k for k, keep in zip(full, kept, strict=True) if keep]
 
 
-def judged_by_differences(d: Any, case: Case, question: Question, places: Iterator[Place], rng: np.random.Generator) -> Outcome:
+def judged_by_differences(
+    d: Any, case: Case, question: Question, places: Iterator[Place], rng: np.random.Generator
+) -> Outcome:
     text, decided, reason = case.text, 0, "no point"
     for place in places:
         try:
             here = meaning.value(text, place.at)
             x = place.at.values[question.wrt]
             kinked = place.at.kinks > 0
-            own = [direction(x.shape, place.properties[question.wrt], rng) for _ in range(question.order)]
-            directions = own if question.along is None else [*own[:-1], place.at.values[question.along]]
+            own = [
+                direction(x.shape, place.properties[question.wrt], rng)
+                for _ in range(question.order)
+            ]
+            directions = (
+                own if question.along is None else [*own[:-1], place.at.values[question.along]]
+            )
             left = directions if question.along is None else directions[:-1]
             allowed, full = WRONG, here.shape + x.shape * len(left)
             try:
@@ -325,7 +400,12 @@ def judged_by_differences(d: Any, case: Case, question: Question, places: Iterat
                     continue
             else:
                 return Outcome("WRONG", f"off by {float(gap):.1e}", where=_shown(place))
-        if question.order == 1 and here.size == 1 and question.along is None and (off := _pattern(claim, place.properties[question.wrt], question)):
+        if (
+            question.order == 1
+            and here.size == 1
+            and question.along is None
+            and (off := _pattern(claim, place.properties[question.wrt], question))
+        ):
             return Outcome("WRONG", off)
         decided += 1
         if decided == POINTS:
@@ -336,7 +416,9 @@ def judged_by_differences(d: Any, case: Case, question: Question, places: Iterat
 def _both_zero(a: Array, b: Array, value: Array) -> bool:
     """Nothing but rounding is left of either."""
     scale = max([abs(v) for v in value.ravel()] + [MP.mpf(1)])
-    return all(abs(x) < scale * MP.mpf(10) ** -15 for x in np.concatenate([np.ravel(a), np.ravel(b)]))
+    return all(
+        abs(x) < scale * MP.mpf(10) ** -15 for x in np.concatenate([np.ravel(a), np.ravel(b)])
+    )
 
 
 def _pattern(claim: Array, properties: Sequence[str], question: Question) -> str:
@@ -355,14 +437,20 @@ def _pattern(claim: Array, properties: Sequence[str], question: Question) -> str
 
 def _shown(place: Place) -> str:
     sizes = ", ".join(f"{n}={k}" for n, k in place.at.sizes.items())
-    values = "; ".join(f"{n}={np.round(a.astype(float), 3).tolist()}" for n, a in place.at.values.items() if a.size <= 9)
+    values = "; ".join(
+        f"{n}={np.round(a.astype(float), 3).tolist()}"
+        for n, a in place.at.values.items()
+        if a.size <= 9
+    )
     return f"{sizes} {values}"[:300]
 
 
 # ---- compiled code -----------------------------------------------------------------------------------------------------
 
 
-def of_doubles(place: Place, types: Mapping[str, expressions.Type], question: Question, target: str) -> dict[str, Any]:
+def of_doubles(
+    place: Place, types: Mapping[str, expressions.Type], question: Question, target: str
+) -> dict[str, Any]:
     out: dict[str, Any] = dict(place.at.sizes)
     for n, a in place.at.values.items():
         t = types[question.wrt if n == question.along else n]
@@ -384,7 +472,9 @@ def in_target(target: str, a: Array) -> Any:
     return a
 
 
-def judged_by_code(d: Any, case: Case, question: Question, place: Place, target: str, value: bool) -> Outcome:
+def judged_by_code(
+    d: Any, case: Case, question: Question, place: Place, target: str, value: bool
+) -> Outcome:
     """Compiled code gives what the texts say, or refuses."""
     text = case.text
     try:
@@ -395,7 +485,11 @@ def judged_by_code(d: Any, case: Case, question: Question, place: Place, target:
     except (Undefined, Unclear, Misshapen):
         here = claim = None
     try:
-        function = d.compile(target, value=value) if target in ("numpy", "numba") or value else d.compile(target)
+        function = (
+            d.compile(target, value=value)
+            if target in ("numpy", "numba") or value
+            else d.compile(target)
+        )
     except MatcalcError as problem:
         return Outcome("right", f"{target}: {problem}")
     try:
@@ -407,11 +501,15 @@ def judged_by_code(d: Any, case: Case, question: Question, place: Place, target:
     except (np.linalg.LinAlgError, ZeroDivisionError, FloatingPointError, OverflowError) as problem:
         if claim is None:
             return Outcome("right", f"{target}: {problem}")
-        return Outcome("CRASH", f"{target}: {type(problem).__name__}: {problem}", last_line(problem))
+        return Outcome(
+            "CRASH", f"{target}: {type(problem).__name__}: {problem}", last_line(problem)
+        )
     except Exception as problem:
         if claim is None and type(problem).__name__ in ("_LinAlgError", "LinAlgError"):
             return Outcome("right", f"{target}: {problem}")
-        return Outcome("CRASH", f"{target}: {type(problem).__name__}: {problem}"[:150], last_line(problem))
+        return Outcome(
+            "CRASH", f"{target}: {type(problem).__name__}: {problem}"[:150], last_line(problem)
+        )
     if claim is None:
         return Outcome("undecided", "no point")
     if d.layout == "numerator":
@@ -422,7 +520,9 @@ def judged_by_code(d: Any, case: Case, question: Question, place: Place, target:
         if got.size != wanted.size:
             return Outcome("TARGET", f"{target}: {got.size} entries, not {wanted.size}")
         off = _off(got.reshape(-1), wanted.reshape(-1).astype(float))
-        if off > OF_DOUBLES and off > 1e3 * _sensitivity(text if value and not k else d, place, question, wanted):
+        if off > OF_DOUBLES and off > 1e3 * _sensitivity(
+            text if value and not k else d, place, question, wanted
+        ):
             what = "the value" if value and not k else "the derivative"
             return Outcome("TARGET", f"{target}: {what} is off by {off:.1e}", where=_shown(place))
     return Outcome("right")
@@ -440,20 +540,36 @@ def _off(a: Array, b: Array) -> float:
 def _sensitivity(of: Any, place: Place, question: Question, wanted: Array) -> float:
     """How much the last digits of doubles matter at this point."""
     rng = np.random.default_rng(0)
-    steps = {n: a * meaning.array(rng.uniform(-1e-13, 1e-13, a.shape)) for n, a in place.at.values.items() if a.size}
+    steps = {
+        n: a * meaning.array(rng.uniform(-1e-13, 1e-13, a.shape))
+        for n, a in place.at.values.items()
+        if a.size
+    }
     moved = Place(place.moved(steps), place.properties)
     try:
-        there = meaning.value(of, moved.at) if isinstance(of, str) else claimed(of, moved, wanted.shape if of.layout != "numerator" else wanted.T.shape)
+        if isinstance(of, str):
+            there = meaning.value(of, moved.at)
+        elif of.layout == "numerator":
+            there = claimed(of, moved, wanted.T.shape).T
+        else:
+            there = claimed(of, moved, wanted.shape)
     except (Undefined, Unclear, Misshapen):
         return float("inf")
-    there = there.T if not isinstance(of, str) and of.layout == "numerator" else there
     return _off(wanted.reshape(-1).astype(float), there.reshape(-1).astype(float)) + 1e-12
 
 
 def last_line(problem: BaseException) -> str:
     """The deepest line of matcalc that an exception passed."""
-    frames = [f for f in traceback.extract_tb(problem.__traceback__) if "matcalc" in f.filename and "tests" not in f.filename]
-    return f"{frames[-1].filename.rsplit('matcalc/', 1)[-1]}:{frames[-1].lineno} {frames[-1].name}" if frames else ""
+    frames = [
+        f
+        for f in traceback.extract_tb(problem.__traceback__)
+        if "matcalc" in f.filename and "tests" not in f.filename
+    ]
+    return (
+        f"{frames[-1].filename.rsplit('matcalc/', 1)[-1]}:{frames[-1].lineno} {frames[-1].name}"
+        if frames
+        else ""
+    )
 
 
 # ---- a case ------------------------------------------------------------------------------------------------------------
@@ -481,16 +597,32 @@ def question_of(case: Case, seed: int) -> Question | None:
         return None
     wrt = rng.choice(names)
     is_scalar = case.tree.type == expressions.SCALAR
-    direct = next(n for n in ("V", "v", "D", "dd", "Vdir") if n not in case.shapes and n not in case.letters.values())
+    direct = next(
+        n
+        for n in ("V", "v", "D", "dd", "Vdir")
+        if n not in case.shapes and n not in case.letters.values()
+    )
     linear = any(p in case.shapes[wrt] for p in ("symmetric", "spd"))
     options = [Question(wrt)] * 6 + [Question(wrt, along=direct)] * 2
     if is_scalar:
-        options += [Question(wrt, 2)] * 3 + [Question(wrt, 2, direct)] * 2 + [Question(wrt, layout="numerator"), Question(wrt, together=True)]
-        options += [Question(wrt, 3)] if case.types[wrt] == expressions.SCALAR or expressions.ONE in case.types[wrt] else []
+        options += (
+            [Question(wrt, 2)] * 3
+            + [Question(wrt, 2, direct)] * 2
+            + [Question(wrt, layout="numerator"), Question(wrt, together=True)]
+        )
+        options += (
+            [Question(wrt, 3)]
+            if case.types[wrt] == expressions.SCALAR or expressions.ONE in case.types[wrt]
+            else []
+        )
         options += [Question(wrt, 3, direct)]
-        options += [Question(wrt, symmetric="elements")] * 4 * linear + [Question(wrt, 2, symmetric="elements")] * linear
+        options += [Question(wrt, symmetric="elements")] * 4 * linear + [
+            Question(wrt, 2, symmetric="elements")
+        ] * linear
     else:
-        options += [Question(wrt, 2, direct), Question(wrt, 2)] + [Question(wrt, symmetric="elements")] * linear
+        options += [Question(wrt, 2, direct), Question(wrt, 2)] + [
+            Question(wrt, symmetric="elements")
+        ] * linear
     return rng.choice(options)
 
 
@@ -504,23 +636,30 @@ def judge(case: Case, question: Question, seed: int, extras: bool = True) -> Out
         return Outcome("SLOW", f"over {PATIENCE:.0f} s", seconds=PATIENCE)
 
 
+def derived(text: str, question: Question, declared: Mapping[str, str]) -> Any:
+    if question.together:
+        return mc.derive(text, None, declared)[question.wrt]
+    return mc.derive(text, question.wrt, declared, **question.options)
+
+
 def _judged(case: Case, question: Question, seed: int, extras: bool) -> Outcome:
     rng = np.random.default_rng(seed)
     text, declared = case.text, case.declared
     start = time.process_time()
     try:
-        if question.together:
-            d = mc.derive(text, None, declared)[question.wrt]
-        else:
-            d = mc.derive(text, question.wrt, declared, **question.options)
-    except WrongAnswer as problem:
-        return Outcome("SELF-REFUTED", str(problem).splitlines()[0][-60:] and "failed its own verification")
+        d = derived(text, question, declared)
+    except WrongAnswer:
+        return Outcome("SELF-REFUTED", "failed its own verification")
     except MatcalcError as problem:
         took = time.process_time() - start
         said = str(problem)
         if "report" in said or "defect" in said or "internal" in said:
             return Outcome("CRASH", f"{type(problem).__name__}: {said}"[:120])
-        return Outcome("SLOW" if took > LIMIT else "refused", f"{type(problem).__name__}: {said.splitlines()[0]}"[:120], seconds=took)
+        return Outcome(
+            "SLOW" if took > LIMIT else "refused",
+            f"{type(problem).__name__}: {said.splitlines()[0]}"[:120],
+            seconds=took,
+        )
     except KeyError as problem:
         if question.together and problem.args == (question.wrt,):
             return Outcome("refused", "the variable has cancelled")
@@ -529,19 +668,22 @@ def _judged(case: Case, question: Question, seed: int, extras: bool) -> Outcome:
         return Outcome("CRASH", f"{type(problem).__name__}: {problem}"[:120], last_line(problem))
     took = time.process_time() - start
     answer = str(d.result)
-    found = replace_answer(_of_answer(d, case, question, seed, rng, extras), answer, took)
+    found = replace(_of_answer(d, case, question, seed, rng, extras), answer=answer, seconds=took)
     if not found.bad and took > LIMIT:
         return Outcome("SLOW", f"{took:.1f} s", seconds=took, answer=answer)
     if found.label in ("right", "undecided") and not d.verification.ok:
-        return Outcome("not verified", f"{found.label}; {d.verification.note}"[:160], seconds=took, answer=answer)
+        return Outcome(
+            "not verified",
+            f"{found.label}; {d.verification.note}"[:160],
+            seconds=took,
+            answer=answer,
+        )
     return found
 
 
-def replace_answer(found: Outcome, answer: str, took: float) -> Outcome:
-    return replace(found, answer=answer, seconds=took)
-
-
-def _of_answer(d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool) -> Outcome:
+def _of_answer(
+    d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool
+) -> Outcome:
     places = (point(case, d.program, question, rng, k) for k in range(TRIES))
     found = judged_by_differences(d, case, question, places, rng)
     if found.bad:
@@ -550,12 +692,23 @@ def _of_answer(d: Any, case: Case, question: Question, seed: int, rng: np.random
     return next((o for o in others if o.bad), found)
 
 
-def _others(d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool) -> Iterator[Outcome]:
+def _others(
+    d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool
+) -> Iterator[Outcome]:
     yield reads_back(d, case, question)
-    place = next((p for k in range(TRIES) if is_defined(case.text, p := point(case, d.program, question, rng, k))), None)
+    place = next(
+        (
+            p
+            for k in range(TRIES)
+            if is_defined(case.text, p := point(case, d.program, question, rng, k))
+        ),
+        None,
+    )
     if place is not None:
         for k, target in enumerate(TARGETS):
-            if (seed + k) % {"numpy": 1, "numba": 40, "array_api": 8, "jax": 50, "torch": 12}[target] == 0 and extras:
+            if (seed + k) % {"numpy": 1, "numba": 40, "array_api": 8, "jax": 50, "torch": 12}[
+                target
+            ] == 0 and extras:
                 yield judged_by_code(d, case, question, place, target, value=seed % 5 == 0)
     named = [letter for letter in "mnkl" if not case.letters[letter].isdigit()]
     if named and seed % 4 == 0 and extras:
@@ -595,13 +748,20 @@ def reads_back(d: Any, case: Case, question: Question) -> Outcome:
 
 def _shows(d: Any, case: Case, question: Question) -> Iterator[Outcome]:
     """Everything else that is printed of an answer, and the answer given back as a candidate."""
-    for name, show in (("latex", d.latex), ("str", d.__str__), ("explain", d.explain), ("repr", d.__repr__)):
+    for name, show in (
+        ("latex", d.latex),
+        ("str", d.__str__),
+        ("explain", d.explain),
+        ("repr", d.__repr__),
+    ):
         try:
             show()
         except MatcalcError:
             continue
         except Exception as problem:
-            yield Outcome("CRASH", f"{name}: {type(problem).__name__}: {problem}"[:120], last_line(problem))
+            yield Outcome(
+                "CRASH", f"{name}: {type(problem).__name__}: {problem}"[:120], last_line(problem)
+            )
     if question.order == 1 and question.along is None and question.symmetric == "gradient":
         try:
             verdict = mc.check(case.text, question.wrt, str(d.result), case.declared)
@@ -611,7 +771,9 @@ def _shows(d: Any, case: Case, question: Question) -> Iterator[Outcome]:
             if not isinstance(d.result, IndexForm):
                 yield Outcome("CHECK", f"its own answer is refused: {problem}"[:120])
         except Exception as problem:
-            yield Outcome("CRASH", f"check: {type(problem).__name__}: {problem}"[:120], last_line(problem))
+            yield Outcome(
+                "CRASH", f"check: {type(problem).__name__}: {problem}"[:120], last_line(problem)
+            )
     if isinstance(d.result, IndexForm) and question.order == 1:
         for name in ("kronecker", "differential"):
             try:
@@ -619,7 +781,11 @@ def _shows(d: Any, case: Case, question: Question) -> Iterator[Outcome]:
             except MatcalcError:
                 continue
             except Exception as problem:
-                yield Outcome("CRASH", f"{name}: {type(problem).__name__}: {problem}"[:120], last_line(problem))
+                yield Outcome(
+                    "CRASH",
+                    f"{name}: {type(problem).__name__}: {problem}"[:120],
+                    last_line(problem),
+                )
 
 
 # ---- cutting down ------------------------------------------------------------------------------------------------------
@@ -633,21 +799,33 @@ def smaller(case: Case) -> Iterator[Case]:
         yield replace(case, undeclared=frozenset())
     nodes = list(case.tree.walk())
     for way, node in nodes:
-        inside = sorted((n for w, n in node.walk() if w and n.type == node.type), key=lambda n: len(n.text))
+        inside = sorted(
+            (n for w, n in node.walk() if w and n.type == node.type), key=lambda n: len(n.text)
+        )
         for part in inside:
             yield replace(case, tree=case.tree.put(way, part), defined=None)
     for way, node in nodes:
         if node.parts:
             for name in (n for n, t in case.types.items() if t == node.type and n in case.shapes):
-                yield replace(case, tree=case.tree.put(way, expressions.Node(name, (), node.type)), defined=None)
+                yield replace(
+                    case,
+                    tree=case.tree.put(way, expressions.Node(name, (), node.type)),
+                    defined=None,
+                )
             if node.type == expressions.SCALAR:
-                yield replace(case, tree=case.tree.put(way, expressions.Node("2", (), node.type)), defined=None)
+                yield replace(
+                    case,
+                    tree=case.tree.put(way, expressions.Node("2", (), node.type)),
+                    defined=None,
+                )
     for n, d in case.shapes.items():
         if " " in d:
             yield replace(case, shapes=dict(case.shapes) | {n: d.split()[0]})
 
 
-def cut_down(case: Case, question: Question, seed: int, outcome: Outcome, seconds: float = 15.0) -> tuple[Case, Outcome]:
+def cut_down(
+    case: Case, question: Question, seed: int, outcome: Outcome, seconds: float = 15.0
+) -> tuple[Case, Outcome]:
     """The smallest case found that fails alike."""
     until = time.monotonic() + seconds
     again = True
@@ -656,7 +834,11 @@ def cut_down(case: Case, question: Question, seed: int, outcome: Outcome, second
         for other in smaller(case):
             if time.monotonic() > until:
                 return case, outcome
-            if len(other.text) + len(str(other.declared)) >= len(case.text) + len(str(case.declared)) or question.wrt not in other.declared:
+            if (
+                len(other.text) + len(str(other.declared))
+                >= len(case.text) + len(str(case.declared))
+                or question.wrt not in other.declared
+            ):
                 continue
             found = judge(other, question, seed)
             if found.label == outcome.label and found.group[:30] == outcome.group[:30]:
@@ -696,7 +878,10 @@ def everything() -> set[str]:
 
 
 def seen_in(case: Case) -> set[str]:
-    return {*used(case.text), *(word for d in case.declared.values() for word in d.split() if word in PROPERTIES)}
+    return {
+        *used(case.text),
+        *(word for d in case.declared.values() for word in d.split() if word in PROPERTIES),
+    }
 
 
 # ---- the run -----------------------------------------------------------------------------------------------------------
@@ -719,11 +904,17 @@ class Report:
     def show(self, examples: int = 4) -> str:
         total = sum(self.outcomes.values())
         lines = [f"seed {self.seed}: {total} cases in {self.seconds:.0f} s", ""]
-        lines += [f"{label:14}{self.outcomes[label]:7}" for label in (*BAD, *FAIR) if self.outcomes[label]]
+        lines += [
+            f"{label:14}{self.outcomes[label]:7}" for label in (*BAD, *FAIR) if self.outcomes[label]
+        ]
         lines += ["", "kinds: " + ", ".join(f"{k} {n}" for k, n in self.kinds.most_common())]
         lines += ["", "reasons: " + "; ".join(f"{n}× {r}" for r, n in self.reasons.most_common(12))]
         for group, cases in sorted(self.failures.items(), key=lambda item: -len(item[1])):
-            lines += ["", f"{len(cases)}× {group}", *(f"    {c}" for c in sorted(cases, key=len)[:examples])]
+            lines += [
+                "",
+                f"{len(cases)}× {group}",
+                *(f"    {c}" for c in sorted(cases, key=len)[:examples]),
+            ]
         missing = sorted(everything() - set(self.seen))
         return "\n".join([*lines, "", f"never seen: {', '.join(missing) or 'nothing'}"])
 
@@ -734,7 +925,9 @@ def asked(case: Case, question: Question) -> str:
     return f"mc.derive({case.text!r}, {question.wrt!r}, {case.declared!r}{options})"
 
 
-def run(seeds: Sequence[int], shrink: bool = True, log: Callable[[str], None] | None = None) -> Report:
+def run(
+    seeds: Sequence[int], shrink: bool = True, log: Callable[[str], None] | None = None
+) -> Report:
     report = Report(seeds[0] if seeds else 0)
     start = time.monotonic()
     for seed in seeds:
@@ -753,7 +946,9 @@ def run(seeds: Sequence[int], shrink: bool = True, log: Callable[[str], None] | 
             if shrink and outcome.seconds < 5 and (len(alike) < ENOUGH or outcome.label == "WRONG"):
                 case, outcome = cut_down(case, question, seed, outcome)
             line = f"{asked(case, question)}  # seed {seed}: {outcome.detail}; {outcome.answer[:120]} {outcome.where[:160]}"
-            report.failures.setdefault(outcome.group if outcome.label != "WRONG" else "WRONG", []).append(line)
+            report.failures.setdefault(
+                outcome.group if outcome.label != "WRONG" else "WRONG", []
+            ).append(line)
             if log is not None:
                 log(f"{outcome.label}: {line}")
     report.seconds = time.monotonic() - start
@@ -772,7 +967,9 @@ def ready() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1, help="of the first case")
     parser.add_argument("--only", type=int, default=None, help="one case, with its outcome")
@@ -786,12 +983,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(asked(case, question) if question else case.text)
         print(judge(case, question, options.only) if question else "no variable")
         return 0
-    log = (lambda line: print(line, file=sys.stderr, flush=True)) if sys.stderr.isatty() or options.json else None
+    log = (
+        (lambda line: print(line, file=sys.stderr, flush=True))
+        if sys.stderr.isatty() or options.json
+        else None
+    )
     report = run(range(options.seed, options.seed + options.cases), not options.no_shrink, log)
     print(report.show())
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"outcomes": report.outcomes, "failures": report.failures}, file, ensure_ascii=False, indent=1)
+            json.dump(
+                {"outcomes": report.outcomes, "failures": report.failures},
+                file,
+                ensure_ascii=False,
+                indent=1,
+            )
     return int(report.bad > 0)
 
 

@@ -59,7 +59,10 @@ class Fitting:
     square: bool = False
 
     def fitted(self, rows: int | None, cols: int | None) -> Array:
-        rows, cols = self.rows if self.rows is not None else rows, self.cols if self.cols is not None else cols
+        rows, cols = (
+            self.rows if self.rows is not None else rows,
+            self.cols if self.cols is not None else cols,
+        )
         if self.square:
             rows, cols = (rows if rows is not None else cols), (cols if cols is not None else rows)
         if rows is None or cols is None:
@@ -67,10 +70,14 @@ class Fitting:
         return self.make(rows, cols)
 
     def transposed(self) -> Fitting:
-        return Fitting(lambda rows, cols: self.make(cols, rows).T, self.cols, self.rows, self.square)
+        return Fitting(
+            lambda rows, cols: self.make(cols, rows).T, self.cols, self.rows, self.square
+        )
 
     def mapped(self, function: Callable[[Array], Array]) -> Fitting:
-        return Fitting(lambda rows, cols: function(self.make(rows, cols)), self.rows, self.cols, self.square)
+        return Fitting(
+            lambda rows, cols: function(self.make(rows, cols)), self.rows, self.cols, self.square
+        )
 
 
 def num(value: Any) -> Array:
@@ -130,7 +137,9 @@ def fit_both(a: Any, b: Any) -> tuple[Any, Any]:
 def entrywise(operation: Callable[[Array, Array], Array], a: Any, b: Any) -> Any:
     a, b = fit_both(a, b)
     if isinstance(a, Fitting) and isinstance(b, Fitting):
-        both = Fitting(lambda r, c: operation(a.make(r, c), b.make(r, c)), a.rows, a.cols, a.square or b.square)
+        both = Fitting(
+            lambda r, c: operation(a.make(r, c), b.make(r, c)), a.rows, a.cols, a.square or b.square
+        )
         return both.fitted(None, None)
     if isinstance(a, Fitting):
         return a.mapped(lambda x: operation(x, b))
@@ -210,7 +219,9 @@ def exp(x: Number) -> Number:
     return MP.exp(x)
 
 
-def _inside(function: Callable[[Number], Number], low: float, high: float) -> Callable[[Number], Number]:
+def _inside(
+    function: Callable[[Number], Number], low: float, high: float
+) -> Callable[[Number], Number]:
     def inside(x: Number) -> Number:
         if not low < x < high:
             raise Undefined("outside of its domain")
@@ -358,7 +369,9 @@ def frechet(function: Callable[[Array], Array]) -> Callable[[Array, Array], Arra
 
     def derivative(a: Array, e: Array) -> Array:
         n = square(a)
-        block = np.concatenate([np.concatenate([a, e], 1), np.concatenate([constant(0, n, n), a], 1)], 0)
+        block = np.concatenate(
+            [np.concatenate([a, e], 1), np.concatenate([constant(0, n, n), a], 1)], 0
+        )
         return function(block)[:n, n:]
 
     return derivative
@@ -527,6 +540,11 @@ def log_sum_exp(x: Array) -> Number:
     return top + MP.log(sum((MP.exp(v - top) for v in x.ravel()), MP.mpf(0)))
 
 
+def soft_max(x: Array) -> Array:
+    total = log_sum_exp(x)
+    return mapped(lambda v: MP.exp(v - total), x)
+
+
 def by_rows(function: Callable[[Array], Array], a: Array) -> Array:
     if not a.shape[1]:
         raise Undefined("rows of nothing")
@@ -619,11 +637,17 @@ def one(value: Number) -> Array:
 Function = Callable[..., Any]
 # of the point and the arguments
 OF_ARRAYS: dict[str, Function] = {
-    "polygamma": lambda at, k, x: mapped(_inside(lambda v: MP.psi(int(scalar(k)), v), 0, INFINITY), x),
+    "polygamma": lambda at, k, x: mapped(
+        _inside(lambda v: MP.psi(int(scalar(k)), v), 0, INFINITY), x
+    ),
     "tr": lambda at, x: one(sum((x[i, i] for i in range(square(x))), MP.mpf(0))),
     "sum": lambda at, x: one(summed(x)),
     "diag": lambda at, x: diagonal(x),
-    "kron": lambda at, x, w: np.kron(x, w) if x.size and w.size else constant(0, x.shape[0] * w.shape[0], x.shape[1] * w.shape[1]),
+    "kron": lambda at, x, w: (
+        np.kron(x, w)
+        if x.size and w.size
+        else constant(0, x.shape[0] * w.shape[0], x.shape[1] * w.shape[1])
+    ),
     "vec": lambda at, x: x.T.reshape(-1, 1),
     "tril": lambda at, x: triangle(x, lambda i, j: i >= j),
     "triu": lambda at, x: triangle(x, lambda i, j: i <= j),
@@ -658,11 +682,13 @@ OF_ARRAYS: dict[str, Function] = {
     "corr": lambda at, x, w: correlation_matrix(x, w) @ w,
     "convmat": lambda at, x, w: convolution_matrix(x, w),
     "hankel": lambda at, x, w: correlation_matrix(x, w),
-    "softmax": lambda at, x: mapped(lambda v, s=log_sum_exp(x): MP.exp(v - s), x),
+    "softmax": lambda at, x: soft_max(x),
     "logsoftmax": lambda at, x: x - log_sum_exp(x),
     "logsumexp": lambda at, x: one(log_sum_exp(x)),
-    "softmax_rows": lambda at, x: by_rows(lambda r: mapped(lambda v, s=log_sum_exp(r): MP.exp(v - s), r), x),
-    "logsumexp_rows": lambda at, x: by_rows(lambda r: one(log_sum_exp(r)), x) if len(x) else constant(0, 0, 1),
+    "softmax_rows": lambda at, x: by_rows(soft_max, x),
+    "logsumexp_rows": lambda at, x: (
+        by_rows(lambda r: one(log_sum_exp(r)), x) if len(x) else constant(0, 0, 1)
+    ),
     "norm2sq": lambda at, x: one(sum((v * v for v in x.ravel()), MP.mpf(0))),
     "max": lambda at, x, w: chosen(at, max, x, w),
     "min": lambda at, x, w: chosen(at, min, x, w),
@@ -795,11 +821,15 @@ class _Reader:
             return mapped(lambda x: self.kinked(function, kinks, x), *arguments)
         if name not in OF_ARRAYS:
             raise Unclear(f"no function is called {name}")
-        if name not in ("tril", "triu", "inv", "max", "min", "hypot") and any(isinstance(a, Fitting) for a in arguments):
+        if name not in ("tril", "triu", "inv", "max", "min", "hypot") and any(
+            isinstance(a, Fitting) for a in arguments
+        ):
             raise Unclear(f"{name} of a constant without size")
         return OF_ARRAYS[name](self.at, *arguments)
 
-    def kinked(self, function: Callable[[Number], Number], kinks: Sequence[int], x: Number) -> Number:
+    def kinked(
+        self, function: Callable[[Number], Number], kinks: Sequence[int], x: Number
+    ) -> Number:
         for k in kinks:
             self.at.near(x - k)
         return function(x)
@@ -809,7 +839,9 @@ class _Reader:
         return found.transposed() if isinstance(found, Fitting) else found.T
 
     def read_superscript(self, node: Syntax) -> Any:
-        return self.raise_to(self.read(node.children[0]), num(2 if str(node.children[1]) == "²" else 3))
+        return self.raise_to(
+            self.read(node.children[0]), num(2 if str(node.children[1]) == "²" else 3)
+        )
 
     def read_signed(self, node: Syntax) -> Any:
         sign, inner = node.children
@@ -828,7 +860,11 @@ class _Reader:
     def raise_to(self, base: Any, exponent: Any) -> Any:
         if is_scalar(base):
             return powers(base, exponent)
-        return base.mapped(lambda x: whole_power(x, exponent)) if isinstance(base, Fitting) else whole_power(base, exponent)
+        return (
+            base.mapped(lambda x: whole_power(x, exponent))
+            if isinstance(base, Fitting)
+            else whole_power(base, exponent)
+        )
 
     def read_sum(self, node: Syntax) -> Any:
         total = self.read(node.children[0])
@@ -843,16 +879,29 @@ class _Reader:
         return total
 
     def read_block(self, node: Syntax) -> Array:
-        rows = [[self.read(b) for b in row.children if not isinstance(b, Token)] for row in node.children if not isinstance(row, Token)]
+        rows = [
+            [self.read(b) for b in row.children if not isinstance(b, Token)]
+            for row in node.children
+            if not isinstance(row, Token)
+        ]
         heights = [max(b.shape[0] for b in row) for row in rows]
         widths = [max(b.shape[1] for b in line) for line in zip(*rows, strict=True)]
-        full = [[_spread(b, h, w) for b, w in zip(row, widths, strict=True)] for row, h in zip(rows, heights, strict=True)]
+        full = [
+            [_spread(b, h, w) for b, w in zip(row, widths, strict=True)]
+            for row, h in zip(rows, heights, strict=True)
+        ]
         return np.concatenate([np.concatenate(row, 1) for row in full], 0)
 
     def read_indexed(self, node: Syntax) -> Array:
         e, *places = (c for c in node.children if not isinstance(c, Token))
         found = self.read(e)
-        axes = [0, 1] if len(places) == 2 else [1] if found.shape[0] == 1 and found.shape[1] > 1 else [0]
+        axes = (
+            [0, 1]
+            if len(places) == 2
+            else [1]
+            if found.shape[0] == 1 and found.shape[1] > 1
+            else [0]
+        )
         for axis, place in zip(axes, places, strict=True):
             found = np.take(found, self.places(place, found.shape[axis]), axis)
         return found
@@ -896,15 +945,16 @@ PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
 # ---- index forms -------------------------------------------------------------------------------------------------------
 
 
-def form_value(text: str, lengths: Sequence[int], at: Point) -> Array:
-    """The array of an index form such as ``A[i,k]*B[l,j]``, whose axes have these lengths, in the order of the letters."""
-    alphabet = [letter for letter in LETTERS if letter not in at.values and letter not in at.sizes]
-    out = alphabet[: len(lengths)]
+def form_value(text: str, lengths: Sequence[int], at: Point, alphabet: Sequence[str] = LETTERS) -> Array:
+    """The array of an index form such as ``A[i,k]*B[l,j]``, of axes of these lengths, by its letters."""
+    out = list(alphabet[: len(lengths)])
     (body,) = (n for n in syntax(text).children if not isinstance(n, Token))
     total = np.empty(tuple(lengths), dtype=object)
     total.fill(MP.mpf(0))
     for sign, term in _terms(body):
-        total = total + sign * _term(term, out, dict(zip(out, lengths, strict=True)), frozenset(alphabet), at)
+        total = total + sign * _term(
+            term, out, dict(zip(out, lengths, strict=True)), frozenset(alphabet), at
+        )
     return total
 
 
@@ -921,7 +971,9 @@ def _terms(node: Syntax) -> Iterator[tuple[int, Syntax]]:
         yield 1, node
 
 
-def _term(node: Syntax, out: list[str], lengths: dict[str, int], alphabet: frozenset[str], at: Point) -> Array:
+def _term(
+    node: Syntax, out: list[str], lengths: dict[str, int], alphabet: frozenset[str], at: Point
+) -> Array:
     factors = [("*", node)]
     if node.data == "product":
         factors = list(zip(["*", *map(str, node.children[1::2])], node.children[::2], strict=True))
@@ -958,7 +1010,9 @@ def _letters(factor: Syntax, alphabet: frozenset[str]) -> list[str]:
     return found if len(found) == len(places) and set(found) <= alphabet else []
 
 
-def _contracted(operands: list[tuple[Any, list[str]]], out: list[str], lengths: Mapping[str, int]) -> Array:
+def _contracted(
+    operands: list[tuple[Any, list[str]]], out: list[str], lengths: Mapping[str, int]
+) -> Array:
     arrays = []
     number: dict[str, int] = {}
     for found, letters in operands:
@@ -966,11 +1020,16 @@ def _contracted(operands: list[tuple[Any, list[str]]], out: list[str], lengths: 
             raise Unclear("an index without a length")
         shape = [lengths[letter] for letter in letters]
         if isinstance(found, str):
-            found = identity(*shape) if found == "I" else constant(1, *[*shape, 1][:2]).reshape(shape)
+            found = (
+                identity(*shape) if found == "I" else constant(1, *[*shape, 1][:2]).reshape(shape)
+            )
         arrays += [found, [number.setdefault(letter, len(number)) for letter in letters]]
     for letter in out:
         if letter not in number:
-            arrays += [constant(1, lengths[letter], 1).reshape(-1), [number.setdefault(letter, len(number))]]
+            arrays += [
+                constant(1, lengths[letter], 1).reshape(-1),
+                [number.setdefault(letter, len(number))],
+            ]
     if not arrays:
         return MP.mpf(1)
     return np.einsum(*arrays, [number[letter] for letter in out], optimize=len(arrays) > 4)

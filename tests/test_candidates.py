@@ -1,0 +1,31 @@
+"""Subtly wrong derivatives are not accepted, and right ones in unusual forms are not called wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import candidates
+import pytest
+
+NUMBER = 100  # of each kind
+SEED = int(os.environ.get("MATCALC_SEED", random.SystemRandom().randrange(10**6)))
+
+
+@pytest.mark.parametrize("candidate", candidates.quoted(), ids=lambda c: c.text)
+def test_quoted(candidate: candidates.Candidate) -> None:
+    outcome, note, _ = candidates.asked(candidate)
+    if candidate.right:
+        assert outcome in ("accepted", "not decided"), f"{candidate}: {note}"
+    else:
+        assert outcome in ("called wrong", "not decided"), f"{candidate}: {note}"
+
+
+@pytest.mark.parametrize(("make", "defect"), [(candidates.wrong, "accepted"), (candidates.right, "called wrong")])
+def test_random_candidates(make, defect: str) -> None:
+    report = candidates.Report(SEED)
+    for candidate in candidates.generated(make, SEED, NUMBER):
+        report.add(candidate)
+    print(report.show())
+    bad = sum(report.outcomes[kind][outcome] for kind in (False, True) for outcome in (defect, "crash", "slow"))
+    assert not bad, report.show()
