@@ -776,7 +776,7 @@ def generated(
     make: Callable[[int], Candidate | None], first: int, number: int
 ) -> Iterator[Candidate]:
     """So many candidates, from consecutive seeds."""
-    seed, made = first * 1000, 0
+    seed, made, known = first * 1000, 0, set[str]()
     while made < number:
         candidate = None
         try:
@@ -785,7 +785,8 @@ def generated(
         except (Undefined, fuzz.Expired):
             pass
         seed += 1
-        if candidate is not None:
+        if candidate is not None and str(candidate) not in known:
+            known.add(str(candidate))
             made += 1
             yield candidate
 
