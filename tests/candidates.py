@@ -1,10 +1,10 @@
-"""Candidates for ``mc.check``: a thousand subtly wrong derivatives over the whole table, and a thousand right ones in unusual forms.
+"""Candidates for ``mc.check`` over the whole table: subtly wrong ones, and right ones in unusual forms.
 
     python tests/candidates.py --cases 1000 --seed 1
 
-A base is a random expression with a derivative that differences at sixty digits confirm. A wrong candidate is that
-derivative with one small thing changed, of which some point shows the difference at sixty digits; a right one is the same
-function written otherwise. What :mod:`meaning` says decides which is which.
+A base is a random expression with a derivative that differences at sixty digits confirm. A wrong candidate
+is that derivative with one small thing changed, which some point shows at sixty digits; a right one is the
+same function written otherwise. What :mod:`meaning` says decides which is which.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def quoted() -> list[Candidate]:
     ]  # fmt: skip
 
 
-# ---- bases -------------------------------------------------------------------------------------------------------------
+# ---- bases --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Base:
 
 @lru_cache(maxsize=4)
 def base(seed: int) -> Base | None:
-    """An expression with its derivative as a text, if that is one matrix and differences confirm it."""
+    """An expression with its derivative as a text, if that is a matrix and differences confirm it."""
     case = expressions.case(900_000_000 + seed, depth=1 + seed % 3 % 2)
     rng = random.Random(seed)
     names = sorted(case.declared_variables)
@@ -141,11 +141,11 @@ def base(seed: int) -> Base | None:
         return None
 
 
-# ---- truth -------------------------------------------------------------------------------------------------------------
+# ---- truth --------------------------------------------------------------------------------------
 
 
 def points(b: Base, rng: np.random.Generator) -> Iterator[Place]:
-    """Points of many kinds: small, large, of one sign, in order, with entries far apart; sizes equal, different and one."""
+    """Points of many kinds: small, large, of one sign, in order; sizes equal, different and one."""
     named = [letter for letter in "mnkl" if not b.case.letters[letter].isdigit()]
     for k in range(WITNESSES * 2):
         short = f"{named[k % len(named)]}1" if named and k % 4 == 3 else ""
@@ -185,7 +185,10 @@ def _stretched(place: Place, k: int) -> Place:
 
 
 def disagreement(b: Base, text: str, rng: np.random.Generator, enough: int) -> float:
-    """By how much a claim is off at some point, relatively; 0 where it agrees at enough of them; raises Undefined if it cannot be told."""
+    """By how much a claim is off at some point, relatively, or 0 where it agrees at enough of them.
+
+    Raises Undefined where that cannot be told.
+    """
     agreed, worst = 0, 0.0
     for place in points(b, rng):
         try:
@@ -223,7 +226,7 @@ def _tells_apart(told: Any, measured: Any) -> bool:
     return top > MP.mpf(10) ** -45 and apart(told, measured) > MP.mpf(10) ** -3
 
 
-# ---- text surgery --------------------------------------------------------------------------------------------------------
+# ---- text surgery -------------------------------------------------------------------------------
 
 
 def nodes(text: str, kind: str) -> list[Syntax]:
@@ -247,7 +250,7 @@ def calls(text: str) -> Iterator[tuple[str, list[str], tuple[int, int]]]:
         yield str(node.children[0]), parts, span(node)
 
 
-# ---- wrong ones ----------------------------------------------------------------------------------------------------------
+# ---- wrong ones ---------------------------------------------------------------------------------
 
 
 def size_text(b: Base, k: int) -> str:
@@ -404,7 +407,7 @@ SCALES = (  # of the expression: how its text and the derivative's become
 
 
 def scaled(b: Base, rng: random.Random) -> Iterator[tuple[str, str, str]]:
-    """The expression and its derivative at another scale, the derivative then wrong by a sign, by a factor or altogether."""
+    """The expression at another scale, its derivative wrong by a sign, by a factor or altogether."""
     for name, of_f, of_g in SCALES:
         g = of_g.format("", b.text)
         for wrong in (f"-({g})", f"0*({g})", f"2*({g})", f"1.000001*({g})"):
@@ -438,7 +441,7 @@ def wrong(seed: int) -> Candidate | None:
     return None
 
 
-# ---- right ones ----------------------------------------------------------------------------------------------------------
+# ---- right ones ---------------------------------------------------------------------------------
 
 
 def in_lines(table: str) -> list[str]:
@@ -589,7 +592,7 @@ def rewritten(b: Base, rng: random.Random) -> Iterator[str]:
 
 
 def regrouped(b: Base, rng: random.Random) -> Iterator[str]:
-    """Expanded, split, transposed twice, through inverses and other functions that undo each other."""
+    """Expanded, split, transposed twice, or through functions that undo each other."""
     g = b.text
     yield f"({g})/2 + ({g})/2"
     yield f"3*({g}) - 2*({g})"
@@ -696,7 +699,7 @@ def right(seed: int) -> Candidate | None:
     return None
 
 
-# ---- the run -------------------------------------------------------------------------------------------------------------
+# ---- the run ------------------------------------------------------------------------------------
 
 
 @dataclass

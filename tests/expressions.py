@@ -1,7 +1,8 @@
-"""Random typed expressions over the whole table: every function, property and operation is a row of :data:`RULES`.
+"""Random typed expressions over the whole table: functions and operations are rows of :data:`RULES`.
 
-A rule is a type, a mode and a template. ``m,n`` is the type of a matrix, ``m`` of a vector, ``1,n`` of a row, ``s`` of a number;
-its letters stand for any sizes. ``<m,n pos>`` in a template is a part of that type and mode, ``{m}`` the text of a size.
+A rule is a type, a mode and a template. ``m,n`` is the type of a matrix, ``m`` of a vector, ``1,n`` of a row,
+``s`` of a number; its letters stand for any sizes. ``<m,n pos>`` in a template is a part of that type and
+mode, ``{m}`` the text of a size.
 """
 
 from __future__ import annotations
@@ -146,7 +147,8 @@ m,n unit: tanh(<m,n>)/2 | sigmoid(<m,n>)
 m simplex: softmax(<m>) | <m pos>/sum(<m pos>)
 """
 
-PROPERTIES: Mapping[str, Sequence[str]] = {  # of variables, by mode and by how many axes they have; "square" where both are equal
+# of variables, by their kind or by the mode that wants them
+PROPERTIES: Mapping[str, Sequence[str]] = {
     "scalar": ("", "", "", "positive", "unit"),
     "vector": ("", "", "", "", "positive", "unit", "simplex", "pm1", "onehot", "mask"),
     "matrix": ("", "", "", "", "positive", "unit", "pm1", "onehot", "mask"),
@@ -184,7 +186,7 @@ ODD_NAMES = {  # that are a constant, a size, a keyword, a module or a letter el
 
 @dataclass(frozen=True)
 class Node:
-    """A template with its parts filled in: what is generated, and what is cut down when it fails."""
+    """A template with its parts filled in: what is generated, and cut down when it fails."""
 
     template: str
     parts: tuple[Node, ...]
@@ -221,7 +223,7 @@ class Node:
 
 
 def is_atom(text: str) -> bool:
-    """Whether a text needs no brackets: a name, a number, or a call that is closed by its last character."""
+    """Whether a text needs no brackets: a name, a number, or a call up to its last character."""
     if re.fullmatch(r"\w+(\.\d+)?", text):
         return True
     if not re.match(r"\w+\(", text) or not text.endswith(")"):
@@ -234,7 +236,7 @@ def is_atom(text: str) -> bool:
     return False
 
 
-# ---- rules -------------------------------------------------------------------------------------------------------------
+# ---- rules --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,7 @@ def put(pattern: Size, bound: dict[str, Size], fresh: Callable[[], Size]) -> Siz
     return (pattern[0], *(put(p, bound, fresh) for p in pattern[1:]))  # type: ignore[arg-type]
 
 
-# ---- cases -------------------------------------------------------------------------------------------------------------
+# ---- cases --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -387,7 +389,7 @@ class Generator:
         return Node(template, parts, type_, rule.mode)
 
     def bound_place(self, place: str, size: Size) -> None:
-        """A place lies within every axis that it is used on: the shortest is not known, so the first place will do for two."""
+        """Let a place lie within the axis that it is used on; the first place will do for several."""
         self.places[place] = size if self.places.get(place, size) == size else ONE
 
     def spelled(self, name: str) -> str:
@@ -461,7 +463,7 @@ class Generator:
 
 @dataclass(frozen=True)
 class Case:
-    """A text with its declarations, the tree it was made of, and the names of its sizes and places."""
+    """A text with its declarations, the tree it was made of, and its sizes and places."""
 
     tree: Node
     shapes: Mapping[str, str]

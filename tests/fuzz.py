@@ -1,8 +1,9 @@
-"""Random cases over the whole table, each judged by differences at sixty digits of what its text means.
+"""Random cases over the whole table, each judged by differences of what its text means.
 
-    python tests/fuzz.py --cases 20000 --seed 1        # a table of outcomes, and every case that fails, cut down
+    python tests/fuzz.py --cases 20000 --seed 1
 
-Nothing of matcalc's own verification is asked: the text is read by :mod:`meaning`, the printed derivative too.
+prints a table of outcomes, and every case that fails, cut down. Nothing of matcalc's own verification is
+asked: the text is read by :mod:`meaning`, to sixty digits, and the printed derivative too.
 """
 
 from __future__ import annotations
@@ -107,10 +108,11 @@ class Outcome:
     @property
     def group(self) -> str:
         """What defects of one cause have in common."""
-        return f"{self.label}: {re.sub(r'[0-9.]+|e[+-][0-9]+', '#', self.detail)[:70]} {self.where}".strip()
+        detail = re.sub(r"[0-9.]+|e[+-][0-9]+", "#", self.detail)
+        return f"{self.label}: {detail[:70]} {self.where}".strip()
 
 
-# ---- points ------------------------------------------------------------------------------------------------------------
+# ---- points -------------------------------------------------------------------------------------
 
 LINEAR = (
     "symmetric",
@@ -165,7 +167,7 @@ def drawn(
 
 
 def direction(shape: tuple[int, int], properties: Sequence[str], rng: np.random.Generator) -> Array:
-    """A direction in which a variable may move: any, but for what is declared to have a structure."""
+    """A direction in which a variable may move: any, unless it is declared to have a structure."""
     d = np.round(rng.uniform(-1, 1, shape), 4)
     for name in properties:
         if name in ("symmetric", "spd"):
@@ -259,7 +261,7 @@ def point(
     return Place(Point(values, sizes), properties)
 
 
-# ---- the oracle --------------------------------------------------------------------------------------------------------
+# ---- the oracle ---------------------------------------------------------------------------------
 
 
 def differences(
@@ -280,7 +282,7 @@ def differences(
 def slope(
     text: str, place: Place, wrt: str, directions: Sequence[Array], kinked: bool
 ) -> Array | None:
-    """The derivative along directions, or None where differences of both sides, or of two steps, are apart."""
+    """The derivative along directions, or None where those of the two sides are apart."""
     h = STEP[len(directions)]
     if kinked:
         up, down = (differences(text, place, wrt, directions, h * h, sides) for sides in (1, -1))
@@ -428,8 +430,10 @@ def _pattern(claim: Array, properties: Sequence[str], question: Question) -> str
         if name in ("symmetric", "spd") and apart(g, g.T) > WRONG:
             return "a gradient by a symmetric variable that is not symmetric"
         keeps: dict[str, Callable[[int, int], bool]] = {
-            "diagonal": lambda i, j: i == j, "lower": lambda i, j: i >= j, "upper": lambda i, j: i <= j,
-        }  # fmt: skip
+            "diagonal": lambda i, j: i == j,
+            "lower": lambda i, j: i >= j,
+            "upper": lambda i, j: i <= j,
+        }
         if name in keeps and apart(g, meaning.triangle(g, keeps[name])) > WRONG:
             return f"a gradient by a {name} variable that is not {name}"
     return ""
@@ -445,7 +449,7 @@ def _shown(place: Place) -> str:
     return f"{sizes} {values}"[:300]
 
 
-# ---- compiled code -----------------------------------------------------------------------------------------------------
+# ---- compiled code ------------------------------------------------------------------------------
 
 
 def of_doubles(
@@ -572,7 +576,7 @@ def last_line(problem: BaseException) -> str:
     )
 
 
-# ---- a case ------------------------------------------------------------------------------------------------------------
+# ---- a case -------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -788,7 +792,7 @@ def _shows(d: Any, case: Case, question: Question) -> Iterator[Outcome]:
                 )
 
 
-# ---- cutting down ------------------------------------------------------------------------------------------------------
+# ---- cutting down -------------------------------------------------------------------------------
 
 
 def smaller(case: Case) -> Iterator[Case]:
@@ -847,7 +851,7 @@ def cut_down(
     return case, outcome
 
 
-# ---- coverage ----------------------------------------------------------------------------------------------------------
+# ---- coverage -----------------------------------------------------------------------------------
 
 
 def used(text: str) -> Iterator[str]:
@@ -884,7 +888,7 @@ def seen_in(case: Case) -> set[str]:
     }
 
 
-# ---- the run -----------------------------------------------------------------------------------------------------------
+# ---- the run ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -945,7 +949,8 @@ def run(
             alike = report.failures.get(outcome.group, ())
             if shrink and outcome.seconds < 5 and (len(alike) < ENOUGH or outcome.label == "WRONG"):
                 case, outcome = cut_down(case, question, seed, outcome)
-            line = f"{asked(case, question)}  # seed {seed}: {outcome.detail}; {outcome.answer[:120]} {outcome.where[:160]}"
+            said = f"{outcome.detail}; {outcome.answer[:120]} {outcome.where[:160]}"
+            line = f"{asked(case, question)}  # seed {seed}: {said}"
             report.failures.setdefault(
                 outcome.group if outcome.label != "WRONG" else "WRONG", []
             ).append(line)
@@ -956,7 +961,7 @@ def run(
 
 
 def ready() -> None:
-    """Libraries that are slow to load are loaded before anything is timed; JAX computes in double precision."""
+    """Load slow libraries before anything is timed; let JAX compute in double precision."""
     try:
         import jax
 

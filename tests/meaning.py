@@ -1,7 +1,8 @@
-"""The value of a text of the language at a point, to sixty digits: an interpreter of the syntax tree.
+"""The value of a text of the language at a point, to sixty digits.
 
-It shares the grammar with matcalc, and nothing else: functions are written anew from their descriptions, every value is an
-array of two axes of mpmath's numbers, and no expression of matcalc is built. What it says is what the text means.
+This interpreter of the syntax tree shares the grammar with matcalc, and nothing else: functions are written
+anew from their descriptions, every value is an array of two axes of mpmath's numbers, and no expression of
+matcalc is built. What it says is what the text means.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ class Undefined(Exception):
 
 
 class Unclear(Exception):
-    """The interpreter cannot say what the text means, as where nothing gives a constant its size."""
+    """The interpreter cannot say what the text means: nothing gives a constant its size."""
 
 
 @dataclass
 class Point:
-    """Values of names (arrays of two axes), and lengths of sizes and places; ``kinks`` counts the arguments near a kink."""
+    """Values of names, arrays of two axes; lengths of sizes and places; how many arguments are near a kink."""
 
     values: dict[str, Array]
     sizes: dict[str, int]
@@ -51,7 +52,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Fitting:
-    """A constant whose size its place decides, as ``eye`` and ``vector(1)``: known lengths, and the array for any others."""
+    """A constant whose size its place decides, as ``eye`` and ``vector(1)``, as far as it is known."""
 
     make: Callable[[int, int], Array]
     rows: int | None = None
@@ -120,7 +121,7 @@ def is_scalar(a: Any) -> bool:
     return not isinstance(a, Fitting) and a.shape == (1, 1)
 
 
-# ---- products and sums -------------------------------------------------------------------------------------------------
+# ---- products and sums --------------------------------------------------------------------------
 
 
 def fit_both(a: Any, b: Any) -> tuple[Any, Any]:
@@ -210,7 +211,7 @@ def summed(a: Array) -> Number:
     return sum(a.ravel(), MP.mpf(0))
 
 
-# ---- functions of numbers ----------------------------------------------------------------------------------------------
+# ---- functions of numbers -----------------------------------------------------------------------
 
 
 def exp(x: Number) -> Number:
@@ -270,7 +271,7 @@ ALIASES = {
 }  # fmt: skip
 
 
-# ---- functions of matrices ---------------------------------------------------------------------------------------------
+# ---- functions of matrices ----------------------------------------------------------------------
 
 
 def eliminated(a: Array, b: Array) -> tuple[Array, Number]:
@@ -358,7 +359,7 @@ def root(a: Array) -> Array:
 
 
 def _off_the_negative_axis(a: Array) -> None:
-    """Principal functions are defined where no eigenvalue is negative or zero; doubles decide that well enough."""
+    """Raise Undefined at an eigenvalue that is negative or zero; doubles decide that well enough."""
     eigenvalues = np.linalg.eigvals(a.astype(float))
     if any(abs(z.imag) < 1e-3 and z.real < 1e-3 for z in eigenvalues):
         raise Undefined("an eigenvalue on the negative axis")
@@ -403,7 +404,7 @@ def cholesky(s: Array) -> Array:
 
 
 def eigen(at: Point, s: Array) -> tuple[Array, Array]:
-    """Eigenvalues, ascending, and eigenvectors whose largest entry is positive; equal ones are a kink."""
+    """Eigenvalues, ascending, and eigenvectors whose largest entry is positive."""
     n = square(s)
     if not np.all(abs(s - s.T) < TINY * (1 + abs(s).max(initial=0))):
         raise Undefined("not symmetric")
@@ -745,7 +746,7 @@ def names() -> set[str]:
     return {*SMOOTH, *KINKED, *OF_ARRAYS}
 
 
-# ---- the tree ----------------------------------------------------------------------------------------------------------
+# ---- the tree -----------------------------------------------------------------------------------
 
 
 def value(text: str, at: Point) -> Array:
@@ -942,10 +943,12 @@ PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-# ---- index forms -------------------------------------------------------------------------------------------------------
+# ---- index forms --------------------------------------------------------------------------------
 
 
-def form_value(text: str, lengths: Sequence[int], at: Point, alphabet: Sequence[str] = LETTERS) -> Array:
+def form_value(
+    text: str, lengths: Sequence[int], at: Point, alphabet: Sequence[str] = LETTERS
+) -> Array:
     """The array of an index form such as ``A[i,k]*B[l,j]``, of axes of these lengths, by its letters."""
     out = list(alphabet[: len(lengths)])
     (body,) = (n for n in syntax(text).children if not isinstance(n, Token))
