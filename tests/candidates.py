@@ -201,7 +201,7 @@ def disagreement(b: Base, text: str, rng: np.random.Generator, enough: int) -> f
                 raise Undefined("of another shape")
             if place.at.kinks:
                 continue
-            told = contracted(claim.reshape(full), [d], False)
+            told = contracted(claim.reshape(full), [d])
             measured = differences(b.case.text, place, b.question.wrt, [d], fuzz.STEP[1])
         except Undefined:
             continue

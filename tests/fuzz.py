@@ -43,8 +43,10 @@ LIMIT = 2.0  # seconds of the processor for a derivation with its verification
 PATIENCE = 30.0  # seconds after which a case is given up
 TRIES, POINTS = 14, 2  # points that are drawn, and at which a derivative is compared
 STEP = {1: MP.mpf(10) ** -20, 2: MP.mpf(10) ** -14, 3: MP.mpf(10) ** -11}
+ONE_SIDED = {1: MP.mpf(10) ** -25, 2: MP.mpf(10) ** -20, 3: MP.mpf(10) ** -14}
 SETTLED = MP.mpf(10) ** -8  # how far differences of two steps may be apart
 WRONG = MP.mpf(10) ** -10  # relative: beyond the error of the differences
+MANY = 20_000  # entries of an answer of compiled code that are compared
 OF_CODE = 1e-6  # relative, where only the compiled answer can be read
 OF_DOUBLES = 1e-7  # between compiled code and the sixty digits
 
@@ -285,7 +287,8 @@ def slope(
     """The derivative along directions, or None where those of the two sides are apart."""
     h = STEP[len(directions)]
     if kinked:
-        up, down = (differences(text, place, wrt, directions, h * h, sides) for sides in (1, -1))
+        small = ONE_SIDED[len(directions)]
+        up, down = (differences(text, place, wrt, directions, small, sides) for sides in (1, -1))
         if apart(up, down) > SETTLED:
             return None
     return differences(text, place, wrt, directions, h)
@@ -298,32 +301,56 @@ def apart(a: Array, b: Array) -> Any:
     return max([abs(x) for x in (a - b).ravel()] + [MP.mpf(0)]) / scale
 
 
-def contracted(claim: Array, directions: Sequence[Array], elements: bool) -> Array:
-    """A derivative applied to directions, the last axes first; ``elements`` has each pair once."""
+def contracted(claim: Array, directions: Sequence[Array]) -> Array:
+    """A derivative applied to directions, the last axes first."""
     for d in reversed(directions):
-        d = meaning.triangle(d, lambda i, j: i <= j) if elements else d
-        claim = (
-            (claim * d).sum(axis=(-2, -1))
-            if claim.size
-            else np.zeros(claim.shape[:-2], dtype=object)
-        )
+        nothing = np.zeros(claim.shape[:-2], dtype=object)
+        claim = (claim * d).sum(axis=(-2, -1)) if claim.size else nothing
     return claim
 
 
-def claimed(d: Any, place: Place, shape: tuple[int, ...]) -> Array:
-    """What the printed answer means, with all axes."""
-    text = str(d.result)
+def each_once(directions: Sequence[Array], symmetric: str) -> list[Array]:
+    """Directions for a derivative by elements, which has the two entries of each pair as one."""
+    if symmetric != "elements":
+        return list(directions)
+    return [meaning.triangle(d, lambda i, j: i <= j) for d in directions]
+
+
+def claimed(
+    d: Any, place: Place, shape: Sequence[int], directions: Sequence[Array] = (), exact: bool = True
+) -> Array:
+    """What the printed answer means, an array of this shape, applied to directions.
+
+    Sums over the indices of an index form are of doubles unless ``exact``.
+    """
     if isinstance(d.result, IndexForm):
-        if re.search(r"\[\w+(,\w+){2,}\]", text):
-            raise Unclear("a product of sizes as two indices")
-        axes = _axes(d, place, shape)
-        return meaning.form_value(text, axes, place.at, d.result.alphabet).reshape(shape)
-    found = meaning.value(text, place.at)
+        return _form_claimed(d, place, shape, directions, exact)
+    found = meaning.value(str(d.result), place.at)
     if d.layout == "numerator":
         found = found.T
     if found.size != int(np.prod(shape)):
-        raise Misshapen(f"the printed answer has shape {found.shape}, not {shape}")
-    return found.reshape(shape)
+        raise Misshapen(f"the printed answer has shape {found.shape}, not {tuple(shape)}")
+    return contracted(found.reshape(shape), directions)
+
+
+def _form_claimed(
+    d: Any, place: Place, shape: Sequence[int], directions: Sequence[Array], exact: bool
+) -> Array:
+    """Of axes of length one by declaration an index form has no index."""
+    text, form = str(d.result), d.result
+    if re.search(r"\[\w+(,\w+){2,}\]", text) or any(len(size) > 1 for size in form.axes):
+        raise Unclear("a product of sizes has two indices")
+    kept = [bool(size) for axes in form.shapes for size in axes]
+    if len(kept) != len(shape):
+        raise Unclear("other axes than those of the expression and of the variable")
+    axes = [k for k, keep in zip(shape, kept, strict=True) if keep]
+    first = len(shape) - 2 * len(directions)
+    reduced = [
+        v.reshape([k for k, keep in zip(v.shape, kept[first + 2 * i :], strict=False) if keep])
+        for i, v in enumerate(directions)
+    ]
+    found = meaning.form_value(text, axes, place.at, form.alphabet, reduced, exact)
+    return found.reshape(shape[:first])
 
 
 def claimed_by_code(
@@ -349,39 +376,14 @@ class Misshapen(Exception):
     """A printed answer of the wrong shape."""
 
 
-def _axes(d: Any, place: Place, shape: tuple[int, ...]) -> list[int]:
-    """The lengths of the axes of an index form, those of length one by declaration left out."""
-    kept = [bool(size) for axes in d.result.shapes for size in axes]
-    full = list(shape)
-    if len(kept) != len(full):
-        kept = [True] * len(d.result.axes)
-        full = [k for k in full if k != 1]
-    return [k for k, keep in zip(full, kept, strict=True) if keep]
-
-
 def judged_by_differences(
     d: Any, case: Case, question: Question, places: Iterator[Place], rng: np.random.Generator
 ) -> Outcome:
-    text, decided, reason = case.text, 0, "no point"
+    """Right or wrong at the first points that decide it."""
+    decided, reason = 0, "no point"
     for place in places:
         try:
-            here = meaning.value(text, place.at)
-            x = place.at.values[question.wrt]
-            kinked = place.at.kinks > 0
-            own = [
-                direction(x.shape, place.properties[question.wrt], rng)
-                for _ in range(question.order)
-            ]
-            directions = (
-                own if question.along is None else [*own[:-1], place.at.values[question.along]]
-            )
-            left = directions if question.along is None else directions[:-1]
-            allowed, full = WRONG, here.shape + x.shape * len(left)
-            try:
-                claim = claimed(d, place, full)
-            except Unclear:
-                allowed, claim = MP.mpf(OF_CODE), claimed_by_code(d, place, case, question, full)
-            measured = slope(text, place, question.wrt, directions, kinked)
+            found = judged_at(d, case, question, place, rng)
         except Undefined as problem:
             reason = str(problem)
             continue
@@ -389,30 +391,47 @@ def judged_by_differences(
             return Outcome("undecided", f"interpreter: {problem}")
         except Misshapen as problem:
             return Outcome("WRONG", str(problem))
-        if measured is None:
-            reason = "at a kink"
-            continue
-        told = contracted(claim, left, question.symmetric == "elements")
-        gap = apart(told, measured)
-        if gap > allowed:
-            again = differences(text, place, question.wrt, directions, STEP[len(directions)] / 7)
-            if apart(again, measured) * 100 > gap or _both_zero(told, measured, here):
-                reason = "differences do not settle"
-                if not _both_zero(told, measured, here):
-                    continue
-            else:
-                return Outcome("WRONG", f"off by {float(gap):.1e}", where=_shown(place))
-        if (
-            question.order == 1
-            and here.size == 1
-            and question.along is None
-            and (off := _pattern(claim, place.properties[question.wrt], question))
-        ):
-            return Outcome("WRONG", off)
-        decided += 1
+        if found.bad:
+            return found
+        reason = found.detail or reason
+        decided += found.label == "right"
         if decided == POINTS:
             break
     return Outcome("right") if decided else Outcome("undecided", reason)
+
+
+def judged_at(
+    d: Any, case: Case, question: Question, place: Place, rng: np.random.Generator
+) -> Outcome:
+    """What differences at a point say; raises Undefined, Unclear or Misshapen."""
+    here = meaning.value(case.text, place.at)
+    x, properties = place.at.values[question.wrt], place.properties[question.wrt]
+    kinked = place.at.kinks > 0
+    own = [direction(x.shape, properties, rng) for _ in range(question.order)]
+    along = [] if question.along is None else [place.at.values[question.along]]
+    left = own[: question.order - len(along)]
+    full = (*here.shape, *x.shape * len(left))
+    allowed, applied = WRONG, each_once(left, question.symmetric)
+    try:
+        told = claimed(d, place, full, applied)
+    except Unclear:
+        allowed = MP.mpf(OF_CODE)
+        told = contracted(claimed_by_code(d, place, case, question, full), applied)
+    directions = [*left, *along]
+    measured = slope(case.text, place, question.wrt, directions, kinked)
+    if measured is None:
+        return Outcome("undecided", "at a kink")
+    gap = apart(told, measured)
+    if gap > allowed and not _both_zero(told, measured, here):
+        h = STEP[len(directions)] / 7
+        again = differences(case.text, place, question.wrt, directions, h)
+        if apart(again, measured) * 100 > gap:
+            return Outcome("undecided", "differences do not settle")
+        return Outcome("WRONG", f"off by {float(gap):.1e}", where=_shown(place))
+    if d.is_gradient and isinstance(d.result, mc.Expr):
+        off = _pattern(claimed(d, place, full).reshape(x.shape), properties)
+        return Outcome("WRONG", off) if off else Outcome("right")
+    return Outcome("right")
 
 
 def _both_zero(a: Array, b: Array, value: Array) -> bool:
@@ -423,9 +442,8 @@ def _both_zero(a: Array, b: Array, value: Array) -> bool:
     )
 
 
-def _pattern(claim: Array, properties: Sequence[str], question: Question) -> str:
+def _pattern(g: Array, properties: Sequence[str]) -> str:
     """A gradient has the structure of its variable."""
-    g = claim.reshape(claim.shape[-2:])
     for name in properties:
         if name in ("symmetric", "spd") and apart(g, g.T) > WRONG:
             return "a gradient by a symmetric variable that is not symmetric"
@@ -480,59 +498,51 @@ def judged_by_code(
     d: Any, case: Case, question: Question, place: Place, target: str, value: bool
 ) -> Outcome:
     """Compiled code gives what the texts say, or refuses."""
-    text = case.text
-    try:
-        here = meaning.value(text, place.at)
-        x = place.at.values[question.wrt]
-        full = here.shape + x.shape * (question.order - (question.along is not None))
-        claim = claimed(d, place, full)
-    except (Undefined, Unclear, Misshapen):
-        here = claim = None
-    try:
-        function = (
-            d.compile(target, value=value)
-            if target in ("numpy", "numba") or value
-            else d.compile(target)
-        )
-    except MatcalcError as problem:
-        return Outcome("right", f"{target}: {problem}")
+    wanted = _wanted(d, case, question, place)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            function = d.compile(target, value=value)
             found = function(**of_doubles(place, case.types, question, target))
     except MatcalcError as problem:
         return Outcome("right", f"{target}: {problem}")
-    except (np.linalg.LinAlgError, ZeroDivisionError, FloatingPointError, OverflowError) as problem:
-        if claim is None:
-            return Outcome("right", f"{target}: {problem}")
-        return Outcome(
-            "CRASH", f"{target}: {type(problem).__name__}: {problem}", last_line(problem)
-        )
     except Exception as problem:
-        if claim is None and type(problem).__name__ in ("_LinAlgError", "LinAlgError"):
-            return Outcome("right", f"{target}: {problem}")
-        return Outcome(
-            "CRASH", f"{target}: {type(problem).__name__}: {problem}"[:150], last_line(problem)
-        )
-    if claim is None:
+        said = f"{target}: {type(problem).__name__}: {problem}"[:150]
+        numbers = isinstance(problem, (np.linalg.LinAlgError, ArithmeticError))
+        if wanted is None and (numbers or "LinAlgError" in type(problem).__name__):
+            return Outcome("right", said)  # where there is no value
+        return Outcome("CRASH", said, last_line(problem))
+    if wanted is None:
         return Outcome("undecided", "no point")
-    if d.layout == "numerator":
-        claim = claim.reshape(claim.shape[-2:]).T
-    pairs = [(found[0], here), (found[1], claim)] if value else [(found, claim)]
-    for k, (got, wanted) in enumerate(pairs):
-        got = np.asarray(got, dtype=float)
-        if got.size != wanted.size:
-            return Outcome("TARGET", f"{target}: {got.size} entries, not {wanted.size}")
-        off = _off(got.reshape(-1), wanted.reshape(-1).astype(float))
-        if off > OF_DOUBLES and off > 1e3 * _sensitivity(
-            text if value and not k else d, place, question, wanted
-        ):
-            what = "the value" if value and not k else "the derivative"
-            return Outcome("TARGET", f"{target}: {what} is off by {off:.1e}", where=_shown(place))
+    here, claim = wanted
+    if value and (off := _gap(found[0], here)) > _allowed(case.text, place, here, off):
+        return Outcome("TARGET", f"{target}: the value is off by {off:.1e}", where=_shown(place))
+    got = found[1] if value else found
+    if np.size(got) != claim.size:
+        return Outcome("TARGET", f"{target}: {np.size(got)} entries, not {claim.size}")
+    got = np.asarray(got, dtype=float)
+    got = got.T if d.layout == "numerator" else got
+    if (off := _gap(got, claim)) > _allowed(d, place, claim, off):
+        said = f"{target}: the derivative is off by {off:.1e}"
+        return Outcome("TARGET", said, where=_shown(place))
     return Outcome("right")
 
 
-def _off(a: Array, b: Array) -> float:
+def _wanted(d: Any, case: Case, question: Question, place: Place) -> tuple[Array, Array] | None:
+    """The value and the derivative that the texts say, or None where they say none."""
+    try:
+        here = meaning.value(case.text, place.at)
+        shape = place.at.values[question.wrt].shape
+        full = (*here.shape, *shape * (question.order - (question.along is not None)))
+        if np.prod(full) > MANY:
+            return None
+        return here, claimed(d, place, full, exact=False)
+    except (Undefined, Unclear, Misshapen):
+        return None
+
+
+def _gap(got: Any, wanted: Array) -> float:
+    a, b = np.asarray(got, dtype=float).reshape(-1), wanted.reshape(-1).astype(float)
     if not a.size:
         return 0.0
     if not np.isfinite(a).all():
@@ -541,8 +551,10 @@ def _off(a: Array, b: Array) -> float:
     return float(np.abs(a - b).max() / scale)
 
 
-def _sensitivity(of: Any, place: Place, question: Question, wanted: Array) -> float:
-    """How much the last digits of doubles matter at this point."""
+def _allowed(of: Any, place: Place, wanted: Array, off: float) -> float:
+    """How far doubles may be off here: more than the usual where their last digits matter."""
+    if off <= OF_DOUBLES:
+        return OF_DOUBLES
     rng = np.random.default_rng(0)
     steps = {
         n: a * meaning.array(rng.uniform(-1e-13, 1e-13, a.shape))
@@ -551,15 +563,11 @@ def _sensitivity(of: Any, place: Place, question: Question, wanted: Array) -> fl
     }
     moved = Place(place.moved(steps), place.properties)
     try:
-        if isinstance(of, str):
-            there = meaning.value(of, moved.at)
-        elif of.layout == "numerator":
-            there = claimed(of, moved, wanted.T.shape).T
-        else:
-            there = claimed(of, moved, wanted.shape)
+        text = isinstance(of, str)
+        there = meaning.value(of, moved.at) if text else claimed(of, moved, wanted.shape, (), False)
     except (Undefined, Unclear, Misshapen):
         return float("inf")
-    return _off(wanted.reshape(-1).astype(float), there.reshape(-1).astype(float)) + 1e-12
+    return max(OF_DOUBLES, 1e3 * _gap(there, wanted))
 
 
 def last_line(problem: BaseException) -> str:
@@ -766,7 +774,7 @@ def _shows(d: Any, case: Case, question: Question) -> Iterator[Outcome]:
             yield Outcome(
                 "CRASH", f"{name}: {type(problem).__name__}: {problem}"[:120], last_line(problem)
             )
-    if question.order == 1 and question.along is None and question.symmetric == "gradient":
+    if question.options == {}:
         try:
             verdict = mc.check(case.text, question.wrt, str(d.result), case.declared)
             if verdict.wrong:

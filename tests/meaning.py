@@ -754,10 +754,13 @@ def value(text: str, at: Point) -> Array:
     *definitions, body = (n for n in syntax(text).children if not isinstance(n, Token))
     values = dict(at.values)
     reader = _Reader(Point(values, at.sizes))
-    for definition in definitions:
-        name, meaning = definition.children
-        values[str(name)] = reader.read(meaning)
-    found = reader.read(body)
+    try:
+        for definition in definitions:
+            name, meaning = definition.children
+            values[str(name)] = reader.read(meaning)
+        found = reader.read(body)
+    except (ValueError, IndexError, ArithmeticError) as problem:  # of NumPy and mpmath
+        raise Unclear(f"{type(problem).__name__}: {problem}") from None
     at.kinks += reader.at.kinks
     if isinstance(found, Fitting):
         raise Unclear("nothing gives this constant its size")
@@ -947,18 +950,28 @@ PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def form_value(
-    text: str, lengths: Sequence[int], at: Point, alphabet: Sequence[str] = LETTERS
+    text: str,
+    lengths: Sequence[int],
+    at: Point,
+    alphabet: Sequence[str] = LETTERS,
+    directions: Sequence[Array] = (),
+    exact: bool = True,
 ) -> Array:
-    """The array of an index form such as ``A[i,k]*B[l,j]``, of axes of these lengths, by its letters."""
-    out = list(alphabet[: len(lengths)])
+    """The array of an index form such as ``A[i,k]*B[l,j]``, of axes of these lengths, by its letters.
+
+    It is contracted with directions, which have the last axes; without ``exact`` the sums are of doubles.
+    """
+    letters = list(alphabet[: len(lengths)])
+    reader = _Form(at, frozenset(alphabet), dict(zip(letters, lengths, strict=True)), exact)
+    left, applied = letters, []
+    for d in reversed(directions):
+        left, own = left[: len(left) - d.ndim], left[len(left) - d.ndim :]
+        applied.append((d if exact else d.astype(float), own))
     (body,) = (n for n in syntax(text).children if not isinstance(n, Token))
-    total = np.empty(tuple(lengths), dtype=object)
-    total.fill(MP.mpf(0))
+    total: Any = 0
     for sign, term in _terms(body):
-        total = total + sign * _term(
-            term, out, dict(zip(out, lengths, strict=True)), frozenset(alphabet), at
-        )
-    return total
+        total = total + sign * reader.term(term, left, applied)
+    return total + reader.zeros([reader.lengths[letter] for letter in left])
 
 
 def _terms(node: Syntax) -> Iterator[tuple[int, Syntax]]:
@@ -974,65 +987,83 @@ def _terms(node: Syntax) -> Iterator[tuple[int, Syntax]]:
         yield 1, node
 
 
-def _term(
-    node: Syntax, out: list[str], lengths: dict[str, int], alphabet: frozenset[str], at: Point
-) -> Array:
-    factors = [("*", node)]
-    if node.data == "product":
-        factors = list(zip(["*", *map(str, node.children[1::2])], node.children[::2], strict=True))
-    coefficient, operands, lengths = MP.mpf(1), [], dict(lengths)
-    reader = _Reader(at)
-    for operator, factor in factors:
-        letters = _letters(factor, alphabet)
-        if not letters:
-            k = scalar(reader.read(factor))
+@dataclass
+class _Form:
+    """Reads the terms of an index form."""
+
+    at: Point
+    alphabet: frozenset[str]
+    lengths: dict[str, int]
+    exact: bool
+
+    def zeros(self, shape: Sequence[int]) -> Array:
+        return np.full(tuple(shape), MP.mpf(0)) if self.exact else np.zeros(tuple(shape))
+
+    def term(
+        self, node: Syntax, out: list[str], applied: Sequence[tuple[Array, list[str]]]
+    ) -> Array:
+        factors = [("*", node)]
+        if node.data == "product":
+            operators = ["*", *map(str, node.children[1::2])]
+            factors = list(zip(operators, node.children[::2], strict=True))
+        lengths, operands = dict(self.lengths), list[tuple[Any, list[str]]](applied)
+        coefficient: Any = MP.mpf(1)
+        for operator, factor in factors:
+            letters = self.letters(factor)
+            if letters:
+                operands.append((self.factor(factor.children[0], letters, lengths), letters))
+                continue
+            k = scalar(_Reader(self.at).read(factor))
             coefficient = coefficient / k if operator == "/" else coefficient * k
-            continue
-        inner = factor.children[0]
-        known = [lengths.get(letter) for letter in letters]
+        coefficient = coefficient if self.exact else float(coefficient)
+        return coefficient * self.contracted(operands, out, lengths)
+
+    def letters(self, factor: Syntax) -> list[str]:
+        """The indices of a factor, or none where it is a number."""
+        if factor.data != "indexed":
+            return []
+        places = [c for c in factor.children[1:] if not isinstance(c, Token)]
+        found = [str(p.children[0]) for p in places if p.data == "name"]
+        return found if len(found) == len(places) and set(found) <= self.alphabet else []
+
+    def factor(self, inner: Syntax, letters: list[str], lengths: dict[str, int]) -> Any:
+        """The array of a factor, or the name of a constant whose lengths other factors know."""
         label = str(inner.children[0]) if inner.data in ("name", "number") else ""
-        if (label == "I" and "I" not in at.values) or label == "1":
-            operands.append((label, letters))
-            continue
-        found = reader.read(inner)
+        if (label == "I" and "I" not in self.at.values) or label == "1":
+            return label
+        found = _Reader(self.at).read(inner)
         if isinstance(found, Fitting):
+            known = [lengths.get(letter) for letter in letters]
             found = found.fitted(*[*known, 1][:2])
+        if isinstance(found, Fitting):
+            raise Unclear("nothing gives this constant its size")
         found = found if len(letters) == 2 else found.reshape(-1)
         for letter, length in zip(letters, found.shape, strict=True):
-            lengths.setdefault(letter, length)
-        operands.append((found, letters))
-    return coefficient * _contracted(operands, out, lengths)
+            if lengths.setdefault(letter, length) != length:
+                raise Unclear("an index of two lengths")
+        return found if self.exact else found.astype(float)
 
+    def contracted(
+        self, operands: list[tuple[Any, list[str]]], out: list[str], lengths: Mapping[str, int]
+    ) -> Array:
+        arrays: list[Any] = []
+        number: dict[str, int] = {}
+        held = {letter for _, letters in operands for letter in letters}
+        for found, letters in [
+            *operands,
+            *(("1", [letter]) for letter in out if letter not in held),
+        ]:
+            if any(letter not in lengths for letter in letters):
+                raise Unclear("an index without a length")
+            if isinstance(found, str):
+                found = self.constant(found, [lengths[letter] for letter in letters])
+            arrays += [found, [number.setdefault(letter, len(number)) for letter in letters]]
+        if not arrays:
+            return MP.mpf(1) if self.exact else 1.0
+        letters_out = [number[letter] for letter in out]
+        return np.einsum(*arrays, letters_out, optimize="greedy" if len(arrays) > 4 else False)
 
-def _letters(factor: Syntax, alphabet: frozenset[str]) -> list[str]:
-    """The indices of a factor, or none where it is a number."""
-    if factor.data != "indexed":
-        return []
-    places = [c for c in factor.children[1:] if not isinstance(c, Token)]
-    found = [str(p.children[0]) for p in places if p.data == "name"]
-    return found if len(found) == len(places) and set(found) <= alphabet else []
-
-
-def _contracted(
-    operands: list[tuple[Any, list[str]]], out: list[str], lengths: Mapping[str, int]
-) -> Array:
-    arrays = []
-    number: dict[str, int] = {}
-    for found, letters in operands:
-        if any(letter not in lengths for letter in letters):
-            raise Unclear("an index without a length")
-        shape = [lengths[letter] for letter in letters]
-        if isinstance(found, str):
-            found = (
-                identity(*shape) if found == "I" else constant(1, *[*shape, 1][:2]).reshape(shape)
-            )
-        arrays += [found, [number.setdefault(letter, len(number)) for letter in letters]]
-    for letter in out:
-        if letter not in number:
-            arrays += [
-                constant(1, lengths[letter], 1).reshape(-1),
-                [number.setdefault(letter, len(number))],
-            ]
-    if not arrays:
-        return MP.mpf(1)
-    return np.einsum(*arrays, [number[letter] for letter in out], optimize=len(arrays) > 4)
+    def constant(self, name: str, shape: list[int]) -> Array:
+        rows, cols = [*shape, 1][:2]
+        found = identity(rows, cols) if name == "I" else constant(1, rows, cols).reshape(shape)
+        return found if self.exact else found.astype(float)
