@@ -517,10 +517,9 @@ def judged_by_code(
     here, claim = wanted
     if value and (off := _gap(found[0], here)) > _allowed(case.text, place, here, off):
         return Outcome("TARGET", f"{target}: the value is off by {off:.1e}", where=_shown(place))
-    got = found[1] if value else found
-    if np.size(got) != claim.size:
-        return Outcome("TARGET", f"{target}: {np.size(got)} entries, not {claim.size}")
-    got = np.asarray(got, dtype=float)
+    got = np.asarray(found[1] if value else found, dtype=float)
+    if got.size != claim.size:
+        return Outcome("TARGET", f"{target}: {got.size} entries, not {claim.size}")
     got = got.T if d.layout == "numerator" else got
     if (off := _gap(got, claim)) > _allowed(d, place, claim, off):
         said = f"{target}: the derivative is off by {off:.1e}"

@@ -971,7 +971,8 @@ def form_value(
     total: Any = 0
     for sign, term in _terms(body):
         total = total + sign * reader.term(term, left, applied)
-    return total + reader.zeros([reader.lengths[letter] for letter in left])
+    shape = [reader.lengths[letter] for letter in left]
+    return np.asarray(total + reader.zeros(shape), dtype=object)
 
 
 def _terms(node: Syntax) -> Iterator[tuple[int, Syntax]]:
