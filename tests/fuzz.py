@@ -349,7 +349,10 @@ def _form_claimed(
         v.reshape([k for k, keep in zip(v.shape, kept[first + 2 * i :], strict=False) if keep])
         for i, v in enumerate(directions)
     ]
-    found = meaning.form_value(text, axes, place.at, form.alphabet, reduced, exact)
+    try:
+        found = meaning.form_value(text, axes, place.at, form.alphabet, reduced, exact)
+    except (ValueError, IndexError, ArithmeticError) as problem:  # of NumPy and mpmath
+        raise Unclear(f"{type(problem).__name__}: {problem}") from None
     return found.reshape(shape[:first])
 
 

@@ -7,8 +7,10 @@ matcalc is built. What it says is what the text means.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import mpmath
@@ -1047,9 +1049,8 @@ class _Form:
     def contracted(
         self, operands: list[tuple[Any, list[str]]], out: list[str], lengths: Mapping[str, int]
     ) -> Array:
-        arrays: list[Any] = []
-        number: dict[str, int] = {}
         held = {letter for _, letters in operands for letter in letters}
+        left: list[tuple[Array, list[str]]] = []
         for found, letters in [
             *operands,
             *(("1", [letter]) for letter in out if letter not in held),
@@ -1058,13 +1059,40 @@ class _Form:
                 raise Unclear("an index without a length")
             if isinstance(found, str):
                 found = self.constant(found, [lengths[letter] for letter in letters])
-            arrays += [found, [number.setdefault(letter, len(number)) for letter in letters]]
-        if not arrays:
+            left.append((found, letters))
+        if not left:
             return MP.mpf(1) if self.exact else 1.0
-        letters_out = [number[letter] for letter in out]
-        return np.einsum(*arrays, letters_out, optimize="greedy" if len(arrays) > 4 else False)
+        while len(left) > 1:
+            pairs = combinations(range(len(left)), 2)
+            i, j = min(pairs, key=lambda pair: _size_of_pair(pair, left, out, lengths))
+            second, first = left.pop(j), left.pop(i)
+            left.append(_summed([first, second], _kept([first, second], left, out)))
+        return _summed(left, out)[0]
 
     def constant(self, name: str, shape: list[int]) -> Array:
         rows, cols = [*shape, 1][:2]
         found = identity(rows, cols) if name == "I" else constant(1, rows, cols).reshape(shape)
         return found if self.exact else found.astype(float)
+
+
+Operand = tuple[Array, list[str]]
+
+
+def _kept(pair: Sequence[Operand], others: Sequence[Operand], out: Sequence[str]) -> list[str]:
+    """The indices of two factors that others, or the result, have too."""
+    needed = {letter for _, letters in others for letter in letters} | set(out)
+    return [x for x in dict.fromkeys(x for _, letters in pair for x in letters) if x in needed]
+
+
+def _size_of_pair(
+    pair: tuple[int, int], left: Sequence[Operand], out: Sequence[str], lengths: Mapping[str, int]
+) -> int:
+    i, j = pair
+    others = [left[k] for k in range(len(left)) if k not in pair]
+    return math.prod(lengths[x] for x in _kept([left[i], left[j]], others, out))
+
+
+def _summed(operands: Sequence[Operand], out: Sequence[str]) -> Operand:
+    number = {x: k for k, x in enumerate(dict.fromkeys(x for _, xs in operands for x in xs))}
+    arrays = [part for a, letters in operands for part in (a, [number[x] for x in letters])]
+    return np.asarray(np.einsum(*arrays, [number[x] for x in out])), list(out)
