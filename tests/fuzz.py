@@ -46,6 +46,7 @@ STEP = {1: MP.mpf(10) ** -20, 2: MP.mpf(10) ** -14, 3: MP.mpf(10) ** -11}
 ONE_SIDED = {1: MP.mpf(10) ** -25, 2: MP.mpf(10) ** -20, 3: MP.mpf(10) ** -14}
 SETTLED = MP.mpf(10) ** -8  # how far differences of two steps may be apart
 WRONG = MP.mpf(10) ** -10  # relative: beyond the error of the differences
+SMALL = 1e-4  # numbers of compiled code below are compared with this
 MANY = 20_000  # entries of an answer of compiled code that are compared
 OF_CODE = 1e-6  # relative, where only the compiled answer can be read
 OF_DOUBLES = 1e-7  # between compiled code and the sixty digits
@@ -482,6 +483,12 @@ def of_doubles(
         b = a.astype(float)
         b = b[0, 0] if t == expressions.SCALAR else b.reshape(-1) if t[1] == expressions.ONE else b
         out[n] = float(b) if t == expressions.SCALAR else in_target(target, b)
+    if target == "torch" and all(isinstance(v, (int, float)) for v in out.values()):
+        # Python's numbers alone are of torch's default type, which is a single one
+        out = {
+            n: in_target(target, np.float64(v)) if isinstance(v, float) else v
+            for n, v in out.items()
+        }
     return out
 
 
@@ -549,7 +556,7 @@ def _gap(got: Any, wanted: Array) -> float:
         return 0.0
     if not np.isfinite(a).all():
         return float("inf")
-    scale = max(np.abs(a).max(), np.abs(b).max(), 1e-9)
+    scale = max(np.abs(a).max(), np.abs(b).max(), SMALL)
     return float(np.abs(a - b).max() / scale)
 
 
@@ -595,7 +602,7 @@ def patience(seconds: float) -> Iterator[None]:
         raise Expired
 
     before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again, if a destructor has swallowed it
     try:
         yield
     finally:
@@ -642,12 +649,22 @@ def question_of(case: Case, seed: int) -> Question | None:
 
 def judge(case: Case, question: Question, seed: int, extras: bool = True) -> Outcome:
     """The outcome of a case, the worst first."""
-    try:
-        with patience(PATIENCE), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _judged(case, question, seed, extras)
-    except Expired:
-        return Outcome("SLOW", f"over {PATIENCE:.0f} s", seconds=PATIENCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = _derived(case, question)
+        if isinstance(found, Outcome):
+            return found
+        d, took = found
+        try:
+            with patience(PATIENCE):
+                outcome = _of_answer(d, case, question, seed, extras)
+        except Expired:
+            outcome = Outcome("undecided", "the oracle takes too long")
+        if not outcome.bad and took > LIMIT:
+            outcome = Outcome("SLOW", f"{took:.1f} s")
+        elif not outcome.bad and not d.verification.ok:
+            outcome = Outcome("not verified", f"{outcome.label}; {d.verification.note}"[:160])
+        return replace(outcome, seconds=took, answer=str(d.result))
 
 
 def derived(text: str, question: Question, declared: Mapping[str, str]) -> Any:
@@ -656,53 +673,35 @@ def derived(text: str, question: Question, declared: Mapping[str, str]) -> Any:
     return mc.derive(text, question.wrt, declared, **question.options)
 
 
-def _judged(case: Case, question: Question, seed: int, extras: bool) -> Outcome:
-    rng = np.random.default_rng(seed)
-    text, declared = case.text, case.declared
+def _derived(case: Case, question: Question) -> tuple[Any, float] | Outcome:
+    """The derivation and how long it took, or why there is none."""
     start = time.process_time()
     try:
-        d = derived(text, question, declared)
+        with patience(PATIENCE):
+            d = derived(case.text, question, case.declared)
+        return d, time.process_time() - start
+    except Expired:
+        return Outcome("SLOW", f"over {PATIENCE:.0f} s", seconds=PATIENCE)
     except WrongAnswer:
         return Outcome("SELF-REFUTED", "failed its own verification")
     except MatcalcError as problem:
-        took = time.process_time() - start
-        said = str(problem)
-        if "report" in said or "defect" in said or "internal" in said:
-            return Outcome("CRASH", f"{type(problem).__name__}: {said}"[:120])
-        return Outcome(
-            "SLOW" if took > LIMIT else "refused",
-            f"{type(problem).__name__}: {said.splitlines()[0]}"[:120],
-            seconds=took,
-        )
-    except KeyError as problem:
+        took, said = time.process_time() - start, f"{type(problem).__name__}: {problem}"
+        if any(word in said for word in ("report", "defect", "internal")):
+            return Outcome("CRASH", said[:120])
+        return Outcome("SLOW" if took > LIMIT else "refused", said.splitlines()[0][:120], "", took)
+    except Exception as problem:
         if question.together and problem.args == (question.wrt,):
             return Outcome("refused", "the variable has cancelled")
-        return Outcome("CRASH", f"KeyError: {problem}"[:120], last_line(problem))
-    except Exception as problem:
         return Outcome("CRASH", f"{type(problem).__name__}: {problem}"[:120], last_line(problem))
-    took = time.process_time() - start
-    answer = str(d.result)
-    found = replace(_of_answer(d, case, question, seed, rng, extras), answer=answer, seconds=took)
-    if not found.bad and took > LIMIT:
-        return Outcome("SLOW", f"{took:.1f} s", seconds=took, answer=answer)
-    if found.label in ("right", "undecided") and not d.verification.ok:
-        return Outcome(
-            "not verified",
-            f"{found.label}; {d.verification.note}"[:160],
-            seconds=took,
-            answer=answer,
-        )
-    return found
 
 
-def _of_answer(
-    d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool
-) -> Outcome:
+def _of_answer(d: Any, case: Case, question: Question, seed: int, extras: bool) -> Outcome:
+    rng = np.random.default_rng(seed)
     places = (point(case, d.program, question, rng, k) for k in range(TRIES))
     found = judged_by_differences(d, case, question, places, rng)
     if found.bad:
         return found
-    others = list(_others(d, case, question, seed, rng, extras))
+    others = _others(d, case, question, seed, rng, extras)
     return next((o for o in others if o.bad), found)
 
 
