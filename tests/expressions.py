@@ -75,6 +75,8 @@ s: sum(gelu(<m,n>)) | sum(tril(<n,n>).*<n,n>) | sum(triu(<n,n>)*<n>) | sum(rowsu
 s: sum(colsums(<m,n>).^2)
 s: logdet(<n,n spd>) + tr(inv(<n,n spd>)*<n,n sym>) | sum(norm2_rows(<m,n>))
 s: sum(norm2_cols(<m,n>)) | norm2(<m,n>*<n,n> - <m,n>)
+s: amax(<n,n sym>) | amin(<n,n sym>) | norminf(<n,n sym>) | norminf(<m,n>'*<m,n> - eye) | amax([<m>; <m>])
+s: exp(sum(<m simplex>)) | sum(<m>)*norm2(<m>)^2 | norm2(<n,n dom>'*<n,n dom>)^2 | lambda_max([<n,n sym>, 0; 0, <n,n sym>])
 s: sum(rowsums(<s>)) | cumsum(<s>) | norm2_rows(<s>) | amax(<s>) | std([<s>; <s>])
 s: sum(polygamma(2, <m pos>)) | polygamma(1, <s pos>)
 m: <m,n>*<n> | <m,n>*<n> + <m> | <m> + <m> | <m> - <m> | <m>.*<m> | <m>./<m big> | <m>.^2
