@@ -40,7 +40,7 @@ from matcalc.syntax import syntax
 Array = Any
 TARGETS = ("numpy", "numba", "array_api", "jax", "torch")
 LIMIT = 2.0  # seconds of the processor for a derivation with its verification
-PATIENCE = 30.0  # seconds after which a case is given up
+PATIENCE = 12.0  # seconds after which a case is given up
 TRIES, POINTS = 14, 2  # points that are drawn, and at which a derivative is compared
 STEP = {1: MP.mpf(10) ** -20, 2: MP.mpf(10) ** -14, 3: MP.mpf(10) ** -11}
 ONE_SIDED = {1: MP.mpf(10) ** -25, 2: MP.mpf(10) ** -20, 3: MP.mpf(10) ** -14}
