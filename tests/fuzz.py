@@ -131,6 +131,8 @@ def drawn(
 ) -> Array:
     """A value with its declared properties, of doubles wherever that is exact."""
     rows, cols = shape
+    if 0 in shape:
+        return meaning.constant(0, *shape)
     for name in properties:
         if name == "spd":
             a = np.round(rng.uniform(-1, 1, shape), 6)
@@ -610,6 +612,10 @@ def patience(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def is_symmetric(case: Case, name: str) -> bool:
+    return any(p in case.shapes[name].split() for p in ("symmetric", "spd"))
+
+
 def question_of(case: Case, seed: int) -> Question | None:
     """What is asked of the case of a seed: every kind of derivative in turn."""
     rng = random.Random(seed * 7 + 3)
@@ -623,7 +629,7 @@ def question_of(case: Case, seed: int) -> Question | None:
         for n in ("V", "v", "D", "dd", "Vdir")
         if n not in case.shapes and n not in case.letters.values()
     )
-    linear = any(p in case.shapes[wrt] for p in ("symmetric", "spd"))
+    linear = is_symmetric(case, wrt)
     options = [Question(wrt)] * 6 + [Question(wrt, along=direct)] * 2
     if is_scalar:
         options += (
@@ -852,6 +858,8 @@ def cut_down(
                 >= len(case.text) + len(str(case.declared))
                 or question.wrt not in other.declared
             ):
+                continue
+            if question.symmetric == "elements" and not is_symmetric(other, question.wrt):
                 continue
             found = judge(other, question, seed)
             if found.label == outcome.label and found.group[:30] == outcome.group[:30]:
