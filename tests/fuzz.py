@@ -21,6 +21,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
@@ -38,7 +40,14 @@ from matcalc.index import IndexForm
 from matcalc.syntax import syntax
 
 Array = Any
-TARGETS = ("numpy", "numba", "array_api", "jax", "torch")
+# what compiled code needs, and every how many cases it is tried: tracing and compiling are slow
+TARGETS = {
+    "numpy": ("numpy", 1),
+    "numba": ("numba", 40),
+    "array_api": ("array_api_strict", 8),
+    "jax": ("jax", 50),
+    "torch": ("torch", 12),
+}
 LIMIT = 2.0  # seconds of the processor for a derivation with its verification
 PATIENCE = 12.0  # seconds after which a case is given up
 TRIES, POINTS = 14, 2  # points that are drawn, and at which a derivative is compared
@@ -506,14 +515,29 @@ def in_target(target: str, a: Array) -> Any:
     return a
 
 
+@contextmanager
+def double_precision(target: str) -> Iterator[None]:
+    """JAX computes in double precision only where it is told to."""
+    if target != "jax":
+        yield
+        return
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
 def judged_by_code(
     d: Any, case: Case, question: Question, place: Place, target: str, value: bool
 ) -> Outcome:
     """Compiled code gives what the texts say, or refuses."""
     wanted = _wanted(d, case, question, place)
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"), double_precision(target):
             function = d.compile(target, value=value)
             found = function(**of_doubles(place, case.types, question, target))
     except MatcalcError as problem:
@@ -714,28 +738,22 @@ def _of_answer(d: Any, case: Case, question: Question, seed: int, extras: bool) 
 def _others(
     d: Any, case: Case, question: Question, seed: int, rng: np.random.Generator, extras: bool
 ) -> Iterator[Outcome]:
+    """All else that should hold of an answer; what takes long is looked at in some of the cases."""
     yield reads_back(d, case, question)
-    place = next(
-        (
-            p
-            for k in range(TRIES)
-            if is_defined(case.text, p := point(case, d.program, question, rng, k))
-        ),
-        None,
-    )
-    if place is not None:
-        for k, target in enumerate(TARGETS):
-            if (seed + k) % {"numpy": 1, "numba": 40, "array_api": 8, "jax": 50, "torch": 12}[
-                target
-            ] == 0 and extras:
-                yield judged_by_code(d, case, question, place, target, value=seed % 5 == 0)
+    if not extras:
+        return
+    places = [point(case, d.program, question, rng, k) for k in range(TRIES)]
+    place = next((p for p in places if is_defined(case.text, p)), None)
+    for k, (target, (module, every)) in enumerate(TARGETS.items()):
+        if place is not None and (seed + k) % every == 0 and find_spec(module):
+            yield judged_by_code(d, case, question, place, target, value=seed % 5 == 0)
     named = [letter for letter in "mnkl" if not case.letters[letter].isdigit()]
-    if named and seed % 4 == 0 and extras:
+    if named and seed % 4 == 0:
         short = f"{named[seed // 4 % len(named)]}{seed // 16 % 2}"
         place = point(case, d.program, question, rng, 0, short)
         found = judged_by_code(d, case, question, place, "numpy", value=False)
         yield replace(found, detail=f"size {short[1:]}: {found.detail}")
-    if seed % 6 == 1 and extras:
+    if seed % 6 == 1:
         yield from _shows(d, case, question)
 
 
@@ -978,13 +996,10 @@ def run(
 
 
 def ready() -> None:
-    """Load slow libraries before anything is timed; let JAX compute in double precision."""
-    try:
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    except ImportError:
-        pass
+    """Load what is slow to load before anything is timed."""
+    for module in ("jax", "torch"):
+        if find_spec(module):
+            import_module(module)
     mc.derive("logdet(S) + sum(exp(x))", "x", {"S": "n×n spd"})
 
 
