@@ -34,6 +34,7 @@ from meaning import MP, Point, Unclear, Undefined
 
 import matcalc as mc
 from matcalc.errors import MatcalcError
+from matcalc.functions import MACROS, visible
 from matcalc.syntax import Syntax, syntax
 
 SEEN = MP.mpf(10) ** -10  # relative: by so much a candidate is wrong at a point
@@ -715,8 +716,9 @@ class Report:
 
     def add(self, c: Candidate) -> str:
         outcome, note, took = asked(c)
+        name = "right" if c.right else "wrong"
         self.outcomes[c.right][outcome] += 1
-        self.ways[f"{'right' if c.right else 'wrong'}, {c.way}"][outcome] += 1
+        self.ways[f"{name}, {c.way}"][outcome] += 1
         self.seconds.append(took)
         self.seen.update(set(fuzz.used(c.expr)))
         if outcome in ("crash", "slow") or (outcome == "accepted") != c.right:
@@ -725,29 +727,24 @@ class Report:
             )
         return outcome
 
-    def show(self, examples: int = 1000) -> str:
+    def show(self) -> str:
+        median, longest = sorted(self.seconds)[len(self.seconds) // 2], max(self.seconds)
         lines = [
-            f"seed {self.seed}, median {sorted(self.seconds)[len(self.seconds) // 2]:.3f} s, longest {max(self.seconds):.1f} s for a check"
+            f"seed {self.seed}: a check takes {median:.3f} s in median, {longest:.1f} s at most"
         ]
-        for kind in (False, True):
-            counts = ", ".join(f"{n} {k}" for k, n in self.outcomes[kind].most_common())
-            lines.append(
-                f"{sum(self.outcomes[kind].values())} {'right' if kind else 'wrong'} ones: {counts}"
-            )
-        lines += [
-            "",
-            *(
-                f"{way:32} {', '.join(f'{n} {k}' for k, n in c.most_common())}"
-                for way, c in sorted(self.ways.items())
-            ),
-        ]
+        for kind, name in ((False, "wrong"), (True, "right")):
+            if total := sum(self.outcomes[kind].values()):
+                lines.append(f"{total} {name} ones: {_counts(self.outcomes[kind])}")
+        lines += ["", *(f"{way:38} {_counts(c)}" for way, c in sorted(self.ways.items()))]
         for name, cases in sorted(self.failures.items()):
-            lines += [
-                "",
-                f"{len(cases)} {name}",
-                *(f"    {c}" for c in sorted(cases, key=len)[:examples]),
-            ]
-        return "\n".join(lines)
+            lines += ["", f"{len(cases)} {name}", *(f"    {c}" for c in sorted(cases, key=len))]
+        functions = {row.name for row in visible()} | set(MACROS)
+        missing = ", ".join(sorted(functions - set(self.seen)))
+        return "\n".join([*lines, "", f"never seen: {missing or 'nothing'}"])
+
+
+def _counts(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{n} {outcome}" for outcome, n in outcomes.most_common())
 
 
 def asked(c: Candidate) -> tuple[str, str, float]:
