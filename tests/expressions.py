@@ -490,9 +490,14 @@ class Case:
 
     @property
     def declared(self) -> dict[str, str]:
+        """The declarations; a size that no variable has is a whole number."""
         used = set(re.findall(r"[^\W\d]\w*", self.text))
         found = {n: d for n, d in self.shapes.items() if n in used and n not in self.undeclared}
-        return found | {n: "integer" for n in self.whole if n in used}
+        whole = {n for n in self.whole if n in used}
+        if not self.undeclared:
+            sized = set(re.findall(r"[^\W\d]\w*", " ".join(found.values())))
+            whole |= {n for n in self.letters.values() if n in used - sized - set(found)}
+        return found | {n: "integer" for n in sorted(whole) if not n.isdigit()}
 
     @property
     def declared_variables(self) -> list[str]:
