@@ -443,7 +443,7 @@ def judged_at(
         if apart(again, measured) * 100 > gap:
             return Outcome("undecided", "differences do not settle")
         return Outcome("WRONG", f"off by {float(gap):.1e}", where=_shown(place))
-    if d.is_gradient and isinstance(d.result, mc.Expr):
+    if question.order == 1 and not along and d.expr.is_scalar and isinstance(d.result, mc.Expr):
         off = _pattern(claimed(d, place, full).reshape(x.shape), properties)
         return Outcome("WRONG", off) if off else Outcome("right")
     return Outcome("right")
