@@ -165,7 +165,7 @@ def declared_shape(sizes: list[Size]) -> Shape:
 
 
 def _size_text(size: object) -> str:
-    if isinstance(size, bool) or not (isinstance(size, str) or hasattr(size, "__index__")):
+    if isinstance(size, bool) or not (isinstance(size, (str, float)) or hasattr(size, "__index__")):
         raise TypeError(f"a size is a text or a whole number, not {described(size)}")
     return str(size)
 

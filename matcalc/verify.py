@@ -36,6 +36,7 @@ STEP = 20  # differences are taken over 10^-20, where rounding and curvature bot
 AGREE = Decimal("1e-20")  # relative differences of derivatives that are rounding
 SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
+LARGEST_VALUE = Decimal("1e50")  # beyond which a one beside it may be lost, and no point refutes
 LOST_DIGITS = 15  # that sums and functions may take from a value
 TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
@@ -173,11 +174,19 @@ def _difference(a: Decimal, b: Decimal, size: Decimal) -> _Difference:
     return _Difference(apart / size if apart else apart, apart)
 
 
+class _Pattern(NamedTuple):
+    """The property that a claim lacks, if any, and by how much."""
+
+    name: str = ""
+    apart: Decimal = Decimal(0)
+
+
 class _Slopes(NamedTuple):
     """Directional derivatives of all entries at a point: as claimed and as measured, and how far apart.
 
     ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on both sides of the point.
-    ``pattern`` says what the claim lacks of the variable's structure; slopes below ``rounding`` are lost in the values.
+    ``pattern`` says what the claim lacks of the variable's structure; slopes below ``rounding`` are lost in the values, of which ``largest`` is
+    the largest.
     """
 
     claimed: list[Decimal]
@@ -185,8 +194,9 @@ class _Slopes(NamedTuple):
     gaps: list[_Difference]
     turns: list[_Difference]
     on_kink: bool
-    pattern: str
+    pattern: _Pattern
     rounding: Decimal
+    largest: Decimal
 
 
 class _Found(NamedTuple):
@@ -281,7 +291,11 @@ class _Claim:
         """What is wrong where sizes are 1, if anything is and there are such points: formulas that hold from 2 on are wrong."""
         if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
             return ""  # a Kronecker form cannot be told from another there
-        for k, lengths in enumerate(self._lengths().with_ones()):
+        try:
+            with_ones = list(self._lengths().with_ones())
+        except NoLengths:
+            return ""
+        for k, lengths in enumerate(with_ones):
             try:
                 found = self._at(lengths, k)
             except ArithmeticError:
@@ -315,19 +329,22 @@ class _Claim:
             return _Found(Decimal(1), str(problem))
         pairs = zip(slopes.gaps, slopes.measured, strict=True)
         says_something = any(gap.relative <= AGREE and m for gap, m in pairs)
-        if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE and not slopes.pattern:
+        if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE and not slopes.pattern.name:
             return _Found(_largest(slopes.gaps), says_something=says_something)
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
-        if _persists(slopes.turns, finer.turns, SMOOTH):
+        if _persisting(slopes.turns, finer.turns, SMOOTH) or _jumps(slopes.measured, finer.measured):
             raise _Undecided
-        if finer.pattern:
-            return _Found(Decimal(1), finer.pattern)
-        if not _persists(slopes.gaps, finer.gaps, AGREE):
+        if finer.pattern.name and finer.pattern.apart > ROUNDING * slopes.pattern.apart:
+            return _Found(Decimal(1), f"{self.wrt.name} is {finer.pattern.name} and the derivative is not")
+        persisting = _persisting(slopes.gaps, finer.gaps, AGREE)
+        if not persisting:
             gap = _largest(finer.gaps)
             return _Found(gap if gap <= AGREE else Decimal(0), says_something=says_something)
-        if finer.on_kink or max(gap.absolute for gap in finer.gaps) <= finer.rounding:
+        if finer.on_kink or finer.largest > LARGEST_VALUE:
             raise _Undecided
-        return _Found(_largest(finer.gaps), self._worst(lengths, attempt))
+        if all(gap.absolute <= finer.rounding for gap in persisting):
+            raise _Undecided
+        return _Found(_largest(persisting), self._worst(lengths, attempt))
 
     def leaves_slopes(self, lengths: Mapping[Atom, int], attempt: int) -> bool:
         """Whether the claim is beyond the slopes on both sides of a point with ties and zeros."""
@@ -356,7 +373,7 @@ class _Claim:
             step = Decimal(10) ** (-STEP * digits // DIGITS)
             moved = [self._moved(values, direction, k * step, lengths, digits) for k in (-1, 0, 1)]
             low, middle, high = (self._entries(self.e, point) for point in moved)
-            claimed, scale, pattern = self._claimed(values, direction, lengths, digits)
+            claimed, scale, pattern, largest = self._claimed(values, direction, lengths, digits)
             if len(claimed) != len(middle):
                 raise _WrongForm("the candidate has another shape")
             left = [(b - a) / step for a, b in zip(low, middle, strict=True)]
@@ -365,8 +382,11 @@ class _Claim:
             sizes = [size + abs(b) for size, b in zip(scale, measured, strict=True)]
             gaps = list(map(_difference, claimed, measured, sizes))
             turns = [_difference(a, b, abs(a) + abs(b)) for a, b in zip(left, right, strict=True)]
-            lost = Decimal(10) ** (LOST_DIGITS - digits) / step
-            return _Slopes(claimed, measured, gaps, turns, moved[1].on_kink, pattern, moved[1].largest * lost)
+            of_values = moved[1].largest
+            rounding = Decimal(10) ** (LOST_DIGITS - digits) * max(of_values / step, largest)
+            return _Slopes(
+                claimed, measured, gaps, turns, moved[1].on_kink, pattern, rounding, max(of_values, largest)
+            )
 
     def _dims(self, v: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
         rows, cols = (length(resolve(size), lengths) for size in v.shape_)
@@ -388,13 +408,15 @@ class _Claim:
 
     def _claimed(
         self, values: Values, direction: Matrix, lengths: Mapping[Atom, int], digits: int
-    ) -> tuple[list[Decimal], list[Decimal], str]:
-        """The claimed change of each entry along the direction, the sizes of what it is the sum of, and what its pattern lacks."""
+    ) -> tuple[list[Decimal], list[Decimal], _Pattern, Decimal]:
+        """The claimed change of each entry along the direction, the sizes of what it is the sum of, what its pattern lacks, and the largest
+        value that was met.
+        """
         point = DecimalPoint(lengths, dict(values), digits)
         point.evaluate(self.order_of_derivative)
         claim = self._entries(self.derivative, point)
         if self.along is not None:
-            return claim, list(map(abs, claim)), ""
+            return claim, list(map(abs, claim)), _Pattern(), point.largest
         if isinstance(self.derivative, Expr) and isinstance(self.e, Expr):
             matrix = point.values[self.derivative]
             value = [[Decimal(0)] * self._dims(self.e, lengths)[1]] * self._dims(self.e, lengths)[0]
@@ -403,7 +425,7 @@ class _Claim:
         if len(claim) % len(steps):
             raise _WrongForm("the candidate has another shape")
         sizes = contracted(list(map(abs, claim)), list(map(abs, steps)))
-        return contracted(claim, steps), sizes, self._pattern(list(by_entries(claim, direction)))
+        return contracted(claim, steps), sizes, self._pattern(list(by_entries(claim, direction))), point.largest
 
     def _entries(self, root: Root, point: DecimalPoint) -> list[Decimal]:
         if isinstance(root, Expr):
@@ -416,13 +438,15 @@ class _Claim:
 
         return [Decimal(x) for x in summed(tables, root.bag.terms, root, point.lengths, number)]
 
-    def _pattern(self, derivatives: list[Matrix]) -> str:
-        """What the derivative of an entry lacks of the structure of the variable, if anything."""
+    def _pattern(self, derivatives: list[Matrix]) -> _Pattern:
+        """The structure of the variable that the derivative of an entry lacks, if any."""
         allowed = AGREE * max((abs(x) for g in derivatives for x in flat(g)), default=Decimal(0))
         for name, pattern in PATTERNS.items():
-            if name in self.wrt.properties and any(_apart(g, pattern(g)) > allowed for g in derivatives):
-                return f"{self.wrt.name} is {name} and the derivative is not"
-        return ""
+            if name in self.wrt.properties:
+                apart = max(_apart(g, pattern(g)) for g in derivatives)
+                if apart > allowed:
+                    return _Pattern(name, apart)
+        return _Pattern()
 
     def _worst(self, lengths: Mapping[Atom, int], attempt: int) -> str:
         """The entry of the variable along which a claim is furthest off."""
@@ -455,12 +479,20 @@ def _largest(differences: list[_Difference]) -> Decimal:
     return max((d.relative for d in differences), default=Decimal(0))
 
 
-def _persists(rough: list[_Difference], fine: list[_Difference], allowed: Decimal) -> bool:
-    """Whether a difference of an entry is more than rounding, which twice as many digits take away."""
-    return any(
-        min(a.relative, b.relative) > allowed and b.absolute > ROUNDING * a.absolute
+def _persisting(
+    rough: list[_Difference], fine: list[_Difference], allowed: Decimal
+) -> list[_Difference]:
+    """The differences of entries that are more than rounding, which twice as many digits take away."""
+    return [
+        b
         for a, b in zip(rough, fine, strict=True)
-    )
+        if min(a.relative, b.relative) > allowed and b.absolute > ROUNDING * a.absolute
+    ]
+
+
+def _jumps(rough: list[Decimal], fine: list[Decimal]) -> bool:
+    """Whether a slope grows as the step shrinks: the function jumps there."""
+    return any(ROUNDING * abs(b) > abs(a) for a, b in zip(rough, fine, strict=True) if a)
 
 
 def _unit(v: Expr, dims: tuple[int, int], entry: tuple[int, int]) -> Matrix:

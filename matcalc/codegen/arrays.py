@@ -52,6 +52,13 @@ def number_like_array_api(value: float, arrays: list[Any]) -> Any:
     return arrays[0].__array_namespace__().asarray(value, dtype=arrays[0].dtype)
 
 
+def reshaped(array: Any, shape: tuple[int, ...]) -> Any:
+    """An array in another shape; the standard of arrays has a function for it, and no method."""
+    if hasattr(array, "reshape"):
+        return array.reshape(shape)
+    return array.__array_namespace__().reshape(array, shape)
+
+
 def number_of_numpy(value: float) -> Any:
     import numpy as np
 

@@ -16,7 +16,7 @@ from ..functions import BY_NAME
 from ..index import Root, parts
 from ..sizes import Sum, Unknown, base_atoms, linear, show, total_of
 from ..sizes import length as product_of
-from .arrays import NUMBER_OF_ARRAYS, TO_ARRAY, TO_NUMBER, is_number
+from .arrays import NUMBER_OF_ARRAYS, TO_ARRAY, TO_NUMBER, is_number, reshaped
 
 if TYPE_CHECKING:
     from .cost import Cost
@@ -160,7 +160,7 @@ class Compiled:
             array = _array(name, value, self.target)
             if array.ndim == len(wanted) + 1 and 1 in array.shape[-2:] and len(wanted) < 2:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
-                array = array.reshape(-1) if wanted else array.reshape(())
+                array = reshaped(array, (-1,) if wanted else ())
             fit(self._variables[name], tuple(array.shape), sizes)
             arrays[name] = array if wanted or self.target != "numpy" else array[()]
         _solve(sizes)

@@ -214,7 +214,7 @@ def pow_(base: Expr, exponent: Expr) -> Expr:
             return base
         if k == 0:
             return ones(base.shape_)
-        if base.head in ("ones", "zeros") and k > 0:
+        if base.head == "ones" or (base.head == "zeros" and k > 0):
             return base
         if base.head == "num":
             return _number_power(base.value, k)

@@ -317,7 +317,10 @@ def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
 def _positive(row: Row, length: Sum) -> Size:
     if length.is_empty:
         raise ShapeProblem(f"{row.name} of a vector by a longer one", f"its length would be {length}")
-    return length.size()
+    size = length.size()
+    if len(size) > 1:
+        raise ShapeProblem(f"{row.name} of the length {length}, a product", "lengths of convolutions are names, numbers and sums")
+    return size
 
 
 def result_shape(row: Row, args: tuple[Expr, ...]) -> Shape:

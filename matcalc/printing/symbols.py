@@ -46,7 +46,7 @@ def _word(word: str, font: str) -> str:
 
 
 class Symbols:
-    """The LaTeX of the names of one text.
+    r"""The LaTeX of the names of one text.
 
     >>> found = Symbols(["a1", "a_1", "λ", "lambda"])
     >>> found("a1"), found("a_1"), found("λ"), found("lambda")
