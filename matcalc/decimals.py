@@ -82,7 +82,7 @@ class DecimalPoint:
             return self.logdet(args[0])
         if row.name in _SPECIAL:
             return self.special(_SPECIAL[row.name], args[0])
-        if row.name in _CROWDING and self.crowded(_CROWDING[row.name], args[0]):
+        if row.name in CROWDING and self.crowded(CROWDING[row.name], args[0]):
             self.on_kink = True
         if row.name in _BY_MPMATH:
             return self.by_mpmath(_BY_MPMATH[row.name], args)
@@ -537,7 +537,7 @@ _sqrtm_frechet, _logm_frechet = _frechet(_sqrtm), _frechet(_logm)
 # iterations that go on for long where a matrix is singular, and end nowhere
 _OF_REGULAR_MATRICES = {_sqrtm, _logm, _sqrtm_frechet, _logm_frechet}
 # how far apart the values are that a function of vectors belongs to
-_CROWDING: dict[str, Callable[[MPContext, Any], list[Any]]] = {
+CROWDING: dict[str, Callable[[MPContext, Any], list[Any]]] = {
     "eigvecs": lambda m, x: _steps(_eigenvalues(m, x)),
     "polar": lambda m, x: [min(_singular_values(m, x))],
     "leading": lambda m, x: _steps(sorted(_singular_values(m, x)))[-1:],

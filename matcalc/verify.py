@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from . import exact
 from .budget import limited, share
-from .decimals import DecimalPoint, Matrix, Values, arithmetic
+from .decimals import CROWDING, DecimalPoint, Matrix, Values, arithmetic
 from .dual import TooLarge
 from .errors import LimitProblem, NotDifferentiable
 from .exact import FEW, by_entries, contracted, summed, unfolded
@@ -118,8 +118,11 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
     """Say where a claim leaves the slopes on both sides of a kink, and the derivative does not; nothing if nowhere.
 
     At a kink, as where entries of an amax tie, the derivative of a direction lies between the slopes on both sides. A claim
-    that agrees everywhere else may still count a tie twice. What the claim has no value for is no fault of it.
+    that agrees everywhere else may still count a tie twice. What the claim has no value for is no fault of it, nor are
+    eigenvectors of equal eigenvalues, which are arbitrary.
     """
+    if any(row.name in CROWDING for row in _rows(e, claim, derivative)):
+        return ""
     ours, theirs = (_Claim(written_out(e), wrt, written_out(g), None, seed) for g in (derivative, claim))
     layouts = Lengths(theirs.nodes, form_sizes(e, claim), many=LENGTHS)
     for attempt in range(KINK_POINTS):

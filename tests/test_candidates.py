@@ -8,6 +8,8 @@ import candidates
 import pytest
 
 NUMBER = 100  # of each kind
+# a case that is given up may be so inside of a destructor
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SEED = int(os.environ.get("MATCALC_SEED", 20000))  # printed; any other finds other candidates
 
 

@@ -19,6 +19,8 @@ from matcalc.functions import MACROS, visible
 from matcalc.shapes import typed
 
 CASES = 300
+# a case that is given up may be so inside of a destructor
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SEED = int(os.environ.get("MATCALC_SEED", 20000))  # printed; any other finds other cases
 
 

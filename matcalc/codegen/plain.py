@@ -1,4 +1,4 @@
-"""The plain translation to NumPy: node by node, nothing rearranged; what verification evaluates and plans are compared with.
+"""The plain translation to NumPy: node by node, nothing rearranged; the reference that plans are compared with in the tests.
 
 Vectors are 1-D arrays, rows and columns alike; scalars are numbers. Products are ordered so that matrices meet vectors
 first; a diagonal matrix is a scaling.
