@@ -413,6 +413,16 @@ def scaled(b: Base, rng: random.Random) -> Iterator[tuple[str, str, str]]:
             yield name, of_f.format(b.case.text, ""), wrong
 
 
+def _is_transpose(b: Base, text: str, seed: int) -> bool:
+    """Whether a claim is the gradient in numerator layout, which a checker takes and says so."""
+    if not b.is_gradient or ONE in b.type:
+        return False
+    try:
+        return disagreement(b, f"({text})'", np.random.default_rng(seed), AGREEING) == 0
+    except (Undefined, MatcalcError):
+        return False
+
+
 def wrong(seed: int) -> Candidate | None:
     """The wrong candidate of a seed; None where the seed gives none."""
     b = base(seed)
@@ -435,7 +445,7 @@ def wrong(seed: int) -> Candidate | None:
             off = disagreement(b, text, np.random.default_rng(seed), WITNESSES)
         except (Undefined, MatcalcError):
             continue
-        if off:
+        if off and not _is_transpose(b, text, seed):
             return Candidate(b.case.text, b.question.wrt, b.case.declared, text, way, right=False)
     return None
 

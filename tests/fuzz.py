@@ -245,8 +245,9 @@ def point(
     if case.undeclared:
         properties = dict.fromkeys(case.shapes, ())
     values = {}
+    names = set(re.findall(r"[^\W\d]\w*", case.text)) & set(case.shapes)
     for n, t in case.types.items():
-        if n in case.shapes:
+        if n in names:
             shape = (length(t[0], of), length(t[1], of))
             if min(shape) < 0:
                 raise Unclear("a length below 0")
@@ -689,7 +690,7 @@ def judge(case: Case, question: Question, seed: int, extras: bool = True) -> Out
             return found
         d, took = found
         try:
-            with patience(PATIENCE):
+            with patience(PATIENCE / 2):
                 outcome = _of_answer(d, case, question, seed, extras)
         except Expired:
             outcome = Outcome("undecided", "the oracle takes too long")
