@@ -28,7 +28,7 @@ EXPONENT = 1000  # of exp: beyond, numbers of doubles are long infinite
 LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 TINY = MP.mpf(10) ** -30  # less is zero for matrices that have no inverse, and for singular values
 NEAR = MP.mpf(10) ** -6  # this near to a kink, differences may see both sides
-MOST = 14  # rows of a matrix whose eigenvalues are computed to sixty digits
+MOST, MOST_SINGULAR = 10, 6  # rows of matrices whose functions, or eigenvalues, take no long time
 
 
 class Undefined(Exception):
@@ -325,8 +325,8 @@ def determinant(a: Array) -> Number:
     return det
 
 
-def to_matrix(a: Array) -> Any:
-    if max(a.shape) > MOST:
+def to_matrix(a: Array, most: int = MOST) -> Any:
+    if max(a.shape) > most:
         raise Unclear("a matrix too large for sixty digits")
     return MP.matrix(a.tolist())
 
@@ -412,7 +412,7 @@ def eigen(at: Point, s: Array) -> tuple[Array, Array]:
         raise Undefined("not symmetric")
     if not n:
         return constant(0, 0, 1), constant(0, 0, 0)
-    values, vectors = MP.eigsy(to_matrix(s))
+    values, vectors = MP.eigsy(to_matrix(s, MOST_SINGULAR))
     w, v = from_matrix(values), from_matrix(vectors)
     order = sorted(range(n), key=lambda i: w[i, 0])
     w, v = w[order], v[:, order]
@@ -425,7 +425,7 @@ def eigen(at: Point, s: Array) -> tuple[Array, Array]:
 
 
 def singular(a: Array) -> tuple[Array, Array, Array]:
-    u, s, v = MP.svd_r(to_matrix(a))
+    u, s, v = MP.svd_r(to_matrix(a, MOST_SINGULAR))
     return from_matrix(u), from_matrix(s), from_matrix(v)
 
 
