@@ -49,7 +49,7 @@ TARGETS = {
     "torch": ("torch", 12),
 }
 LIMIT = 2.0  # seconds of the processor for a derivation with its verification
-PATIENCE = 12.0  # seconds after which a case is given up
+PATIENCE, ORACLE = 12.0, 3.0  # seconds after which a derivation, or its judge, is given up
 TRIES, POINTS = 14, 2  # points that are drawn, and at which a derivative is compared
 STEP = {1: MP.mpf(10) ** -20, 2: MP.mpf(10) ** -14, 3: MP.mpf(10) ** -11}
 ONE_SIDED = {1: MP.mpf(10) ** -25, 2: MP.mpf(10) ** -20, 3: MP.mpf(10) ** -14}
@@ -690,7 +690,7 @@ def judge(case: Case, question: Question, seed: int, extras: bool = True) -> Out
             return found
         d, took = found
         try:
-            with patience(PATIENCE / 2):
+            with patience(ORACLE):
                 outcome = _of_answer(d, case, question, seed, extras)
         except Expired:
             outcome = Outcome("undecided", "the oracle takes too long")
