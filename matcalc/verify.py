@@ -10,6 +10,7 @@ whether that was rounding. What neither check decides is *not verified*, never r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -44,6 +45,7 @@ POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all dif
 POINTS = 8  # where functions have kinks, so that each point speaks for its own side alone
 FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
 LARGEST_WORK = 400_000  # multiplications at one point
+MUCH_WORK, ACTUAL_POINTS = 60_000, 2  # up to which declared numbers are taken as they are at some points, too
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
 KINK_POINTS = 12  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
@@ -103,7 +105,7 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
         except LimitProblem:
             verdict = exact.Verdict(None, "the exact check ran out of time")
         numbers = claim.compared(verdict.equal)
-    if numbers.at_size_one:
+    if numbers.elsewhere:
         verdict = exact.Verdict(None, "equal at other sizes")
     if verdict.equal is False and numbers.agree and claim.is_analytic:
         why = "equal by an identity between functions, which are free symbols to the exact check"
@@ -157,7 +159,7 @@ class _Numbers:
     points: int = 0
     note: str = ""
     worst: str = ""
-    at_size_one: bool = False
+    elsewhere: bool = False
 
     @property
     def method(self) -> str:
@@ -248,8 +250,8 @@ class _Claim:
             numbers = self._decided_at(layouts, proven)
         if numbers.agree is not True and layouts.shrinks:
             numbers = self._decided_at(self._lengths(actual=True), proven)
-        if numbers.agree and (worst := self._wrong_at_size_one()):
-            return _Numbers(False, 1.0, 1, worst=worst, at_size_one=True)
+        if numbers.agree and (worst := self._wrong_elsewhere()):
+            return _Numbers(False, 1.0, 1, worst=worst, elsewhere=True)
         return numbers
 
     def _lengths(self, actual: bool = False, many: int = LENGTHS) -> Lengths:
@@ -290,23 +292,29 @@ class _Claim:
             return _Numbers(True, float(error), seen)
         return _Numbers(None, note=note)
 
-    def _wrong_at_size_one(self) -> str:
-        """What is wrong where sizes are 1, if anything is and there are such points: formulas that hold from 2 on are wrong."""
-        if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
-            return ""  # a Kronecker form cannot be told from another there
-        try:
-            with_ones = list(self._lengths().with_ones())
-        except NoLengths:
-            return ""
-        for k, lengths in enumerate(with_ones):
+    def _wrong_elsewhere(self) -> str:
+        """What is wrong at sizes that were passed over, if anything is: at 1, and at declared numbers as they are."""
+        for k, (lengths, said) in enumerate(self._other_lengths()):
             try:
                 found = self._at(lengths, k)
             except ArithmeticError:
                 continue
             if found.worst:
-                ones = ", ".join(f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str))
-                return f"{found.worst}, where {ones}"
+                return f"{found.worst}{said}"
         return ""
+
+    def _other_lengths(self) -> Iterator[tuple[dict[Atom, int], str]]:
+        """Sizes of 1 and, if that is not much work, declared numbers as they are, each with what a message says of them."""
+        layouts, actual = self._lengths(), self._lengths(actual=True)
+        with suppress(NoLengths):
+            if layouts.shrinks and work(self.nodes, actual.at(0)) <= MUCH_WORK:
+                yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
+        if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
+            return  # a Kronecker form cannot be told from another at sizes of 1
+        with suppress(NoLengths):
+            for lengths in layouts.with_ones():
+                ones = (f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str))
+                yield lengths, f", where {', '.join(ones)}"
 
     def _points_wanted(self, proven: bool | None) -> int:
         if self.has_kinks:
