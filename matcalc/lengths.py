@@ -53,6 +53,11 @@ class Lengths:
         fixed = [r.start.constant for r in entries if r.width == UNIT and not r.start.terms]
         return [k for start in fixed for k in (start, start + 1)]
 
+    @property
+    def has_large_numbers(self) -> bool:
+        """Whether a declared size is replaced by a smaller one."""
+        return self.shrinks and any(map(_is_large, self.numbers))
+
     def _may_shrink(self) -> bool:
         """Whether large numbers can be replaced: there are some, and none is a sum of others."""
         large = [*self.numbers, *self.indexed]

@@ -307,7 +307,7 @@ class _Claim:
         """Sizes of 1 and, if that is not much work, declared numbers as they are, each with what a message says of them."""
         layouts, actual = self._lengths(), self._lengths(actual=True)
         with suppress(NoLengths):
-            if layouts.shrinks and work(self.nodes, actual.at(0)) <= MUCH_WORK:
+            if layouts.has_large_numbers and work(self.nodes, actual.at(0)) <= MUCH_WORK:
                 yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
         if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
             return  # a Kronecker form cannot be told from another at sizes of 1
