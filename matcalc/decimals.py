@@ -26,7 +26,7 @@ from .expr import Expr
 from .expr.parts import range_of
 from .functions import BY_NAME, Row
 from .modular import flat, flip
-from .sizes import SCALAR, Atom, Shape, length, resolve
+from .sizes import SCALAR, Atom, Shape, dims, length
 
 if TYPE_CHECKING:
     from mpmath.ctx_mp import MPContext
@@ -99,8 +99,7 @@ class DecimalPoint:
         return inner.evaluate(order)
 
     def dims(self, shape: Shape) -> tuple[int, int]:
-        rows, cols = (length(resolve(size), self.lengths) for size in shape)
-        return rows, cols
+        return dims(shape, self.lengths)
 
     def part(self, node: Expr) -> Matrix:
         rows, cols = self.dims(node.shape_)
@@ -432,8 +431,8 @@ _OPERATIONS: dict[str, Callable[..., Matrix]] = {
     "matmul": lambda *args: reduce(dot, args),
     "T": flip,
     "pow": _power,
-    "tril": lambda a: mod.where(int.__ge__, a),
-    "triu": lambda a: mod.where(int.__le__, a),
+    "tril": mod.PATTERNS["lower"],
+    "triu": mod.PATTERNS["upper"],
     "conv": lambda x, w: dot(_toeplitz(x, w), w),
     "corr": lambda x, w: dot(_hankel(x, w), w),
     "convmat": _toeplitz,

@@ -27,7 +27,7 @@ from .expr.powers import is_whole
 from .functions import BY_NAME, Row
 from .modular import Matrix, P, Singular
 from .shapes import template
-from .sizes import SCALAR, Atom, Shape, length, resolve
+from .sizes import SCALAR, Atom, Shape, dims, length
 
 LARGEST = 20_000  # entries of one matrix
 STEPS = 16  # entries that take as long as a step of the budget
@@ -56,10 +56,6 @@ def _along_vectors(change: Callable[[list[int]], list[int]], a: Matrix) -> Matri
     return [change(row) for row in a] if len(a[0]) > 1 else mod.flip([change(mod.flat(a))])
 
 
-PATTERNS: dict[str, Callable[[Matrix], Matrix]] = {
-    "symmetric": mod.mirrored, "spd": mod.mirrored, "diagonal": partial(mod.where, int.__eq__),
-    "lower": partial(mod.where, int.__ge__), "upper": partial(mod.where, int.__le__),
-}  # fmt: skip
 _PROPERTIES: dict[str, Callable[[Matrix], Matrix]] = {
     "positive": partial(mod.each, lambda x: x * x % P),
     "unit": partial(mod.each, lambda x: x * x % P),
@@ -68,10 +64,10 @@ _PROPERTIES: dict[str, Callable[[Matrix], Matrix]] = {
     "onehot": partial(_along_vectors, lambda row: [int(j == row[0] % len(row)) for j in range(len(row))]),
     "simplex": partial(_along_vectors, lambda row: [*row[:-1], (1 - sum(row[:-1])) % P]),
     "orthogonal": mod.cayley,
-    **PATTERNS,
+    **mod.PATTERNS,
     "spd": lambda a: mod.dot(a, mod.flip(a)),
 }
-_FINITE = {"pm1", "mask", "onehot"}
+FINITE = {"pm1", "mask", "onehot"}
 
 
 def shaped(changes: Mapping[str, Callable[[Matrix], Matrix]], node: Expr, a: Matrix) -> Matrix:
@@ -130,20 +126,19 @@ class Point:
     # leaves
 
     def dims(self, shape: Shape) -> tuple[int, int]:
-        rows, cols = (length(resolve(size), self.sizes) for size in shape)
-        return _limited(rows, cols)
+        return _limited(*dims(shape, self.sizes))
 
     def noise(self, shape: Shape) -> Matrix:
         rows, cols = self.dims(shape)
         return [[self.random.getrandbits(61) % P for _ in range(cols)] for _ in range(rows)]
 
     def variable(self, node: Expr) -> Matrix:
-        if _FINITE.intersection(node.properties):
+        if FINITE.intersection(node.properties):
             self.two_valued.add(node)
         return shaped(_PROPERTIES, node, self.noise(node.shape_))
 
     def direction(self, node: Expr) -> Matrix:
-        return shaped(PATTERNS, node, self.noise(node.shape_))
+        return shaped(mod.PATTERNS, node, self.noise(node.shape_))
 
     def part(self, node: Expr) -> Matrix:
         (rows, cols), places = self.dims(node.shape_), range_of(node)
@@ -343,8 +338,8 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "times": lambda point, node, args: reduce(partial(_multilinear, mod.times), args),
     "matmul": lambda point, node, args: reduce(partial(_multilinear, mod.dot), args),
     "T": lambda point, node, args: _multilinear(mod.flip, *args),
-    "tril": lambda point, node, args: _multilinear(PATTERNS["lower"], *args),
-    "triu": lambda point, node, args: _multilinear(PATTERNS["upper"], *args),
+    "tril": lambda point, node, args: _multilinear(mod.PATTERNS["lower"], *args),
+    "triu": lambda point, node, args: _multilinear(mod.PATTERNS["upper"], *args),
     "conv": lambda point, node, args: _multilinear(mod.convolution, *args),
     "corr": lambda point, node, args: _multilinear(mod.correlation, *args),
     "convmat": lambda point, node, args: _multilinear(partial(mod.toeplitz, width=len(args[1][0])), args[0]),

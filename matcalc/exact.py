@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from . import modular as mod
 from .budget import spend
-from .dual import PATTERNS, NoRoot, Point, TooLarge, Undecided, Values
+from .dual import NoRoot, Point, TooLarge, Undecided, Values
 from .expr import Expr, postorder
 from .index import IndexForm, Root, form_sizes, parts
 from .labels import Label, Labels, Term
@@ -189,7 +189,7 @@ class _Claim:
 
     def wrong_pattern(self, claimed: list[int], direction: Matrix) -> str:
         """What the derivative of an entry lacks of the structure of the variable, if anything."""
-        for name, pattern in PATTERNS.items():
+        for name, pattern in mod.PATTERNS.items():
             if name in self.wrt.properties and any(pattern(m) != m for m in by_entries(claimed, direction)):
                 return f"the derivative by a variable that is {name} must have the same pattern"
         return ""

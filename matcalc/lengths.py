@@ -16,7 +16,7 @@ from random import Random
 from .expr import Expr, sizes_of
 from .expr.parts import all_exist, bounded, index_names, range_of
 from .functions import BY_NAME
-from .sizes import UNIT, Atom, Size, Sum, base_atoms, length, resolve
+from .sizes import UNIT, Atom, Size, Sum, base_atoms, dims, length, resolve
 
 KEPT = 6  # numbers up to this are never replaced: they stand in formulas for other reasons, too
 NAMES_AT_ONE = 3  # names that are given the length 1 alone
@@ -177,18 +177,13 @@ def work(nodes: Iterable[Expr], lengths: Mapping[Atom, int]) -> int:
 
 def _work(node: Expr, lengths: Mapping[Atom, int]) -> int:
     """One for each entry; a product row by column; of any other function of a matrix, as much as a product with itself."""
-    rows, cols = _dims(node, lengths)
+    rows, cols = dims(node.shape_, lengths)
     if node.head == "matmul":
-        return rows * cols + _dims(node.args[0], lengths)[0] * sum(prod(_dims(a, lengths)) for a in node.args[1:])
+        return rows * cols + dims(node.args[0].shape_, lengths)[0] * sum(prod(dims(a.shape_, lengths)) for a in node.args[1:])
     row = BY_NAME.get(node.head)
     if row is not None and not row.elementwise and not row.define:
-        return rows * cols + sum(prod(d) * min(d) for d in (_dims(a, lengths) for a in node.args))
+        return rows * cols + sum(prod(d) * min(d) for d in (dims(a.shape_, lengths) for a in node.args))
     return rows * cols
-
-
-def _dims(node: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
-    rows, cols = (length(resolve(size), lengths) for size in node.shape_)
-    return rows, cols
 
 
 def _is_large(number: int) -> bool:
@@ -200,7 +195,10 @@ def _has_large(sizes: Iterable[Size]) -> bool:
 
 
 def _arranged(values: list[int], number: int, layout: int) -> list[int]:
+    """So many of ascending lengths: the first ones, the same descending (another one, if it is alone), then at random."""
     if layout > 1:
         return Random(layout).sample(values, number)
-    return values[:number] if layout == 0 else values[:number][::-1]
+    if layout == 0:
+        return values[:number]
+    return values[: max(number, 2)][::-1][:number]
 

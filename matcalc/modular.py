@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache, partial
 from operator import mul
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .budget import spend
 
@@ -87,6 +87,16 @@ def where(keep: Callable[[int, int], bool], a: list[list[T]]) -> list[list[T]]:
 def mirrored(a: list[list[T]]) -> list[list[T]]:
     """The upper triangle, and its mirror image below."""
     return [[a[min(i, j)][max(i, j)] for j in range(len(a))] for i in range(len(a))]
+
+
+# the linear structure that is declared of a variable; of any numbers
+PATTERNS: Mapping[str, Callable[[Any], Any]] = {
+    "symmetric": mirrored,
+    "spd": mirrored,
+    "diagonal": partial(where, int.__eq__),
+    "lower": partial(where, int.__ge__),
+    "upper": partial(where, int.__le__),
+}
 
 
 # ---- linear algebra -------------------------------------------------------------------------------------------------------

@@ -51,9 +51,13 @@ def random_value(v: Expr, rows: int, cols: int, rng: Random, style: int) -> Matr
     a = [[entry(rng) for _ in range(cols)] for _ in range(rows)]
     if rows == cols > 1 and diagonal:
         a = plus(a, each(lambda x: x * diagonal, identity(rows)))
-    for name, change in _SPECIAL.items():
+    for name, change in _ENTRIES.items():
         if name in v.properties:
             a = change(a, rng)
+    a = in_pattern(v, a)
+    for name, shape in _SQUARES.items():
+        if name in v.properties:
+            a = shape(a)
     return a
 
 
@@ -66,29 +70,20 @@ def random_direction(v: Expr, rows: int, cols: int, rng: Random) -> Matrix:
 
 def in_pattern(v: Expr, a: Matrix) -> Matrix:
     """A matrix with the linear structure of a variable."""
-    for name, pattern in PATTERNS.items():
+    for name, pattern in mod.PATTERNS.items():
         if name in v.properties:
             a = pattern(a)
     return a
 
 
-PATTERNS: Mapping[str, Callable[[Matrix], Matrix]] = {
-    "symmetric": mod.mirrored,
-    "spd": mod.mirrored,
-    "diagonal": lambda a: mod.where(int.__eq__, a),
-    "lower": lambda a: mod.where(int.__ge__, a),
-    "upper": lambda a: mod.where(int.__le__, a),
-}
-
-
-def _spd(a: Matrix, rng: Random) -> Matrix:
+def _spd(a: Matrix) -> Matrix:
     """A·A' and something on the diagonal, of the size of the entries."""
     square = dot(a, flip(a))
     size = max(square[i][i] for i in range(len(a)))
     return plus(square, each(lambda x: x * size * Decimal("0.4"), identity(len(a))))
 
 
-def _orthogonal(a: Matrix, rng: Random) -> Matrix:
+def _orthogonal(a: Matrix) -> Matrix:
     """Cayley's transform of the antisymmetric part."""
     unit, turn = identity(len(a)), minus(a, flip(a))
     return dot(minus(unit, turn), inverse(plus(unit, turn)))
@@ -115,23 +110,22 @@ def _one_hot(rng: Random) -> Callable[[list[Decimal]], list[Decimal]]:
     return change
 
 
+def _sign(x: Decimal) -> Decimal:
+    return Decimal(1 if x > 0 else -1)
+
+
 def _fraction(x: Decimal) -> Decimal:
     """A number between 0 and 1, away from both."""
     return Decimal("0.1") + Decimal("0.8") / (1 + abs(x))
 
 
-# in this order where several are declared
-_SPECIAL: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
+# in this order where several are declared; where all entries are drawn of one sign, those of two values are alike
+_ENTRIES: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
     "positive": lambda a, rng: each(lambda x: abs(x) + Decimal("0.01"), a),
     "unit": lambda a, rng: each(_fraction, a),
-    "pm1": lambda a, rng: each(lambda x: Decimal(rng.choice((-1, 1))), a),
-    "mask": lambda a, rng: each(lambda x: Decimal(rng.randrange(2)), a),
+    "pm1": lambda a, rng: each(_sign, a),
+    "mask": lambda a, rng: each(lambda x: max(_sign(x), Decimal(0)), a),
     "simplex": lambda a, rng: _along_vectors(_on_simplex, a),
     "onehot": lambda a, rng: _along_vectors(_one_hot(rng), a),
-    "symmetric": lambda a, rng: mod.mirrored(a),
-    "diagonal": lambda a, rng: mod.where(int.__eq__, a),
-    "lower": lambda a, rng: mod.where(int.__ge__, a),
-    "upper": lambda a, rng: mod.where(int.__le__, a),
-    "spd": _spd,
-    "orthogonal": _orthogonal,
 }
+_SQUARES: Mapping[str, Callable[[Matrix], Matrix]] = {"spd": _spd, "orthogonal": _orthogonal}

@@ -229,6 +229,16 @@ def shape_of(sizes: Iterable[Size]) -> Shape:
     return rows, cols
 
 
+def dims(shape: Shape, lengths: Mapping[Any, int]) -> tuple[int, int]:
+    """The rows and columns of a shape, from the lengths of names.
+
+    >>> dims((("m",), ()), {"m": 3})
+    (3, 1)
+    """
+    rows, cols = (length(resolve(size), lengths) for size in shape)
+    return rows, cols
+
+
 def same(a: Size, b: Size) -> bool:
     """Equal already, without binding anything."""
     return resolve(a) == resolve(b)

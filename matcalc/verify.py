@@ -15,22 +15,25 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
+from itertools import product
 from random import Random
 from typing import NamedTuple
 
 from . import exact
 from .budget import limited, share
-from .decimals import CROWDING, DecimalPoint, Matrix, Values, arithmetic
-from .dual import TooLarge
+from .codegen.facts import positive
+from .decimals import CROWDING, DecimalPoint, Matrix, Values, arithmetic, constant
+from .dual import FINITE, TooLarge
 from .errors import LimitProblem, NotDifferentiable
 from .exact import FEW, by_entries, contracted, summed, unfolded
 from .expr import Expr, own_axes, postorder, variables
+from .expr.powers import is_whole
 from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
 from .lengths import Lengths, NoLengths, work
-from .modular import flat
-from .points import PATTERNS, TIES, random_direction, random_value
-from .sizes import Atom, length, resolve
+from .modular import PATTERNS, flat
+from .points import TIES, in_pattern, random_direction, random_value
+from .sizes import Atom, dims
 
 DIGITS = 70
 STEP = 20  # differences are taken over 10^-20, where rounding and curvature both leave forty digits
@@ -38,17 +41,24 @@ AGREE = Decimal("1e-20")  # relative differences of derivatives that are roundin
 SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
 LARGEST_VALUE = Decimal("1e50")  # beyond which a one beside it may be lost, and no point refutes
+COMPARING = arithmetic(2 * DIGITS)  # whatever the decimal context of the caller
 LOST_DIGITS = 15  # that sums and functions may take from a value
 TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
 POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
-POINTS = 8  # where functions have kinks, so that each point speaks for its own side alone
+POINTS = 8  # where each point speaks for itself alone: on one side of a kink, on a branch, of few possible values
 FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
 LARGEST_WORK = 400_000  # multiplications at one point
 MUCH_WORK, ACTUAL_POINTS = 20_000, 2  # up to which declared numbers are taken as they are at some points, too
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
 KINK_POINTS = 12  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
+
+# functions that go over to another branch where their argument passes a pole or the end of their domain
+LOGARITHMS = {"log", "lgamma", "digamma", "polygamma"}  # of positive numbers
+ARCS = {"arctan", "arcsinh"}  # of all numbers
+BOUNDED = {"log1p", "arcsin", "arccos", "arccosh", "arctanh"}
+WITH_POLES = {"inv", "pinv", "tan", "powm", "logdet"}
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
 _NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
@@ -104,7 +114,8 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
                 verdict = exact.check(e, wrt, derivative, seed=seed, along=along)
         except LimitProblem:
             verdict = exact.Verdict(None, "the exact check ran out of time")
-        numbers = claim.compared(verdict.equal)
+        with localcontext(COMPARING):
+            numbers = claim.compared(verdict.equal)
     if numbers.elsewhere:
         verdict = exact.Verdict(None, "equal at other sizes")
     if verdict.equal is False and numbers.agree and claim.is_analytic:
@@ -132,7 +143,8 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
             lengths = layouts.at(attempt)
             if work(theirs.nodes, lengths) > LARGEST_WORK:
                 return ""
-            both = [c.leaves_slopes(lengths, attempt) for c in (ours, theirs)]
+            with localcontext(COMPARING):
+                both = [c.leaves_slopes(lengths, attempt) for c in (ours, theirs)]
         except (ArithmeticError, NoLengths, TooLarge, NotDifferentiable, _WrongForm):
             continue
         if both == [False, True]:
@@ -190,18 +202,28 @@ class _Slopes(NamedTuple):
     """Directional derivatives of all entries at a point: as claimed and as measured, and how far apart.
 
     ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on both sides of the point.
-    ``pattern`` says what the claim lacks of the variable's structure; slopes below ``rounding`` are lost in the values, of which ``largest`` is
-    the largest.
+    ``pattern`` says what the claim lacks of the variable's structure.
     """
 
     claimed: list[Decimal]
     measured: list[Decimal]
     gaps: list[_Difference]
     turns: list[_Difference]
-    on_kink: bool
     pattern: _Pattern
-    rounding: Decimal
-    largest: Decimal
+    point: DecimalPoint
+    point_of_claim: DecimalPoint
+    step: Decimal
+
+    @property
+    def largest(self) -> Decimal:
+        """The largest value that was met."""
+        return max(self.point.largest, self.point_of_claim.largest)
+
+    @property
+    def rounding(self) -> Decimal:
+        """A size of slopes that are lost in the rounding of the values."""
+        relative = Decimal(10) ** (LOST_DIGITS - self.point.digits)
+        return relative * max(self.point.largest / self.step, self.point_of_claim.largest)
 
 
 class _Found(NamedTuple):
@@ -233,16 +255,29 @@ class _Claim:
         return has_kinks(self.e, self.derivative)
 
     @cached_property
+    def has_branches(self) -> bool:
+        """Whether a root, a logarithm or an arc may be of several branches: sqrt(a^2) is a where a > 0 and -a elsewhere.
+
+        There is one branch where the arguments are positive throughout and nothing has a pole.
+        """
+        powers = [n.args[0] for n in self.nodes if n.head == "pow" and not _is_natural(n.args[1])]
+        logs = [n.args[-1] for n in self.nodes if n.head in LOGARITHMS]
+        if all(map(positive, powers + logs)) and not any(n.head in WITH_POLES for n in self.nodes):
+            return any(n.head in BOUNDED for n in self.nodes)
+        roots = any(n.head == "pow" and not is_whole(n.args[1]) for n in self.nodes)
+        return roots or any(n.head in LOGARITHMS | ARCS | BOUNDED for n in self.nodes)
+
+    @cached_property
     def is_analytic(self) -> bool:
-        """Whether there are functions, and all are analytic: what agrees at a random point then agrees everywhere."""
-        powers = any(n.head == "pow" and n.args[1].head != "num" for n in self.nodes)
-        rows = _rows(self.e, self.derivative)
-        functions = powers or any(row.elementwise or row.exact for row in rows)
-        return functions and not self.has_kinks
+        """Whether there are functions, and all are analytic on one piece: what agrees at a random point then agrees everywhere."""
+        if self.has_kinks or self.has_branches:
+            return False
+        symbols = any(row.elementwise or row.exact for row in _rows(self.e, self.derivative))
+        return symbols or any(n.head == "pow" and not _is_half(n.args[1]) for n in self.nodes)
 
     def compared(self, proven: bool | None) -> _Numbers:
         """Compare at as many points as are needed, with declared sizes as they are if smaller ones do not decide."""
-        layouts = self._lengths()
+        layouts = self.layouts
         try:
             numbers = self._at_points(layouts, proven)
         except TooLarge:
@@ -253,6 +288,10 @@ class _Claim:
         if numbers.agree and (worst := self._wrong_elsewhere()):
             return _Numbers(False, 1.0, 1, worst=worst, elsewhere=True)
         return numbers
+
+    @cached_property
+    def layouts(self) -> Lengths:
+        return self._lengths()
 
     def _lengths(self, actual: bool = False, many: int = LENGTHS) -> Lengths:
         return Lengths(self.nodes, form_sizes(self.e, self.derivative), actual, many)
@@ -305,19 +344,22 @@ class _Claim:
 
     def _other_lengths(self) -> Iterator[tuple[dict[Atom, int], str]]:
         """Sizes of 1 and, if that is not much work, declared numbers as they are, each with what a message says of them."""
-        layouts, actual = self._lengths(), self._lengths(actual=True)
         with suppress(NoLengths):
-            if layouts.has_large_numbers and work(self.nodes, actual.at(0)) <= MUCH_WORK:
-                yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
+            if self.layouts.has_large_numbers:
+                actual = self._lengths(actual=True)
+                if work(self.nodes, actual.at(0)) <= MUCH_WORK:
+                    yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
         if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
             return  # a Kronecker form cannot be told from another at sizes of 1
         with suppress(NoLengths):
-            for lengths in layouts.with_ones():
+            for lengths in self.layouts.with_ones():
                 ones = (f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str))
                 yield lengths, f", where {', '.join(ones)}"
 
     def _points_wanted(self, proven: bool | None) -> int:
-        if self.has_kinks:
+        if self.has_kinks or (self.has_branches and not proven):
+            return POINTS
+        if any(FINITE.intersection(v.properties) for v in self.variables):
             return POINTS
         return POINTS_IF_PROVEN if proven else POINTS_IF_ANALYTIC
 
@@ -351,7 +393,7 @@ class _Claim:
         if not persisting:
             gap = _largest(finer.gaps)
             return _Found(gap if gap <= AGREE else Decimal(0), says_something=says_something)
-        if finer.on_kink or finer.largest > LARGEST_VALUE:
+        if finer.point.on_kink or finer.largest > LARGEST_VALUE:
             raise _Undecided
         if all(gap.absolute <= finer.rounding for gap in persisting):
             raise _Undecided
@@ -378,13 +420,14 @@ class _Claim:
             if self.along is not None:
                 direction = values[self.along]
             elif entry is None:
-                direction = random_direction(self.wrt, *self._dims(self.wrt, lengths), rng)
+                direction = random_direction(self.wrt, *dims(self.wrt.shape_, lengths), rng)
             else:
-                direction = _unit(self.wrt, self._dims(self.wrt, lengths), entry)
+                direction = _unit(self.wrt, *dims(self.wrt.shape_, lengths), entry)
             step = Decimal(10) ** (-STEP * digits // DIGITS)
             moved = [self._moved(values, direction, k * step, lengths, digits) for k in (-1, 0, 1)]
             low, middle, high = (self._entries(self.e, point) for point in moved)
-            claimed, scale, pattern, largest = self._claimed(values, direction, lengths, digits)
+            point_of_claim = DecimalPoint(lengths, dict(values), digits)
+            claimed, scale, pattern = self._claimed(point_of_claim, direction)
             if len(claimed) != len(middle):
                 raise _WrongForm("the candidate has another shape")
             left = [(b - a) / step for a, b in zip(low, middle, strict=True)]
@@ -393,19 +436,11 @@ class _Claim:
             sizes = [size + abs(b) for size, b in zip(scale, measured, strict=True)]
             gaps = list(map(_difference, claimed, measured, sizes))
             turns = [_difference(a, b, abs(a) + abs(b)) for a, b in zip(left, right, strict=True)]
-            of_values = moved[1].largest
-            rounding = Decimal(10) ** (LOST_DIGITS - digits) * max(of_values / step, largest)
-            return _Slopes(
-                claimed, measured, gaps, turns, moved[1].on_kink, pattern, rounding, max(of_values, largest)
-            )
-
-    def _dims(self, v: Expr, lengths: Mapping[Atom, int]) -> tuple[int, int]:
-        rows, cols = (length(resolve(size), lengths) for size in v.shape_)
-        return rows, cols
+            return _Slopes(claimed, measured, gaps, turns, pattern, moved[1], point_of_claim, step)
 
     def _values(self, lengths: Mapping[Atom, int], rng: Random, style: int) -> Values:
         """A random value of every variable; each point draws them in another style."""
-        return {v: random_value(v, *self._dims(v, lengths), rng, style) for v in self.variables}
+        return {v: random_value(v, *dims(v.shape_, lengths), rng, style) for v in self.variables}
 
     def _moved(
         self, values: Values, direction: Matrix, by: Decimal, lengths: Mapping[Atom, int], digits: int
@@ -418,25 +453,22 @@ class _Claim:
         return point
 
     def _claimed(
-        self, values: Values, direction: Matrix, lengths: Mapping[Atom, int], digits: int
-    ) -> tuple[list[Decimal], list[Decimal], _Pattern, Decimal]:
-        """The claimed change of each entry along the direction, the sizes of what it is the sum of, what its pattern lacks, and the largest
-        value that was met.
-        """
-        point = DecimalPoint(lengths, dict(values), digits)
+        self, point: DecimalPoint, direction: Matrix
+    ) -> tuple[list[Decimal], list[Decimal], _Pattern]:
+        """The claimed change of each entry along the direction, the sizes of what it is the sum of, and what its pattern lacks."""
         point.evaluate(self.order_of_derivative)
         claim = self._entries(self.derivative, point)
         if self.along is not None:
-            return claim, list(map(abs, claim)), _Pattern(), point.largest
+            return claim, list(map(abs, claim)), _Pattern()
         if isinstance(self.derivative, Expr) and isinstance(self.e, Expr):
             matrix = point.values[self.derivative]
-            value = [[Decimal(0)] * self._dims(self.e, lengths)[1]] * self._dims(self.e, lengths)[0]
-            claim = unfolded(matrix, value, direction)
+            rows, cols = point.dims(self.e.shape_)
+            claim = unfolded(matrix, constant(0, rows, cols), direction)
         steps = flat(direction)
         if len(claim) % len(steps):
             raise _WrongForm("the candidate has another shape")
         sizes = contracted(list(map(abs, claim)), list(map(abs, steps)))
-        return contracted(claim, steps), sizes, self._pattern(list(by_entries(claim, direction))), point.largest
+        return contracted(claim, steps), sizes, self._pattern(list(by_entries(claim, direction)))
 
     def _entries(self, root: Root, point: DecimalPoint) -> list[Decimal]:
         if isinstance(root, Expr):
@@ -461,8 +493,8 @@ class _Claim:
 
     def _worst(self, lengths: Mapping[Atom, int], attempt: int) -> str:
         """The entry of the variable along which a claim is furthest off."""
-        rows, cols = self._dims(self.wrt, lengths)
-        places = [(i, j) for i in range(rows) for j in range(cols) if _may_move(self.wrt, i, j)]
+        rows, cols = dims(self.wrt.shape_, lengths)
+        places = list(product(range(rows), range(cols)))
         if self.along is not None or len(places) > ENTRIES_SHOWN:
             places = []
         worst, where = Decimal(0), ""
@@ -476,6 +508,15 @@ class _Claim:
                 worst = gap
                 where = f"at {entry} the candidate says {_shown(claimed)}, the numbers say {_shown(measured)}"
         return where or "the candidate differs from the numbers along a direction"
+
+
+def _is_half(e: Expr) -> bool:
+    """Whether an exponent is one that the exact check knows."""
+    return e.head == "num" and e.value.denominator <= 2
+
+
+def _is_natural(e: Expr) -> bool:
+    return e.head == "num" and e.value.denominator == 1 and e.value >= 0
 
 
 class _WrongForm(Exception):
@@ -506,18 +547,11 @@ def _jumps(rough: list[Decimal], fine: list[Decimal]) -> bool:
     return any(ROUNDING * abs(b) > abs(a) for a, b in zip(rough, fine, strict=True) if a)
 
 
-def _unit(v: Expr, dims: tuple[int, int], entry: tuple[int, int]) -> Matrix:
-    """The direction in which one entry alone grows, with its mirror image where the variable is symmetric."""
-    rows, cols = dims
-    ends = {entry}
-    if {"symmetric", "spd"}.intersection(v.properties):
-        ends.add(entry[::-1])
-    return [[Decimal(int((i, j) in ends)) for j in range(cols)] for i in range(rows)]
-
-
-def _may_move(v: Expr, i: int, j: int) -> bool:
-    rules = {"symmetric": i <= j, "spd": i <= j, "diagonal": i == j, "lower": i >= j, "upper": i <= j}
-    return all(rules.get(p, True) for p in v.properties)
+def _unit(v: Expr, rows: int, cols: int, entry: tuple[int, int]) -> Matrix:
+    """The direction in which one entry alone grows, with what its structure binds to it; zero where it must stay."""
+    alone = constant(0, rows, cols)
+    alone[entry[0]][entry[1]] = Decimal(1)
+    return in_pattern(v, alone)
 
 
 def _shown(x: Decimal) -> str:

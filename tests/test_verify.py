@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -343,12 +344,50 @@ SUBTLE = (
     ("sum(x.^2)", "x", "x: n", "2*x*(1 + relu(2 - n))"),  # wrong where n = 1 alone
     ("norm2(X*w - y)^2", "w", "X: m×n; w: n; y: m", "2*X'*(X*w - y)*(1 + relu(2 - m))"),
     ("sum(U.^2)", "U", "U: 10×10 onehot", "2*U*(1 + relu(sum(U) - 4))"),  # right at sizes up to 4
+    # right on one branch of a root or a logarithm
+    ("norm2(vec(U))^2", "U", "U: 11×4 pm1", "(2*U)*sqrt(sum(U)^2)/sum(U)"),
+    ("norm2(x)^2", "x", "x: n", "2*x.*exp(log(x.^2)/2)./x"),
+    ("norm2(x)^2", "x", "x: n mask", "2*x + (2 - sqrt((sum(x) - 2)^2) - sum(x))"),
 )
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "claim"), SUBTLE)
 def test_subtly_wrong_claims_are_wrong(text: str, wrt: str, shapes: str, claim: str) -> None:
     assert mc.check(text, wrt, claim, shapes).wrong
+
+
+FAR_BRANCHES = (
+    "2*x + (sqrt((x - 1000).^2) + x - 1000)",
+    "2*x + exp(log((x - 1000).^2)/2) + x - 1000",
+    "2*x + arctan(1./(x - 1000)) + arctan(x - 1000) + pi/2",
+)
+
+
+@pytest.mark.parametrize("claim", FAR_BRANCHES)
+def test_claims_that_are_right_on_a_wide_branch_are_not_verified(claim: str) -> None:
+    assert not mc.check("norm2(x)^2", "x", claim, "x: n")
+
+
+ONE_BRANCH = (
+    # no argument of a root or a logarithm passes zero
+    ("a*log(a^2)", "a", "a: scalar positive", "2*log(a) + 2"),
+    ("(a*b)^(1/3)", "a", "a: scalar positive; b: scalar positive", "b^(1/3)/3*a^(-2/3)"),
+    ("arctan(a)", "a", "a: scalar positive", "1/(1 + a^2) + arctan(a) + arctan(1/a) - pi/2"),
+    ("sin(a)^2", "a", "a: scalar", "sin(2*a)"),
+    ("a*log(1 + a^2)", "a", "a: scalar", "log(1 + a^2) + log((1 + a^2)^3)/3 - log(1 + a^2) + 2*a^2/(1 + a^2)"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "claim"), ONE_BRANCH)
+def test_identities_on_one_branch_are_verified(text: str, wrt: str, shapes: str, claim: str) -> None:
+    assert mc.check(text, wrt, claim, shapes)
+
+
+@pytest.mark.parametrize(("text", "claim"), [("amax(x)", "ismax(x)"), ("norm2(x)^2", "(2 + 1e-9)*x")])
+def test_the_decimal_context_of_the_caller_changes_nothing(text: str, claim: str) -> None:
+    with decimal.localcontext(prec=3) as context:
+        context.traps[decimal.Inexact] = True
+        assert mc.check(text, "x", claim, "x: n").wrong
 
 
 NOISY = (

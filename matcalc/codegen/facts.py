@@ -28,6 +28,8 @@ def positive(e: Expr) -> bool:
         return all(map(positive, e.args))
     if e.head == "pow":
         return positive(e.args[0])
+    if e.head == "add":
+        return all(map(nonnegative, e.args)) and any(map(positive, e.args))
     return e.head in ("size", "ones", "pi") or e.head in POSITIVE_FUNCTIONS or bool(POSITIVE.intersection(e.properties))
 
 
