@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 
 from . import modular as mod
-from .decimals import Matrix, dot, each, identity, inverse, minus, plus
+from .decimal_matrices import Matrix, dot, each, identity, inverse, minus, plus
 from .expr import Expr
 from .modular import flip
 

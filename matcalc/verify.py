@@ -22,7 +22,8 @@ from typing import NamedTuple
 from . import exact
 from .budget import limited, share
 from .codegen.facts import positive
-from .decimals import CROWDING, DecimalPoint, Matrix, Values, arithmetic, constant
+from .decimal_matrices import Matrix, arithmetic, constant
+from .decimals import CROWDING, DecimalPoint, Values
 from .dual import FINITE, TooLarge
 from .errors import LimitProblem, NotDifferentiable
 from .exact import FEW, by_entries, contracted, summed, unfolded

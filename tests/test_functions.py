@@ -19,7 +19,8 @@ from matcalc import expr as ex
 from matcalc import shapes
 from matcalc.codegen.compiled import load
 from matcalc.codegen.plain import emit
-from matcalc.decimals import DecimalPoint, Matrix, arithmetic
+from matcalc.decimal_matrices import Matrix, arithmetic
+from matcalc.decimals import DecimalPoint
 from matcalc.functions import BY_NAME, MACROS, ROWS, Row, visible
 
 ELEMENTWISE = [row for row in ROWS if row.derivative]
