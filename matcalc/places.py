@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from math import prod
 
@@ -24,7 +25,8 @@ def size_in(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Size:
     found = _length(node, text, variables)
     if found.is_empty:
         raise ShapeProblem(f"{found} is not a size", "sizes are positive").at(text, span(node))
-    return found.size()
+    written = tuple(a for part in _factors(node, text, variables) for a in part.size())
+    return written if Counter(written) == Counter(found.size()) else found.size()
 
 
 def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], whole: Size) -> Range | None:
@@ -46,6 +48,13 @@ def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], whole: Size
     return Range(start, width.size())
 
 
+def _factors(node: Syntax, text: str, variables: Mapping[str, Expr]) -> list[Sum]:
+    """The factors of a product of sizes in the order in which they are written; none of what is no product."""
+    if node.data != "product" or any(str(op) != "*" for op in node.children[1::2]):
+        return []
+    return [_length(part, text, variables) for part in node.children if not isinstance(part, Token)]
+
+
 def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
     """A sum of sizes: names, whole numbers, their products and differences."""
     if node.data == "number" and re.fullmatch(r"[0-9]{1,9}", str(node.children[0])):
@@ -57,8 +66,7 @@ def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
     parts = [part for part in node.children if not isinstance(part, Token)]
     if (axis := measured_axis(node)) is not None and parts[0].data == "name" and str(parts[0].children[0]) in variables:
         return total_of([(variables[str(parts[0].children[0])].shape_[axis], 1)])
-    if node.data == "product" and all(str(op) == "*" for op in node.children[1::2]):
-        factors = [_length(part, text, variables) for part in parts]
+    if factors := _factors(node, text, variables):
         names = tuple(a for f in factors if f.terms for a in f.size())
         return total_of([(names, prod(f.constant for f in factors if not f.terms))])
     if node.data == "sum":

@@ -36,7 +36,7 @@ from .kinds import OF_TWO_SIZES, kinds_of, written_exponents, written_sizes
 from .notes import ENTRYWISE, apart, note_on_call, notes_on_names, notes_on_numbers
 from .places import LENGTHS, range_in, size_in
 from .program import Program
-from .sizes import UNIT, Shape, Size, Sum, Unknown, base_atoms, fresh_names, might_be_equal, resolve, unify
+from .sizes import UNIT, Shape, Size, Sum, Unknown, base_atoms, fresh_names, in_any_order, might_be_equal, resolve, unify
 from .syntax import Syntax, nearest, span, syntax
 
 MAX_NUMBER_DIGITS = 400
@@ -104,7 +104,7 @@ class _Builder:
         for name, d in declared.items():
             if d.is_integer:
                 continue
-            rows, cols = (s if len(s) < 2 else (Unknown(s),) for s in d.shape)  # a declared product may come in any order
+            rows, cols = map(in_any_order, d.shape)
             self.names[name] = ex.var(name, (rows, cols), d.properties)
             if any(isinstance(a, Unknown) for size in d.shape for a in base_atoms(size)):
                 self.assumed.append(name)
@@ -252,7 +252,7 @@ class _Builder:
             if len(args) != 1:
                 raise NameProblem(f"{name} takes one number", f"{name}(1) is all ones")
             return ex.times(self.build(args[0]), ex.ones(kind_shape(name)))
-        sizes = [self._size(a) for a in args]
+        sizes = [in_any_order(self._size(a)) for a in args]
         if not sizes or len(sizes) > (1 if name == "eye" else 2):
             raise NameProblem(f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}", f"write {name}(n)")
         if name == "eye":

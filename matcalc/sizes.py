@@ -40,6 +40,11 @@ class Unknown:
         return multiple(self.length or ()).size() if counted else self.length
 
 
+def in_any_order(size: Size) -> Size:
+    """A size as it is written; a product may turn out to be one in another order, as n*m beside kron(x, y)."""
+    return size if len(size) < 2 else (Unknown(size),)
+
+
 class Sum(str):
     """A sum of sizes with whole coefficients, and a number: a name like any other, which knows what it is made of.
 

@@ -110,7 +110,7 @@ def _sum_order(term: Expr) -> tuple[object, ...]:
 
 def _fills(e: Expr, shape: Shape) -> bool:
     """Whether an expression has a shape, as far as unification knows."""
-    return e.shape_ == shape or (e.unsettled and same(e.shape_[0], shape[0]) and same(e.shape_[1], shape[1]))
+    return e.shape_ == shape or (same(e.shape_[0], shape[0]) and same(e.shape_[1], shape[1]))
 
 
 def spread(e: Expr, shape: Shape) -> Expr:

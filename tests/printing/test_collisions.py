@@ -237,3 +237,27 @@ def test_a_power_is_written_by_the_name_that_it_has(text: str) -> None:
 
 def test_a_differential_beside_a_variable_of_its_name() -> None:
     assert str(derived("tr(A*X*dX)*X", "X", "A: n×n; dX: n×n; X: n×n").differential()) == "tr(A*X*dX)*dX1 + tr(A*dX1*dX)*X"
+
+
+@pytest.mark.parametrize("size", ["n*m", "m*n", "n*n", "2*n", "n*2"])
+@pytest.mark.parametrize("text", ["sum(sign(v))", "0*sum(v)^2", "sum(v) + sum(kron(x, y))"])
+def test_a_product_of_sizes_is_read_in_the_order_in_which_it_is_written(text: str, size: str) -> None:
+    d = derived(text, "v", f"v: {size}; x: n; y: m")
+    assert mc.parse(str(d.result), {"v": size}) is d.result
+
+
+CONSTANTS_OF_PRODUCTS = (
+    ("ones({}) + kron(x, y)", "kron(x, y) + 1"),
+    ("ones({}).*kron(x, y)", "kron(x, y)"),
+    ("eye({})*kron(x, y)", "kron(x, y)"),
+    ("zeros({}, k)*w + kron(x, y)", "kron(x, y)"),
+    ("kron(x, y)'*ones({})", "sum(kron(x, y))"),
+    ("0*v + kron(x, y)", "kron(x, y)"),
+)
+
+
+@pytest.mark.parametrize("size", ["n*m", "m*n"])
+@pytest.mark.parametrize(("text", "means"), CONSTANTS_OF_PRODUCTS)
+def test_constants_of_a_product_of_sizes_fit_it_in_any_order(text: str, means: str, size: str) -> None:
+    declared = {"x": "n", "y": "m", "w": "k", "v": size}
+    assert str(mc.parse(text.format(size), declared)) == means
