@@ -10,6 +10,7 @@ from . import modular as mod
 from .decimal_matrices import Matrix, dot, each, identity, inverse, minus, plus
 from .expr import Expr
 from .modular import flip
+from .sizes import UNIT
 
 GRID = 10**9  # random numbers are fractions of it: short ones, so that arithmetic on them is quick
 Entry = Callable[[Random], Decimal]
@@ -46,14 +47,14 @@ def _of_few_values(rng: Random) -> Decimal:
 
 
 def random_value(v: Expr, rows: int, cols: int, rng: Random, style: int) -> Matrix:
-    """Random numbers with the structure that a variable is declared to have."""
+    """Random numbers with the structure that a variable is declared to have; a column has that of a row of a matrix."""
     entry, diagonal = (_of_few_values, Decimal(0)) if style == TIES else STYLES[style % len(STYLES)]
     a = [[entry(rng) for _ in range(cols)] for _ in range(rows)]
     if rows == cols > 1 and diagonal:
         a = plus(a, each(lambda x: x * diagonal, identity(rows)))
     for name, change in _ENTRIES.items():
         if name in v.properties:
-            a = change(a, rng)
+            a = flip(change(flip(a), rng)) if v.shape_[1] == UNIT else change(a, rng)
     a = in_pattern(v, a)
     for name, shape in _SQUARES.items():
         if name in v.properties:
@@ -89,25 +90,15 @@ def _orthogonal(a: Matrix) -> Matrix:
     return dot(minus(unit, turn), inverse(plus(unit, turn)))
 
 
-def _along_vectors(change: Callable[[list[Decimal]], list[Decimal]], a: Matrix) -> Matrix:
-    """Change a vector, or each row of a matrix."""
-    if len(a[0]) > 1:
-        return [change(row) for row in a]
-    return [[x] for x in change([row[0] for row in a])]
-
-
 def _on_simplex(row: list[Decimal]) -> list[Decimal]:
     positive = [abs(x) + Decimal("0.1") for x in row]
     total = sum(positive)
     return [x / total for x in positive]
 
 
-def _one_hot(rng: Random) -> Callable[[list[Decimal]], list[Decimal]]:
-    def change(row: list[Decimal]) -> list[Decimal]:
-        at = rng.randrange(len(row))
-        return [Decimal(int(j == at)) for j in range(len(row))]
-
-    return change
+def _one_hot(row: list[Decimal], rng: Random) -> list[Decimal]:
+    at = rng.randrange(len(row))
+    return [Decimal(int(j == at)) for j in range(len(row))]
 
 
 def _sign(x: Decimal) -> Decimal:
@@ -125,7 +116,7 @@ _ENTRIES: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
     "unit": lambda a, rng: each(_fraction, a),
     "pm1": lambda a, rng: each(_sign, a),
     "mask": lambda a, rng: each(lambda x: max(_sign(x), Decimal(0)), a),
-    "simplex": lambda a, rng: _along_vectors(_on_simplex, a),
-    "onehot": lambda a, rng: _along_vectors(_one_hot(rng), a),
+    "simplex": lambda a, rng: list(map(_on_simplex, a)),
+    "onehot": lambda a, rng: [_one_hot(row, rng) for row in a],
 }
 _SQUARES: Mapping[str, Callable[[Matrix], Matrix]] = {"spd": _spd, "orthogonal": _orthogonal}
