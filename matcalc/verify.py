@@ -388,7 +388,7 @@ class _Claim:
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
         if _persisting(slopes.turns, finer.turns, SMOOTH) or _jumps(slopes.measured, finer.measured):
             raise _Undecided
-        if finer.pattern.name and finer.pattern.apart > ROUNDING * slopes.pattern.apart:
+        if slopes.pattern.name and finer.pattern.name and finer.pattern.apart > ROUNDING * slopes.pattern.apart:
             return _Found(Decimal(1), f"{self.wrt.name} is {finer.pattern.name} and the derivative is not")
         persisting = _persisting(slopes.gaps, finer.gaps, AGREE)
         if not persisting:

@@ -143,3 +143,27 @@ def test_the_direction_of_a_product_along_a_symmetric_matrix() -> None:
     rng = np.random.default_rng(7)
     given = {"A": rng.normal(size=(N, N)), "B": rng.normal(size=(N, N)), "S": start("symmetric"), "V": v}
     np.testing.assert_allclose(f(**{n: given[n] for n in f.parameters}), np.einsum("ijkl,kl", value, v))
+
+
+@pytest.mark.parametrize("text", ["sum(exp(M*ones(l)))", "sum(softplus(r.*rowsums(M)))", "norm2(M*ones(l) - r)^2"])
+def test_rows_of_one_entry_keep_their_sum(text: str) -> None:
+    """A matrix of one column is no column: each of its rows has the sum 1."""
+    for along in (None, "V"):
+        assert mc.derive(text, "M", {"M": "m×l onehot", "r": "m"}, along=along).verification.ok
+
+
+# zeros that are differences of equal terms
+ZEROS = ("inv(M)*M*inv(M) - inv(M)", "sqrtm(M)*M - M*sqrtm(M)", "expm(M)*M - M*expm(M)", "inv(M)*M - eye(n)")
+
+
+@pytest.mark.parametrize("structure", ["symmetric", "spd"])
+@pytest.mark.parametrize("zero", ZEROS)
+@pytest.mark.parametrize("text", ["tr(M*inv(M))", "det(M)/det(M')"])
+def test_rounding_has_no_structure(text: str, zero: str, structure: str) -> None:
+    assert not mc.check(text, "M", zero, {"M": f"n×n {structure}"}).wrong
+
+
+@pytest.mark.parametrize("structure", ["symmetric", "spd"])
+def test_a_lack_of_structure_is_no_rounding(structure: str) -> None:
+    wrong = mc.check("norm2(M)^2", "M", "2*M + 1e-15*triu(M)", {"M": f"n×n {structure}"})
+    assert wrong.wrong
