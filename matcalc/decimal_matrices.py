@@ -18,6 +18,7 @@ from .modular import flat, flip
 
 Matrix = list[list[Decimal]]
 
+LOST_DIGITS = 15  # that sums and functions may take from a value
 LARGEST_NORM = 10**9  # of a matrix in an exponent
 GUARD_DIGITS = 15  # that iterations take beyond those that are kept
 ITERATIONS = 100  # of what converges quadratically, or not at all
@@ -152,6 +153,11 @@ def noise() -> Decimal:
     return Decimal(10) ** (-getcontext().prec // 2)
 
 
+def rounding() -> Decimal:
+    """A relative size that sums of rounding errors stay below."""
+    return Decimal(10) ** (LOST_DIGITS - getcontext().prec)
+
+
 def norm(a: Matrix) -> Decimal:
     return max(abs(x) for row in a for x in row)
 
@@ -206,10 +212,12 @@ def smallest(a: Matrix) -> Matrix:
 
 
 def is_largest(a: Matrix) -> Matrix:
-    """1 where the largest entry stands; entries that differ by noise are equal."""
+    """1 where the largest entry stands; entries that differ by rounding are equal, and none may be nearly so."""
     top = max(flat(a))
-    floor = top - noise() * norm(a)
-    return each(lambda x: Decimal(int(x >= floor)), a)
+    nearly, equal = (top - gap * norm(a) for gap in (noise(), rounding()))
+    if any(nearly <= x < equal for x in flat(a)):
+        raise OutsideDomain("entries that are nearly equal")
+    return each(lambda x: Decimal(int(x >= equal)), a)
 
 
 def whole_power(a: Matrix, exponent: Matrix) -> Matrix:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from . import exact
 from .budget import limited, share
 from .codegen.facts import positive
-from .decimal_matrices import Matrix, arithmetic, constant
+from .decimal_matrices import LOST_DIGITS, Matrix, arithmetic, constant
 from .decimals import CROWDING, DecimalPoint, Values
 from .dual import FINITE, TooLarge
 from .errors import LimitProblem, NotDifferentiable
@@ -43,7 +43,6 @@ SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of 
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
 LARGEST_VALUE = Decimal("1e50")  # beyond which a one beside it may be lost, and no point refutes
 COMPARING = arithmetic(2 * DIGITS)  # whatever the decimal context of the caller
-LOST_DIGITS = 15  # that sums and functions may take from a value
 TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
 POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
@@ -337,7 +336,7 @@ class _Claim:
         for k, (lengths, said) in enumerate(self._other_lengths()):
             try:
                 found = self._at(lengths, k)
-            except ArithmeticError:
+            except (ArithmeticError, TooLarge):
                 continue
             if found.worst:
                 return f"{found.worst}{said}"

@@ -70,3 +70,8 @@ def test_gradient_is_the_slope(text: str, shapes: str, target: str) -> None:
 def test_correlation_with_a_longer_vector_is_refused(shapes: str) -> None:
     with pytest.raises(mc.ShapeProblem, match="longer"):
         mc.parse("corr(x,w)", shapes)
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes"), [("log2(P)", "P", "P: 12×8"), ("S^3*S", "S", "S: 12×12 diagonal")])
+def test_declared_sizes_that_are_too_large_to_try_are_passed_over(text: str, wrt: str, shapes: str) -> None:
+    assert mc.derive(text, wrt, shapes, order=2).verification.ok

@@ -93,3 +93,13 @@ def test_gradient_where_values_are_equal_by_form(text: str) -> None:
 def test_gradient_of_single_precision_is_of_single_precision(text: str) -> None:
     f = mc.derive(text, "x").compile()
     assert f(x=np.array([1.0, 3.0, 3.0], np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("structure", ["", " upper", " diagonal"])
+@pytest.mark.parametrize("f", ["erf", "tanh", "sigmoid", "normcdf"])
+@pytest.mark.parametrize("options", [{}, {"along": "V"}])
+def test_entries_that_are_nearly_equal_are_not_told_apart(
+    f: str, structure: str, options: dict[str, str]
+) -> None:
+    """Far out these functions differ from 1 by less than the noise of many digits."""
+    assert mc.derive(f"amax({f}(Q))", "Q", f"Q: n×n{structure}", **options).verification.ok
