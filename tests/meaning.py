@@ -17,6 +17,7 @@ import mpmath
 import numpy as np
 from lark import Token
 
+from matcalc.errors import LimitProblem
 from matcalc.syntax import Syntax, syntax
 
 MP: Any = mpmath.mp.clone()
@@ -434,7 +435,7 @@ def pseudoinverse(at: Point, a: Array) -> Array:
         return constant(0, *a.shape[::-1])
     u, s, v = singular(a)
     keep = [i for i in range(s.shape[0]) if s[i, 0] > TINY * (1 + s[0, 0])]
-    for i in keep:
+    for i in range(s.shape[0]):  # where the rank may change, too
         at.near(s[i, 0])
     out = constant(0, *a.shape[::-1])
     for i in keep:
@@ -969,7 +970,10 @@ def form_value(
     for d in reversed(directions):
         left, own = left[: len(left) - d.ndim], left[len(left) - d.ndim :]
         applied.append((d if exact else d.astype(float), own))
-    (body,) = (n for n in syntax(text).children if not isinstance(n, Token))
+    try:
+        (body,) = (n for n in syntax(text).children if not isinstance(n, Token))
+    except LimitProblem as problem:
+        raise Unclear(str(problem)) from None
     total: Any = 0
     for sign, term in _terms(body):
         total = total + sign * reader.term(term, left, applied)

@@ -92,7 +92,7 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
     "expm": (
         "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
         "    xp, halvings = x.__array_namespace__(), 0\n    norm = float(xp.max(xp.sum(xp.abs(x), axis=0)))\n"
-        "    while norm/2**halvings > 0.5:\n        halvings += 1\n"
+        "    while 0.5 < norm/2**halvings < float('inf'):\n        halvings += 1\n"
         "    a = x/2.0**halvings\n    term = total = xp.eye(x.shape[0], dtype=x.dtype)\n"
         "    for k in range(1, 19):\n        term = (term @ a)/k\n        total = total + term\n"
         "    for _ in range(halvings):\n        total = total @ total\n    return total"
