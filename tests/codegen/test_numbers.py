@@ -59,6 +59,16 @@ def test_number_of_python(text: str, arguments: dict[str, Any], wanted: Any, tar
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("text", ["expm(A)", "expm_frechet(A, A)"])
+@pytest.mark.parametrize("target", [t for t in TARGETS if t != "jax"])  # which compiles anew
+def test_exponential_of_what_is_not_finite(target: str, text: str, number: float) -> None:
+    a = np.array([[1.0, number], [0.0, 1.0]])
+    got = np.asarray(compiled(text, target)(A=a))
+    assert np.isnan(got).any()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("text", "problem"), [("x*(1/((n - 2)^2))", "division by zero"), ("n^2000*x", "beyond double precision")])
 def test_number_made_of_sizes_says_at_which(text: str, problem: str, target: str) -> None:
