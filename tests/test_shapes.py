@@ -337,3 +337,9 @@ def test_a_multiple_of_another_size_is_refused() -> None:
         parse("[x; y] - z", {"x": "n", "y": "n", "z": "3*n"})
     with pytest.raises(ShapeProblem):
         parse("[x; y]'*z", {"x": "n", "y": "n", "z": "2*m"})
+
+
+@pytest.mark.parametrize("text", ["1./zeros(n)", "zeros(n).^-2", "x./(y - y)", "zeros(n, n).^(-1/2)", "x/(a - a)"])
+def test_division_by_zeros_is_refused(text: str) -> None:
+    with pytest.raises(ShapeProblem, match="division by zero"):
+        typed(text, "x: n; y: n; a: scalar")

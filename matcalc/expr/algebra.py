@@ -214,7 +214,9 @@ def pow_(base: Expr, exponent: Expr) -> Expr:
             return base
         if k == 0:
             return ones(base.shape_)
-        if base.head == "ones" or (base.head == "zeros" and k > 0):
+        if base.head == "zeros" and k < 0:
+            raise ShapeProblem("division by zero")
+        if base.head in ("ones", "zeros"):
             return base
         if base.head == "num":
             return _number_power(base.value, k)
