@@ -103,3 +103,14 @@ def test_entries_that_are_nearly_equal_are_not_told_apart(
 ) -> None:
     """Far out these functions differ from 1 by less than the noise of many digits."""
     assert mc.derive(f"amax({f}(Q))", "Q", f"Q: n×n{structure}", **options).verification.ok
+
+
+AT_KINKS = ("huber(max(y, x), 1)", "max(y, x).^2", "relu(y - x).^2", "hardtanh(x).^2.*step(y - x)")
+
+
+@pytest.mark.parametrize("text", AT_KINKS)
+@pytest.mark.parametrize("values", ["mask", "pm1", "onehot"])
+def test_variables_whose_values_lie_on_kinks(text: str, values: str) -> None:
+    """The exact check has the same conventions at kinks as the derivatives."""
+    d = mc.derive(text, "x", f"x: n {values}; y: n {values}", order=2, along="v")
+    assert d.verification.exact is not False
