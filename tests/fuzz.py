@@ -304,10 +304,19 @@ def slope(
 ) -> Array | None:
     """The derivative along directions, or None where those to different sides are apart."""
     if kinked:
+        near = {wrt: ONE_SIDED[len(directions)] * directions[0]}
+        if rank(text, place.moved({})) != rank(text, place.moved(near)):
+            return None
         sides = list(one_sided(text, place, wrt, directions))
         if any(apart(sides[0], other) > SETTLED for other in sides[1:]):
             return None
     return differences(text, place, wrt, directions, STEP[len(directions)])
+
+
+def rank(text: str, at: Point) -> int:
+    """The ranks of the matrices that are pseudo-inverted, together: where they change, there is no derivative."""
+    meaning.value(text, at)
+    return at.ranks
 
 
 def one_sided(text: str, place: Place, wrt: str, directions: Sequence[Array]) -> Iterator[Array]:

@@ -47,6 +47,7 @@ class Point:
     values: dict[str, Array]
     sizes: dict[str, int]
     kinks: int = 0
+    ranks: int = 0  # of the matrices that have been pseudo-inverted, together
 
     def near(self, distance: Number) -> None:
         if abs(distance) < NEAR:
@@ -437,6 +438,7 @@ def pseudoinverse(at: Point, a: Array) -> Array:
     keep = [i for i in range(s.shape[0]) if s[i, 0] > TINY * (1 + s[0, 0])]
     for i in range(s.shape[0]):  # where the rank may change, too
         at.near(s[i, 0])
+    at.ranks += len(keep)
     out = constant(0, *a.shape[::-1])
     for i in keep:
         out = out + np.outer(v[i, :], u[:, i]) / s[i, 0]
@@ -765,6 +767,7 @@ def value(text: str, at: Point) -> Array:
     except (ValueError, IndexError, ArithmeticError) as problem:  # of NumPy and mpmath
         raise Unclear(f"{type(problem).__name__}: {problem}") from None
     at.kinks += reader.at.kinks
+    at.ranks += reader.at.ranks
     if isinstance(found, Fitting):
         raise Unclear("nothing gives this constant its size")
     if found.size and max(abs(x) for x in found.ravel()) > LARGE:
