@@ -80,7 +80,7 @@ class DecimalPoint:
     def defined(self, text: str, shape: Shape, args: list[Matrix]) -> Matrix:
         """A definition of the table, in ``x``."""
         placeholder, order = compiled_text(text, shape)
-        inner = DecimalPoint(self.lengths, {placeholder: args[0]}, self.digits)
+        inner = type(self)(self.lengths, {placeholder: args[0]}, self.digits)
         return inner.evaluate(order)
 
     def dims(self, shape: Shape) -> tuple[int, int]:
