@@ -2,7 +2,7 @@
 
 Beside ``relu(x)`` each point speaks for one side of a kink alone, so that agreement at points is no proof. Where signs are drawn
 anew for each argument, and any other function with kinks has random values, an identity such as sin(2x) = 2 sin x cos x holds as
-before, and what holds at random points holds on every side.
+before, and what holds at random points holds on every side, if no root or logarithm has branches.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal, localcontext
 from random import Random
 
+from .branches import has_branches
 from .decimal_matrices import LOST_DIGITS, Matrix, arithmetic, each, sign
 from .decimals import DecimalPoint, Values
 from .dual import TooLarge
@@ -74,6 +75,8 @@ def equal_by_identity(a: Expr, b: Expr, seed: int = 0) -> bool:
     False
     """
     nodes = list(dict.fromkeys((*variables(a, b), *postorder(a, b))))
+    if has_branches(nodes):
+        return False
     agreeing = 0
     try:
         for attempt, lengths in enumerate(_lengths(nodes)):

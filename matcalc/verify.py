@@ -20,15 +20,14 @@ from random import Random
 from typing import NamedTuple
 
 from . import exact
+from .branches import has_branches
 from .budget import limited, share
-from .codegen.facts import positive
 from .decimal_matrices import LOST_DIGITS, Matrix, arithmetic, constant
 from .decimals import CROWDING, DecimalPoint, Values
 from .dual import FINITE, TooLarge
 from .errors import LimitProblem, NotDifferentiable
 from .exact import FEW, by_entries, contracted, summed, unfolded
 from .expr import Expr, own_axes, postorder, variables
-from .expr.powers import is_whole
 from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
 from .lengths import Lengths, NoLengths, work
@@ -53,12 +52,6 @@ MUCH_WORK, ACTUAL_POINTS = 20_000, 2  # up to which declared numbers are taken a
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
 KINK_POINTS = 12  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
-
-# functions that go over to another branch where their argument passes a pole or the end of their domain
-LOGARITHMS = {"log", "lgamma", "digamma", "polygamma"}  # of positive numbers
-ARCS = {"arctan", "arcsinh"}  # of all numbers
-BOUNDED = {"log1p", "arcsin", "arccos", "arccosh", "arctanh"}
-WITH_POLES = {"inv", "pinv", "tan", "powm", "logdet"}
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
 _NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
@@ -256,16 +249,7 @@ class _Claim:
 
     @cached_property
     def has_branches(self) -> bool:
-        """Whether a root, a logarithm or an arc may be of several branches: sqrt(a^2) is a where a > 0 and -a elsewhere.
-
-        There is one branch where the arguments are positive throughout and nothing has a pole.
-        """
-        powers = [n.args[0] for n in self.nodes if n.head == "pow" and not _is_natural(n.args[1])]
-        logs = [n.args[-1] for n in self.nodes if n.head in LOGARITHMS]
-        if all(map(positive, powers + logs)) and not any(n.head in WITH_POLES for n in self.nodes):
-            return any(n.head in BOUNDED for n in self.nodes)
-        roots = any(n.head == "pow" and not is_whole(n.args[1]) for n in self.nodes)
-        return roots or any(n.head in LOGARITHMS | ARCS | BOUNDED for n in self.nodes)
+        return has_branches(self.nodes)
 
     @cached_property
     def is_analytic(self) -> bool:
@@ -513,10 +497,6 @@ class _Claim:
 def _is_half(e: Expr) -> bool:
     """Whether an exponent is one that the exact check knows."""
     return e.head == "num" and e.value.denominator <= 2
-
-
-def _is_natural(e: Expr) -> bool:
-    return e.head == "num" and e.value.denominator == 1 and e.value >= 0
 
 
 class _WrongForm(Exception):

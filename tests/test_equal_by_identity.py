@@ -23,6 +23,8 @@ RIGHT = (
 WRONG = (
     ("abs(a)*sin(2*a)", "a", "sign(a)*2*sin(a)*cos(a) + abs(a)*2*cos(2*a) + step(a - 1000)"),
     ("abs(a)*sin(2*a)", "a", "2*sin(a)*cos(a) + a*2*cos(2*a)"),
+    ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*sin(x) + sqrt((x - 1000).^2) + x - 1000"),
+    ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*sin(x) + exp(log((x - 1000).^2)/2) + x - 1000"),
     ("relu(a - 1000)*sin(2*a) + sin(2*a)", "a", "2*(1 - 2*sin(a)^2)"),
     ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*cos(x - pi/2) + 1e-9*relu(x - 500)"),
     ("sum(relu(x).*cos(x))", "x", "(step(x).*cos(x) - relu(x).*cos(x - pi/2))*(1 + relu(2 - n))"),
