@@ -15,6 +15,7 @@ from .expr.powers import is_whole
 LOGARITHMS = {"log", "lgamma", "digamma", "polygamma"}  # of positive numbers
 ARCS = {"arctan", "arcsinh"}  # of all numbers
 BOUNDED = {"log1p", "arcsin", "arccos", "arccosh", "arctanh"}  # whose domain ends where none can be seen to stay inside
+BRANCHED = LOGARITHMS | ARCS | BOUNDED
 WITH_POLES = {"inv", "pinv", "tan", "powm", "logdet"}
 
 
@@ -26,7 +27,7 @@ def has_branches(nodes: Collection[Expr]) -> bool:
     if all(map(positive, powers + logs)) and not heads & WITH_POLES:
         return bool(heads & BOUNDED)
     roots = any(n.head == "pow" and not is_whole(n.args[1]) for n in nodes)
-    return roots or bool(heads & (LOGARITHMS | ARCS | BOUNDED))
+    return roots or bool(heads & BRANCHED)
 
 
 def _is_natural(e: Expr) -> bool:

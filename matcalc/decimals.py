@@ -80,8 +80,11 @@ class DecimalPoint:
     def defined(self, text: str, shape: Shape, args: list[Matrix]) -> Matrix:
         """A definition of the table, in ``x``."""
         placeholder, order = compiled_text(text, shape)
-        inner = type(self)(self.lengths, {placeholder: args[0]}, self.digits)
-        return inner.evaluate(order)
+        return self.within({placeholder: args[0]}).evaluate(order)
+
+    def within(self, values: Values) -> DecimalPoint:
+        """A point of the same kind for other variables."""
+        return DecimalPoint(self.lengths, values, self.digits)
 
     def dims(self, shape: Shape) -> tuple[int, int]:
         return dims(shape, self.lengths)

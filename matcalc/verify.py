@@ -32,6 +32,7 @@ from .functions import BY_NAME, Row
 from .index import IndexForm, Root, form_sizes, parts, written_out
 from .lengths import Lengths, NoLengths, work
 from .modular import PATTERNS, flat
+from .opaque import OpaquePoint
 from .points import TIES, in_pattern, random_direction, random_value
 from .sizes import Atom, dims
 
@@ -46,6 +47,7 @@ TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
 POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
 POINTS = 8  # where each point speaks for itself alone: on one side of a kink, on a branch, of few possible values
+POINTS_AT_ONE = 3  # of such, where sizes are 1
 FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
 LARGEST_WORK = 400_000  # multiplications at one point
 MUCH_WORK, ACTUAL_POINTS = 20_000, 2  # up to which declared numbers are taken as they are at some points, too
@@ -145,9 +147,64 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
     return ""
 
 
+def agrees_on_every_side(
+    e: Root, wrt: Expr, claim: Root, derivative: Root, along: Expr | None = None, seed: int = 0
+) -> bool:
+    """Whether a claim is the derivative whatever the functions with kinks or branches in them are.
+
+    At points alone it may be right on one side of a kink, and wrong where no point lies.
+    """
+    both = [_Claim(written_out(e), wrt, written_out(g), along, seed) for g in (derivative, claim)]
+    nodes = list(dict.fromkeys(n for c in both for n in c.nodes))
+    layouts = Lengths(nodes, form_sizes(e, claim, derivative), many=LENGTHS)
+    agreeing = 0
+    try:
+        for attempt, lengths in enumerate(_lengths_of_sides(layouts)):
+            if work(nodes, lengths) > LARGEST_WORK:
+                return False
+            with localcontext(COMPARING), suppress(ArithmeticError):
+                if not _agree_at(both, nodes, lengths, attempt):
+                    return False
+                agreeing += 1
+    except (NoLengths, TooLarge, NotDifferentiable, _WrongForm):
+        return False
+    return agreeing >= POINTS
+
+
+def _lengths_of_sides(layouts: Lengths) -> Iterator[dict[Atom, int]]:
+    """Lengths for points where functions are any functions, some of them 1."""
+    yield from (layouts.at(attempt) for attempt in range(2 * POINTS))
+    with suppress(NoLengths):
+        yield from layouts.with_ones()
+
+
+def _agree_at(both: list[_Claim], nodes: list[Expr], lengths: Mapping[Atom, int], attempt: int) -> bool:
+    """Whether two claims say the same at a point where functions with kinks are any functions."""
+    ours, rng = both[0], Random(f"{both[0].seed}/{attempt}")
+    variables_met = [n for n in nodes if n.head == "var"]
+    values = {v: random_value(v, *dims(v.shape_, lengths), rng, attempt) for v in variables_met}
+    along = ours.along
+    direction = values[along] if along else random_direction(ours.wrt, *dims(ours.wrt.shape_, lengths), rng)
+    branched = has_branches(nodes)
+    points = [OpaquePoint(lengths, dict(values), DIGITS, branched=branched, seed=f"{attempt}") for _ in both]
+    (left, sizes, _), (right, others, _) = (
+        c._claimed(point, direction) for c, point in zip(both, points, strict=True)
+    )
+    if len(left) != len(right):
+        return False
+    lost = Decimal(10) ** (LOST_DIGITS - DIGITS) * max(point.largest for point in points)
+    entries = zip(left, right, sizes, others, strict=True)
+    return all(abs(x - y) <= max(lost, AGREE * (a + b)) for x, y, a, b in entries)
+
+
 def has_kinks(*roots: Root) -> bool:
     """Whether a function is not smooth everywhere, so that one point says little about others."""
     return any(row.kinks or not row.smooth for row in _rows(*roots))
+
+
+def has_sides(*roots: Root) -> bool:
+    """Whether functions have kinks or branches."""
+    return has_kinks(*roots) or has_branches(postorder(*parts(*roots)))
 
 
 def _rows(*roots: Root) -> list[Row]:
@@ -338,7 +395,8 @@ class _Claim:
         with suppress(NoLengths):
             for lengths in self.layouts.with_ones():
                 ones = (f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str))
-                yield lengths, f", where {', '.join(ones)}"
+                said = f", where {', '.join(ones)}"
+                yield from [(lengths, said)] * (POINTS_AT_ONE if self.has_kinks else 1)
 
     def _points_wanted(self, proven: bool | None) -> int:
         if self.has_kinks or (self.has_branches and not proven):

@@ -19,7 +19,7 @@ printing printing.names printing.symbols printing.text printing.latex printing.i
 codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
 codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
-modular lengths dual exact decimal_matrices decimals points branches identities verify differentiate
+modular lengths dual exact decimal_matrices decimals points branches opaque verify differentiate
 interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation candidate explain build
 descent longrun optimize objective rowblocks sharding distribution
 network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
