@@ -38,7 +38,7 @@ from .sizes import Atom, dims
 
 DIGITS = 70
 STEP = 20  # differences are taken over 10^-20, where rounding and curvature both leave forty digits
-AGREE = Decimal("1e-20")  # relative differences of derivatives that are rounding
+AGREE = Decimal("1e-30")  # relative differences of derivatives that are rounding, or curvature
 SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
 ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
 LARGEST_VALUE = Decimal("1e50")  # beyond which a one beside it may be lost, and no point refutes

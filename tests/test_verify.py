@@ -343,6 +343,7 @@ SUBTLE = (
     ("norm2(x)^2 + 1e-9*sum(sin(x))", "x", "x: n", "2*x"),
     ("sum(x.^2)", "x", "x: n", "2*x*(1 + relu(2 - n))"),  # wrong where n = 1 alone
     ("norm2(X*w - y)^2", "w", "X: m×n; w: n; y: m", "2*X'*(X*w - y)*(1 + relu(2 - m))"),
+    ("trace(expm(Q))", "Q", "Q: m×m positive", "expm(Q)' + exp(40*(Q - 4))"),
     ("sum(U.^2)", "U", "U: 10×10 onehot", "2*U*(1 + relu(sum(U) - 4))"),  # right at sizes up to 4
     # right on one branch of a root or a logarithm
     ("norm2(vec(U))^2", "U", "U: 11×4 pm1", "(2*U)*sqrt(sum(U)^2)/sum(U)"),
@@ -374,6 +375,7 @@ ONE_BRANCH = (
     ("(a*b)^(1/3)", "a", "a: scalar positive; b: scalar positive", "b^(1/3)/3*a^(-2/3)"),
     ("arctan(a)", "a", "a: scalar positive", "1/(1 + a^2) + arctan(a) + arctan(1/a) - pi/2"),
     ("sin(a)^2", "a", "a: scalar", "sin(2*a)"),
+    ("logsumexp(x)", "x", "x: n", "exp(x - log(sum(exp(x))))"),
     ("a*log(1 + a^2)", "a", "a: scalar", "log(1 + a^2) + log((1 + a^2)^3)/3 - log(1 + a^2) + 2*a^2/(1 + a^2)"),
 )
 

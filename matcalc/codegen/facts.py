@@ -12,6 +12,7 @@ from ..sizes import UNIT
 POSITIVE = frozenset({"positive", "unit", "simplex"})
 NONNEGATIVE = frozenset({"onehot", "mask"}) | POSITIVE
 POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "softplus", "softmax", "softmax_rows", "cosh"})
+SUMS = frozenset({"T", "kron", "matmul", "sum", "vec"})  # of products of entries, without signs
 NONNEGATIVE_FUNCTIONS = frozenset({"abs", "relu", "step", "norm2", "norm1"}) | POSITIVE_FUNCTIONS
 
 
@@ -30,6 +31,8 @@ def positive(e: Expr) -> bool:
         return positive(e.args[0])
     if e.head == "add":
         return all(map(nonnegative, e.args)) and any(map(positive, e.args))
+    if e.head in SUMS:
+        return all(map(positive, e.args))
     return e.head in ("size", "ones", "pi") or e.head in POSITIVE_FUNCTIONS or bool(POSITIVE.intersection(e.properties))
 
 
