@@ -9,7 +9,7 @@ whether that was rounding. What neither check decides is *not verified*, never r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -325,8 +325,9 @@ class _Claim:
             layouts = self._lengths(many=FEW)
             numbers = self._decided_at(layouts, proven)
         if numbers.agree is not True and layouts.shrinks:
-            numbers = self._decided_at(self._lengths(actual=True), proven)
-        if numbers.agree and (worst := self._wrong_elsewhere()):
+            layouts = self._lengths(actual=True)
+            numbers = self._decided_at(layouts, proven)
+        if numbers.agree and (worst := self._wrong_elsewhere(layouts)):
             return _Numbers(False, 1.0, 1, worst=worst, elsewhere=True)
         return numbers
 
@@ -372,9 +373,18 @@ class _Claim:
             return _Numbers(True, float(error), seen)
         return _Numbers(None, note=note)
 
-    def _wrong_elsewhere(self) -> str:
+    def _wrong_elsewhere(self, layouts: Lengths) -> str:
         """What is wrong at sizes that were passed over, if anything is: at 1, and at declared numbers as they are."""
-        for k, (lengths, said) in enumerate(self._other_lengths()):
+        if worst := self._wrong_at(self._lengths_of_one(layouts)):
+            return worst
+        if layouts.has_large_numbers:
+            with suppress(LimitProblem), limited(share(2), "trying the declared sizes"):
+                return self._wrong_at(self._declared_lengths())
+        return ""
+
+    def _wrong_at(self, others: Iterable[tuple[dict[Atom, int], str]]) -> str:
+        """What is wrong at some sizes, each with what a message says of them."""
+        for k, (lengths, said) in enumerate(others):
             try:
                 found = self._at(lengths, k)
             except (ArithmeticError, TooLarge):
@@ -383,17 +393,18 @@ class _Claim:
                 return f"{found.worst}{said}"
         return ""
 
-    def _other_lengths(self) -> Iterator[tuple[dict[Atom, int], str]]:
-        """Sizes of 1 and, if that is not much work, declared numbers as they are, each with what a message says of them."""
+    def _declared_lengths(self) -> Iterator[tuple[dict[Atom, int], str]]:
+        """The declared numbers as they are, if that is not much work."""
+        actual = self._lengths(actual=True)
         with suppress(NoLengths):
-            if self.layouts.has_large_numbers:
-                actual = self._lengths(actual=True)
-                if work(self.nodes, actual.at(0)) <= MUCH_WORK:
-                    yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
+            if work(self.nodes, actual.at(0)) <= MUCH_WORK:
+                yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
+
+    def _lengths_of_one(self, layouts: Lengths) -> Iterator[tuple[dict[Atom, int], str]]:
         if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
             return  # a Kronecker form cannot be told from another at sizes of 1
         with suppress(NoLengths):
-            for lengths in self.layouts.with_ones():
+            for lengths in layouts.with_ones():
                 ones = (f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str))
                 said = f", where {', '.join(ones)}"
                 yield from [(lengths, said)] * (POINTS_AT_ONE if self.has_kinks else 1)

@@ -243,3 +243,9 @@ def test_what_is_too_deep_is_refused():
 
 def endless():
     return endless()
+
+
+def test_declared_sizes_that_take_too_long_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("matcalc.verify.MUCH_WORK", 10**9)
+    d = mc.derive("norm2(exp(X))^2", "X", "X: 150×150", limit=1)
+    assert d.verification.ok

@@ -75,3 +75,10 @@ def test_correlation_with_a_longer_vector_is_refused(shapes: str) -> None:
 @pytest.mark.parametrize(("text", "wrt", "shapes"), [("log2(P)", "P", "P: 12×8"), ("S^3*S", "S", "S: 12×12 diagonal")])
 def test_declared_sizes_that_are_too_large_to_try_are_passed_over(text: str, wrt: str, shapes: str) -> None:
     assert mc.derive(text, wrt, shapes, order=2).verification.ok
+
+
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("shapes", ["Q: 9×l", "Q: l×12", "Q: 7×l"])
+@pytest.mark.parametrize("text", ["std(Q)", "var(Q)^2"])
+def test_a_number_in_the_answer_stays_where_another_size_is_1(text: str, shapes: str, order: int) -> None:
+    assert not mc.derive(text, "Q", shapes, order=order, along="V").verification.wrong
