@@ -171,10 +171,11 @@ class _Question:
     def verdict(self, claim: Root) -> Verification:
         """Compare a claim with the expression and, where it has kinks, with the slopes on both sides of them."""
         found = verified(replace(self.derivation, result=claim))
+        if found.numeric and (problem := self.beyond_the_slopes(claim)):
+            return replace(found, ok=False, numeric=False, worst=problem)
         if found.numeric and found.exact is not True:
-            found = self.on_every_side(claim, found)
-        problem = self.beyond_the_slopes(claim) if found.ok else ""
-        return replace(found, ok=False, numeric=False, worst=problem) if problem else found
+            return self.on_every_side(claim, found)
+        return found
 
     def beyond_the_slopes(self, claim: Root) -> str:
         """What is wrong with a gradient at kinks, if anything is."""

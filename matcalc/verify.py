@@ -22,7 +22,7 @@ from typing import NamedTuple
 from . import exact
 from .branches import has_branches
 from .budget import limited, share
-from .decimal_matrices import LOST_DIGITS, Matrix, arithmetic, constant
+from .decimal_matrices import LOST_DIGITS, Matrix, arithmetic, constant, each
 from .decimals import CROWDING, DecimalPoint, Values
 from .dual import FINITE, TooLarge
 from .errors import LimitProblem, NotDifferentiable
@@ -52,7 +52,7 @@ FEWEST_POINTS = 3  # that decide without an exact proof, where more are not foun
 LARGEST_WORK = 400_000  # multiplications at one point
 MUCH_WORK, ACTUAL_POINTS = 20_000, 2  # up to which declared numbers are taken as they are at some points, too
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
-KINK_POINTS = 12  # with ties and zeros, where a claim is compared with the slopes on both sides
+KINK_POINTS = 16  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
 
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
@@ -454,7 +454,7 @@ class _Claim:
 
     def leaves_slopes(self, lengths: Mapping[Atom, int], attempt: int) -> bool:
         """Whether the claim is beyond the slopes on both sides of a point with ties and zeros."""
-        slopes = self._slopes(lengths, attempt, DIGITS, style=TIES)
+        slopes = self._slopes(lengths, attempt, DIGITS, ties=True)
         rows = zip(slopes.claimed, slopes.measured, slopes.turns, strict=True)
         return any(abs(c - m) > t.absolute / 2 + SMOOTH * (abs(c) + abs(m)) for c, m, t in rows)
 
@@ -464,16 +464,21 @@ class _Claim:
         attempt: int,
         digits: int,
         entry: tuple[int, int] | None = None,
-        style: int | None = None,
+        ties: bool = False,
     ) -> _Slopes:
-        """The slopes at a point along its random direction, or along one entry of the variable."""
+        """The slopes at a point along its random direction, or along one entry of the variable; with ``ties``, where entries are equal.
+
+        Along every other direction all entries that tie grow, so that no sum of their slopes lies between those of both sides.
+        """
         with localcontext(arithmetic(digits)):
             rng = Random(f"{self.seed}/{attempt}")
-            values = self._values(lengths, rng, attempt if style is None else style)
+            values = self._values(lengths, rng, attempt, ties)
             if self.along is not None:
                 direction = values[self.along]
             elif entry is None:
                 direction = random_direction(self.wrt, *dims(self.wrt.shape_, lengths), rng)
+                if ties and attempt % 2:
+                    direction = each(abs, direction)
             else:
                 direction = _unit(self.wrt, *dims(self.wrt.shape_, lengths), entry)
             step = Decimal(10) ** (-STEP * digits // DIGITS)
@@ -491,9 +496,14 @@ class _Claim:
             turns = [_difference(a, b, abs(a) + abs(b)) for a, b in zip(left, right, strict=True)]
             return _Slopes(claimed, measured, gaps, turns, pattern, moved[1], point_of_claim, step)
 
-    def _values(self, lengths: Mapping[Atom, int], rng: Random, style: int) -> Values:
-        """A random value of every variable; each point draws them in another style."""
-        return {v: random_value(v, *dims(v.shape_, lengths), rng, style) for v in self.variables}
+    def _values(self, lengths: Mapping[Atom, int], rng: Random, attempt: int, ties: bool) -> Values:
+        """A random value of every variable; each point draws them in another style.
+
+        With ``ties``, the entries of the variable are few different numbers, at every other pair of points those of others, too.
+        """
+        tied = set(self.variables if attempt % 4 > 1 else [self.wrt]) if ties else set()
+        styles = {v: TIES if v in tied else attempt for v in self.variables}
+        return {v: random_value(v, *dims(v.shape_, lengths), rng, style) for v, style in styles.items()}
 
     def _moved(
         self, values: Values, direction: Matrix, by: Decimal, lengths: Mapping[Atom, int], digits: int

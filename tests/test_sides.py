@@ -73,3 +73,20 @@ def test_functions_with_kinks_are_any_functions(left: str, right: str, equal: bo
     a, b = (typed(text, "a: scalar; x: n; X: m×n").expr for text in (left, right))
     t = ex.var("t")
     assert agrees_on_every_side(ex.times(t, a), t, b, a) is equal
+
+
+ONLY_WITHOUT_TIES = (
+    # right but where entries tie: each of them would count as the only largest one
+    ("a*norminf(x)", "x", "a*sign(x).*ismax(abs(x))"),
+    ("exp(amax(x))", "x", "exp(amax(x))*ismax(x)"),
+    ("amax(x)*norm2(y)", "x", "norm2(y)*ismax(x)"),
+    ("amin(x)*b", "x", "b*ismax(-x)"),
+    ("amax(x + y)", "x", "ismax(x + y)"),
+    ("sin(a)*amax(x)", "x", "sin(a)*ismax(x)"),
+)
+
+
+@pytest.mark.parametrize(("text", "wrt", "candidate"), ONLY_WITHOUT_TIES)
+def test_what_counts_a_tie_twice_is_wrong(text: str, wrt: str, candidate: str) -> None:
+    assert mc.check(text, wrt, candidate).wrong
+    assert mc.check(text, wrt, mc.derive(text, wrt).result).ok
