@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
-
-import pytest
 
 from matcalc.codegen import TARGETS
 
@@ -20,11 +16,3 @@ def is_installed(target: str) -> bool:
 def installed(*targets: str) -> list[str]:
     """Those of some targets, or of all, whose packages are installed."""
     return [target for target in targets or TARGETS if is_installed(target)]
-
-
-def cases_for(target: str, cases: Sequence[Any]) -> Sequence[Any]:
-    """The cases of a test that needs a target; a single one, which is skipped, where it is missing."""
-    if is_installed(target):
-        return cases
-    missing = pytest.mark.skip(f"{target} is not installed")
-    return [pytest.param(None, marks=missing, id="missing")]

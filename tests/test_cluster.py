@@ -197,8 +197,8 @@ np.savez(f"{sys.argv[3]}.{rank}.npz", value=value, gradient=gradient)
 """
 
 
+@pytest.mark.needs("jax")
 def test_jax_on_two_processes_of_two_devices(tmp_path):
-    pytest.importorskip("jax")
     rng = np.random.default_rng(0)
     X, y, w = rng.normal(size=(4000, 7)), rng.choice([-1.0, 1.0], 4000), rng.normal(size=7)
     data = tmp_path / "data.npz"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from targets import installed
 
 import matcalc as mc
-from matcalc.codegen import TARGETS
 from matcalc.codegen.compiled import load
 from matcalc.codegen.plain import emit
 
@@ -40,14 +40,13 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
 
 
 def compiled(text: str, target: str) -> mc.Expr:
-    pytest.importorskip({"array_api": "numpy"}.get(target, target))
     if target == "jax":
         import_module("jax").config.update("jax_enable_x64", True)
     return mc.parse(text, "x: n" if "x" in text.replace("exp", "") else None).compile(target)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", installed())
 @pytest.mark.parametrize(("text", "arguments", "wanted"), CASES)
 def test_number_of_python(text: str, arguments: dict[str, Any], wanted: Any, target: str) -> None:
     f = compiled(text, target)
@@ -61,7 +60,7 @@ def test_number_of_python(text: str, arguments: dict[str, Any], wanted: Any, tar
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 @pytest.mark.parametrize("text", ["expm(A)", "expm_frechet(A, A)"])
-@pytest.mark.parametrize("target", [t for t in TARGETS if t != "jax"])  # which compiles anew
+@pytest.mark.parametrize("target", [t for t in installed() if t != "jax"])  # which compiles anew
 def test_exponential_of_what_is_not_finite(target: str, text: str, number: float) -> None:
     a = np.array([[1.0, number], [0.0, 1.0]])
     got = np.asarray(compiled(text, target)(A=a))
@@ -69,7 +68,7 @@ def test_exponential_of_what_is_not_finite(target: str, text: str, number: float
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", installed())
 @pytest.mark.parametrize(("text", "problem"), [("x*(1/((n - 2)^2))", "division by zero"), ("n^2000*x", "beyond double precision")])
 def test_number_made_of_sizes_says_at_which(text: str, problem: str, target: str) -> None:
     try:
@@ -80,16 +79,15 @@ def test_number_made_of_sizes_says_at_which(text: str, problem: str, target: str
     assert np.isinf(got).all()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", installed())
 def test_number_that_no_double_holds(target: str) -> None:
     with pytest.raises(mc.ShapeProblem, match="a is beyond the numbers of double precision"):
         compiled("2*a", target)(a=10**400)
 
 
 @pytest.mark.parametrize("text", ["[a, 1/3]", "a*ones(n)", "logdet(3*eye(n) + a*ones(n,n))", "exp(-ones(n))", "[a; 1/3]'*[1; a]"])
-@pytest.mark.parametrize("target", ["numpy", "numba"])
+@pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_numbers_alone_are_of_double_precision(text: str, target: str) -> None:
-    pytest.importorskip(target)
     e = mc.parse(text)
     for _ in range(2):
         got = e.compile(target)(a=0.1, n=2)

@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from targets import cases_for
 
 import matcalc as mc
 
@@ -57,7 +56,8 @@ def test_numpy(name, tmp_path):
     np.testing.assert_allclose(module["forward"](parameters, x), net.predict(x), rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", cases_for("torch", list(networks())))
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("name", networks())
 def test_torch(name):
     import torch
 
@@ -70,9 +70,11 @@ def test_torch(name):
         np.testing.assert_allclose(by_name[n].numpy(), g, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.needs("torch")
 def test_torch_windows_stay_on_the_device():
     """On tensors that only say where they are."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     net, *_ = prepared("images")
     scope = {}
     exec(net.source("torch"), scope)
@@ -92,7 +94,8 @@ def double():
     jax.config.update("jax_enable_x64", before)
 
 
-@pytest.mark.parametrize("name", cases_for("jax", ["dense", "images", "graph", "typed"]))
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("name", ["dense", "images", "graph", "typed"])
 def test_jax(name, double):
     jax = double
     net, x, y, value, gradients, parameters = prepared(name)

@@ -1,0 +1,30 @@
+"""One thread for BLAS, since each core has a worker of its own; no deadlines, on shared machines; nothing of packages that are missing."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+for library in ("OPENBLAS", "OMP", "MKL"):  # before NumPy is imported; threads that wait for each other take most of the time
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import pytest  # noqa: E402 - after the number of threads
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
+IMPORTED = {"matcalc/sharding.py": "jax", "tests/network/test_torch.py": "torch"}  # by a file as it is read
+collect_ignore = [file for file, package in IMPORTED.items() if find_spec(package) is None]
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) -> list[pytest.Item] | None:
+    """None of a test that needs a package that is not installed."""
+    needed = [package for mark in _marks(obj) if mark.name == "needs" for package in mark.args]
+    return [] if any(find_spec(package) is None for package in needed) else None
+
+
+def _marks(obj: Any) -> list[pytest.Mark]:
+    marks = getattr(obj, "pytestmark", [])
+    return marks if isinstance(marks, list) else [marks]
