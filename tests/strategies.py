@@ -8,6 +8,7 @@ Entries, ranges and blocks make and take apart axes whose length is a sum, such 
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -15,6 +16,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
+CASES = int(os.environ.get("MATCALC_CASES", 100))  # of a test that draws from seeds; the gate takes more
 ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs")
 NORMAL = ("erf", "gelu", "normcdf")
 POSITIVE = ("lgamma", "digamma", "polygamma(0,", "polygamma(1,", "polygamma(2,")

@@ -6,8 +6,9 @@ import os
 
 import candidates
 import pytest
+from strategies import CASES
 
-NUMBER = 100  # of each kind
+NUMBER = CASES // 3  # of each kind
 # a case that is given up may be so inside of a destructor
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SEED = int(os.environ.get("MATCALC_SEED", 20000))  # printed; any other finds other candidates

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from expressions import SCALAR, Case, Node, type_of
 from fuzz import Question
+from strategies import CASES
 
 import matcalc as mc
 from matcalc.derivation import unverified
 from matcalc.functions import MACROS, visible
 from matcalc.shapes import typed
 
-CASES = 300
+BLOCK = 25
 # a case that is given up may be so inside of a destructor
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SEED = int(os.environ.get("MATCALC_SEED", 20000))  # printed; any other finds other cases
@@ -113,8 +114,9 @@ def test_everything_occurs() -> None:
     assert not fuzz.everything() - seen
 
 
-def test_random_cases() -> None:
+@pytest.mark.parametrize("first", range(SEED, SEED + CASES, BLOCK))
+def test_random_cases(first: int) -> None:
     fuzz.ready()
-    report = fuzz.run(range(SEED, SEED + CASES))
+    report = fuzz.run(range(first, first + BLOCK))
     print(report.show())
     assert not report.defects, report.show()

@@ -8,7 +8,7 @@ import numpy as np
 import points
 import pytest
 from hypothesis import given, settings
-from strategies import expression, scalars
+from strategies import CASES, expression, scalars
 
 import matcalc as mc
 from matcalc.derivation import Derivation
@@ -53,7 +53,7 @@ def assert_right(case: Case, seed: int = 0) -> None:
             assert_is_slope(d, seed)
 
 
-@pytest.mark.parametrize("first", range(0, 300, BLOCK))
+@pytest.mark.parametrize("first", range(0, CASES, BLOCK))
 def test_random_expressions(first: int) -> None:
     for seed in range(first, first + BLOCK):
         assert_right(expression(seed, wide=True), seed)
