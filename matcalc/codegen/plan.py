@@ -23,7 +23,7 @@ from ..sizes import UNIT, total_of
 from .facts import stable
 from .products import Products, axes_of, outer_cut, scalars_of
 from .settle import settled
-from .steps import Axes, Step
+from .steps import Axes, Step, broadcast_axes
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,8 @@ class Planner(Products):
     def pow(self, e: Expr) -> Step:
         base, exponent = e.args
         if exponent.head != "num":
-            return self.steps.make("power", self.loose(base), self.loose(exponent), axes=axes_of(e))
+            args = (self.loose(base), self.loose(exponent))
+            return self.whole(self.steps.make("power", *args, axes=broadcast_axes(args)), axes_of(e))
         if exponent.value < 0:
             return self.steps.mul(1, (), (self.power(base, -exponent.value),))
         return self.power(base, exponent.value)

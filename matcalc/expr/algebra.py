@@ -227,6 +227,8 @@ def pow_(base: Expr, exponent: Expr) -> Expr:
             return pow_(base.args[0], num(base.args[1].value * k))
         if base.head == "add" and whole and k % 2 == 0 and split(base.args[0])[0] < 0:
             return pow_(neg(base), exponent)
+    if base.head == "ones" or exponent.head == "ones":
+        return times(base, ones(exponent.shape_))
     if base.head == "T" and exponent.is_scalar:
         return transpose(pow_(base.args[0], exponent))
     shape = times(base, exponent).shape_ if not exponent.is_scalar else base.shape_  # the shapes must be equal

@@ -245,7 +245,7 @@ _OF_SCALARS: dict[str, Callable[[Expr], Expr]] = {
     **dict.fromkeys(("norm1", "norm2", "normnuc", "normspec"), lambda x: call("abs", x)),
     **dict.fromkeys(("sqrtm", "chol"), lambda x: pow_(x, num(Fraction(1, 2)))),
     **dict.fromkeys(("polar", "leading"), lambda x: call("sign", x)),
-    **dict.fromkeys(("softmax", "softmax_rows", "eigvecs"), lambda _: ONE),
+    **dict.fromkeys(("softmax", "softmax_rows", "eigvecs", "ismax"), lambda _: ONE),
     "logsoftmax": lambda _: ZERO,
     "logdet": lambda x: call("log", call("abs", x)),
     "logm": lambda x: call("log", x),
