@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 
@@ -10,7 +11,9 @@ def to_numpy(value: Any) -> Any:
     import numpy as np
 
     array = np.asarray(value)
-    return array if array.dtype.kind in "fc" else array.astype(float)
+    if array.dtype.kind not in "fc":
+        return array.astype(float)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def to_jax(value: Any) -> Any:
@@ -23,13 +26,38 @@ def to_jax(value: Any) -> Any:
 def to_torch(value: Any) -> Any:
     import torch
 
-    tensor = torch.as_tensor(value)
-    return tensor if tensor.is_floating_point() or tensor.is_complex() else tensor.to(torch.get_default_dtype())
+    if not isinstance(value, torch.Tensor):
+        array = to_numpy(value)
+        value = torch.as_tensor(array if _is_plain(array) else array.copy())
+    return value if value.is_floating_point() or value.is_complex() else value.to(torch.float64)
+
+
+def _is_plain(array: Any) -> bool:
+    """Whether PyTorch can share the memory of an array: it has no strides below zero, and no tensors that must not be written."""
+    return array.flags.writeable and min(array.strides, default=0) >= 0
 
 
 def to_array_api(value: Any) -> Any:
-    """An array of any library that follows the standard, as it is; anything else by NumPy."""
-    return value if hasattr(value, "__array_namespace__") else to_numpy(value)
+    """An array of any library that follows the standard; anything else by NumPy."""
+    if not hasattr(value, "__array_namespace__"):
+        return to_numpy(value)
+    library = value.__array_namespace__()
+    is_floating = library.isdtype(value.dtype, ("real floating", "complex floating"))
+    return value if is_floating else library.astype(value, library.float64)
+
+
+def of_one_type_in_torch(arrays: list[Any]) -> list[Any]:
+    """PyTorch multiplies no matrices of different types."""
+    import torch
+
+    widest = reduce(torch.promote_types, {a.dtype for a in arrays})
+    return [a.to(widest) for a in arrays]
+
+
+def of_one_type_in_array_api(arrays: list[Any]) -> list[Any]:
+    library = arrays[0].__array_namespace__()
+    widest = library.result_type(*arrays)
+    return [library.astype(a, widest, copy=False) for a in arrays]
 
 
 def number_like_numpy(value: float, arrays: list[Any]) -> Any:
@@ -90,6 +118,8 @@ TO_NUMBER: Mapping[str, Callable[[float, list[Any]], Any]] = {
     "torch": number_like_torch,
     "array_api": number_like_array_api,
 }
+# where a library does not take arrays of different types together, or the code names the type of the first one
+OF_ONE_TYPE: Mapping[str, Callable[[list[Any]], list[Any]]] = {"torch": of_one_type_in_torch, "array_api": of_one_type_in_array_api}
 # numbers that are infinite where Python's raise an error
 NUMBER_OF_ARRAYS: Mapping[str, Callable[[float], Any]] = {
     "numpy": number_of_numpy, "numba": number_of_numpy, "jax": number_of_jax, "torch": to_torch, "array_api": to_numpy,

@@ -16,7 +16,7 @@ from ..functions import BY_NAME
 from ..index import Root, parts
 from ..sizes import Sum, Unknown, base_atoms, linear, show, total_of
 from ..sizes import length as product_of
-from .arrays import NUMBER_OF_ARRAYS, TO_ARRAY, TO_NUMBER, is_number, reshaped
+from .arrays import NUMBER_OF_ARRAYS, OF_ONE_TYPE, TO_ARRAY, TO_NUMBER, is_number, reshaped
 
 if TYPE_CHECKING:
     from .cost import Cost
@@ -162,7 +162,7 @@ class Compiled:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
                 array = reshaped(array, (-1,) if wanted else ())
             fit(self._variables[name], tuple(array.shape), sizes)
-            arrays[name] = array if wanted or self.target != "numpy" else array[()]
+            arrays[name] = array if wanted or self.target not in ("numpy", "numba") else array[()]
         _solve(sizes)
         _consistent(sizes)
         for p in self._parts:
@@ -171,8 +171,16 @@ class Compiled:
             _positive(a, sizes)
         if 0 in sizes.values():
             _check_empty(self._nodes, sizes)
+        self._unite(arrays)
         known = [a for n, a in arrays.items() if self._wanted.get(n)]
         return arrays | {n: TO_NUMBER[self.target](_double(n, arguments[n]), known) for n in numbers}, column
+
+
+    def _unite(self, arrays: dict[str, Any]) -> None:
+        """Arrays of one type, the widest, where the target needs that."""
+        unite, names = OF_ONE_TYPE.get(self.target), [n for n in self._wanted if n in arrays]
+        if unite is not None and len({arrays[n].dtype for n in names}) > 1:
+            arrays |= zip(names, unite([arrays[n] for n in names]), strict=True)
 
 
 def fit(v: Expr, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:

@@ -37,6 +37,10 @@ class Dialect:
     blocks: bool = False  # whether large matrices are worked on by blocks of rows
     every_axis: bool = False  # an index names every axis
     constant: str = "{0}"  # a number that a function of the target is applied to
+    plain: str = ""  # makes what a function returns of numbers alone one of Python's, whose type decides nothing
+    number: str = "{0}"  # a result that hangs on no argument, of the type of the arrays
+    copy: str = ""  # an array of its own with the same entries; "" where no array can be changed
+    scalars: bool = False  # whether a scalar is an array, too
     spelling: Callable[[Row], str] = lambda row: row.numpy
     imports: Mapping[str, str] = field(default_factory=dict)  # name used in the source -> line that brings it
 

@@ -105,6 +105,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
         "def add_diagonal(a, d):\n    # ravel is quicker, and would copy a part of a larger array\n"
         "    (a.ravel('K') if a.flags.forc else a.flat)[:: len(a) + 1] += d\n    return a"
     ),
+    "step": "def step(x):\n    # a comparison, in the type of x\n    return np.greater(x, 0, out=np.empty_like(x))[()]",
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
     "softmax_rows": (
         "def softmax_rows(x):\n    e = x - x.max(-1, keepdims=True)\n    np.exp(e, out=e)\n    e /= e.sum(-1, keepdims=True)\n    return e"
@@ -121,7 +122,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
 SCIPY_FUNCTIONS = {
     "erf": "from scipy.special import erf",
     "lgamma": "from scipy.special import gammaln as lgamma",
-    "polygamma": "from scipy.special import polygamma",
+    "polygamma_of_doubles": "from scipy.special import polygamma as polygamma_of_doubles",
 }
 PLAIN_HELPERS = {
     "sigmoid": "def sigmoid(x, out=None):\n    e = np.exp(-np.abs(x))\n    return np.divide(np.where(x >= 0, 1, e), 1 + e, out=out)",
@@ -132,6 +133,7 @@ SCIPY_LIBRARIES = {
     "lapack": "@cache\ndef lapack(name, dtype):\n    return get_lapack_funcs(name, dtype=dtype)",
 }
 SCIPY_HELPERS = {
+    "polygamma": "def polygamma(k, x):\n    return polygamma_of_doubles(k, x).astype(np.asarray(x).dtype)[()]",
     "sigmoid": (
         "def sigmoid(x, out=None):\n    if getattr(x, 'size', 1) < 1000:\n        return expit(x, out)\n"
         "    # of large arrays four simple passes take a third of the time\n"
@@ -229,7 +231,7 @@ SCIPY_HELPERS = {
 
 
 def _spelling(row: Row) -> str:
-    return {"step": "np.heaviside({x}, 0)", "softplus": "softplus({x})"}.get(row.name, row.numpy)
+    return {"step": "step({x})", "softplus": "softplus({x})"}.get(row.name, row.numpy)
 
 
 def _with_scipy() -> dict[str, str]:
@@ -256,7 +258,10 @@ def dialect(scipy: bool) -> Dialect:
         helpers=_with_scipy() if scipy else HELPERS | PLAIN_HELPERS,
         dtype="dtype = np.result_type({all}, np.float16)",
         lone="np.asarray({0})",
-        no_dtype="dtype = np.float64",
+        no_dtype="dtype = np.dtype(float)",
+        plain="float({0})",
+        number="dtype.type({0})",
+        copy="<0>.copy()",
         power="np.power",
         in_place=True,
         change=_with_lapack if scipy else _both_ways,

@@ -79,10 +79,6 @@ class Reusing(Writer):
         self.free: dict[Axes, list[str]] = {}
         self.holds: dict[Step, str] = {}
         self.ends = _ends(self.order, plan.roots)
-        self.users: dict[Step, list[Step]] = {}
-        for s in reachable(plan.roots):
-            for a in s.args:
-                self.users.setdefault(a, []).append(s)
 
     def _body(self, result: str) -> list[str]:
         if self.places:
@@ -159,7 +155,7 @@ class Reusing(Writer):
         """A function of the table."""
         row, x = BY_NAME.get(step.data), self.of(step.args[0]).text
         found = UFUNC.fullmatch(template(row, self.dialect)) if row is not None and row.elementwise else None
-        if step.data == "step" and self._only_masks(step):
+        if step.data == "step":
             self.lines.append(f"np.greater({x}, 0, out={out})")
         elif found is not None:
             self.lines.append(f"{found[1].replace('{0}', x)}, out={out})")
@@ -172,12 +168,6 @@ class Reusing(Writer):
         else:
             self._stated(step, out)
         return None
-
-    def _only_masks(self, step: Step) -> bool:
-        """Whether a step function does nothing but multiply arrays."""
-        users = self.users.get(step, [])
-        multiply = (s.op == "mul" and any(a.axes and a.data != "step" for a in s.args[: s.data[1]]) for s in users)
-        return step not in self.plan.roots and all(multiply)
 
     def product(self, step: Step, out: str, old: Step | None) -> None:
         """Arrays one after the other, then the number, then what divides."""

@@ -54,6 +54,13 @@ class Step:
         return not is_view and bool(self.axes)
 
 
+def memory_of(step: Step) -> Step:
+    """The step in whose memory a result lies: the result itself, or what it may be a view of."""
+    while step.args and step.op != "item" and not step.fresh and (step.axes or step.op in VIEWS):
+        step = step.args[0]
+    return step
+
+
 class Steps:
     """Makes steps, each once."""
 

@@ -78,8 +78,11 @@ DIALECT = Dialect(
     calls=CALLS,
     helpers=HELPERS,
     dtype="dtype, device = {first}.dtype, {first}.device",
-    no_dtype="dtype, device = torch.get_default_dtype(), 'cpu'",
+    no_dtype="dtype, device = torch.float64, 'cpu'",
     constant="torch.as_tensor({0}, dtype=dtype, device=device)",
+    number="torch.as_tensor({0}, dtype=dtype, device=device)",
+    copy="torch.clone({0})",
+    scalars=True,
     spelling=_spelling,
     imports=IMPORTS,
 )

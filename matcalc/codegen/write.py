@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +22,7 @@ from .dialect import Dialect, template
 from .order import cheaper, tree_cost
 from .plan import Plan
 from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, level_of, number, size_text
-from .steps import VIEWS, Step, certain, is_gram, is_symmetric, reachable, shared_products, use_counts
+from .steps import VIEWS, Step, certain, is_gram, is_symmetric, memory_of, reachable, shared_products, use_counts
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
@@ -103,20 +104,34 @@ class Writer:
     # ---- the function ---------------------------------------------------------------------------------------------------
 
     def source(self, name: str, several: bool) -> Source:
-        body = self.body(several)
+        body = self.body(several, own=True)
         shown = self._shown()
         hidden = [a for a in self.mentioned if a not in shown]
         parameters = {self.names[v]: v.name for v in self.variables} | {self.names[a]: a for a in hidden}
         text = self._assembled(f"def {name}({', '.join(parameters)}):", body)
         return Source(text, name, parameters, self.plan.exprs, tuple(self.variables), tuple(hidden))
 
-    def body(self, several: bool) -> list[str]:
-        """The lines of the function."""
+    def body(self, several: bool, own: bool = False) -> list[str]:
+        """The lines of the function; with ``own`` its results share no memory with anything."""
         for step in self.order:
             self.codes[step] = self._placed(step, self.code(step))
-        results = [self.codes[r].text for r in self.plan.roots]
+        results = list(self._results()) if own else [self.codes[r].text for r in self.plan.roots]
         self._find_sizes()
         return self._body(f"return {', '.join(results)}" + "," * (several and len(results) == 1))
+
+    def _results(self) -> Iterator[str]:
+        """The results, a copy where one lies in the memory of an argument or of another one, or is read-only."""
+        taken = set[Step]()
+        for root in self.plan.roots:
+            memory = memory_of(root)
+            shared = memory.op == "arg" or memory in taken or root.op == "diagonal"
+            taken.add(memory)
+            if _is_constant(root):
+                yield self.filled(self.dialect.number, replace(root, args=(root,))).text
+            elif self.dialect.copy and shared and (root.axes or self.dialect.scalars):
+                yield self.filled(self.dialect.copy, replace(root, args=(root,))).text
+            else:
+                yield self.codes[root].text
 
     def _find_sizes(self) -> None:
         """Ask for a known variable rather than for a size that it shows."""
@@ -214,8 +229,15 @@ class Writer:
     def code(self, step: Step) -> Code:
         special = _SPECIAL.get(step.op)
         code = special(self, step) if special is not None else self._called(step)
+        if self.dialect.plain and self._is_called(step, code) and _is_constant(step):
+            code = Code(self.dialect.plain.replace("{0}", code.text), ATOM)
         depth = 1 + max((self.codes[a].depth for a in step.args if a in self.codes), default=0)
         return Code(code.text, code.level, depth if step.args else 0)
+
+    def _is_called(self, step: Step, code: Code) -> bool:
+        """Whether the value is what a function of the target returns."""
+        power = self.dialect.power
+        return step.op == "fn" or (bool(power) and code.text.startswith(f"{power}("))
 
     def _called(self, step: Step) -> Code:
         for key in (f"{step.op} {step.args[0].data} {step.data}", f"{step.op} {step.args[0].data}") if step.op in _FACTORED else ():
