@@ -78,9 +78,12 @@ class DecimalPoint:
         raise NotDifferentiable(f"{row.name} has no model in decimal arithmetic")
 
     def defined(self, text: str, shape: Shape, args: list[Matrix]) -> Matrix:
-        """A definition of the table, in ``x``."""
-        placeholder, order = compiled_text(text, shape)
-        return self.within({placeholder: args[0]}).evaluate(order)
+        """A definition of the table, in ``x`` and ``w``; one of two arguments has a kink where what it is made of has one."""
+        placeholders, order = compiled_text(text, shape)
+        inner = self.within(dict(zip(placeholders, args, strict=False)))
+        value = inner.evaluate(order)
+        self.on_kink = self.on_kink or (len(args) > 1 and inner.on_kink)
+        return value
 
     def within(self, values: Values) -> DecimalPoint:
         """A point of the same kind for other variables."""

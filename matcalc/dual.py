@@ -108,16 +108,16 @@ class Point:
             return _OPERATIONS[node.head](self, node, args)
         row = BY_NAME[node.head]
         if row.exact:
-            return self.defined(row.exact, SCALAR if row.elementwise else node.args[0].shape_, args[0])
+            return self.defined(row.exact, SCALAR if row.elementwise else node.args[0].shape_, *args)
         if row.derivative:
             return self.function(row, args[0])
         if row.define:
             return self.structural(row, args)
         raise Undecided(f"{row.name} has no exact model")
 
-    def defined(self, text: str, shape: Shape, x: Dual) -> Dual:
-        placeholder, order = compiled_text(text, shape)
-        return self.evaluate(order, {placeholder: x}, main=False)
+    def defined(self, text: str, shape: Shape, *args: Dual) -> Dual:
+        placeholders, order = compiled_text(text, shape)
+        return self.evaluate(order, dict(zip(placeholders, args, strict=False)), main=False)
 
     def structural(self, row: Row, args: list[Dual]) -> Dual:
         plan = _plan(row.name, tuple((len(a), len(a[0])) for a, _ in args))
@@ -357,10 +357,10 @@ _SYMBOLS: dict[str, Callable[[Point, int], int]] = {"exp": Point.exp, "log": Poi
 
 
 @lru_cache(1024)
-def compiled_text(text: str, shape: Shape) -> tuple[Expr, list[Expr]]:
-    """A text of the table in ``x``, in evaluation order; an elementwise text is typed for a scalar and serves every shape."""
-    x = ex.var("x", shape)
-    return x, ex.postorder(template(text, {"x": x}))
+def compiled_text(text: str, shape: Shape) -> tuple[list[Expr], list[Expr]]:
+    """A text of the table in ``x`` and ``w``, in evaluation order; an elementwise text is typed for scalars and serves every shape."""
+    placeholders = [ex.var(name, shape) for name in "xw"]
+    return placeholders, ex.postorder(template(text, {v.name: v for v in placeholders}))
 
 
 @lru_cache(64)

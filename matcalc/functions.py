@@ -5,7 +5,7 @@ Parser, shapes, chain, printers, code generators, help and tests all read this t
 A row has one kind of meaning:
 
 * ``derivative`` — an elementwise function; the scalar derivative in matcalc's own language, with elementwise operators so
-  that the same text serves scalars, vectors and matrices;
+  that the same text serves scalars, vectors and matrices; ``second`` is that by a second argument, and either argument may be a scalar;
 * ``define`` — a structural function: what an entry of the result *is*, as a product of entries of the arguments, in labels
   (``tr``: ``x[i,i]``); ``shift[k,i,j]`` is 1 where k = i + j, else 0. Its derivative is the cut: strike the argument out, its labels become outputs;
 * ``adjoint`` — a function whose differential is no sum of products: the adjoint of its argument ``x`` as an expression in
@@ -39,6 +39,7 @@ class Row:
     doc: str
     signature: str = "ij->ij"
     derivative: str = ""
+    second: str = ""  # the derivative of an elementwise function of x and w by w
     define: str = ""
     entries: str = ""  # the axes that must not be empty, by their letters
     lengths: str = ""  # a length of the result that is a sum of others: k=i+j-1
@@ -81,6 +82,13 @@ def _entry(
     return Row(name=name, doc=doc, derivative=derivative, numpy=numpy, **columns)  # type: ignore[arg-type]
 
 
+def _pair(
+    name: str, first: str, second: str, numpy: str, doc: str, each: int, latex: str = "", **more: object
+) -> Row:
+    """An elementwise function of two arguments; a scalar goes with any shape."""
+    return _entry(name, first, numpy, doc, latex, each, signature="ij,ij->ij", second=second, smooth=False, **more)
+
+
 ROWS: tuple[Row, ...] = (
     # ---- elementwise ------------------------------------------------------------------------------------------------
     _entry("exp", "exp(x)", "np.exp({x})", "e^x, entry by entry (expm is the matrix exponential)", r"\exp", parity="reciprocal"),
@@ -111,11 +119,20 @@ ROWS: tuple[Row, ...] = (
     _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", exact="x.*tanh(log(1+exp(x)))", torch="torch.nn.functional.mish({x})", each=29),
     _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", smooth=False, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(1+x)-step(1-x)", each=2),
     _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd", jax="jax.scipy.special.erf({x})", torch="torch.erf({x})"),
+    _entry("normcdf", "exp(-x.^2/2)/(2*pi)^(1/2)", "normcdf({x})", "normal distribution function", r"\Phi", exact="(1 + erf(x/2^(1/2)))/2", jax="jax.scipy.special.ndtr({x})", torch="torch.special.erfc(-{x}/2**0.5)/2"),
+    _entry("gelu", "normcdf(x) + x.*exp(-x.^2/2)/(2*pi)^(1/2)", "{x}*normcdf({x})", "x times the normal distribution function of x", exact="x.*(1 + erf(x/2^(1/2)))/2", jax="{x}*jax.scipy.special.ndtr({x})", torch="{x}*torch.special.erfc(-{x}/2**0.5)/2", each=9),
     _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY), jax="jax.scipy.special.gammaln({x})", torch="torch.lgamma({x})"),
     _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)", jax="jax.scipy.special.digamma({x})", torch="torch.digamma({x})"),
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True, each=9),
     # Abramowitz & Stegun 1964, 6.4.1
     Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})", cost="8*i*j"),
+    # ---- elementwise, of two arguments ---------------------------------------------------------------------------------
+    _pair("max", "step(x-w)", "1-step(x-w)", "np.maximum({x}, {w})", "the larger of two; where they are equal the derivative is that of the second", 1, exact="w+relu(x-w)"),
+    _pair("min", "1-step(x-w)", "step(x-w)", "np.minimum({x}, {w})", "the smaller of two; where they are equal the derivative is that of the first", 1, exact="x-relu(x-w)"),
+    # Huber 1964, "Robust estimation of a location parameter"
+    _pair("huber", "min(abs(x),w).*sign(x)", "relu(abs(x)-w)", "huber({x}, {w})", "x^2/2 near 0, w*abs(x) - w^2/2 beyond w: huber(x, w)", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
+    _pair("hypot", "x./hypot(x,w)", "w./hypot(x,w)", "np.hypot({x}, {w})", "sqrt(x^2 + w^2)", 7, exact="(x.^2+w.^2).^(1/2)"),
+    _pair("atan2", "w./(x.^2+w.^2)", "-x./(x.^2+w.^2)", "np.arctan2({x}, {w})", "atan2(y, x): the angle of the point (x, y), off the negative half axis", 8, array_api="xp.atan2({x}, {w})", exact="2*arctan(x./((x.^2+w.^2).^(1/2)+w))"),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant", cost="i"),
     Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant", cost="i*j"),
@@ -197,14 +214,6 @@ MACROS: dict[str, Macro] = {
     "norm2sq": Macro(("x",), "norm2(x)^2", "squared norm"),
     "log2": Macro(("x",), "log(x)/log(2)", "logarithm to base 2"),
     "log10": Macro(("x",), "log(x)/log(10)", "logarithm to base 10"),
-    "gelu": Macro(("x",), "x.*(1 + erf(x/2^(1/2)))/2", "x times the normal distribution function of x"),
-    "normcdf": Macro(("x",), "(1 + erf(x/2^(1/2)))/2", "normal distribution function"),
-    # two arguments, entry by entry; a scalar goes with any shape
-    "max": Macro(("x", "w"), "w + relu(x - w)", "the larger of two; where they are equal the derivative is that of the second"),
-    "min": Macro(("x", "w"), "x - relu(x - w)", "the smaller of two; where they are equal the derivative is that of the first"),
-    "hypot": Macro(("x", "w"), "(x.^2 + w.^2).^(1/2)", "sqrt(x^2 + w^2)"),
-    "atan2": Macro(("y", "x"), "2*arctan(y./((x.^2 + y.^2).^(1/2) + x))", "angle of the point (x, y), off the negative half axis"),
-    "huber": Macro(("x", "d"), "0.5*x.^2 - 0.5*relu(abs(x) - d).^2", "x^2/2 near 0, d*abs(x) - d^2/2 beyond d"),
     # statistics
     "mean": Macro(("x",), "sum(x)/numel(x)", "mean of all entries"),
     "var": Macro(("x",), "norm2(x - sum(x)/numel(x))^2/numel(x)", "variance of all entries, divided by their number"),

@@ -235,21 +235,26 @@ def links(e: Expr, out: Labels, wanted: Container[Expr]) -> Iterable[Link] | Non
     if row is None:
         return ()
     if row.derivative:
-        slope = template(row.derivative, {"x": e.args[0]})
-        return [Link(Fraction(1), (Factor(slope, () if slope.is_scalar else out),), e.args[0], out)]
+        names = dict(zip("xw", e.args, strict=False))
+        return _entry_links([template(text, names) for text in (row.derivative, row.second) if text], e, out)
     if not row.rule:
         return None
     return _rule_links(row, e, out)
 
 
 def _power_links(e: Expr, out: Labels) -> list[Link]:
-    """d a^b = b·a^(b-1) da + log(a)·a^b db; a scalar among arrays has no labels."""
+    """d a^b = b·a^(b-1) da + log(a)·a^b db."""
     base, exponent = e.args
     slope = ex.times(exponent, ex.pow_(base, ex.add(exponent, ex.MINUS_ONE)))
     growth = ex.times(ex.call("log", base), e)
+    return _entry_links((slope, growth), e, out)
+
+
+def _entry_links(slopes: Iterable[Expr], e: Expr, out: Labels) -> list[Link]:
+    """A function of entries, by its slopes; a scalar among arrays has no labels."""
     return [
         Link(Fraction(1), (Factor(f, () if f.is_scalar else out),), a, () if a.is_scalar else out)
-        for f, a in ((slope, base), (growth, exponent))
+        for f, a in zip(slopes, e.args, strict=True)
     ]
 
 

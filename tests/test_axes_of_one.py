@@ -195,7 +195,7 @@ def entrywise(name: str) -> Callable[[Array], Array]:
     return lambda x: np.reshape([float(code(np.float64(v))) for v in x.ravel()], x.shape)
 
 
-ORACLES = {row.name: entrywise(row.name) for row in ROWS if row.elementwise and not row.hidden} | FUNCTIONS | ABBREVIATIONS
+ORACLES = {row.name: entrywise(row.name) for row in ROWS if row.elementwise and not row.second and not row.hidden} | FUNCTIONS | ABBREVIATIONS
 REFUSED = [row for row in ROWS if not (row.derivative or row.rule or row.define or row.adjoint)]
 STRICTER = {"max", "min", "hypot", "atan2", "huber", "cross_entropy"}  # a row beside a matrix may be refused
 

@@ -23,7 +23,8 @@ from matcalc.decimal_matrices import Matrix, arithmetic
 from matcalc.decimals import DecimalPoint
 from matcalc.functions import BY_NAME, MACROS, ROWS, Row, visible
 
-ELEMENTWISE = [row for row in ROWS if row.derivative]
+ELEMENTWISE = [row for row in ROWS if row.derivative and not row.second]
+PAIRS = [row for row in ROWS if row.second]
 PROVEN = [row for row in ROWS if row.rule or row.define or row.adjoint]
 REFUSED = [row for row in ROWS if not (row.derivative or row.rule or row.define or row.adjoint)]
 T = sympy.Symbol("t", real=True)
@@ -155,6 +156,67 @@ def test_derivative_at_a_kink_is_the_stated_one(row: Row) -> None:
         assert said is None or slope(k) == float(Fraction(said[1]))
 
 
+# ---- elementwise, of two arguments ---------------------------------------------------------------------------------------
+
+POINTS = [(a, b) for a in (-1.7, -0.4, 0.3, 1.1) for b in (-0.9, 0.5, 2.2)]
+MEANINGS: dict[str, Callable[[Any, Any], Any]] = {
+    "max": max, "min": min, "hypot": mpmath.hypot, "atan2": mpmath.atan2,
+    "huber": lambda x, w: x * x / 2 if abs(x) <= w else w * (abs(x) - w / 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", PAIRS, ids=named)
+def test_function_of_two_is_its_meaning(row: Row) -> None:
+    x, w = ex.var("x"), ex.var("w")
+    by_name = {"x": x, "w": w}
+    f, g = (load(emit(e, known=[x, w])) for e in (ex.call(row.name, x, w), shapes.template(row.exact, by_name)))
+    for a, b in POINTS:
+        assert f(x=np.float64(a), w=np.float64(b)) == pytest.approx(float(MEANINGS[row.name](a, b)), rel=1e-14)
+        assert g(x=np.float64(a), w=np.float64(b)) == pytest.approx(f(x=np.float64(a), w=np.float64(b)), rel=1e-12)
+
+
+@pytest.mark.parametrize("row", PAIRS, ids=named)
+def test_slopes_of_a_function_of_two_to_thirty_digits(row: Row) -> None:
+    x, w = ex.var("x"), ex.var("w")
+    slopes = [load(emit(shapes.template(text, {"x": x, "w": w}), known=[x, w])) for text in (row.derivative, row.second)]
+    for a, b in POINTS:
+        at = [(1, 0), (0, 1)]
+        with mpmath.workdps(30):
+            expected = [mpmath.diff(MEANINGS[row.name], (a, b), n) for n in at]
+        assert [s(x=np.float64(a), w=np.float64(b)) for s in slopes] == pytest.approx([float(v) for v in expected], rel=1e-12)
+
+
+@pytest.mark.parametrize("row", PAIRS, ids=named)
+@pytest.mark.parametrize("arguments", ["X, Y'", "X', Y", "X', a", "a, X", "x', y'", "a, b", "X, 2", "1, x'", "X, z'", "Y', z'", "ones(m,n), a", "x, b*ones(n)"])
+def test_function_of_two_of_any_shapes(row: Row, arguments: str) -> None:
+    """A scalar goes with any shape and a row with any matrix of such rows; the derivatives are verified."""
+    declared = {"X": "m×n", "Y": "n×m", "x": "n", "y": "n", "z": "n", "a": "scalar", "b": "scalar positive"}
+    used = {name: shape for name, shape in declared.items() if re.search(rf"\b{name}\b", arguments)}
+    e = mc.parse(f"{row.name}({arguments})", used)
+    (point, (value,)) = next(points.settled((e,), np.random.default_rng(7)))
+    parts = {name: point.get(name) for name in used}
+    for text, flip in (("X'", "X"), ("Y'", "Y")):
+        parts[text] = np.transpose(parts[flip]) if flip in parts else None
+    first, second = (_value(text, parts, point) for text in arguments.split(", "))
+    expected = np.frompyfunc(lambda a, b: float(MEANINGS[row.name](a, b)), 2, 1)(first, second)
+    np.testing.assert_allclose(value, np.asarray(expected, dtype=float), rtol=1e-13)
+    for d in mc.derive(ex.call("sum", ex.times(e, e)), None).values():
+        assert d.verification.ok, d.verification
+
+
+def _value(text: str, parts: dict[str, Any], point: dict[str, Any]) -> Any:
+    """The value of one of the arguments above."""
+    if "ones" in text:
+        return np.ones((point["m"], point["n"])) if text == "ones(m,n)" else parts["b"] * np.ones(point["n"])
+    return float(text) if text.isdigit() else parts[text] if text in parts else parts[text.rstrip("'")]
+
+
+@pytest.mark.parametrize("text", ["max(x, y)*X[1,1]", "huber(X, y')*x[1]", "hypot(x)*X[1,1]*y[1]", "atan2(1, 2, 3)*X[1,1]*y[1]*x[1]"])
+def test_a_function_of_two_refuses_what_does_not_fit(text: str) -> None:
+    with pytest.raises(mc.MatcalcError):
+        mc.parse(text, "x: n; y: m; X: p×n")
+
+
 # ---- the other rows ---------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +236,7 @@ def weighted(row: Row, args: list[ex.Expr]) -> ex.Expr:
 
 
 def cases() -> Iterator[Any]:
-    for row in [*ELEMENTWISE, *PROVEN]:
+    for row in [*ELEMENTWISE, *PAIRS, *PROVEN]:
         for k in set(range(row.arity)) - {points.WHOLE.get(row.name, (-1,))[0]}:
             yield pytest.param(row, k, id=f"{row.name}-{k + 1}")
 
@@ -218,10 +280,10 @@ def in_decimals(v: ex.Expr, value: Any) -> Matrix:
 @pytest.mark.parametrize("row", [r for r in ROWS if r.transpose], ids=named)
 def test_transpose_column(row: Row) -> None:
     x, *others = points.arguments(row)
-    flipped = ex.var(x.name, x.shape_[::-1])
+    flipped = [ex.var(v.name, v.shape_[::-1]) if v is x or row.second else v for v in (x, *others)]
     point, (value,) = next(points.settled((ex.call(row.name, inside(row, x), *others),), np.random.default_rng(3)))
-    source = emit(ex.call(row.name, inside(row, flipped), *others))
-    turned = load(source)(point[x.name].T, *(point[size] for size in source.sizes))
+    source = emit(ex.call(row.name, inside(row, flipped[0]), *flipped[1:]))
+    turned = load(source)(*(point[v.name].T for v in source.variables), *(point[size] for size in source.sizes))
     assert points.gap(value if row.transpose == "invariant" else value.T, turned) < 1e-9
 
 

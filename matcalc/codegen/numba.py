@@ -217,4 +217,7 @@ class _Entries:
             return "*".join([f"({number(k)})", *args[:above]]) + "".join(f"/{a}" for a in args[above:])
         if s.op == "pow":
             return f"{args[0]}**({number(s.data)})"
-        return _template(BY_NAME[s.data]).replace("{x}", args[0])
+        text = _template(BY_NAME[s.data])
+        for name, a in zip(("{x}", "{w}"), args, strict=False):
+            text = text.replace(name, a)
+        return text

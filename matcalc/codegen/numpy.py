@@ -121,6 +121,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
 }
 SCIPY_FUNCTIONS = {
     "erf": "from scipy.special import erf",
+    "normcdf": "from scipy.special import ndtr as normcdf",
     "lgamma": "from scipy.special import gammaln as lgamma",
     "polygamma_of_doubles": "from scipy.special import polygamma as polygamma_of_doubles",
 }

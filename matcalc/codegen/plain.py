@@ -45,7 +45,7 @@ HELPERS = {
     ),
     **DEFINITIONS,
 }
-NEEDS = {"logm": ("sqrtm",), "power_frechet": ("frechet",)}
+NEEDS = {"normcdf": ("erf",), "logm": ("sqrtm",), "power_frechet": ("frechet",)}
 
 
 @dataclass

@@ -75,6 +75,9 @@ class Planner(Products):
         special = _SPECIAL.get(e.head)
         if special is not None:
             return special(self, e)
+        if e.head in BY_NAME and BY_NAME[e.head].second:
+            args = tuple(map(self.loose, e.args))
+            return self.whole(self.steps.fn(BY_NAME[e.head].name, *args, axes=broadcast_axes(args)), axes_of(e))
         if e.head in BY_NAME:
             return self.steps.fn(BY_NAME[e.head].name, *map(self, e.args), axes=axes_of(e))
         return self.steps.make(e.head, data=e.shape_[0] if e.head == "commutation" else None, axes=axes_of(e))

@@ -18,7 +18,7 @@ from .source import ATOM, SIGN, Code, Source, number
 from .steps import VIEWS, Axes, Step, certain, reachable
 from .write import Writer
 
-UFUNC = re.compile(r"((?:np\.\w+|sigmoid)\(\{0\}(?:, -?\w+)*)\)")
+UFUNC = re.compile(r"((?:np\.\w+|sigmoid)\(\{0\}(?:, (?:-?\w+|\{1\}))*)\)")
 HELPERS = {
     "room": (
         "kept = {}\n\n\ndef room(types, *shapes):\n    # the arrays of the last call with these types and shapes\n"
@@ -153,12 +153,12 @@ class Reusing(Writer):
 
     def function(self, step: Step, out: str, old: Step | None) -> str | None:
         """A function of the table."""
-        row, x = BY_NAME.get(step.data), self.of(step.args[0]).text
+        row, (x, *others) = BY_NAME.get(step.data), [self.of(a).text for a in step.args]
         found = UFUNC.fullmatch(template(row, self.dialect)) if row is not None and row.elementwise else None
         if step.data == "step":
             self.lines.append(f"np.greater({x}, 0, out={out})")
         elif found is not None:
-            self.lines.append(f"{found[1].replace('{0}', x)}, out={out})")
+            self.lines.append(f"{found[1].format(x, *others)}, out={out})")
         elif row is None:
             return self.keep(f"softmax_logsumexp({x}, {out})")
         elif step.data == "logsumexp_rows":

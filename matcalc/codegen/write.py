@@ -275,11 +275,18 @@ class Writer:
             name = name if name.isidentifier() else self.keep(name)
             self.lines.append(text.replace("({0})", f"({name}, out={name})"))
             return Code(name, ATOM)
-        last = len(step.args) - 1  # before it stands an order, which stays a number
-        if _is_constant(step) and self.dialect.constant != "{0}":
-            number = self.dialect.constant.replace("{0}", self.of(step.args[last]).text)
-            text = text.replace(f"{{{last}}}", number).replace(f"<{last}>", number)
+        for i, a in enumerate(step.args) if self.dialect.constant != "{0}" else ():
+            if self._is_bare(step, i):
+                number = self.dialect.constant.replace("{0}", self.of(a).text)
+                text = text.replace(f"{{{i}}}", number).replace(f"<{i}>", number)
         return self.filled(text, step)
+
+    def _is_bare(self, step: Step, i: int) -> bool:
+        """Whether an argument is a number that a function takes for an array; the last one is, before it stands an order."""
+        row = BY_NAME.get(step.data)
+        if row is not None and row.second:
+            return _is_constant(step.args[i])
+        return i == len(step.args) - 1 and _is_constant(step)
 
     def _is_helper(self, text: str) -> bool:
         """Whether a function comes with the source and cannot be told where to write."""

@@ -9,7 +9,10 @@ from fractions import Fraction
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, Sum, resolve, same, show_shape, total_of, unify
-from .algebra import MAX_FACTORS, add, diagonal_matrix, matmul, plainer, pow_, scalars_and_array, size_number, spread, times, total, transpose
+from .algebra import (
+    MAX_FACTORS, TRANSPOSE_LIMIT, add, broadcast, diagonal_matrix, matmul, neg, plainer, pow_, scalars_and_array, size_number, spread, times, total,
+    transpose,
+)  # fmt: skip
 from .hints import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, postorder, split, zeros
 from .powers import base_and_exponent, is_whole
@@ -156,6 +159,22 @@ def _kronecker(x: Expr, w: Expr) -> Expr | None:
     return eye(x.shape_[0] + w.shape_[0]) if x.head == "eye" == w.head else None
 
 
+def _larger(x: Expr, w: Expr) -> Expr | None:
+    if x.head == "num" == w.head:
+        return max(x, w, key=lambda e: e.value)
+    return x if x is w else call("relu", spread(x, w.shape_)) if _is_zero(w) else None
+
+
+def _smaller(x: Expr, w: Expr) -> Expr | None:
+    if x.head == "num" == w.head:
+        return min(x, w, key=lambda e: e.value)
+    return x if x is w else neg(call("relu", neg(spread(w, x.shape_)))) if _is_zero(x) else None
+
+
+def _is_zero(e: Expr) -> bool:
+    return e is ZERO or e.head == "zeros"
+
+
 def _frechet(slope: Callable[[Expr], Expr]) -> Callable[[Expr, Expr], Expr | None]:
     """The derivative of a function of matrices in a direction, at a 1×1 matrix."""
     return lambda x, w: times(slope(x), w) if x.is_scalar and w.is_scalar else None
@@ -186,11 +205,29 @@ def _diag(x: Expr) -> Expr:
 
 
 def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
+    if row.second:
+        return _pair_node(row, args)
     plain = plainer(args[0]) if row.transpose else args[0]
     if plain is not args[0]:
         value = call(row.name, plain, *args[1:])
         return value if row.transpose == "invariant" else transpose(value)
     return node(row.name, args, None, result_shape(row, args))
+
+
+def _pair_node(row: Row, args: tuple[Expr, ...]) -> Expr:
+    """A function of the entries of two arguments, of which one may be a scalar: the transpose of the one of their transposes, if that is plainer."""
+    try:
+        shape = broadcast(a.shape_ for a in args)
+    except ShapeProblem as problem:
+        shown = " and ".join(show_shape(a.shape_) for a in args)
+        raise ShapeProblem(f"{row.name} of {shown}", problem.hint) from None
+    args = tuple(a if a.is_scalar else spread(a, shape) for a in args)
+    if shape != SCALAR and sum(a.count for a in args) <= TRANSPOSE_LIMIT:
+        flipped = [transpose(a) for a in args]
+        transposes = [sum(a.transposes for a in side) for side in (args, flipped)]
+        if shape[0] == UNIT != shape[1] or (shape[1] != UNIT and transposes[1] < transposes[0]):
+            return transpose(call(row.name, *flipped))
+    return node(row.name, args, None, shape)
 
 
 # ---- values that need no function -----------------------------------------------------------------------------------------
@@ -275,6 +312,8 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
     "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
     "kron": _kronecker,
+    "max": _larger,
+    "min": _smaller,
 }
 
 
@@ -299,7 +338,10 @@ def signature_axes(row: Row) -> tuple[list[list[str]], list[str]]:
 def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
     """The size that each letter of the signature has in a call; letters that meet twice are unified."""
     sizes: dict[str, Size] = {"1": UNIT, "3": (3,)}
+    spread_out = bool(row.second) and not all(a.is_scalar for a in args)
     for letters, arg in zip(signature_axes(row)[0], args, strict=True):
+        if spread_out and arg.is_scalar:
+            continue
         for letter, size in zip(letters, arg.shape_, strict=True):
             if letter in sizes and not unify(sizes[letter], size):
                 hint = f"it is to be of length {letter}" if letter.isdigit() else ""

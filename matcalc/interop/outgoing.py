@@ -156,15 +156,16 @@ def _in_simpler_functions(e: Expr) -> Expr:
     for node in ex.postorder(e):
         args = tuple(new[a] for a in node.args)
         meaning = _definition(node.head)
-        new[node] = template(meaning, {"x": args[0]}) if meaning else ex.rebuild(node, args) if args != node.args else node
+        new[node] = template(meaning, dict(zip("xw", args, strict=False))) if meaning else ex.rebuild(node, args) if args != node.args else node
     return new[e]
 
 
 def _definition(head: str) -> str:
-    """The definition of a function of whole arrays."""
-    if head in _WRITERS or head not in BY_NAME or BY_NAME[head].elementwise:
+    """The definition of a function of whole arrays, or of the entries of two."""
+    row = BY_NAME.get(head)
+    if head in _WRITERS or row is None or (row.elementwise and not row.second):
         return ""
-    return "sum(abs(x))" if head == "norm1" else BY_NAME[head].exact
+    return "sum(abs(x))" if head == "norm1" else row.exact
 
 
 def _defined_by_entry(head: str) -> bool:

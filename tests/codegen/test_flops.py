@@ -103,6 +103,8 @@ class Counting:
     heaviside = staticmethod(of_entries(np.heaviside, 1, 2))
     maximum = staticmethod(of_entries(max, 1, 2))
     minimum = staticmethod(of_entries(min, 1, 2))
+    hypot = staticmethod(of_entries(lambda x, w: x, 7, 2))  # two squares, their sum, and a root
+    arctan2 = staticmethod(of_entries(lambda x, w: x, 8, 2))
     logaddexp = staticmethod(of_entries(np.logaddexp, 20, 2))  # abs, max, neg, exp, log1p, add
 
     def __getattr__(self, name: str) -> Any:
@@ -112,6 +114,7 @@ class Counting:
 LIBRARY = {
     "np": Counting(),
     "erf": of_entries(lambda x: x, 8),
+    "normcdf": of_entries(lambda x: x, 8),
     "lgamma": of_entries(lambda x: x, 8),
     "polygamma": lambda k, x: of_entries(lambda y: y, 8)(x),
 }
