@@ -127,11 +127,11 @@ ROWS: tuple[Row, ...] = (
     # Abramowitz & Stegun 1964, 6.4.1
     Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})", cost="8*i*j"),
     # ---- elementwise, of two arguments ---------------------------------------------------------------------------------
-    _pair("max", "step(x-w)", "1-step(x-w)", "np.maximum({x}, {w})", "the larger of two; where they are equal the derivative is that of the second", 1, exact="w+relu(x-w)"),
-    _pair("min", "1-step(x-w)", "step(x-w)", "np.minimum({x}, {w})", "the smaller of two; where they are equal the derivative is that of the first", 1, exact="x-relu(x-w)"),
+    _pair("max", "step(x-w)", "1-step(x-w)", "np.maximum({x}, {w})", "max(x, w): the larger of two; where they are equal the derivative is that of the second", 1, exact="w+relu(x-w)"),
+    _pair("min", "1-step(x-w)", "step(x-w)", "np.minimum({x}, {w})", "min(x, w): the smaller of two; where they are equal the derivative is that of the first", 1, exact="x-relu(x-w)"),
     # Huber 1964, "Robust estimation of a location parameter"
-    _pair("huber", "min(abs(x),w).*sign(x)", "relu(abs(x)-w)", "huber({x}, {w})", "x^2/2 near 0, w*abs(x) - w^2/2 beyond w: huber(x, w)", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
-    _pair("hypot", "x./hypot(x,w)", "w./hypot(x,w)", "np.hypot({x}, {w})", "sqrt(x^2 + w^2)", 7, exact="(x.^2+w.^2).^(1/2)"),
+    _pair("huber", "min(abs(x),w).*sign(x)", "relu(abs(x)-w)", "huber({x}, {w})", "huber(x, w): x^2/2 near 0, w*abs(x) - w^2/2 beyond w", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
+    _pair("hypot", "x./hypot(x,w)", "w./hypot(x,w)", "np.hypot({x}, {w})", "hypot(x, w): sqrt(x^2 + w^2)", 7, exact="(x.^2+w.^2).^(1/2)"),
     _pair("atan2", "w./(x.^2+w.^2)", "-x./(x.^2+w.^2)", "np.arctan2({x}, {w})", "atan2(y, x): the angle of the point (x, y), off the negative half axis", 8, array_api="xp.atan2({x}, {w})", exact="2*arctan(x./((x.^2+w.^2).^(1/2)+w))"),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant", cost="i"),

@@ -1,0 +1,214 @@
+"""The contract of compiled functions, over the table and the gallery, on every target.
+
+The type of the arguments is kept, integers and lists are of double precision; results are fresh and, where the arrays of the
+library can be, writable; nan comes through; no argument is touched.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import points
+import pytest
+from targets import installed
+
+import matcalc as mc
+from matcalc import expr as ex
+from matcalc.codegen import Compiled, compile_expr
+from matcalc.derivation import unverified
+from matcalc.functions import BY_NAME, MACROS, visible
+from matcalc.given import as_program
+from matcalc.shapes import typed
+
+IDENTITIES = Path(__file__).parent.parent / "identities.tsv"
+LETTERS = {"X": "n×m positive", "A": "n×n", "S": "n×n spd"} | dict.fromkeys("xywb", "n positive") | dict.fromkeys("dp", "scalar positive")
+SOME = {"numpy": 2, "numba": 12, "jax": 12, "torch": 4, "array_api": 4}  # every so many expressions of the gallery
+MORE = ("x", "x'", "[x, x]", "a*x", "X", "X'", "x[1]", "x[2:]", "X[1,:]", "vec(X)", "diag(A)", "A'", "numel(X)*a", "x/n", "2*a", "a", "x + log(2)")
+COMPARISONS = {"step", "ismax"}  # nan is not above 0, nor the largest entry
+FACTORIZED = {"chol", "eigvals", "eigvecs", "normnuc", "normspec", "polar", "leading", "pinv", "lambda_max", "lambda_min"}
+
+
+@pytest.fixture(autouse=True)
+def double_precision(request: pytest.FixtureRequest) -> Iterator[None]:
+    """JAX computes in single precision unless it is told; nan and infinity are no warnings here."""
+    with np.errstate(all="ignore"):
+        if request.node.callspec.params.get("target") != "jax":
+            yield
+            return
+        import jax
+
+        before = jax.config.jax_enable_x64
+        jax.config.update("jax_enable_x64", True)
+        yield
+        jax.config.update("jax_enable_x64", before)
+
+
+def texts() -> list[tuple[str, str, str]]:
+    lines = (line for line in IDENTITIES.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return [(row["expr"], row["vars"], row["wrt"]) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
+def names() -> list[str]:
+    return [*(row.name for row in visible()), *MACROS]
+
+
+def of_table(name: str) -> ex.Expr:
+    if name in BY_NAME:
+        return ex.call(name, *points.arguments(BY_NAME[name]))
+    letters = {p: "n×n" if name == "adj" else LETTERS[p] for p in MACROS[name].parameters}
+    return mc.parse(f"{name}({', '.join(letters)})", letters)
+
+
+def with_gradients(e: ex.Expr) -> tuple[ex.Expr, ...]:
+    """An expression, and the gradients of the sum of the fourth powers of its entries; the sign of an eigenvector is any library's own."""
+    even = ex.pow_(e, ex.num(4))
+    scalar = even if e.is_scalar else ex.call("sum", even)
+    first = scalar if e.head == "eigvecs" else e
+    try:
+        derivatives = unverified(as_program(scalar, None), list(ex.variables(scalar)))
+    except mc.NotDifferentiable:
+        return (first,)
+    return (first, *(d.result for d in derivatives if isinstance(d.result, ex.Expr)))
+
+
+@cache
+def compiled(what: Any, target: str) -> tuple[Compiled, dict[str, Any]]:
+    """A function, and a point."""
+    if isinstance(what, str) and what in (*BY_NAME, *MACROS):
+        roots = with_gradients(of_table(what))
+    elif isinstance(what, str):
+        declared = {"x": "n", "X": "n×m", "A": "n×n", "a": "scalar"}
+        roots = (mc.parse(what, {v: shape for v, shape in declared.items() if v in what.replace("diag", "")}),)
+    else:
+        program = typed(*what[:2])
+        found = [d.result for v in [program.variables.get(what[2])] if v is not None for d in unverified(program, [v])]
+        roots = (program.expr, *(r for r in found if isinstance(r, ex.Expr)))
+    at = next(points.settled(roots, np.random.default_rng(3)))[0]
+    return compile_expr(roots, target), {n: v if isinstance(v, int) else np.asarray(v, dtype=float) for n, v in at.items()}
+
+
+def in_library(target: str, value: Any) -> Any:
+    """An array of the target's own."""
+    if isinstance(value, int) or target in ("numpy", "numba"):
+        return value
+    if target == "jax":
+        import jax.numpy as jnp
+
+        return jnp.asarray(value)
+    if target == "torch":
+        import torch
+
+        return torch.as_tensor(np.array(value))
+    import array_api_strict as strict
+
+    return strict.asarray(np.array(value))
+
+
+def by_numpy(value: Any) -> Any:
+    """A result as an array of NumPy that shares its memory."""
+    return np.asarray(getattr(value, "_array", value))
+
+
+def dtype_of(value: Any) -> str:
+    return str(getattr(value, "dtype", np.dtype(type(value)))).split(".")[-1]
+
+
+def changed(at: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """A point with every array changed, and its sizes."""
+    return {n: v if isinstance(v, int) else change(v) for n, v in at.items()}
+
+
+def strided(value: Any) -> Any:
+    """A view of every second entry of a larger array, backwards."""
+    room = np.full([2 * n for n in value.shape], np.nan)
+    view = room[tuple(slice(None, None, -2) for _ in value.shape)]
+    view[...] = value
+    return view
+
+
+def read_only(value: Any) -> Any:
+    value = np.array(value)
+    value.flags.writeable = False
+    return value
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {"Fortran order": np.asfortranarray, "strides": strided, "read-only": read_only, "lists": lambda v: v.tolist()}
+
+
+def assert_contract(what: Any, target: str) -> None:
+    f, at = compiled(what, target)
+    given = changed(at, lambda v: in_library(target, v))
+    before = f(**given)
+    expected = [by_numpy(v).copy() for v in before]
+    assert {dtype_of(v) for v in before} == {"float64"}
+    assert_fresh(f, before, given, target)
+    for value, again, same in zip(expected, f(**given), f(**given), strict=True):
+        assert points.gap(value, by_numpy(again)) < 1e-9
+        assert points.gap(value, by_numpy(same)) < 1e-9
+    assert_types(f, at, target)
+    assert_layouts(f, at, expected, target)
+    assert all(np.array_equal(by_numpy(given[n]), v) for n, v in at.items())
+
+
+def assert_fresh(f: Compiled, results: Any, given: dict[str, Any], target: str) -> None:
+    """Results that share memory with no argument and no other result, and that can be written to."""
+    if target == "jax":
+        return  # nothing can be changed
+    held = [by_numpy(v) for v in given.values() if not isinstance(v, int)]
+    for value in results:
+        array = by_numpy(value)
+        if isinstance(value, (float, np.floating)):
+            continue
+        assert not any(np.may_share_memory(array, other) for other in held), f.source
+        assert array.flags.writeable, f.source
+        array[...] = 7.0
+        held.append(array)
+
+
+def assert_types(f: Compiled, at: dict[str, Any], target: str) -> None:
+    """Single precision is kept; integers are of double precision."""
+    single = f(**changed(at, lambda v: in_library(target, v.astype(np.float32))))
+    assert {dtype_of(v) for v in single} == {"float32"}, f.source
+    whole = {n: v if isinstance(v, int) else np.rint(8 * v).astype(int) for n, v in at.items()}
+    try:
+        found = f(**changed(whole, lambda v: in_library(target, v)))
+    except (np.linalg.LinAlgError, RuntimeError):  # the whole numbers have made a singular matrix
+        return
+    assert {dtype_of(v) for v in found} == {"float64"}, f.source
+
+
+def assert_layouts(f: Compiled, at: dict[str, Any], expected: list[Any], target: str) -> None:
+    for name, layout in LAYOUTS.items():
+        if target == "array_api" and name != "lists":
+            continue  # the standard knows no layouts
+        arguments = changed(at, layout)
+        copies = changed(arguments, np.array)
+        for value, found in zip(expected, f(**arguments), strict=True):
+            assert dtype_of(found) == "float64", name
+            assert points.gap(value, by_numpy(found)) < 1e-8, name
+        assert all(np.array_equal(arguments[n], v) for n, v in copies.items())
+
+
+@pytest.mark.parametrize("target", installed())
+@pytest.mark.parametrize("name", names())
+def test_function_of_the_table(name: str, target: str) -> None:
+    assert_contract(name, target)
+
+
+@pytest.mark.parametrize("target", installed())
+@pytest.mark.parametrize("text", MORE)
+def test_what_is_an_argument_or_a_part_of_it(text: str, target: str) -> None:
+    assert_contract(text, target)
+
+
+GALLERY = texts()
+
+
+@pytest.mark.parametrize(("target", "case"), [pytest.param(t, c, id=f"{c[0]}-{t}") for t in installed() for c in GALLERY[:: SOME[t]]])
+def test_expression_of_the_gallery(case: tuple[str, str, str], target: str) -> None:
+    assert_contract(case, target)
