@@ -59,7 +59,8 @@ def names() -> list[str]:
 
 def of_table(name: str) -> ex.Expr:
     if name in BY_NAME:
-        return ex.call(name, *points.arguments(BY_NAME[name]))
+        shift = ex.num(max(0, int(max(BY_NAME[name].domain[0], 0))))
+        return ex.call(name, *(ex.add(x, shift) for x in points.arguments(BY_NAME[name])))
     letters = {p: "n×n" if name == "adj" else LETTERS[p] for p in MACROS[name].parameters}
     return mc.parse(f"{name}({', '.join(letters)})", letters)
 
@@ -126,7 +127,7 @@ def changed(at: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
 def strided(value: Any) -> Any:
     """A view of every second entry of a larger array, backwards."""
     room = np.full([2 * n for n in value.shape], np.nan)
-    view = room[tuple(slice(None, None, -2) for _ in value.shape)]
+    view = room[(..., *(slice(None, None, -2) for _ in value.shape))]
     view[...] = value
     return view
 
