@@ -234,6 +234,10 @@ class Derivation:
     def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
         """The derivative as a function of arrays by keyword; with ``value``, the pair of the expression and its derivative.
 
+        The type of the arrays is kept, integers and lists become float64. Results are fresh arrays, writable where those of the
+        library are; they share no memory with an argument or with each other, and no argument is touched. What depends on NaN is
+        NaN, but for the comparisons ``step`` and ``ismax`` and the slopes made of them, which are 0 there.
+
         With ``reuse`` (numpy and numba) what is returned is overwritten by the next call with the same shapes, by any thread:
         temporaries and results stay in arrays that are kept, and nothing large is allocated again.
 

@@ -63,7 +63,10 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
         "        total = total*xp.reshape(a, tuple(next(lengths) if c in axes else 1 for c in letters))\n"
         "    return xp.sum(total, axis=tuple(range(len(out), len(letters)))) if len(letters) > len(out) else total"
     ),
-    "diag": "def diag(v):\n    xp = v.__array_namespace__()\n    return v[:, None]*xp.eye(v.shape[0], dtype=v.dtype)",
+    "diag": (
+        "def diag(v):\n    xp = v.__array_namespace__()\n    unit = xp.eye(v.shape[0], dtype=v.dtype)\n"
+        "    return xp.where(unit > 0, v[:, None], 0*unit)"
+    ),
     "kron": (
         "def kron(a, b):\n    xp = a.__array_namespace__()\n    a, b = (x if x.ndim == 2 else x[None, :] for x in (a, b))\n"
         "    (m, n), (p, q) = a.shape, b.shape\n"
@@ -92,7 +95,8 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
     "expm": (
         "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
         "    xp, halvings = x.__array_namespace__(), 0\n    norm = float(xp.max(xp.sum(xp.abs(x), axis=0)))\n"
-        "    while 0.5 < norm/2**halvings < float('inf'):\n        halvings += 1\n"
+        "    if not norm < xp.inf:\n        return xp.full_like(x, xp.nan)\n"
+        "    while norm/2.0**halvings > 0.5:\n        halvings += 1\n"
         "    a = x/2.0**halvings\n    term = total = xp.eye(x.shape[0], dtype=x.dtype)\n"
         "    for k in range(1, 19):\n        term = (term @ a)/k\n        total = total + term\n"
         "    for _ in range(halvings):\n        total = total @ total\n    return total"

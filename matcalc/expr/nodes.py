@@ -192,6 +192,7 @@ class Expr:
     def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
         """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code.
 
+        It keeps the type of its arrays, touches none of them and returns fresh ones, as the compiled derivatives do.
         With ``reuse`` (numpy and numba) the next call with the same shapes overwrites the array that was returned.
         """
         from ..codegen import compile_expr
