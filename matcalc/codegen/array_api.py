@@ -33,9 +33,10 @@ CALLS = {
     "softmax_logsumexp": "softmax_logsumexp({0})",
     "softmax_logsumexp_rows": "softmax_logsumexp({0})",
     "factor": "{0}",
-    "solve": "xp.linalg.solve({0}, {1})",
-    "solve lu True": "xp.linalg.solve(<0>.T, {1})",
-    "inverse": "xp.linalg.inv({0})",
+    # the sum is for nan, which LAPACK does not spread to all entries
+    "solve": "xp.linalg.solve({0}, {1}) + 0*xp.sum({0})",
+    "solve lu True": "xp.linalg.solve(<0>.T, {1}) + 0*xp.sum({0})",
+    "inverse": "xp.linalg.inv({0}) + 0*xp.sum({0})",
     "det": "xp.linalg.det({0})",
     "logdet": "xp.linalg.slogdet({0})[1]",
 }
@@ -96,8 +97,8 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
         "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
         "    xp, halvings = x.__array_namespace__(), 0\n    norm = float(xp.max(xp.sum(xp.abs(x), axis=0)))\n"
         "    if not norm < xp.inf:\n        return xp.full_like(x, xp.nan)\n"
-        "    while norm/2.0**halvings > 0.5:\n        halvings += 1\n"
-        "    a = x/2.0**halvings\n    term = total = xp.eye(x.shape[0], dtype=x.dtype)\n"
+        "    while norm > 0.5:\n        norm, halvings = norm/2, halvings + 1\n"
+        "    a = x*0.5**halvings\n    term = total = xp.eye(x.shape[0], dtype=x.dtype)\n"
         "    for k in range(1, 19):\n        term = (term @ a)/k\n        total = total + term\n"
         "    for _ in range(halvings):\n        total = total @ total\n    return total"
     ),

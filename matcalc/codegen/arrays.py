@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from importlib import import_module
 from typing import Any
 
 
@@ -78,6 +79,26 @@ def number_like_array_api(value: float, arrays: list[Any]) -> Any:
     if not arrays:
         return to_numpy(value)
     return arrays[0].__array_namespace__().asarray(value, dtype=arrays[0].dtype)
+
+
+def library_of(array: Any) -> Any:
+    """The module of an array; NumPy for a number."""
+    if hasattr(array, "__array_namespace__"):
+        return array.__array_namespace__()
+    return import_module("torch" if hasattr(array, "dtype") and hasattr(array, "device") else "numpy")
+
+
+def is_finite(array: Any) -> bool:
+    """Whether every entry is a finite number."""
+    library = library_of(array)
+    return bool(library.all(library.isfinite(array)))
+
+
+def undefined(shape: tuple[int, ...], like: Any) -> Any:
+    """An array, or a number, of nan."""
+    library = library_of(like)
+    value = library.full(shape, library.nan, dtype=getattr(like, "dtype", None))
+    return value[()] if library.__name__ == "numpy" else value
 
 
 def reshaped(array: Any, shape: tuple[int, ...]) -> Any:

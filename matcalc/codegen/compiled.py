@@ -16,11 +16,14 @@ from ..functions import BY_NAME
 from ..index import Root, parts
 from ..sizes import Sum, Unknown, base_atoms, linear, show, total_of
 from ..sizes import length as product_of
-from .arrays import NUMBER_OF_ARRAYS, OF_ONE_TYPE, TO_ARRAY, TO_NUMBER, is_number, reshaped
+from .arrays import NUMBER_OF_ARRAYS, OF_ONE_TYPE, TO_ARRAY, TO_NUMBER, is_finite, is_number, reshaped, undefined
 
 if TYPE_CHECKING:
     from .cost import Cost
     from .source import Source
+
+
+FAILURES = ("LinAlgError", "_LinAlgError")  # of NumPy and of PyTorch: a matrix that has no factorization
 
 
 class Compiled:
@@ -86,20 +89,37 @@ class Compiled:
             return function(*arguments)
         except (ZeroDivisionError, OverflowError):
             pass
+        except Exception as problem:
+            if type(problem).__name__ not in FAILURES or all(map(is_finite, arguments)):
+                raise
+            return self._undefined(arguments)
         try:
             return function(*(NUMBER_OF_ARRAYS[self.target](a) if isinstance(a, float) else a for a in arguments))
         except (ZeroDivisionError, OverflowError) as problem:  # by numbers made of sizes alone
             what = "a division by zero" if isinstance(problem, ZeroDivisionError) else "a number beyond double precision"
             raise ShapeProblem(f"{what} at these sizes", self._said_sizes(arguments)) from None
 
-    def _said_sizes(self, arguments: list[Any]) -> str:
+    def _undefined(self, arguments: list[Any]) -> Any:
+        """The results where what is not finite has no factorization."""
+        sizes = self._lengths(arguments)
+        like = max(arguments, key=lambda a: getattr(a, "ndim", -1))
+        axes = [own_axes(r) if isinstance(r, Expr) else r.axes for r in self.exprs]
+        results = tuple(undefined(tuple(product_of(size, sizes) for size in shape), like) for shape in axes)
+        return results if len(results) > 1 or self._body.endswith(",") else results[0]
+
+    def _lengths(self, arguments: list[Any]) -> dict[str | int, int]:
+        """The lengths of the named sizes, as arguments in order show them."""
         sizes: dict[str | int, int] = {}
         for name, value in zip(self.parameters, arguments, strict=True):
             if name in self._sizes:
                 sizes[name] = value
             else:
                 fit(self._variables[name], tuple(getattr(value, "shape", ())), sizes)
-        return _known(sizes).removeprefix(" with ")
+        _solve(sizes)
+        return sizes
+
+    def _said_sizes(self, arguments: list[Any]) -> str:
+        return _known(self._lengths(arguments)).removeprefix(" with ")
 
     @cached_property
     def large(self) -> Callable[..., Any]:
@@ -260,8 +280,9 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     arrays = [n for n, wanted in f._wanted.items() if wanted]
     scalars = [n for n, wanted in f._wanted.items() if not wanted]
     taken = set(f.parameters) | set(f.raw.__globals__) | set(re.findall(r"\w+", source.text))
-    own = ("this", "others", "array", "double", "number", "whole", "missing")
-    this, others, array, double, number, whole, missing = (_unused(n, taken) for n in own)
+    own = ("this", "others", "array", "double", "number", "whole", "missing", "singular")
+    this, others, array, double, number, whole, missing, singular = (_unused(n, taken) for n in own)
+    failures = f"ZeroDivisionError, OverflowError, {singular}"
     first = {n: _unused(f"{n}_shape", taken) for n in arrays} | {n: _unused(f"{n}_size", taken) for n in f._sizes}
     kinds = [(arrays, "__class__", array), (arrays, "dtype", double), (scalars, "__class__", number), (f._sizes, "__class__", whole)]
     types = [f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}" for names, attribute, kind in kinds if names]
@@ -273,11 +294,11 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     if {" and ".join([*types, f"({same} or ({', '.join(seen.values())},) in {this}.seen)"])}:
         try:
 {indent(large, "    ")}{indent(source.body, "        ")}
-        except (ZeroDivisionError, OverflowError):
+        except ({failures}):
             pass
     return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
 """
-    scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}
+    scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int, singular: np.linalg.LinAlgError}
     scope |= dict.fromkeys(first.values())
     call = defined(text, "__call__", scope)
     return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__, "_first": first, "_scope": scope})

@@ -62,7 +62,7 @@ DEFINITIONS = {
     shift = sum(np.log(x + k) for k in range(16))
     series = 1/(12*z) - 1/(360*z**3) + 1/(1260*z**5) - 1/(1680*z**7) + 1/(1188*z**9)
     half_log_two_pi = 0.9189385332046727
-    return (z - 0.5)*np.log(z) - z + half_log_two_pi + series - shift""",
+    return np.where(x < np.inf, (z - 0.5)*np.log(z) - z + half_log_two_pi + series - shift, x)""",
     "polygamma": """def polygamma(k, x):
     # Abramowitz & Stegun 1964, 6.3.18 and 6.4.11: the asymptotic series, beyond 16
     z, sign, bernoulli = x + 16, (-1)**(k + 1), (1/6, -1/30, 1/42, -1/30, 5/66, -691/2730, 7/6)

@@ -41,9 +41,10 @@ CALLS = {
 }
 PLAIN_LINALG = {
     "factor": "{0}",
-    "solve": "np.linalg.solve({0}, {1})",
-    "solve lu True": "np.linalg.solve(<0>.T, {1})",
-    "inverse": "np.linalg.inv({0})",
+    # the sum is for nan, which LAPACK does not spread to all entries
+    "solve": "np.linalg.solve({0}, {1}) + 0*np.sum({0})",
+    "solve lu True": "np.linalg.solve(<0>.T, {1}) + 0*np.sum({0})",
+    "inverse": "np.linalg.inv({0}) + 0*np.sum({0})",
     "det": "np.linalg.det({0})",
     "logdet": "np.linalg.slogdet({0})[1]",
 }
@@ -199,7 +200,8 @@ SCIPY_HELPERS = {
         "    out[h:, :h] = times(1, a, times(-1, b, c[h:, :h], lower=1), side=1, lower=1, overwrite_b=1)\n    return out"
     ),
     "inverse": (
-        "def inverse(factor):\n    c, pivots = factor\n"
+        "def inverse(factor):\n    c, pivots = factor\n    if isnan(c[-1, -1] if pivots is None else c.trace()):\n"
+        "        return np.full_like(c, np.nan)  # LAPACK leaves some entries without\n"
         "    if pivots is None:\n        return mirrored(lapack('lauum', c.dtype)(triangle_inverse(c), lower=1, overwrite_c=1)[0])\n"
         "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
         "    return lapack('getri', c.dtype)(c, pivots, lwork=32*len(c))[0].T"
@@ -215,7 +217,7 @@ SCIPY_HELPERS = {
         "    return trace, mirrored(times(m, triangle_inverse(l), itype=2, lower=1, overwrite_a=1)[0])"
     ),
     "solve": (
-        "def solve(factor, b, transposed=False):\n    c, pivots = factor\n"
+        "def solve(factor, b, transposed=False):\n    c, pivots = factor\n    if isnan(c[-1, -1] if pivots is None else c.trace()):\n        return np.full_like(b, np.nan)\n"
         "    if pivots is None and b.ndim > 1 and b.shape[1] >= len(c):\n"
         "        # with so many columns an inverse and a product take half the time of two triangular solves\n"
         "        return mm(inverse(factor), b)\n"
@@ -273,6 +275,7 @@ def dialect(scipy: bool) -> Dialect:
             "cache": "from functools import cache",
             "environ": "from os import cpu_count, environ",
             "iadd": "from operator import iadd",
+            "isnan": "from math import isnan",
             "prod": "from math import prod",
             "getrefcount": "from sys import getrefcount",
             "get_blas_funcs": "from scipy.linalg import get_blas_funcs",

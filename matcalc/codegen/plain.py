@@ -39,7 +39,7 @@ HELPERS = {
         "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
         "    norm = np.abs(x).sum(0).max()\n    if not norm < np.inf:\n        return np.full_like(x, np.nan)\n"
         "    halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300)))) + 1)\n"
-        "    a = x/2.0**halvings\n    term = total = np.eye(len(x), dtype=a.dtype)\n"
+        "    a = x*0.5**halvings\n    term = total = np.eye(len(x), dtype=a.dtype)\n"
         "    for k in range(1, 19):\n        term = term @ a/k\n        total = total + term\n"
         "    for _ in range(halvings):\n        total = total @ total\n    return total"
     ),

@@ -12,6 +12,7 @@ from ..index import Root
 from ..sizes import Atom, Size, Sum
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
+EXACT, LARGEST = 53, 1023  # bits of the whole numbers that are all exact, and of those that are finite, in double precision
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
@@ -79,5 +80,7 @@ def _atom_text(a: Atom, name: Callable[[str], str]) -> str:
 
 
 def number(q: Fraction) -> str:
-    """A rational number as source: 2, 0.5, 1/3."""
+    """A rational number as source: 2, 0.5, 1/3, 1e+20."""
+    if q.denominator == 1 and EXACT < q.numerator.bit_length() <= LARGEST:
+        return repr(float(q))  # no library has whole numbers as large
     return str(q.numerator) if q.denominator == 1 else repr(float(q)) if Fraction(repr(float(q))) == q else f"{q.numerator}/{q.denominator}"

@@ -213,3 +213,101 @@ GALLERY = texts()
 @pytest.mark.parametrize(("target", "case"), [pytest.param(t, c, id=f"{c[0]}-{t}") for t in installed() for c in GALLERY[:: SOME[t]]])
 def test_expression_of_the_gallery(case: tuple[str, str, str], target: str) -> None:
     assert_contract(case, target)
+
+
+# ---- nan, infinity, and the ends of the range ---------------------------------------------------------------------------
+
+SHAPES_ALONE = {"convmat": "W", "hankel": "W"}  # arguments of which only the shape matters
+
+
+@pytest.mark.parametrize("target", installed())
+@pytest.mark.parametrize("name", names())
+def test_nan_comes_through(name: str, target: str) -> None:
+    f, at = compiled(name, target)
+    for v in (n for n, value in at.items() if not isinstance(value, int) and n != SHAPES_ALONE.get(name)):
+        given = {n: in_library(target, np.full_like(value, np.nan) if n == v else value) for n, value in at.items()}
+        for _ in range(2):  # the second call is another way through the function
+            value = by_numpy(f(**given)[0])
+            assert np.isnan(value).any() == (name not in COMPARISONS), (v, value)
+
+
+@pytest.mark.parametrize("target", installed())
+@pytest.mark.parametrize("text", ["inv(A)", "inv(A)'*x", "inv(S)", "inv(S)*x", "logdet(S)", "det(A)", "eigvals(S)", "normnuc(A)", "pinv(A)", "expm(A)"])
+def test_one_nan_in_a_matrix_is_nan_everywhere(text: str, target: str) -> None:
+    """Whatever the place, where LAPACK leaves numbers in some entries or says that it did not converge."""
+    declared = {"A": "n×n", "S": "n×n spd", "x": "n"}
+    f = mc.parse(text, {v: shape for v, shape in declared.items() if v in text.replace("expm", "")}).compile(target)
+    for i, j in np.ndindex(3, 3):
+        matrix = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
+        matrix[i, j] = matrix[j, i] = np.nan
+        value = f(A=in_library(target, matrix), S=in_library(target, matrix), x=in_library(target, np.ones(3)))
+        assert np.isnan(by_numpy(value)).all(), (i, j)
+
+
+ENDS = (np.inf, -np.inf, 1e300, -1e300, 1e-310, -1e-310, 1e17, -1e17, 0.0)
+BY_ENTRIES = [row for row in visible() if row.elementwise]
+
+
+@pytest.mark.parametrize("target", installed("numba", "jax", "torch", "array_api"))
+@pytest.mark.parametrize("row", BY_ENTRIES, ids=lambda row: row.name)
+def test_values_at_the_ends_are_numpys(row: Any, target: str) -> None:
+    tiny = target == "jax" or row.name == "lgamma"  # XLA takes them for 0, as SciPy's gammaln does
+    ends = [x for x in ENDS if not (tiny and 0 < abs(x) < 1e-300)]
+    low, high = row.domain
+    inside = np.array([x for x in ends if low < x < high or (np.isinf(x) and x in row.domain)])
+    pairs = np.array(np.meshgrid(inside, inside)).reshape(2, -1)
+    e = mc.parse(f"{row.name}({', '.join('xw'[: row.arity])})", dict.fromkeys("xw"[: row.arity], "n"))
+    arguments = dict(zip("xw", pairs, strict=True)) if row.second else {"x": inside}
+    expected = e.compile()(**arguments)
+    found = by_numpy(e.compile(target)(**{n: in_library(target, v) for n, v in arguments.items()}))
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-305)
+
+
+TRUTHS: list[tuple[str, dict[str, float], float]] = [
+    ("max(a,b)", {"a": 1, "b": -1e20}, 1),
+    ("max(a,b)", {"a": 2, "b": -np.inf}, 2),
+    ("max(a,-1e20)", {"a": 1}, 1),
+    ("a + 1e20", {"a": 1}, 1e20),
+    ("min(a,b)", {"a": 1, "b": 1e20}, 1),
+    ("min(a,b)", {"a": -3, "b": np.inf}, -3),
+    ("huber(a,b)", {"a": 1e17, "b": 1}, 1e17),
+    ("huber(a,b)", {"a": -1e200, "b": 2}, 2e200),
+    ("huber(a,b)", {"a": 3, "b": np.inf}, 4.5),
+    ("normcdf(a)", {"a": -10}, 7.619853024160526e-24),
+    ("normcdf(a)", {"a": -37}, 5.725571222524577e-300),
+    ("normcdf(a)", {"a": 9}, 1),
+    ("gelu(a)", {"a": -10}, -7.619853024160526e-23),
+    ("gelu(a)", {"a": 1e300}, 1e300),
+    ("hypot(a,b)", {"a": 1e300, "b": 1e300}, 1.4142135623730951e300),
+    ("hypot(a,b)", {"a": 3e-300, "b": 4e-300}, 5e-300),
+    ("atan2(a,b)", {"a": 1e-8, "b": -1}, 3.141592643589793),
+]
+SLOPES: list[tuple[str, str, dict[str, float], float]] = [
+    ("max(a,b)", "a", {"a": 1, "b": -1e20}, 1),
+    ("max(a,b)", "b", {"a": 1, "b": -1e20}, 0),
+    ("huber(a,b)", "a", {"a": 1e17, "b": 1}, 1),
+    ("huber(a,b)", "a", {"a": -1e17, "b": 2}, -2),
+    ("huber(a,b)", "b", {"a": 1e17, "b": 1}, 1e17),
+    ("normcdf(a)", "a", {"a": -10}, 7.69459862670642e-23),
+    ("gelu(a)", "a", {"a": -10}, -7.618400096464814e-22),
+    ("hypot(a,b)", "a", {"a": 1e300, "b": 1e300}, 0.7071067811865476),
+    ("atan2(a,b)", "a", {"a": 1e-8, "b": -1}, -1),
+    ("atan2(a,b)", "b", {"a": 1e-8, "b": -1}, -1e-8),
+]
+
+
+@pytest.mark.parametrize("target", installed())
+@pytest.mark.parametrize(("text", "at", "value"), TRUTHS)
+def test_value_far_out(text: str, at: dict[str, float], value: float, target: str) -> None:
+    given = {n: in_library(target, np.asarray(float(v))) for n, v in at.items()}
+    assert float(by_numpy(mc.parse(text).compile(target)(**given))) == pytest.approx(value, rel=1e-12, abs=0)
+    assert float(by_numpy(mc.parse(text).compile(target)(**at))) == pytest.approx(value, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("target", installed())
+@pytest.mark.parametrize(("text", "wrt", "at", "value"), SLOPES)
+def test_slope_far_out(text: str, wrt: str, at: dict[str, float], value: float, target: str) -> None:
+    d = mc.derive(text, wrt)
+    assert d.verification.ok
+    given = {n: in_library(target, np.asarray(float(v))) for n, v in at.items()}
+    assert float(by_numpy(d.compile(target)(**given))) == pytest.approx(value, rel=1e-9, abs=0)
