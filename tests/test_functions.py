@@ -186,8 +186,11 @@ def test_slopes_of_a_function_of_two_to_thirty_digits(row: Row) -> None:
         assert [s(x=np.float64(a), w=np.float64(b)) for s in slopes] == pytest.approx([float(v) for v in expected], rel=1e-12)
 
 
+ARGUMENTS = ("X, Y'", "X', Y", "X', a", "a, X", "x', y'", "a, b", "X, 2", "1, x'", "X, z'", "Y', z'", "ones(m,n), a", "x, b*ones(n)")
+
+
 @pytest.mark.parametrize("row", PAIRS, ids=named)
-@pytest.mark.parametrize("arguments", ["X, Y'", "X', Y", "X', a", "a, X", "x', y'", "a, b", "X, 2", "1, x'", "X, z'", "Y', z'", "ones(m,n), a", "x, b*ones(n)"])
+@pytest.mark.parametrize("arguments", ARGUMENTS)
 def test_function_of_two_of_any_shapes(row: Row, arguments: str) -> None:
     """A scalar goes with any shape and a row with any matrix of such rows; the derivatives are verified."""
     declared = {"X": "m×n", "Y": "n×m", "x": "n", "y": "n", "z": "n", "a": "scalar", "b": "scalar positive"}

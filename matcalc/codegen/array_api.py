@@ -73,7 +73,10 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
         "    (m, n), (p, q) = a.shape, b.shape\n"
         "    return xp.reshape(a[:, None, :, None]*b[None, :, None, :], (m*p, n*q))"
     ),
-    "relu": "def relu(x):\n    # where x is nan, so is the result\n    xp = x.__array_namespace__()\n    return xp.where(x <= 0, xp.zeros_like(x), x)",
+    "relu": (
+        "def relu(x):\n    # where x is nan, so is the result\n    xp = x.__array_namespace__()\n"
+        "    return xp.where(x <= 0, xp.zeros_like(x), x)"
+    ),
     "sigmoid": (
         "def sigmoid(x):\n    xp = x.__array_namespace__()\n    e = xp.exp(-xp.abs(x))\n    return xp.where(x >= 0, xp.ones_like(x), e)/(1 + e)"
     ),

@@ -298,7 +298,8 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
             pass
     return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
 """
-    scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int, singular: np.linalg.LinAlgError}
+    scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}
+    scope[singular] = np.linalg.LinAlgError
     scope |= dict.fromkeys(first.values())
     call = defined(text, "__call__", scope)
     return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__, "_first": first, "_scope": scope})

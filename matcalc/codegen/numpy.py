@@ -106,7 +106,7 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
         "def add_diagonal(a, d):\n    # ravel is quicker, and would copy a part of a larger array\n"
         "    (a.ravel('K') if a.flags.forc else a.flat)[:: len(a) + 1] += d\n    return a"
     ),
-    "step": "def step(x):\n    # a comparison, in the type of x\n    return np.greater(x, 0, out=np.empty_like(x))[()]",
+    "unit_step": "def unit_step(x):\n    # a comparison, in the type of x\n    return np.greater(x, 0, out=np.empty_like(x))[()]",
     "softplus": "def softplus(x):\n    e = np.abs(x)\n    return np.maximum(x, 0) + np.log1p(np.exp(-e))",
     "softmax_rows": (
         "def softmax_rows(x):\n    e = x - x.max(-1, keepdims=True)\n    np.exp(e, out=e)\n    e /= e.sum(-1, keepdims=True)\n    return e"
@@ -182,11 +182,11 @@ SCIPY_HELPERS = {
     ),
     "cholesky": (
         "def cholesky(s, overwrite=0):\n    c, info = lapack('potrf', s.dtype)(s.T, lower=1, overwrite_a=overwrite)\n"
-        "    if info:\n        raise np.linalg.LinAlgError('a matrix is not positive definite')\n    return c, None"
+        "    if info:\n        raise np.linalg.LinAlgError('a matrix is not positive definite')\n    return c, None, 0"
     ),
     "lu": (
-        "def lu(a):\n    # of the transpose, which lies in memory as LAPACK wants it\n    c, pivots, _ = lapack('getrf', a.dtype)(a.T)\n"
-        "    return c, pivots"
+        "def lu(a):\n    # of the transpose, which lies in memory as LAPACK wants it\n    c, pivots, info = lapack('getrf', a.dtype)(a.T)\n"
+        "    if isnan(c.trace()):\n        c[-1, -1] = np.nan  # LAPACK leaves entries without\n    return c, pivots, info"
     ),
     "factor_symmetric": (
         "def factor_symmetric(s):\n    # Cholesky if s is positive definite\n"
@@ -200,10 +200,9 @@ SCIPY_HELPERS = {
         "    out[h:, :h] = times(1, a, times(-1, b, c[h:, :h], lower=1), side=1, lower=1, overwrite_b=1)\n    return out"
     ),
     "inverse": (
-        "def inverse(factor):\n    c, pivots = factor\n    if isnan(c[-1, -1] if pivots is None else c.trace()):\n"
-        "        return np.full_like(c, np.nan)  # LAPACK leaves some entries without\n"
+        "def inverse(factor):\n    c, pivots, info = factor\n    if isnan(c[-1, -1]):\n        return np.full_like(c, np.nan)\n"
         "    if pivots is None:\n        return mirrored(lapack('lauum', c.dtype)(triangle_inverse(c), lower=1, overwrite_c=1)[0])\n"
-        "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
+        "    if info:\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
         "    return lapack('getri', c.dtype)(c, pivots, lwork=32*len(c))[0].T"
     ),
     "inverse_and_sandwich": (
@@ -217,24 +216,25 @@ SCIPY_HELPERS = {
         "    return trace, mirrored(times(m, triangle_inverse(l), itype=2, lower=1, overwrite_a=1)[0])"
     ),
     "solve": (
-        "def solve(factor, b, transposed=False):\n    c, pivots = factor\n    if isnan(c[-1, -1] if pivots is None else c.trace()):\n        return np.full_like(b, np.nan)\n"
+        "def solve(factor, b, transposed=False):\n    c, pivots, info = factor\n"
+        "    if isnan(c[-1, -1]):\n        return np.full_like(b, np.nan)\n"
         "    if pivots is None and b.ndim > 1 and b.shape[1] >= len(c):\n"
         "        # with so many columns an inverse and a product take half the time of two triangular solves\n"
         "        return mm(inverse(factor), b)\n"
         "    if pivots is None:\n        return lapack('potrs', c.dtype)(c, b, lower=1)[0]\n"
-        "    if not c.diagonal().all():\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
+        "    if info:\n        raise np.linalg.LinAlgError('a matrix is singular')\n"
         "    return lapack('getrs', c.dtype)(c, pivots, b, trans=not transposed)[0]"
     ),
     "det": (
-        "def det(factor):\n    c, pivots = factor\n    d = c.diagonal().prod()\n"
+        "def det(factor):\n    c, pivots, _ = factor\n    d = c.diagonal().prod()\n"
         "    if pivots is None:\n        return d*d\n    return -d if (pivots != np.arange(len(c))).sum() % 2 else d"
     ),
-    "logdet": ("def logdet(factor):\n    c, pivots = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"),
+    "logdet": ("def logdet(factor):\n    c, pivots, _ = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"),
 }
 
 
 def _spelling(row: Row) -> str:
-    return {"step": "step({x})", "softplus": "softplus({x})"}.get(row.name, row.numpy)
+    return {"step": "unit_step({x})", "softplus": "softplus({x})"}.get(row.name, row.numpy)
 
 
 def _with_scipy() -> dict[str, str]:

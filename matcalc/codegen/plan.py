@@ -180,6 +180,10 @@ class Planner(Products):
             return self.steps.power(self.steps.vdot(x, x), k / 2)
         return self.steps.power(self(base), k)
 
+    def gelu(self, e: Expr) -> Step:
+        """A product, whose second factor is also in the derivative."""
+        return self(ex.times(e.args[0], ex.call("normcdf", e.args[0])))
+
     def kron(self, e: Expr) -> Step:
         """Vectors are 1-D arrays: a column beside a matrix is shown as one, and two vectors are an outer product."""
         a, b = map(self, e.args)
@@ -227,7 +231,7 @@ class Planner(Products):
 _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
     "add": Planner.add, "times": Planner.times, "pow": Planner.pow, "matmul": Planner.matmul, "inv": Planner.inv, "det": Planner.det,
     "logdet": Planner.det, "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
-    "part": Planner.part,
+    "part": Planner.part, "gelu": Planner.gelu,
     "T": lambda p, e: p.steps.transpose(p(e.args[0])),
     "var": Planner.variable,
     "num": lambda p, e: p.steps.num(e.value),

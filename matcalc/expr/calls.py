@@ -10,7 +10,20 @@ from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..functions import BY_NAME, Row
 from ..sizes import SCALAR, UNIT, Shape, Size, Sum, resolve, same, show_shape, total_of, unify
 from .algebra import (
-    MAX_FACTORS, TRANSPOSE_LIMIT, add, broadcast, diagonal_matrix, matmul, neg, plainer, pow_, scalars_and_array, size_number, spread, times, total,
+    MAX_FACTORS,
+    TRANSPOSE_LIMIT,
+    add,
+    broadcast,
+    diagonal_matrix,
+    matmul,
+    neg,
+    plainer,
+    pow_,
+    scalars_and_array,
+    size_number,
+    spread,
+    times,
+    total,
     transpose,
 )  # fmt: skip
 from .hints import brief

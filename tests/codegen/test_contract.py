@@ -138,7 +138,9 @@ def read_only(value: Any) -> Any:
     return value
 
 
-LAYOUTS: dict[str, Callable[[Any], Any]] = {"Fortran order": np.asfortranarray, "strides": strided, "read-only": read_only, "lists": lambda v: v.tolist()}
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "Fortran order": np.asfortranarray, "strides": strided, "read-only": read_only, "lists": lambda v: v.tolist(),
+}  # fmt: skip
 
 
 def assert_contract(what: Any, target: str) -> None:
@@ -217,6 +219,7 @@ def test_expression_of_the_gallery(case: tuple[str, str, str], target: str) -> N
 
 # ---- nan, infinity, and the ends of the range ---------------------------------------------------------------------------
 
+OF_MATRICES = ("inv(A)", "inv(A)'*x", "inv(S)", "inv(S)*x", "logdet(S)", "det(A)", "eigvals(S)", "normnuc(A)", "pinv(A)", "expm(A)")
 SHAPES_ALONE = {"convmat": "W", "hankel": "W"}  # arguments of which only the shape matters
 
 
@@ -232,7 +235,7 @@ def test_nan_comes_through(name: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", installed())
-@pytest.mark.parametrize("text", ["inv(A)", "inv(A)'*x", "inv(S)", "inv(S)*x", "logdet(S)", "det(A)", "eigvals(S)", "normnuc(A)", "pinv(A)", "expm(A)"])
+@pytest.mark.parametrize("text", OF_MATRICES)
 def test_one_nan_in_a_matrix_is_nan_everywhere(text: str, target: str) -> None:
     """Whatever the place, where LAPACK leaves numbers in some entries or says that it did not converge."""
     declared = {"A": "n×n", "S": "n×n spd", "x": "n"}
