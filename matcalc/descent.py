@@ -1,17 +1,39 @@
-"""First-order optimizers: gradient descent, SGD with momentum and Adam, which change arrays in place."""
+"""First-order optimizers: gradient descent, SGD, momentum and Adam, which change arrays in place; the names of all methods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from .errors import NameProblem
+from .errors import NameProblem, number, text_of
 from .options import strict
 from .syntax import nearest
 
 Array = Any
+
+# how people type the methods, in small letters and without what is no letter
+ALSO: Mapping[str, str] = {
+    "gd": "gradient-descent", "steepestdescent": "gradient-descent", "heavyball": "momentum",
+    "lbfgsb": "l-bfgs", "conjugategradient": "cg", "conjugategradients": "cg", "quasinewton": "bfgs",
+    "stochasticgradientdescent": "sgd",
+}  # fmt: skip
+
+
+def method_name(given: str, known: Iterable[str], kind: str) -> str:
+    """The method that is meant, however its letters, signs and spaces are typed; raises NameProblem with the nearest.
+
+    >>> method_name("LBFGS", ["l-bfgs", "cg"], "method"), method_name("GD", FIRST_ORDER, "optimizer")
+    ('l-bfgs', 'gradient-descent')
+    """
+    names = list(known)
+    typed = "".join(c for c in text_of(given, f"the {kind}").lower() if c.isalnum())
+    meant = {name.replace("-", ""): name for name in names} | {a: n for a, n in ALSO.items() if n in names}
+    if typed in meant:
+        return meant[typed]
+    hint = nearest(given.lower(), names) or f"there are {', '.join(names)}"
+    raise NameProblem(f"unknown {kind} '{given[:40]}'", hint)
 
 
 class Optimizer:
@@ -22,7 +44,7 @@ class Optimizer:
         strict(cls)
 
     def __init__(self, rate: float) -> None:
-        self.rate = rate
+        self.rate = number(rate, "rate")
         self.state: dict[str, Array] = {}
 
     def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
@@ -55,13 +77,24 @@ class GradientDescent(Optimizer):
 
 
 class SGD(Optimizer):
-    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964)."""
+    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964); without momentum the step is p ← p − rate·g.
 
-    def __init__(self, rate: float = 0.05, momentum: float = 0.9) -> None:
+    >>> p = np.array([1.0])
+    >>> heavy = SGD(0.5, momentum=0.9)
+    >>> for _ in range(2):
+    ...     heavy.update({"p": p}, {"p": np.ones(1)})
+    >>> p
+    array([-0.45])
+    """
+
+    def __init__(self, rate: float = 0.05, momentum: float = 0.0) -> None:
         super().__init__(rate)
-        self.momentum = momentum
+        self.momentum = number(momentum, "momentum")
 
     def _move(self, name: str, p: Array, g: Array) -> None:
+        if not self.momentum:
+            p -= self.rate * g
+            return
         v = self._memory(name, p)
         v *= self.momentum
         v += g
@@ -73,7 +106,8 @@ class Adam(Optimizer):
 
     def __init__(self, rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
         super().__init__(rate)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.beta1, self.beta2 = number(beta1, "beta1"), number(beta2, "beta2")
+        self.epsilon = number(epsilon, "epsilon")
 
     def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
         self.state["steps"] = self.state.get("steps", np.zeros((), int)) + 1
@@ -88,7 +122,13 @@ class Adam(Optimizer):
         p -= self.rate / (1 - self.beta1**k) * first / root
 
 
-FIRST_ORDER: Mapping[str, Callable[..., Optimizer]] = {"gradient-descent": GradientDescent, "sgd": SGD, "momentum": SGD, "adam": Adam}
+def _momentum(rate: float = 0.05) -> SGD:
+    return SGD(rate, momentum=0.9)
+
+
+FIRST_ORDER: Mapping[str, Callable[..., Optimizer]] = {
+    "gradient-descent": GradientDescent, "sgd": SGD, "momentum": _momentum, "adam": Adam,
+}  # fmt: skip
 
 
 def optimizer(name: str | Optimizer, rate: float | None = None) -> Optimizer:
@@ -99,7 +139,5 @@ def optimizer(name: str | Optimizer, rate: float | None = None) -> Optimizer:
     """
     if isinstance(name, Optimizer):
         return name
-    if name.lower() not in FIRST_ORDER:
-        raise NameProblem(f"unknown optimizer '{name[:40]}'", nearest(name.lower(), FIRST_ORDER) or f"there are {', '.join(FIRST_ORDER)}")
-    make = FIRST_ORDER[name.lower()]
+    make = FIRST_ORDER[method_name(name, FIRST_ORDER, "optimizer")]
     return make() if rate is None else make(rate)

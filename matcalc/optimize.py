@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
 from . import expr as ex
 from .derivation import Derivations, derive
-from .descent import FIRST_ORDER, Optimizer, optimizer
-from .errors import MatcalcError, NameProblem, ShapeProblem
+from .descent import FIRST_ORDER, Optimizer, method_name, optimizer
+from .errors import MatcalcError, NameProblem, ShapeProblem, number, whole_number
+from .feasible import Feasible, bounds_of, check_array, feasible, in_space, is_definite, refuse_constraints
 from .given import as_program
 from .index import Root, shape_text
+from .linesearch import SEARCHED, Searched
 from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
+from .minimum import CONVERGED, ENDINGS, UNENDING, Arrays, History, Minimum
 from .options import strict
 from .sizes import length, show
 from .syntax import nearest
 
 Array = Any
-Arrays = dict[str, Array]
-Bounds = Mapping[str, tuple[Any, Any]]
+Bounds = Mapping[str, tuple[Any, Any]] | tuple[Any, Any]
 
 
 SCIPY = {
     "l-bfgs": "L-BFGS-B", "cg": "CG", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg", "trust-krylov": "trust-krylov",
     "trust-constr": "trust-constr",
 }  # fmt: skip
-EXHAUSTED = 1e-8  # about the square root of the machine precision
 CURVED = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}  # these use the Hessian-vector product
 BOUNDED = {"l-bfgs", "trust-constr", *FIRST_ORDER}
+HIDDEN = 1e-9  # relative to a value: what its rounding may hide
 
 
 # ---- the objective ----------------------------------------------------------------------------------------------------------
@@ -62,7 +64,10 @@ class Objective:
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
-        self.data = {n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()}  # a length or a place stays a number
+        # a length or a place stays a number
+        self.data = {n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()}
+        for n in self.program.variables.keys() & self.data.keys():
+            check_array(self.program.variables[n], self.data[n])
         needed = dict.fromkeys([*self.program.variables, *getattr(self._function, "parameters", ())])
         missing = [n for n in needed if n not in self.data and n not in names]
         if missing:
@@ -89,9 +94,12 @@ class Objective:
 
     def _start(self, name: str, given: Any) -> Array:
         """The given start, or the identity for a spd matrix, ones for a positive variable and zeros for any other."""
-        if given is not None:
-            return self._array(name, given).copy()
         v = self.program.variables[name]
+        if given is not None:
+            start = self._array(name, given).copy()
+            if np.isnan(start).any():
+                raise MatcalcError(f"the start of {name} has nan", "give numbers")
+            return start
         lengths = [self._length(name, size) for size in ex.own_axes(v)]
         if "spd" in v.properties:
             return np.eye(lengths[0])
@@ -167,6 +175,16 @@ def parted(x: Array, like: Mapping[str, Array]) -> Arrays:
     return {n: part.reshape(a.shape) for (n, a), part in zip(like.items(), np.split(x, cuts), strict=True)}
 
 
+def norm(x: Array) -> float:
+    """The length of a vector, also where the squares of its entries overflow.
+
+    >>> round(norm(np.array([3e200, 4e200])) / 1e200, 9)
+    5.0
+    """
+    largest = float(np.abs(x).max(initial=0))
+    return largest * float(np.linalg.norm(x / largest)) if 0 < largest < np.inf else largest
+
+
 def _inner(gradient: Any, variable: ex.Expr, along: str) -> ex.Expr:
     """⟨gradient, direction⟩ as a scalar expression."""
     product = ex.times(gradient, ex.var(along, variable.shape_, variable.properties))
@@ -176,84 +194,81 @@ def _inner(gradient: Any, variable: ex.Expr, along: str) -> ex.Expr:
 # ---- minimizing -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class History:
-    """What happened, a row for each step: value, norm of the gradient and seconds since the start."""
-
-    values: list[float] = field(default_factory=list)
-    norms: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def add(self, value: float, norm: float, seconds: float) -> None:
-        self.values.append(value)
-        self.norms.append(norm)
-        self.seconds.append(seconds)
-
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draw the values and the norms of the gradient into a picture; needs matplotlib."""
-        from .network.pictures import draw
-
-        draw(path, {"objective": self.values, "norm of the gradient": self.norms}, "step")
-
-
-@dataclass
-class Minimum:
-    """Where a minimization ended: ``arrays`` by name (also ``found["w"]``), the value there, and how it went."""
-
-    arrays: Arrays
-    value: float
-    gradient_norm: float
-    steps: int
-    evaluations: int
-    converged: bool
-    message: str
-    history: History = field(repr=False)
-
-    def __getitem__(self, name: str) -> Array:
-        return self.arrays[name]
-
-
 @strict
 def minimize(
-    objective: Any, wrt: str | Sequence[str] | None = None, data: Mapping[str, Any] | None = None, *, method: str = "L-BFGS", shapes: Any = None,
-    start: Mapping[str, Any] | None = None, bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000,
-    rate: float | None = None, patience: int | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool | None = None,
+    objective: Any, wrt: str | Sequence[str] | None = None, data: Mapping[str, Any] | None = None, *,
+    method: str = "L-BFGS", shapes: Any = None, start: Mapping[str, Any] | None = None,
+    bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000,
+    rate: float | None = None, patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None, progress: bool | None = None,
     callback: Callable[[int, float, Arrays], None] | None = None,
 ) -> Minimum:  # fmt: skip
     """Minimize a typed scalar by some of its variables; ``data`` holds the others.
 
     Methods: L-BFGS, CG, BFGS, Newton-CG, trust-ncg, trust-krylov, trust-constr (through SciPy, with derived gradients and
-    Hessian-vector products) and gradient-descent, momentum, adam. ``bounds`` are pairs by name, None for no bound.
+    Hessian-vector products) and gradient-descent, sgd, momentum, adam. Without a ``rate`` the steps of gradient-descent, sgd
+    and momentum are searched, so that the value falls. ``bounds`` are pairs by name, None for no bound; a variable declared
+    positive or unit is kept to its bounds, one declared spd stays definite, other sets (simplex, orthogonal) are refused.
     ``tolerance`` is for the largest entry of the gradient. ``patience`` stops after so many steps without progress.
     A ``checkpoint`` file is written after every step and continued from if it exists; the methods of SciPy begin anew at the
-    saved point. Raises NameProblem and ShapeProblem for what does not fit.
+    saved point. The result's ``status`` is a word for how it ended: see :class:`matcalc.minimum.Minimum`. Raises NameProblem
+    and ShapeProblem for what does not fit, MatcalcError for NaN in the data and a start without a value.
 
     >>> found = minimize("norm2(X*w - y)^2", "w", {"X": np.array([[1.0, 0.0], [0.0, 2.0]]), "y": np.array([3.0, 4.0])})
     >>> found["w"].round(6)
     array([3., 2.])
-    >>> found.converged
-    True
+    >>> found.converged, found.status
+    (True, 'converged')
     """
-    key = method.lower()
-    if key not in SCIPY and key not in FIRST_ORDER:
-        known = [*SCIPY, *FIRST_ORDER]
-        raise NameProblem(f"unknown method '{method[:40]}'", nearest(key, known) or f"there are {', '.join(known)}")
-    if bounds and key not in BOUNDED:
-        raise NameProblem(f"{method} knows no bounds", "use L-BFGS or trust-constr")
-    run = _Run(Objective(objective, wrt, {} if data is None else data, shapes, start), checkpoint, patience, callback, max_steps)
-    with progress_bar(f"minimize, {method}", max_steps, progress) as run.show:
-        return run.first_order(optimizer(key, rate), tolerance, bounds) if key in FIRST_ORDER else run.scipy(key, tolerance, bounds)
+    key = method_name(method, [*SCIPY, *FIRST_ORDER], "method")
+    if number(tolerance, "tolerance") < 0:
+        raise ShapeProblem(f"tolerance is {tolerance}", "it must be 0 or more")
+    if rate is not None and number(rate, "rate") <= 0:
+        raise ShapeProblem(f"rate is {rate}", "it must be above 0")
+    whole_number(max_steps, "max_steps")
+    if patience is not None:
+        whole_number(patience, "patience", 1)
+    target = Objective(objective, wrt, {} if data is None else data, shapes, start)
+    allowed = _allowed(target, key, bounds)
+    with np.errstate(all="ignore"):  # what is not finite is said by the status
+        run = _Run(target, allowed, tolerance, checkpoint, patience, callback, max_steps)
+        with progress_bar(f"minimize, {key}", max_steps, progress) as run.show:
+            if key in SCIPY:
+                return run.ended(lambda: run.scipy(key))
+            if rate is None and key in SEARCHED:
+                return run.ended(lambda: run.searched(SEARCHED[key]()))
+            return run.ended(lambda: run.first_order(optimizer(key, rate)))
+
+
+def _allowed(objective: Objective, key: str, bounds: Bounds | None) -> Feasible:
+    """Where the point may be, by the bounds and the declarations; raises NameProblem for what the method does not keep to."""
+    variables = {n: objective.program.variables[n] for n in objective.start}
+    refuse_constraints(variables.values())
+    allowed = feasible(bounds_of(bounds, variables), variables, objective.start)
+    if allowed.bounded and key not in BOUNDED:
+        fact = f"{key} knows no bounds"
+        if not bounds:
+            boxed = next(n for n, v in variables.items() if {"positive", "unit"} & set(v.properties))
+            fact = f"{boxed} is declared {variables[boxed].properties[0]}, and {fact}"
+        raise NameProblem(fact, "use L-BFGS or trust-constr")
+    return allowed
 
 
 class _Stop(Exception):
-    """No progress for as long as patience lasts."""
+    """The end of a run, by its word among the endings."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 @dataclass
 class _Run:
-    """One minimization: counts, records, saves and stops."""
+    """One minimization: counts, records, saves, stops, and judges where it stopped."""
 
     objective: Objective
+    allowed: Feasible
+    tolerance: float
     checkpoint: str | os.PathLike[str] | None
     patience: int | None
     callback: Callable[[int, float, Arrays], None] | None
@@ -263,11 +278,11 @@ class _Run:
     evaluations: int = 0
     steps: int = 0
     memory: Arrays = field(default_factory=dict)
-    went_beyond: bool = False  # some point had no value
+    of_callback: Exception | None = None  # what the user's function raised
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.x = self.objective.flat(self.objective.start)
+        self.x = self.allowed.clipped(self.objective.flat(self.objective.start))
         if self.checkpoint is not None and Path(self.checkpoint).exists():
             saved = load_arrays(self.checkpoint)
             if saved["x"].shape != self.x.shape:
@@ -275,91 +290,289 @@ class _Run:
             self.x, self.steps = saved.pop("x"), int(saved.pop("steps"))
             self.history = History(*(saved.pop(n).tolist() for n in ("values", "norms", "seconds")))
             self.memory = {n.removeprefix("memory of "): a for n, a in saved.items()}
+        for name, a in self.objective.arrays(self.x).items():
+            if "spd" not in self.objective.program.variables[name].properties:
+                check_array(self.objective.program.variables[name], a)
+        self.start = self.x.copy()
+        here = self.probe(self.x)
+        if here is None:
+            self._refuse_start()
+        self.last: tuple[Array, float, Array] = (self.x.copy(), *here)
+
+    def _refuse_start(self) -> Never:
+        """Raise MatcalcError that names what is wrong with the start, or with the data."""
+        arrays = self.objective.arrays(self.x)
+        for name in self.allowed.definite:
+            if not is_definite(arrays[name]):
+                raise MatcalcError("the objective has no value at the start", f"{name} is not positive definite there")
+        given = {n: a for n, a in self.objective.data.items() if n in self.objective.program.variables}
+        infinite = [n for n, a in {**given, **arrays}.items() if not np.isfinite(a).all()]
+        if infinite:
+            raise MatcalcError("the objective has no finite value at the start", f"{infinite[0]} is not finite")
+        raise MatcalcError("the objective has no finite value at the start", "give another start")
+
+    # ---- values -----------------------------------------------------------------------------------------------------------
+
+    def probe(self, x: Array) -> tuple[float, Array] | None:
+        """The value and the gradient, or None where there is no finite one or a matrix is not definite.
+
+        Raises _Stop where the value is -inf.
+        """
+        self.evaluations += 1
+        arrays = self.objective.arrays(x)
+        if not np.isfinite(x).all() or not all(is_definite(arrays[n]) for n in self.allowed.definite):
+            return None
+        try:
+            value, gradient = self.objective.value_and_gradient(x)
+        except np.linalg.LinAlgError:
+            return None
+        if value == -np.inf:
+            raise _Stop("unbounded")
+        if not np.isfinite(value) or not np.isfinite(gradient).all():
+            return None
+        self.last = x.copy(), value, gradient
+        return value, gradient
 
     def evaluate(self, x: Array) -> tuple[float, Array]:
-        self.evaluations += 1
-        try:
-            found = self.objective.value_and_gradient(x)
-        except np.linalg.LinAlgError as problem:
-            if not hasattr(self, "last"):
-                raise MatcalcError(f"the objective has no value at the start: {problem}", "give another start") from None
-            return self._beyond(x)
-        self.last = x.copy(), *found
-        return self.last[1], self.last[2]
-
-    def _beyond(self, x: Array) -> tuple[float, Array]:
-        """Where there is no value, as beside the positive definite matrices, one that rises from the last point: the step is shortened."""
-        self.went_beyond = True
+        """For methods that need a value everywhere: one that rises from the last point where there is none, which shortens the step."""
         here, value, _ = self.last
+        tried = self.probe(x)
+        if tried is not None:
+            return tried
         rise = 1 + abs(value)
-        return value + rise, 2 * rise / np.sum((x - here) ** 2) * (x - here)
+        return value + rise, 2 * rise / max(np.sum((x - here) ** 2), 1e-300) * (x - here)
 
     def at(self, x: Array) -> tuple[float, Array]:
-        """The value and the gradient, which are often known already."""
-        known = getattr(self, "last", None)
-        return (known[1], known[2]) if known is not None and np.array_equal(known[0], x) else self.evaluate(x)
+        """The value and the gradient at a point that has one; they are often known already."""
+        if np.array_equal(self.last[0], x):
+            return self.last[1], self.last[2]
+        tried = self.probe(x)
+        return self.last[1:] if tried is None else tried
 
     def record(self, x: Array, memory: Arrays | None = None) -> None:
         value, gradient = self.at(x)
         self.x, self.steps = x.copy(), self.steps + 1
-        self.history.add(value, float(np.linalg.norm(gradient)), time.monotonic() - self.started)
+        self.history.add(value, norm(gradient), time.monotonic() - self.started)
         self.show(self.steps, f"{value:.6g}")
         if self.callback is not None:
-            self.callback(self.steps, value, self.objective.arrays(self.x))
+            try:
+                self.callback(self.steps, value, self.objective.arrays(self.x))
+            except StopIteration:
+                raise _Stop("stopped") from None
+            except Exception as problem:
+                self.of_callback = problem
+                raise
         if self.checkpoint is not None:
             kept = {f"memory of {n}": a for n, a in (memory or {}).items()}
             save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | kept)
         if self.patience is not None and no_progress(self.history.values, self.patience):
-            raise _Stop
+            raise _Stop("no progress")
 
-    def first_order(self, step: Optimizer, tolerance: float, bounds: Bounds | None) -> Minimum:
+    def slope(self, x: Array) -> float:
+        """The largest entry of the gradient, without what the bounds forbid to follow."""
+        return float(np.abs(self.allowed.slope(x, self.at(x)[1])).max(initial=0))
+
+    # ---- methods ----------------------------------------------------------------------------------------------------------
+
+    def first_order(self, step: Optimizer) -> str:
+        """Steps of a given rate; the word for the end."""
         step.state = dict(self.memory)
-        x, (low, high) = self.x.copy(), self._limits(bounds)
-        try:
-            while self.steps < self.max_steps:
-                _, gradient = self.at(x)
-                if np.abs(x - np.clip(x - gradient, low, high)).max() <= tolerance:
-                    return self.result(x, True, "the gradient is below the tolerance")
-                step.update({"x": x}, {"x": gradient})
-                np.clip(x, low, high, out=x)
-                self.record(x, step.state)
-        except _Stop:
-            return self.result(self.x, False, f"no progress in {self.patience} steps")
-        return self.result(x, False, "the limit of steps is reached")
+        begin = self.at(self.start)[0]
+        while self.slope(self.x) > self.tolerance:
+            if self.steps >= self.max_steps:
+                return "diverged" if self.at(self.x)[0] > max([begin, *self.history.values[:1]]) else "limit"
+            x, gradient = self.x.copy(), self.at(self.x)[1]
+            step.update({"x": x}, {"x": gradient})
+            x = self.allowed.clipped(x)
+            if self.probe(x) is None:
+                return "diverged"
+            self.record(x, step.state)
+        return CONVERGED
 
-    def scipy(self, key: str, tolerance: float, bounds: Bounds | None) -> Minimum:
+    def searched(self, step: Searched) -> str:
+        """Steps of a searched length; the word for the end."""
+        step.state = dict(self.memory)
+        while self.slope(self.x) > self.tolerance:
+            if self.steps >= self.max_steps:
+                return "limit"
+            value, gradient = self.at(self.x)
+            x = step.advance(self.x, value, gradient, self.history.values, self.allowed, self.probe)
+            if x is None:
+                return self._polished()
+            self.record(x, step.state)
+        return CONVERGED
+
+    def scipy(self, key: str) -> str:
+        """A method of SciPy; the word for the end."""
+        if self.slope(self.x) <= self.tolerance:
+            return CONVERGED
+        if self.steps >= self.max_steps:
+            return "limit"
         optimize = scipy_optimize()
-        left = self.max_steps - self.steps
-        options = {"maxiter": max(1, left)} | _TOLERANCES[key](tolerance)
-        curved = {"hessp": self.objective.hessian_product} if key in CURVED else {}
-        limits = {"bounds": optimize.Bounds(*self._limits(bounds))} if bounds else {}
+        options = {"maxiter": self.max_steps - self.steps} | _TOLERANCES[key](self.tolerance)
+        how: dict[str, Any] = {"jac": True, "method": SCIPY[key], "callback": self._after_step, "options": options}
+        if key in CURVED:
+            how["hessp"] = self.objective.hessian_product
+        if self.allowed.bounded:
+            how["bounds"] = optimize.Bounds(self.allowed.low, self.allowed.high)
         try:
-            how = {"jac": True, "method": SCIPY[key], "callback": self._after_step, "options": options}
-            found = optimize.minimize(self.evaluate, self.x, **how, **curved, **limits)
-        except _Stop:
-            return self.result(self.x, False, f"no progress in {self.patience} steps")
-        return self.result(found.x, (bool(found.success) and not self.went_beyond) or self._small(found.x, tolerance, bounds), str(found.message))
+            x = self.allowed.clipped(optimize.minimize(self.evaluate, self.x, **how).x)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:  # SciPy gave up
+            if problem is self.of_callback:
+                raise
+            x = self.x
+        tried = self.probe(x)
+        if tried is not None and tried[0] <= self.at(self.x)[0]:
+            self.x = x
+        if self.slope(self.x) <= self.tolerance:
+            return CONVERGED
+        return "limit" if self.steps >= self.max_steps else self._polished()
 
     def _after_step(self, x: Array, *_: Any) -> None:
-        self.record(np.asarray(x))
+        self.record(np.array(x))
 
-    def _small(self, x: Array, tolerance: float, bounds: Bounds | None) -> bool:
-        """Whether the projected gradient is small, or as small as the rounding of the value allows, whatever the line search says."""
-        value, gradient = self.at(x)
-        rounding = EXHAUSTED * max(1.0, abs(value))
-        return bool(np.abs(x - np.clip(x - gradient, *self._limits(bounds))).max() <= max(tolerance, rounding))
+    # ---- the end ----------------------------------------------------------------------------------------------------------
 
-    def _limits(self, bounds: Bounds | None) -> tuple[Array, Array]:
-        def side(i: int, missing: float) -> Array:
-            given = {n: pair[i] for n, pair in (bounds or {}).items() if pair[i] is not None}
-            return self.objective.flat({n: np.broadcast_to(given.get(n, missing), a.shape) for n, a in self.objective.start.items()})
+    def _polished(self) -> str:
+        """Where the rounding of the values hides the way, Newton's steps go on by the gradient alone, as long as it halves."""
+        while self.slope(self.x) > self.tolerance and self.steps < self.max_steps:
+            value, slope = self.at(self.x)[0], self.slope(self.x)
+            x = self._newton_point()
+            tried = None if x is None else self.probe(x)
+            if x is None or tried is None or tried[0] > value + HIDDEN * abs(value) or self.slope(x) > slope / 2:
+                break
+            self.record(x)
+        return CONVERGED if self.slope(self.x) <= self.tolerance else "rounding"
 
-        return side(0, -np.inf), side(1, np.inf)
+    def _newton_point(self) -> Array | None:
+        """The point of a Newton step in the entries that no bound holds; None where the Hessian is not positive definite."""
+        x, gradient = self.x, self.at(self.x)[1]
+        near = HIDDEN * (1 + np.abs(x))
+        at_low, at_high = x <= self.allowed.low + near, x >= self.allowed.high - near
+        low, high = at_low & (gradient > 0), at_high & (gradient < 0)
+        free = np.where(low | high, 0.0, 1.0)
+        step = _conjugate_gradients(lambda v: free * self._curvature(x, free * v), -free * gradient)
+        if step is None:
+            return None
+        held = np.where(low, self.allowed.low, np.where(high, self.allowed.high, x))
+        return self.allowed.clipped(held + step)
 
-    def result(self, x: Array, converged: bool, message: str) -> Minimum:
-        value, gradient = self.at(x)
-        norm = float(np.linalg.norm(gradient))
-        return Minimum(self.objective.arrays(x), value, norm, self.steps, self.evaluations, converged, message, self.history)
+    def _curvature(self, x: Array, v: Array) -> Array:
+        """The Hessian times v, by central differences of the gradient."""
+        size = float(np.abs(v).max())
+        h = 1e-5 * (1 + float(np.abs(x).max())) / size if size else 0.0
+        above, below = (self.probe(x + sign * h * v) for sign in (1, -1)) if h else (None, None)
+        if above is None or below is None:
+            return np.full_like(x, np.nan)
+        return (above[1] - below[1]) / (2 * h)
+
+    def ended(self, run: Callable[[], str]) -> Minimum:
+        """The result of a run, judged where it stopped: converged is what is proved, every other end has its own word."""
+        try:
+            status = run()
+        except _Stop as stop:
+            status = stop.status
+        try:
+            status = self._judged(status)
+        except _Stop as stop:
+            status = stop.status
+        value, gradient = self.at(self.x)
+        arrays = self.objective.arrays(self.x)
+        message = ENDINGS[status].format(max_steps=self.max_steps, patience=self.patience)
+        if status not in UNENDING and self.slope(self.x) > self.tolerance:
+            message += f" (largest entry of the gradient {self.slope(self.x):.2g}, tolerance {self.tolerance:.2g})"
+        return Minimum(arrays, value, norm(gradient), self.steps, self.evaluations, status, message, self.history)
+
+    def _judged(self, status: str) -> str:
+        if status == CONVERGED:
+            return self._kind_of_stationary_point()
+        if status in ("limit", "rounding") and self._falls_forever():
+            return "unbounded"
+        return self._hindrance() if status == "rounding" else status
+
+    def _kind_of_stationary_point(self) -> str:
+        """A point without a gradient is a minimum, unless the values around it or far along the way say otherwise."""
+        value, gradient = self.at(self.x)
+        if self._has_lower_neighbour():
+            return "saddle"
+        if self.steps == 0:
+            return "flat" if self._is_flat() else CONVERGED
+        still = -float(gradient @ (self.x - self.start))
+        return "unbounded" if still > 1e-6 * max(1.0, abs(value)) and self._falls_forever() else CONVERGED
+
+    def _falls_forever(self) -> bool:
+        """Whether the value falls at each doubling of the way from the start, forty times, and by more than its size."""
+        here = self.x.copy()
+        value, gradient = self.at(here)
+        way = here - self.start if np.any(here != self.start) else -gradient
+        lowest = value
+        for k in range(1, 41):
+            point = self.allowed.clipped(self.start + 2.0**k * way)
+            tried = self.probe(point)
+            if tried is None or tried[0] >= lowest:
+                return False
+            lowest = tried[0]
+        return lowest < value - max(1.0, abs(value))
+
+    def _hindrance(self) -> str:
+        """Why nothing lower was found though the gradient is not small."""
+        value, gradient = self.at(self.x)
+        slope = self.allowed.slope(self.x, gradient)
+        wide, near, nearer = (self._down(slope, size) for size in (1e-3, 1e-6, 1e-7))
+        if wide is None or near is None or nearer is None:
+            return "edge"
+        jumps = [float(np.abs(tried[1] - gradient).max()) for tried in (near, nearer)]
+        if jumps[1] > max(jumps[0], float(np.abs(slope).max())) / 2:  # of what is smooth, a tenth of the way is a tenth of the change
+            return "kink"
+        lowest = min(tried[0] for tried in (wide, near, nearer))
+        return "no descent" if lowest < value - HIDDEN * max(1.0, abs(value)) else "rounding"
+
+    def _down(self, slope: Array, size: float) -> tuple[float, Array] | None:
+        """The value and the gradient a little way down."""
+        way = size * max(1.0, float(np.abs(self.x).max())) / float(np.abs(slope).max()) * slope
+        return self.probe(self.allowed.clipped(self.x - way))
+
+    def _has_lower_neighbour(self) -> bool:
+        """Whether a point near by, in a random direction, has a value lower than the gradient explains."""
+        value, gradient = self.at(self.x)
+        for away, tried in self._neighbours(1e-3):
+            hidden = HIDDEN * max(1.0, abs(value)) + 2 * norm(gradient) * norm(away)
+            if tried is not None and tried[0] < value - hidden:
+                return True
+        return False
+
+    def _is_flat(self) -> bool:
+        """Whether all points around have the same value, near ones and farther ones."""
+        value = self.at(self.x)[0]
+        tried = [there for size in (1e-3, 0.03) for _, there in self._neighbours(size)]
+        return all(there is not None and there[0] == value for there in tried)
+
+    def _neighbours(self, size: float) -> Iterator[tuple[Array, tuple[float, Array] | None]]:
+        """Steps of a size, relative to the point, in random directions, with what is there."""
+        rng, x = np.random.default_rng(0), self.x
+        variables = self.objective.program.variables
+        for _ in range(8):
+            away = self.objective.arrays(rng.normal(size=x.shape) * size * (1 + np.abs(x)))
+            point = self.allowed.clipped(x + joined(in_space(variables[n], a) for n, a in away.items()))
+            yield point - x, self.probe(point)
+
+
+def _conjugate_gradients(product: Callable[[Array], Array], right: Array) -> Array | None:
+    """x with A·x = right, for a positive definite A (Hestenes & Stiefel 1952); None where A is not."""
+    x, r = np.zeros_like(right), right.copy()
+    p, size = r.copy(), float(r @ r)
+    enough = 1e-8 * size
+    for _ in range(min(right.size, 50)):
+        if size <= enough:
+            break
+        along = product(p)
+        curved = float(p @ along)
+        if not curved > 0:
+            return None
+        x, r = x + size / curved * p, r - size / curved * along
+        before, size = size, float(r @ r)
+        p = r + size / before * p
+    return x
 
 
 def _gtol(tolerance: float) -> dict[str, float]:

@@ -21,14 +21,15 @@ codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular lengths dual exact decimal_matrices decimals points branches opaque verify differentiate
 interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation candidate explain build
-descent longrun optimize objective rowblocks sharding distribution
+descent longrun feasible linesearch minimum optimize objective rowblocks sharding distribution
 network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
 network.program network.training network.pictures network.command network __init__ cli __main__
 """.split()
 NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
 HEAVY = {
     "numpy": {
-        "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "longrun", "optimize", "rowblocks",
+        "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "feasible", "linesearch", "longrun", "minimum",
+        "optimize", "rowblocks",
         *NETWORK,
     },
     "mpmath": {"decimals"},

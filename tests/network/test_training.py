@@ -98,7 +98,7 @@ def test_every_optimizer_trains(optimizer):
     pytest.importorskip("scipy") if optimizer in ("L-BFGS", "CG") else None
     x, y = small()
     net = mc.Network("5-8-2", activation="tanh")
-    run = net.fit(x, y, epochs=60, optimizer=optimizer, rate=0.05 if optimizer != "gradient-descent" else 0.5)
+    run = net.fit(x, y, epochs=60, optimizer=optimizer, rate=0.5 if optimizer in ("gradient-descent", "sgd") else 0.05)
     assert net.accuracy(x, y) >= 0.97
     assert run.losses[-1] < run.losses[0]
 
