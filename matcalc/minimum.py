@@ -16,8 +16,8 @@ CONVERGED = "converged"
 # how a minimization can end, and what is said of it
 ENDINGS: Mapping[str, str] = {
     CONVERGED: "the gradient is within the tolerance",
-    "limit": "the limit of {max_steps} steps is reached",
-    "no progress": "no progress in {patience} steps",
+    "limit": "the limit of {max_steps} is reached",
+    "no progress": "no progress in {patience}",
     "stopped": "the callback ended it",
     "unbounded": "the value falls without end, the farther the point goes from the start",
     "diverged": "the values rise or are not finite: take a smaller rate, or none for a step that is searched",

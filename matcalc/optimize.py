@@ -20,7 +20,7 @@ from .given import as_program
 from .index import Root, shape_text
 from .linesearch import SEARCHED, Searched
 from .longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
-from .minimum import CONVERGED, ENDINGS, UNENDING, Arrays, History, Minimum
+from .minimum import CONVERGED, ENDINGS, UNENDING, Arrays, History, Minimum, counted
 from .options import strict
 from .sizes import length, show
 from .syntax import nearest
@@ -478,7 +478,8 @@ class _Run:
             status = stop.status
         value, gradient = self.at(self.x)
         arrays = self.objective.arrays(self.x)
-        message = ENDINGS[status].format(max_steps=self.max_steps, patience=self.patience)
+        limits = {"max_steps": counted(self.max_steps, "step"), "patience": counted(self.patience or 0, "step")}
+        message = ENDINGS[status].format(**limits)
         if status not in UNENDING and self.slope(self.x) > self.tolerance:
             message += f" (largest entry of the gradient {self.slope(self.x):.2g}, tolerance {self.tolerance:.2g})"
         return Minimum(arrays, value, norm(gradient), self.steps, self.evaluations, status, message, self.history)

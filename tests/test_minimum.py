@@ -213,7 +213,7 @@ def test_a_result_says_how_it_ended_in_words() -> None:
     assert lines[2].startswith("w = [ 0.01")
     short = mc.minimize(**LEAST_SQUARES, max_steps=1)
     assert repr(short).startswith("limit after 1 step, ")
-    assert "the limit of 1 steps is reached (largest entry of the gradient " in short.message
+    assert "the limit of 1 step is reached (largest entry of the gradient " in short.message
     assert "tolerance 1e-08)" in short.message
 
 

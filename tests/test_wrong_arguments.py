@@ -23,7 +23,10 @@ CALLS: dict[str, Mapping[str, Any]] = {
     "derive": {"expr": LOSS, "wrt": "w", "shapes": "X: m×n", "order": 1, "layout": "denominator", "along": None, "symmetric": "gradient"},
     "check": {"expr": LOSS, "wrt": "w", "candidate": "2*X'*(X*w - y)", "shapes": "X: m×n"},
     "value_and_grad": {"expr": LOSS, "wrt": "w", "data": DATA, "shapes": "X: m×n", "start": {"w": W}},
-    "minimize": {"objective": LOSS, "wrt": "w", "data": DATA, "method": "adam", "shapes": "X: m×n", "start": {"w": W}, "steps": 2},
+    "minimize": {
+        "objective": LOSS, "wrt": "w", "data": DATA, "method": "adam", "shapes": "X: m×n", "start": {"w": W}, "max_steps": 2,
+        "bounds": {"w": (0, 1)}, "tolerance": 1e-8, "rate": 0.1, "patience": 3,
+    },
     "distribute": {"expr": LOSS, "wrt": "w", "rows": "m", "shapes": "X: m×n", "target": "numpy"},
     "function": {"name": "energy", "meaning": "sum(x.^2)", "signature": "ij->11", "rule": "2 x[i,j] dx[i,j]"},
     "remove_function": {"name": "nothing"},

@@ -8,15 +8,17 @@ adjoint or another layer; the chain rule through it is its own ``backpropagate``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import NameProblem, ShapeProblem, described, text_of, whole_number
-from ..expr import Expr
+from ..errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, described, text_of, whole_number
+from ..expr import Expr, variables
 from ..options import strict
 from ..program import Program
+from ..separate import separate
 from ..shapes import typed
 from ..sizes import show_shape
 from .derived import COTANGENT, Derived, derived
@@ -81,12 +83,22 @@ class Part:
         return {f"{i}.{n}": a for i, layer in enumerate(self.layers(), 1) for n, a in layer.gradients.items()}
 
 
+@dataclass(frozen=True)
+class _Pass:
+    """One matrix of a batch: the input, and the values that its backward pass needs."""
+
+    input: Array
+    values: dict[str, Any]
+
+
 class Layer(Part):
     """A layer given by its forward expression.
 
     ``input`` names the variable that is the input; ``maps`` gives names to maps of the input, ``constants`` to arrays that
     are not trained (or to functions of the values known so far, such as a mask). Every other variable is a parameter:
     its shape is declared or inferred, ``sizes`` says how long the named axes are, and ``start`` may give first values.
+    Without a ``seed`` the first values are those of its place in a network. Of an input with more than two axes each row is
+    treated by itself; if the expression mixes rows, as attention does, each matrix of the last two axes is.
 
     >>> layer = Layer("relu(S*X*W)", shapes="S: m×m; W: n×k", constants={"S": np.eye(3)}, sizes={"k": 2})
     >>> layer.propagate(np.ones((3, 4))).shape
@@ -98,11 +110,12 @@ class Layer(Part):
     def __init__(
         self, expression: str, *, input: str = "X", shapes: str | Mapping[str, str] | None = None, maps: Mapping[str, Map] | None = None,
         constants: Mapping[str, Constant] | None = None, sizes: Mapping[str, int] | None = None, start: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:  # fmt: skip
         self.maps, self.constants = dict(maps or {}), dict(constants or {})
         self.input_name, self._start, self.training = text_of(input, "input"), dict(start or {}), True
-        self.seed = whole_number(seed, "seed")
+        self.seed: int | tuple[int, int] = 0 if seed is None else whole_number(seed, "seed")
+        self.has_own_seed = seed is not None
         if shapes is not None and not isinstance(shapes, (str, Mapping)):
             raise TypeError(f"shapes are declared in a text or a mapping, not {described(shapes)}")
         program = _program(text_of(expression, "expression"), tuple(shapes.items()) if isinstance(shapes, Mapping) else shapes)
@@ -119,6 +132,7 @@ class Layer(Part):
         self.parameters: dict[str, Array] = {}
         self.gradients: dict[str, Array] = {}
         self._values: dict[str, Any] = {}
+        self._each: list[_Pass] = []
         if all(self._known(n) for n in self._trained):
             self._initialise()
 
@@ -151,14 +165,31 @@ class Layer(Part):
 
     def _initialise(self) -> None:
         """First values: given, or zeros for vectors and uniform within sqrt(6/(rows + columns)) for matrices (Glorot & Bengio 2010)."""
-        rng = np.random.default_rng(self.seed)
+        self.parameters.update(self._first_values())
+
+    def _first_values(self) -> dict[str, Array]:
+        rng, values = np.random.default_rng(self.seed), {}
         for name in self._trained:
             if name in self._start:
-                self.parameters[name] = np.array(self._start[name], dtype=float)
+                values[name] = np.array(self._start[name], dtype=float)
                 continue
             lengths = tuple(a if isinstance(a, int) else self._length(name, a) for a in self._shape(name))
             bound = np.sqrt(6 / sum(lengths)) if len(lengths) == 2 else 0.0
-            self.parameters[name] = rng.uniform(-bound, bound, lengths)
+            values[name] = rng.uniform(-bound, bound, lengths)
+        return values
+
+    def seeded(self, seed: tuple[int, int]) -> None:
+        """Draw the first values by a seed, unless the layer has one of its own, or values that are the first no more."""
+        if self.has_own_seed or (self.parameters and not self._is_fresh()):
+            return
+        self.seed = seed
+        if self.parameters:
+            self._initialise()
+
+    def _is_fresh(self) -> bool:
+        """Whether no parameter has been changed since it was drawn."""
+        first = self._first_values()
+        return all(np.array_equal(a, first[n]) for n, a in self.parameters.items())
 
     def _length(self, name: str, size: str) -> int:
         if size not in self.sizes:
@@ -185,8 +216,40 @@ class Layer(Part):
 
     # ---- the two passes ---------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def mixes_rows(self) -> bool:
+        """Whether a row of the output needs other rows of the input, or their number."""
+        if self.rule.cotangent is None or not self.uses_input:
+            return False
+        rows = self._shape(self.input_name)[:1]
+        if not rows or not isinstance(rows[0], str):
+            return bool(rows)
+        try:
+            separated = separate([self.rule.value], rows[0])
+        except NotSeparable:
+            return True
+        return any(separated.count in variables(e) for e in separated.rows.values())
+
     def propagate(self, x: Array = None) -> Array:
         self.input = x = self.input if x is None else np.asarray(x)
+        self._each = []
+        if x.ndim > 2 and self.mixes_rows:
+            return self._propagated_each(x)
+        return self._propagated(x)
+
+    def _propagated_each(self, x: Array) -> Array:
+        """The output for each matrix of the last two axes; what its backward pass needs is kept for each."""
+        if self.maps:
+            fact = f"{self.expression} mixes the rows of its input and of its maps"
+            raise ShapeProblem(fact, "give it one matrix at a time")
+        outputs = []
+        for matrix in x.reshape(-1, *x.shape[-2:]):
+            outputs.append(self._propagated(matrix))
+            self._each.append(_Pass(matrix, self._values))
+        self.output = np.stack(outputs).reshape(x.shape[:-2] + outputs[0].shape)
+        return self.output
+
+    def _propagated(self, x: Array) -> Array:
         values = self._values = {}
         if self.uses_input:
             values[self.input_name] = _rows(x)
@@ -228,16 +291,36 @@ class Layer(Part):
         values = self._values
         if not values or (g is None and self.rule.cotangent is not None):
             raise NameProblem("there is nothing to go back from", "propagate first, then give output_diff")
+        if self._each:
+            return self._pulled_back_each(g, wanted)
+        self.gradients, self.input_diff = self._pulled_back_once(self.input, g, wanted)
+        return self.input_diff
+
+    def _pulled_back_each(self, g: Array, wanted: bool) -> Array:
+        """The backward pass of each matrix of a batch; the gradients by the parameters are added up."""
+        gradients: dict[str, Array] = {}
+        flows = []
+        for part, there in zip(g.reshape(len(self._each), -1, g.shape[-1]), self._each, strict=True):
+            self._values, self._lead = there.values, there.input.shape[:-1]
+            found, flow = self._pulled_back_once(there.input, part, wanted)
+            flows.append(flow)
+            gradients = {n: a + gradients[n] if gradients else a for n, a in found.items()}
+        self.gradients = gradients
+        self.input_diff = np.stack(flows).reshape(self.input.shape) if flows[0] is not None else None
+        return self.input_diff
+
+    def _pulled_back_once(self, x: Array, g: Array, wanted: bool) -> tuple[dict[str, Array], Array]:
+        """The gradients by the parameters, and that by the input."""
+        values = self._values
         if self.rule.cotangent is not None:
             values[COTANGENT] = g.reshape(-1) if self.rule.cotangent.shape_[1] == () else _rows(g)
         names = self.backward_names(wanted)
         found = dict(zip(names, self._pulled_back(names), strict=True))
-        self.gradients = {n: found[n] for n in self._trained}
+        gradients = {n: found[n] for n in self._trained}
         flows = [self.maps[n].backpropagate(found[n].reshape(self._mapped_shapes[n])) for n in self.maps if n in found]
         if self.input_name in found:
-            flows.append(found[self.input_name].reshape(self.input.shape))
-        self.input_diff = sum(flows[1:], start=flows[0]) if flows else None
-        return self.input_diff
+            flows.append(found[self.input_name].reshape(x.shape))
+        return gradients, sum(flows[1:], start=flows[0]) if flows else None
 
     def backward_names(self, wanted: bool) -> tuple[str, ...]:
         """What the backward pass is asked for; a map with parameters needs its gradient in any case."""
@@ -268,7 +351,7 @@ def _rows(x: Array) -> Array:
 
 
 class Sequential(Part):
-    """Layers one after another.
+    """Layers one after another, each with first weights of its own; none stands twice.
 
     >>> from matcalc.network import FullyConnected, Sequential, Tanh
     >>> net = Sequential([FullyConnected(3, 4), Tanh(), FullyConnected(4, 2)])
@@ -280,6 +363,17 @@ class Sequential(Part):
 
     def __init__(self, parts: list[Any]) -> None:
         self.parts = list(parts)
+        self._refuse_repeated()
+        for i, layer in enumerate(self.layers()):
+            layer.seeded((0, i))
+
+    def _refuse_repeated(self) -> None:
+        """Raise MatcalcError for a part in two places: each place needs what its own backward pass will use."""
+        seen: set[int] = set()
+        for part in [*self.layers(), *(p for p in self.parts if not isinstance(p, Layer))]:
+            if id(part) in seen:
+                raise MatcalcError(f"one {type(part).__name__} stands twice in a network", "make another for the second place")
+            seen.add(id(part))
 
     def layers(self) -> Iterator[Layer]:
         for part in self.parts:
@@ -295,6 +389,9 @@ class Sequential(Part):
 
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
         self.output_diff = g = self.output_diff if output_diff is None else output_diff
+        if not self.parts:
+            self.input_diff = g
+            return g
         lowest = 0 if wanted else self._first_trained()
         for i in range(len(self.parts) - 1, lowest, -1):
             g = self.parts[i].backpropagate(g)

@@ -24,7 +24,7 @@ class FullyConnected(Layer):
     X G*W
     """
 
-    def __init__(self, inputs: int, outputs: int, seed: int = 0, start: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, inputs: int, outputs: int, seed: int | None = None, start: Mapping[str, Any] | None = None) -> None:
         sizes = {"n": whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
         super().__init__("X*W' + b'", shapes="X: m×n; W: k×n; b: k", sizes=sizes, seed=seed, start=start)
 
@@ -90,11 +90,16 @@ class LayerNorm(Layer):
 class Dropout(Layer):
     """M.*X with a mask M of zeros and 1/(1 - rate); nothing is dropped when ``training`` is off."""
 
-    def __init__(self, rate: float = 0.5, seed: int = 0) -> None:
+    def __init__(self, rate: float = 0.5, seed: int | None = None) -> None:
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
             raise ShapeProblem(f"rate is {described(rate)}", "it is a share from 0 up to, but not including, 1")
-        self.rng, self.rate = np.random.default_rng(whole_number(seed, "seed")), rate
-        super().__init__("M.*X", shapes="X: m×n; M: m×n", constants={"M": self._mask})
+        self.rate = rate
+        super().__init__("M.*X", shapes="X: m×n; M: m×n", constants={"M": self._mask}, seed=seed)
+        self.rng = np.random.default_rng(self.seed)
+
+    def seeded(self, seed: tuple[int, int]) -> None:
+        super().seeded(seed)
+        self.rng = np.random.default_rng(self.seed)
 
     def _mask(self, values: Mapping[str, Array], _: Layer) -> Array:
         x = values["X"]
@@ -121,7 +126,7 @@ class Conv2d(Layer):
         return object.__new__(cls)
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int | tuple[int, int] = 3, stride: int = 1, padding: int = 0, seed: int = 0,
+        self, inputs: int, outputs: int, kernel: int | tuple[int, int] = 3, stride: int = 1, padding: int = 0, seed: int | None = None,
         start: Mapping[str, Any] | None = None, method: str = "im2col",
     ) -> None:  # fmt: skip
         columns = Im2col(kernel, stride, padding)
@@ -167,9 +172,12 @@ class Residual(Layer):
 
 
 class Attention(Layer):
-    """Each row of X attends to all rows: softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V (Vaswani et al. 2017)."""
+    """Each row of X attends to all rows: softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V (Vaswani et al. 2017).
 
-    def __init__(self, inputs: int, size: int, seed: int = 0) -> None:
+    Rows are the positions of a sequence; in an array (sequences, positions, features) each sequence attends to itself alone.
+    """
+
+    def __init__(self, inputs: int, size: int, seed: int | None = None) -> None:
         shapes = "X: m×n; Q: n×d; K: n×d; V: n×d"
         sizes = {"n": whole_number(inputs, "inputs", 1), "d": whole_number(size, "size", 1)}
         super().__init__("softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V", shapes=shapes, sizes=sizes, seed=seed)
@@ -178,7 +186,7 @@ class Attention(Layer):
 class GraphConvolution(Layer):
     """relu(S*X*W) with the normalised adjacency matrix S (Kipf & Welling 2017)."""
 
-    def __init__(self, adjacency: Array, inputs: int, outputs: int, seed: int = 0) -> None:
+    def __init__(self, adjacency: Array, inputs: int, outputs: int, seed: int | None = None) -> None:
         links = np.asarray(adjacency)
         if links.dtype.kind not in "biuf" or links.ndim != 2 or links.shape[0] != links.shape[1]:
             raise ShapeProblem(f"adjacency is {described(adjacency)}", "it is a square matrix of numbers")

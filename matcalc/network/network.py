@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import NameProblem, ShapeProblem, described, number, text_of
+from ..errors import NameProblem, ShapeProblem, described, number, text_of, whole_number
 from ..printing.text import text
 from .layer import Layer, Sequential
 from .layers import L2, Activation, FullyConnected, Loss
 from .maps import Array
 from .recursion import Recursion
+from .tables import LOSSES, contains_output
 
 if TYPE_CHECKING:
     from .training import Training
@@ -38,7 +39,10 @@ class Network(Sequential):
     """Layers with a loss: ``Network("784-128-10", activation="relu", loss="cross_entropy")`` or ``Network([layers], loss=…)``.
 
     ``output`` is the activation after the last layer, ``l2`` the strength of the penalty c/2·‖W‖² on every matrix of
-    parameters, ``dtype`` the type of the parameters. Raises ShapeProblem and NameProblem for what does not fit.
+    parameters, ``dtype`` the type of the parameters, ``seed`` that of the first values of layers without one of their own.
+    A loss that contains the activation of the output (cross_entropy softmax, logistic sigmoid) is given what comes before it:
+    the activation is applied once. ``trunk`` are the layers below the loss. Raises ShapeProblem and NameProblem for what does
+    not fit.
 
     >>> net = Network("4-3-2", loss="squared", seed=1)
     >>> value, gradients = net.value_and_gradients(np.ones((5, 4)), np.zeros((5, 2)))
@@ -59,8 +63,15 @@ class Network(Sequential):
             raise TypeError(f"loss is the name of a loss, or a Loss, not {described(loss)}")
         self._words = {"activation": activation, "loss": loss if isinstance(loss, str) else loss.name, "output": output}
         self._batch, self.dtype = batch, np.dtype(dtype)
+        whole_number(seed, "seed")
         super().__init__(_dense(self.widths, activation, output, seed) if self.widths is not None else list(layers))
         self.loss = Loss(loss) if isinstance(loss, str) else loss
+        self.parts_in_a_row = _in_a_row(self.parts)
+        self._output = getattr(self.parts_in_a_row[-1], "name", "") if self.parts_in_a_row else ""
+        of_z = contains_output(_name_of(self.loss), self._output)
+        self.trunk = Sequential(self.parts_in_a_row[:-1]) if of_z else self
+        for i, layer in enumerate(self.layers()):
+            layer.seeded((seed, i))
         self.l2 = number(l2, "l2")
         self._penalty = L2(l2) if l2 else None
 
@@ -74,36 +85,53 @@ class Network(Sequential):
         return out
 
     def accuracy(self, x: Array, classes: Array) -> float:
-        """The share of samples whose largest output is their class (or whose sign is right, with one output)."""
-        out = self.predict(x)
-        found = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(1)
-        return float((found == np.asarray(classes).reshape(-1)).mean())
+        """The share of samples whose largest output is their class.
+
+        With one output the class is 1 where it is positive (of a sigmoid, above one half), and 0, or -1, elsewhere.
+        """
+        out, given = self.predict(x), np.asarray(classes).reshape(-1)
+        if out.shape[1] > 1:
+            return float((out.argmax(1) == given).mean())
+        middle = 0.5 if self._output == "sigmoid" else 0.0
+        return float(((out[:, 0] > middle) == (given > 0)).mean())
 
     def value(self, x: Array, y: Array) -> float:
         """The loss, with the penalty."""
-        value = float(self.loss.propagate(self.propagate(np.asarray(x, dtype=self.dtype)), y))
+        value = self._loss(x, y)
         return value + sum(float(penalty.propagate(w)) for penalty, _, w in self._penalised())
 
     def value_and_gradients(self, x: Array, y: Array) -> tuple[float, dict[str, Array]]:
         """The loss and its gradients by all parameters, by name."""
-        value = float(self.loss.propagate(self.propagate(np.asarray(x, dtype=self.dtype)), y))
-        self.backpropagate(self.loss.backpropagate(), wanted=False)
+        value = self._loss(x, y)
+        self.trunk.backpropagate(self.loss.backpropagate(), wanted=False)
         gradients = self.gradients_by_name()
         for penalty, name, w in self._penalised():
             value += float(penalty.propagate(w))
             gradients[name] += penalty.backpropagate(np.ones((), w.dtype))
         return value, gradients
 
+    def _loss(self, x: Array, y: Array) -> float:
+        """The loss of the layers below it, without the penalty."""
+        below = np.asarray(x, dtype=self.dtype)
+        z = self.trunk.propagate(below)
+        if self._set_dtype_of_parameters():
+            z = self.trunk.propagate(below)
+        return float(self.loss.propagate(z, y))
+
     def propagate(self, x: Array = None) -> Array:
         out = super().propagate(x)
-        if self.dtype != np.float64 and any(a.dtype != self.dtype for layer in self.layers() for a in layer.parameters.values()):
-            self._set_dtype()
+        if self._set_dtype_of_parameters():
             out = super().propagate(x)
         return out
 
-    def _set_dtype(self) -> None:
+    def _set_dtype_of_parameters(self) -> bool:
+        """Give all parameters the type of the network; whether one had another."""
+        others = any(a.dtype != self.dtype for layer in self.layers() for a in layer.parameters.values())
+        if self.dtype == np.float64 or not others:
+            return False
         for layer in self.layers():
             layer.parameters = {n: a.astype(self.dtype) for n, a in layer.parameters.items()}
+        return True
 
     def _penalised(self) -> Iterator[tuple[L2, str, Array]]:
         """The penalty with the name and the value of every matrix of parameters that it is for."""
@@ -175,6 +203,19 @@ class Network(Sequential):
         from .program import save
 
         save(self, path, target)
+
+
+def _in_a_row(parts: Sequence[Any]) -> list[Any]:
+    """The parts of a network with those of its sequences in their place."""
+    row: list[Any] = []
+    for part in parts:
+        row += _in_a_row(part.parts) if isinstance(part, Sequential) else [part]
+    return row
+
+
+def _name_of(loss: Loss) -> str:
+    """The name of a loss in the table, also where it was typed as an expression."""
+    return next((n for n, row in LOSSES.items() if loss.expression in (n, row.rows)), "")
 
 
 def _dense(sizes: Sequence[int], activation: str, output: str, seed: int) -> list[Layer]:

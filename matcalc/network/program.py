@@ -292,9 +292,12 @@ def source(network: Network, target: str = "numpy") -> str:
     numbers = {id(layer): i for i, layer in enumerate(network.layers(), 1)}
     forward = _Writer(target, numbers, imports=dict.fromkeys(IMPORTS[target].split("\n")))
     rank = 4 if network.parts and _sees_images(network.parts[0]) else 2
-    output, rank, back = forward.part(Sequential(network.parts), "x", rank, False)
-    prediction = list(forward.lines)
-    loss, _, loss_back = forward.part(network.loss, output, rank, True)
+    below, rank, back = forward.part(network.trunk, "x", rank, False)
+    prediction, output = list(forward.lines), below
+    if network.trunk is not network:  # the loss applies the activation of the output by itself
+        output = forward.part(network.parts_in_a_row[-1], below, rank, False)[0]
+        prediction, forward.lines = forward.lines, prediction
+    loss, _, loss_back = forward.part(network.loss, below, rank, True)
     back(loss_back(""))
     body = "".join(f"    {line}\n" for line in prediction)
     whole = "".join(f"    {line}\n" for line in forward.lines)

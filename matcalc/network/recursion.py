@@ -13,13 +13,14 @@ from functools import cached_property, lru_cache
 
 from ..derivation import Derivation, derive
 from ..errors import ShapeProblem, flag
-from ..expr import Expr, substitute, var
+from ..expr import Expr, size_number, substitute, var
 from ..labels import Factor, Term, is_one, is_wire, opened
 from ..options import strict
 from ..sizes import show_shape
-from .tables import ACTIVATIONS, LOSSES, form
+from .tables import ACTIVATIONS, LOSSES, contains_output, form
 
 SAMPLE = "the summed axis is the sample: adding up the gradients of all samples is what this matrix product does"
+_K = r"\bk\b"  # the width of the output in the table of losses
 COLUMN = {"W": "k×n", "a": "n", "z": "n", "b": "k", "δ": "k", "y": "n"}
 ROWS = {"W": "k×n", "A": "m×n", "Z": "m×n", "b": "k", "Δ": "m×k", "Y": "m×n"}
 
@@ -49,6 +50,8 @@ class Line:
 
     def _with_names(self, pattern: str) -> Expr:
         def leaf(node: Expr) -> Expr:
+            if node.head == "size":
+                return size_number((self.sizes.get(str(node.atom), node.atom),))
             indexed = node.head == "var" and node.name in self.indices
             return var(pattern.format(node.name, self.indices[node.name]), node.shape_, node.properties) if indexed else node
 
@@ -142,6 +145,7 @@ class Recursion:
         self.sizes, self.batch = tuple(sizes), flag(batch, "batch")
         self.activation, self.output = form(ACTIVATIONS, activation, "activation"), form(ACTIVATIONS, output, "activation")
         self.loss = form(LOSSES, loss, "loss")
+        self.of_z = contains_output(loss, output)  # the loss is given z and not the output
         self.title = f"{'-'.join(map(str, sizes))}, activation {activation}, loss {loss}" + (f", output {output}" if output != "linear" else "")
         self._a, self._z, self._d = ("A", "Z", "Δ") if batch else ("a", "z", "δ")
 
@@ -161,8 +165,9 @@ class Recursion:
             activation = self.activation if here + 1 < last else self.output
             if here + 1 < last or activation is not ACTIVATIONS["linear"]:
                 found.append(f"{self._a}({here + 1}) = {self._text(activation, f'{self._z}({here + 1})')}")
-        linear = self.output is ACTIVATIONS["linear"]
-        return [*found, f"J = {_indexed(self._text(self.loss), self._z, self._z if linear else self._a, last)}"]
+        of_z = self.of_z or self.output is ACTIVATIONS["linear"]
+        loss = _indexed(self._text(self.loss), self._z, self._z if of_z else self._a, last)
+        return [*found, f"J = {re.sub(_K, str(self.sizes[-1]), loss)}"]
 
     def _affine(self, here: int) -> str:
         if self.batch:
@@ -181,8 +186,8 @@ class Recursion:
         return found
 
     def _top(self, last: int) -> Line:
-        loss = self._text(self.loss, self._text(self.output))
-        loss = loss.replace("k", "n")
+        loss = self._text(self.loss, "" if self.of_z else self._text(self.output))
+        loss = re.sub(_K, "n", loss)
         return Line(f"{self._d}({last})", _derived(loss, self._z, self.batch), {self._z: last}, self._named_sizes(last))
 
     def _delta(self, here: int) -> Line:
