@@ -151,11 +151,13 @@ def remove_function(name: str) -> None:
 
 def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row:
     """A row from a SymPy expression in one symbol."""
-    if not hasattr(definition, "free_symbols"):
+    if not hasattr(definition, "free_symbols") or not hasattr(definition, "diff"):
         raise TypeError(f"the definition of {name} is a SymPy expression, not {type(definition).__name__}")
     symbols = sorted(definition.free_symbols, key=str)
     if len(symbols) != 1:
         raise NameProblem(f"the definition of {name} has {len(symbols)} symbols", "it must have exactly one")
+    if not getattr(symbols[0], "is_Symbol", False):
+        raise NameProblem(f"the definition of {name} is of {symbols[0]}, which is no number", "it must be of a Symbol")
     value, slope = (_entrywise(e, symbols[0]) for e in (definition, definition.diff(symbols[0])))
     return Row(name, f"{value}, added by the user", derivative=slope, exact=value, domain=domain, transpose="commutes")
 

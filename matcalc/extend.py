@@ -23,6 +23,8 @@ ARGUMENTS = "xw"
 def register(row: Row) -> None:
     """Add a row to the table; raises NameProblem if its name is taken or not a name, SyntaxProblem for a text that cannot be read."""
     declared_name(row.name)
+    if re.search(rf"\b{row.name}\b", row.exact):
+        raise NameProblem(f"the meaning of {row.name} contains {row.name}", "write it in functions that are there")
     if row.rule:
         _check_signature(row)
         _check_rule(row)
@@ -38,7 +40,7 @@ def _check_signature(row: Row) -> None:
         raise SyntaxProblem(f"the signature of {row.name} cannot be read", hint).at(text, (0, len(text)))
     arguments, _, result = text.partition("->")
     for k, letter in enumerate(result, len(arguments) + 2):
-        if letter.isalpha() and letter not in arguments:
+        if letter.isalnum() and letter != "1" and letter not in arguments:
             problem = SyntaxProblem(f"no argument of {row.name} has the axis {letter}", "its length would be unknown")
             raise problem.at(text, (k, k + 1))
 

@@ -62,6 +62,7 @@ class Objective:
         if not isinstance(data, Mapping):
             raise NameProblem(f"the data is a {type(data).__name__}", "give it by name: {'X': …}")
         names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
+        names = list(dict.fromkeys(names))
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
         # a length or a place stays a number

@@ -155,3 +155,28 @@ def test_wrong_arrays(argument: str, target: str) -> None:
         if not is_clear(problem):
             unclear.append(f"{argument}={shown(wrong)}: {type(problem).__name__}: {str(problem)[:80]}")
     assert not unclear, "\n".join(unclear)
+
+
+ENERGY = {"meaning": "sum(x.^2)", "signature": "ij->11", "rule": "2 x[i,j] dx[i,j]"}
+
+
+@pytest.mark.parametrize(("parameter", "texts"), [
+    ("signature", ["ij->12", "ij->99", "ij->kl", "->", "ij", "ij,->11", "\N{LATIN SMALL LETTER E WITH ACUTE}j->11"]),
+    ("meaning", ["energy(x)", "sum(energy(x))", "q", "sum(x.^2", "1", "tr(x)"]),
+    ("rule", ["2 x[i,j dx[i,j]", "x", "+", "1/0 dx[i,j]", "2 x[i] dx[i,j]", "2 x[i,j] dw[i,j]", "2 x[i,j] dx[i,k]"]),
+])  # fmt: skip
+def test_functions_with_malformed_texts_are_refused(parameter: str, texts: list[str]) -> None:
+    for text in texts:
+        with pytest.raises(MatcalcError):
+            mc.function("energy", **{**ENERGY, parameter: text})
+        assert not USER
+
+
+def test_definitions_that_are_no_numbers_are_refused() -> None:
+    sympy = pytest.importorskip("sympy")
+    t = sympy.Symbol("t")
+    for definition in (t > 0, sympy.Eq(t, 1), sympy.MatrixSymbol("A", 2, 2), {t}, "t^2", sympy.Lambda(t, t)):
+        problem = raised(lambda definition=definition: mc.function("energy", definition))
+        assert problem is not None
+        assert is_clear(problem)
+        assert "energy" in str(problem)
