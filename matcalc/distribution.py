@@ -17,7 +17,7 @@ from .codegen import compile_expr
 from .codegen.arrays import TO_ARRAY
 from .codegen.compiled import Compiled, fit
 from .derivation import Derivation, Derivations, derive
-from .errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, text_of
+from .errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, check_real, text_of
 from .expr import Expr, postorder
 from .expr.parts import index_names
 from .given import Shapes
@@ -140,6 +140,8 @@ class Distributed:
             raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(names)}")
         free = {v.name: _whole(v, arguments[v.name], self.rows) for v in self.parts.free}
         chunked = {v.name: arguments[v.name] for v in self.parts.chunked}
+        for name, array in (chunked | free).items():
+            check_real(name, array)
         sizes = lengths((*self.parts.chunked, *self.parts.free), chunked | free)
         free |= {n: _place(n, arguments[n], [length(size, sizes) for size in axes]) for n, axes in places.items()}
         return chunked, free | {self.parts.count.name: float(sizes.get(self.rows, 0))}, sizes

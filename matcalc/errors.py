@@ -94,6 +94,14 @@ class WrongAnswer(MatcalcError):
 # ---- arguments of public functions ------------------------------------------------------------------------------------------
 
 
+def check_real(name: str, array: object) -> None:
+    """Raise ShapeProblem for an array of complex numbers, of which formulas of real ones make nonsense."""
+    dtype = getattr(array, "dtype", type(array).__name__)
+    if "complex" in str(dtype):
+        hint = "give their real and imaginary parts as variables of their own"
+        raise ShapeProblem(f"{name} has complex numbers", hint)
+
+
 def described(value: object) -> str:
     """A value for a message: texts and numbers as they are, cut short, anything else by its type.
 

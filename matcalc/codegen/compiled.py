@@ -9,7 +9,7 @@ from functools import cached_property
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NameProblem, ShapeProblem
+from ..errors import NameProblem, ShapeProblem, check_real
 from ..expr import Expr, letter_sizes, own_axes, postorder, shape_text
 from ..expr.parts import all_exist, bounded, exists, range_of, unsure
 from ..functions import BY_NAME
@@ -174,10 +174,12 @@ class Compiled:
         column, numbers = False, []
         for name, wanted in self._wanted.items():
             value = arguments[name]
+            check_real(name, value)
             if not wanted and is_number(value, self.target):
                 numbers.append(name)
                 continue
             array = _array(name, value, self.target)
+            check_real(name, array)
             if array.ndim == len(wanted) + 1 and 1 in array.shape[-2:] and len(wanted) < 2:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
                 array = reshaped(array, (-1,) if wanted else ())

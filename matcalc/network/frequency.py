@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen import compile_expr
+from ..errors import check_real
 from ..expr import matmul, var
 from ..expr.calls import rebuild
 from .layers import Conv2d
@@ -95,6 +96,7 @@ class FourierConv2d(Conv2d):
 
     def propagate(self, x: Array = None) -> Array:
         self.input = x = self.input if x is None else np.asarray(x)
+        check_real("the input", x)
         c = self.columns
         c.fitting(x)
         self._at = Spectra(x, c.kernel, c.stride, c.padding)

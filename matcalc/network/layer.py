@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, described, text_of, whole_number
+from ..errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, check_real, described, text_of, whole_number
 from ..expr import Expr, variables
 from ..options import strict
 from ..program import Program
@@ -232,6 +232,7 @@ class Layer(Part):
 
     def propagate(self, x: Array = None) -> Array:
         self.input = x = self.input if x is None else np.asarray(x)
+        check_real("the input", x)
         self._each = []
         if x.ndim > 2 and self.mixes_rows:
             return self._propagated_each(x)
@@ -350,6 +351,13 @@ def _rows(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
+def real(x: Any, dtype: Any) -> Array:
+    """The input of a network, of its type."""
+    given = np.asarray(x)
+    check_real("the input", given)
+    return np.asarray(given, dtype=dtype)
+
+
 class Sequential(Part):
     """Layers one after another, each with first weights of its own; none stands twice.
 
@@ -382,6 +390,7 @@ class Sequential(Part):
 
     def propagate(self, x: Array = None) -> Array:
         self.input = x = self.input if x is None else np.asarray(x)
+        check_real("the input", x)
         for part in self.parts:
             x = part.propagate(x)
         self.output = x

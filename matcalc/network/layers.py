@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeProblem, described, number, text_of, whole_number
+from ..errors import ShapeProblem, check_real, described, number, text_of, whole_number
 from .layer import Layer
 from .maps import Array, Im2col, Map, Reshape, Windows
 from .tables import ACTIVATIONS, LOSSES, form
@@ -218,6 +218,7 @@ class Loss(Layer):
 
     def propagate(self, x: Array = None, y: Array = None) -> Array:
         z = self.input if x is None else np.asarray(x)
+        check_real("the input", z)
         self.targets = self.targets if y is None else as_targets(y, z, -1.0 if self.name == "hinge" else 0.0)
         return super().propagate(z)
 
@@ -228,6 +229,7 @@ class Loss(Layer):
 def as_targets(y: Array, z: Array, low: float = 0.0) -> Array:
     """Class numbers as rows with a 1 in the place of the class; other targets in the shape of the output."""
     y = np.asarray(y)
+    check_real("the array of targets", y)
     if y.dtype.kind in "iu" and y.ndim == 1 and z.shape[-1] > 1:
         if len(y) != len(z) or y.min(initial=0) < 0 or y.max(initial=0) >= z.shape[-1]:
             fact = f"{len(y)} classes up to {y.max(initial=0)} for an output of shape {z.shape}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import NameProblem, ShapeProblem, described, number, text_of, whole_number
 from ..printing.text import text
-from .layer import Layer, Sequential
+from .layer import Layer, Sequential, real
 from .layers import L2, Activation, FullyConnected, Loss
 from .maps import Array
 from .recursion import Recursion
@@ -80,7 +80,7 @@ class Network(Sequential):
     def predict(self, x: Array) -> Array:
         """The output for new samples; dropout is off."""
         self._set_training(False)
-        out = self.propagate(np.asarray(x, dtype=self.dtype))
+        out = self.propagate(real(x, self.dtype))
         self._set_training(True)
         return out
 
@@ -112,7 +112,7 @@ class Network(Sequential):
 
     def _loss(self, x: Array, y: Array) -> float:
         """The loss of the layers below it, without the penalty."""
-        below = np.asarray(x, dtype=self.dtype)
+        below = real(x, self.dtype)
         z = self.trunk.propagate(below)
         if self._set_dtype_of_parameters():
             z = self.trunk.propagate(below)

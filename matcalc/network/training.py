@@ -15,6 +15,7 @@ from ..descent import FIRST_ORDER, Optimizer, optimizer
 from ..errors import MatcalcError, ShapeProblem
 from ..longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 from ..options import strict
+from .layer import real
 from .maps import Array
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def fit(
         return _full_batch(network, x, y, optimizer, epochs, progress)
     if len(x) != len(y):
         raise ShapeProblem(f"{len(x)} samples and {len(y)} targets", "there is one target for each sample")
-    loop = _Loop(network, np.asarray(x, dtype=network.dtype), np.asarray(y), batch, _made(optimizer, rate), shuffle, seed, checkpoint, every)
+    loop = _Loop(network, real(x, network.dtype), np.asarray(y), batch, _made(optimizer, rate), shuffle, seed, checkpoint, every)
     loop.resume()
     with progress_bar("train", epochs, progress) as show:
         for loss in loop.epochs(epochs):
@@ -167,7 +168,7 @@ def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, p
     key = method.lower()
     if key not in SCIPY or key in CURVED:
         raise MatcalcError(f"{method[:40]} does not train networks", f"there are {', '.join([*FIRST_ORDER, *(m for m in SCIPY if m not in CURVED)])}")
-    network.value(np.asarray(x, dtype=network.dtype), y)
+    network.value(real(x, network.dtype), y)
     parameters, history = network.parameters_by_name(), Training()
 
     def put(flat: Array) -> None:

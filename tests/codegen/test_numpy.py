@@ -137,15 +137,11 @@ def test_stable_where_the_formula_overflows():
 # ---- types ----------------------------------------------------------------------------------------------------------
 
 
-OF_REAL_NUMBERS = ("sigmoid", "softmax", "logsumexp", "relu", "softplus", "norm", "logdet", "pinv", "expm(", "arc", "sign")
 TYPED = [text for text in VALUES if text not in ("S^0", "expm(0*S)")]
-OF_COMPLEX_NUMBERS = [text for text in TYPED if not any(f in text for f in OF_REAL_NUMBERS)]
 
 
-@pytest.mark.parametrize(
-    ("text", "dtype"), [*((text, np.float32) for text in TYPED), *((text, np.complex128) for text in OF_COMPLEX_NUMBERS)]
-)
-def test_the_type_that_comes_in_goes_out(text, dtype):
+@pytest.mark.parametrize("text", TYPED)
+def test_the_type_that_comes_in_goes_out(text, dtype=np.float32):
     found = mc.parse(text, SHAPES).compile()(**{name: value if name in "mn" else np.asarray(value).astype(dtype) for name, value in POINT.items()})
     assert np.asarray(found).dtype == dtype
     np.testing.assert_allclose(found, VALUES[text], rtol=2e-3, atol=2e-3)
