@@ -157,6 +157,12 @@ def _decimal(value: Any) -> Decimal:
     return mantissa * Decimal(2) ** exponent * (-1 if value < 0 < mantissa else 1)
 
 
+def _where_not_zero(x: Decimal, weight: Decimal) -> Decimal:
+    if not weight:
+        raise OutsideDomain("the logarithm of zero")
+    return x
+
+
 def _commutation(m: int, n: int) -> Matrix:
     """K(m,n), whose row (i,j) picks the entry (j,i) of a column-major m×n matrix."""
     return [[Decimal(int(k == j * m + i)) for k in range(m * n)] for i in range(m) for j in range(n)]
@@ -254,11 +260,23 @@ _OPERATIONS: dict[str, Callable[..., Matrix]] = {
     "sqrtm_frechet": dm.frechet(dm.square_root),
     "logm_frechet": dm.frechet(dm.logarithm),
     "logdet": dm.log_determinant,
+    "expm_frechet_symmetric": dm.frechet(dm.exponential),
+    "sqrtm_frechet_symmetric": dm.frechet(dm.square_root),
+    "logm_frechet_symmetric": dm.frechet(dm.logarithm),
+    "adjugate": lambda a: dm.times([[dm.determinant(a)]], dm.inverse(a)),
+    "top": dm.largest,
+    "top_rows": lambda a: [[max(row)] for row in a],
+    "masked": lambda a, w: dm.together(_where_not_zero, a, w),
+    "xlogy": lambda a, b: dm.together(lambda x, y: x * y.ln() if x else x, a, b),
+    "xlog1py": lambda a, b: dm.together(lambda x, y: x * (1 + y).ln() if x else x, a, b),
+    "power_slope": lambda a, k: dm.together(lambda x, y: y * dm.power(x, y - 1) if y else y, a, k),
 }
 _ENTRYWISE: dict[str, Callable[[Decimal], Decimal]] = {
     "sign": dm.sign,
     "step": dm.step,
     "abs": abs,
+    "exp_below": lambda x: min(x, Decimal(0)).exp(),
+    "reciprocal": lambda x: 1 / x if x else x,
 }
 # the functions of mpmath for an entry, and numbers before it
 _SPECIAL: dict[str, Callable[..., Any]] = {
@@ -275,6 +293,10 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
     "arccosh": lambda m, x: m.acosh(x),
     "arctanh": lambda m, x: m.atanh(x),
     "erf": lambda m, x: m.erf(x),
+    "erfc": lambda m, x: m.erfc(x),
+    "erfcx": lambda m, x: m.exp(x**2) * m.erfc(x),
+    "log_normcdf": lambda m, x: m.log(m.erfc(-x / m.sqrt(2)) / 2),
+    "sech2": lambda m, x: m.sech(x) ** 2,
     "lgamma": lambda m, x: m.loggamma(x),
     "digamma": lambda m, x: m.digamma(x),
     "polygamma": lambda m, k, x: m.psi(int(k), x),

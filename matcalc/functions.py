@@ -121,6 +121,10 @@ ROWS: tuple[Row, ...] = (
     _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd", jax="jax.scipy.special.erf({x})", torch="torch.erf({x})"),
     _entry("normcdf", "exp(-x.^2/2)/(2*pi)^(1/2)", "normcdf({x})", "normal distribution function", r"\Phi", exact="(1 + erf(x/2^(1/2)))/2", jax="jax.scipy.special.ndtr({x})", torch="torch.special.erfc(-{x}/2**0.5)/2"),
     _entry("gelu", "normcdf(x) + x.*exp(-x.^2/2)/(2*pi)^(1/2)", "{x}*normcdf({x})", "x times the normal distribution function of x", exact="x.*(1 + erf(x/2^(1/2)))/2", jax="{x}*jax.scipy.special.ndtr({x})", torch="{x}*torch.special.erfc(-{x}/2**0.5)/2", each=9),
+    _entry("erfc", "-2*pi^(-1/2)*exp(-x.^2)", "erfc({x})", "1 - erf(x), accurate where it is small", exact="1-erf(x)", jax="jax.scipy.special.erfc({x})", torch="torch.erfc({x})"),
+    _entry("erfcx", "2*x.*erfcx(x)-2*pi^(-1/2)", "erfcx({x})", "exp(x^2)*erfc(x), which never underflows", exact="exp(x.^2).*(1-erf(x))", jax="jax.scipy.special.erfcx({x})", torch="torch.special.erfcx({x})"),
+    _entry("log_normcdf", "(2/pi)^(1/2)./erfcx(-x/2^(1/2))", "log_normcdf({x})", "log of the normal distribution function", r"\log\Phi", exact="log((1+erf(x/2^(1/2)))/2)"),
+    _entry("logcosh", "tanh(x)", "logcosh({x})", "log(cosh(x))", r"\log\cosh", exact="log((exp(x)+1./exp(x))/2)", each=30),
     _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY), jax="jax.scipy.special.gammaln({x})", torch="torch.lgamma({x})"),
     _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)", jax="jax.scipy.special.digamma({x})", torch="torch.digamma({x})"),
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True, each=9),
@@ -161,10 +165,10 @@ ROWS: tuple[Row, ...] = (
         cost="16*i*j*min(i,j) + 8*min(i,j)^3",
     ),
     # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet derivative at X'
-    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x})", torch="torch.linalg.matrix_exp({x})", cost="38*i^3", entries="ij"),
+    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x}, max_squarings=64)", torch="torch.linalg.matrix_exp({x})", cost="38*i^3", entries="ij"),
     Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes", cost="832*i^3", entries="ij"),
     Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes", cost="96*i^3", entries="ij"),
-    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, entries="ij", jax=jax, torch=torch, cost=f"{flops}*i^3") for f, flops, jax, torch in (("expm", 304, "frechet(jax.scipy.linalg.expm, {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", 6656, "", ""), ("sqrtm", 768, "", ""))),
+    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, entries="ij", jax=jax, torch=torch, cost=f"{flops}*i^3") for f, flops, jax, torch in (("expm", 304, "frechet(lambda y: jax.scipy.linalg.expm(y, max_squarings=64), {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", 6656, "", ""), ("sqrtm", 768, "", ""))),
     Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})", cost="2*i^3*products(w)", entries="ij"),
     Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True, cost="16*i^3*products(w)", entries="ij"),
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
@@ -177,7 +181,7 @@ ROWS: tuple[Row, ...] = (
     Row("normspec", "spectral norm: the largest singular value; gradient where it is simple", "ij->11", rule="leading(x)[i,j] dx[i,j]", numpy="np.linalg.matrix_norm({x}, ord=2)", smooth=False, latex=r"\|\cdot\|_{\sigma}", aliases=("norm_spec",), matrix=True, transpose="invariant", cost="4*i*j*min(i,j) - 4/3*min(i,j)^3", entries="ij"),
     Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", smooth=False, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
     Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", smooth=False, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
-    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; undefined gradient at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
+    Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; gradient 0 at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
     Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", smooth=False, latex=r"\max", transpose="invariant", cost="i*j", entries="ij"),
     Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", smooth=False, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
     Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", smooth=False, transpose="commutes", cost="2*i*j", entries="ij"),
@@ -196,7 +200,20 @@ ROWS: tuple[Row, ...] = (
     Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j", entries="ij"),
     Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j", entries="ij"),
     Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j", entries="j"),
+    Row("logsoftmax_rows", "log of softmax of each row", rule="dx[i,j] - 1[j] softmax_rows(x)[i,k] dx[i,k]", numpy="logsoftmax_rows({x})", exact="log(diag(1./(exp(x)*vector(1)))*exp(x))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", cost="12*i*j", entries="j"),
     Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j", entries="j"),
+    # ---- what stable forms are made of: codegen/stable.py ------------------------------------------------------------
+    Row("top", "largest entry if that is finite, else 0: what is subtracted from exponents", "ij->11", numpy="top({x})", smooth=False, transpose="invariant", cost="i*j", entries="ij", hidden=True),
+    Row("top_rows", "largest entry of each row if that is finite, else 0", "ij->i1", numpy="top_rows({x})", smooth=False, cost="i*j", entries="j", hidden=True),
+    Row("masked", "x where w is not 0, else minus infinity", "ij,ij->ij", numpy="masked({x}, {w})", smooth=False, cost="i*j", hidden=True),
+    Row("exp_below", "exp(x), and 1 where x is above 0", numpy="exp_below({x})", smooth=False, transpose="commutes", cost="9*i*j", hidden=True),
+    Row("reciprocal", "1/x, and 0 at 0", numpy="reciprocal({x})", smooth=False, transpose="commutes", cost="2*i*j", hidden=True),
+    Row("xlogy", "x*log(w), and 0 where x is 0", "ij,ij->ij", numpy="xlogy({x}, {w})", smooth=False, cost="10*i*j", hidden=True),
+    Row("xlog1py", "x*log(1 + w), and 0 where x is 0", "ij,ij->ij", numpy="xlog1py({x}, {w})", smooth=False, cost="10*i*j", hidden=True),
+    *(Row(f"{f}_frechet_symmetric", f"Fréchet derivative of {f} at a symmetric matrix", "ij,ij->ij", numpy=f"spectral_frechet({f}_slopes, {{x}}, {{w}})", square=True, symmetric=True, smooth=False, cost="18*i^3", entries="ij", hidden=True) for f in ("expm", "logm", "sqrtm")),
+    Row("adjugate", "det(x)*inv(x), and the cofactors where x is singular", "ij->ji", numpy="adjugate({x}, {x})", square=True, smooth=False, transpose="commutes", cost="2*i^3", entries="ij", hidden=True),
+    Row("sech2", "1 - tanh(x)^2", numpy="sech2({x})", transpose="commutes", cost="14*i*j", hidden=True),
+    Row("power_slope", "w*x^(w - 1), and 0 where w is 0", "ij,ij->ij", numpy="power_slope({x}, {w})", smooth=False, cost="11*i*j", hidden=True),
 )  # fmt: skip
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +234,7 @@ MACROS: dict[str, Macro] = {
     # statistics
     "mean": Macro(("x",), "sum(x)/numel(x)", "mean of all entries"),
     "var": Macro(("x",), "norm2(x - sum(x)/numel(x))^2/numel(x)", "variance of all entries, divided by their number"),
-    "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number; undefined gradient where they are equal"),
+    "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number; gradient 0 where they are equal"),
     "rowsums": Macro(("X",), "X*ones(cols(X))", "sum of each row, a column"),
     "colsums": Macro(("X",), "ones(rows(X))'*X", "sum of each column, a row"),
     "norm2_rows": Macro(("X",), "((X.^2)*ones(cols(X))).^(1/2)", "Euclidean norm of each row, a column"),

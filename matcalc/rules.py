@@ -9,7 +9,7 @@ A rule that is not applied is a missed beauty, never a wrong answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -20,6 +20,7 @@ from .shapes import template, typed
 from .sizes import UNIT
 
 Bindings = Mapping[str, Expr]
+ROUNDS = 8  # how often one node may be rewritten
 
 # left, right, shapes of the letters. Kinks: a rule holds at the conventional value of the function there, too.
 ROWS: tuple[tuple[str, str, str], ...] = (
@@ -47,6 +48,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("chol(S)*chol(S)'", "S", "S: n×n spd"),
     ("inv(chol(S))'*inv(chol(S))", "inv(S)", "S: n×n spd"),
     ("tril(chol(S))", "chol(S)", "S: n×n spd"),
+    # functions of eigenvalues, whose derivatives are those of matrices where eigenvalues meet
+    ("eigvecs(S)*diag(eigvals(S))*eigvecs(S)'", "S", "S: n×n symmetric"),
+    ("eigvecs(S)*diag(exp(eigvals(S)))*eigvecs(S)'", "expm(S)", "S: n×n symmetric"),
+    ("eigvecs(S)*diag(log(eigvals(S)))*eigvecs(S)'", "logm(S)", "S: n×n spd"),
+    ("eigvecs(S)*diag(eigvals(S).^(1/2))*eigvecs(S)'", "sqrtm(S)", "S: n×n spd"),
+    ("eigvecs(S)*diag(1./eigvals(S))*eigvecs(S)'", "inv(S)", "S: n×n symmetric"),
+    ("eigvecs(S)*diag(eigvals(S).^2)*eigvecs(S)'", "S*S", "S: n×n symmetric"),
+    ("eigvecs(S)*eigvecs(S)'", "eye(n)", "S: n×n symmetric"),
     ("sum(eigvals(S))", "tr(S)", "S: n×n symmetric"),
     # cross products
     ("skew(x)'", "-skew(x)", "x: 3"),
@@ -64,10 +73,28 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("log(exp(a))", "a", "a: scalar"),
     ("exp(log(X))", "X", "X: m×n positive"),
     ("exp(log(a))", "a", "a: scalar positive"),
+    ("sinh(X)./cosh(X)", "tanh(X)", "X: m×n"),
+    ("sinh(a)/cosh(a)", "tanh(a)", "a: scalar"),
+    ("(exp(X)-exp(-X))./(exp(X)+exp(-X))", "tanh(X)", "X: m×n"),
+    ("(exp(a)-exp(-a))/(exp(a)+exp(-a))", "tanh(a)", "a: scalar"),
+    ("(exp(X)-1)./(exp(X)+1)", "tanh(X/2)", "X: m×n"),
+    ("(exp(a)-1)/(exp(a)+1)", "tanh(a/2)", "a: scalar"),
+    ("(1-exp(X))./(1+exp(X))", "-tanh(X/2)", "X: m×n"),
+    ("(1-exp(a))/(1+exp(a))", "-tanh(a/2)", "a: scalar"),
+    ("log(cosh(X))", "logcosh(X)", "X: m×n"),
+    ("log(cosh(a))", "logcosh(a)", "a: scalar"),
+    ("exp(X)./(exp(X)+exp(Y))", "sigmoid(X-Y)", "X: m×n; Y: m×n"),
+    ("exp(a)/(exp(a)+exp(b))", "sigmoid(a-b)", "a: scalar; b: scalar"),
     ("exp(X)./(1+exp(X))", "sigmoid(X)", "X: m×n"),
     ("exp(a)/(1+exp(a))", "sigmoid(a)", "a: scalar"),
     ("1./(1+exp(-X))", "sigmoid(X)", "X: m×n"),
     ("1/(1+exp(-a))", "sigmoid(a)", "a: scalar"),
+    ("(exp(X)-1).*sigmoid(-X)", "tanh(X/2)", "X: m×n"),
+    ("(exp(a)-1)*sigmoid(-a)", "tanh(a/2)", "a: scalar"),
+    ("(1-exp(X)).*sigmoid(-X)", "-tanh(X/2)", "X: m×n"),
+    ("(1-exp(a))*sigmoid(-a)", "-tanh(a/2)", "a: scalar"),
+    ("sigmoid(X)-sigmoid(-X)", "tanh(X/2)", "X: m×n"),
+    ("sigmoid(a)-sigmoid(-a)", "tanh(a/2)", "a: scalar"),
     ("exp(-X).*sigmoid(X)", "sigmoid(-X)", "X: m×n"),
     ("exp(-a)*sigmoid(a)", "sigmoid(-a)", "a: scalar"),
     ("log(1+exp(X))", "softplus(X)", "X: m×n"),
@@ -77,6 +104,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("log(sum(exp(x)))", "logsumexp(x)", "x: n"),
     ("log(softmax(x))", "logsoftmax(x)", "x: n"),
     ("sum(softmax(x))", "1", "x: n"),
+    ("exp(X)./(exp(X)*ones(n,n))", "softmax_rows(X)", "X: m×n"),
+    ("diag(1./(exp(X)*ones(n)))*exp(X)", "softmax_rows(X)", "X: m×n"),
+    ("log(exp(X)*ones(n))", "logsumexp_rows(X)", "X: m×n"),
+    ("log(softmax_rows(X))", "logsoftmax_rows(X)", "X: m×n"),
     # kinks
     ("relu(X).*step(X)", "relu(X)", "X: m×n"),
     ("relu(a)*step(a)", "relu(a)", "a: scalar"),
@@ -128,7 +159,13 @@ class Rule:
 RULES = tuple(Rule(*row) for row in ROWS)
 
 
-_NAMED = re.compile(r"(A\*)?(sigmoid|softplus|softmax|logsumexp|logsoftmax)\(\w\)")
+_NAMED = re.compile(
+    r"-?(A\*)?(sigmoid|softplus|softmax|logsumexp|logsoftmax|tanh|logcosh)(_rows)?\(-?[\w/-]+\)"
+)
+NAMES = tuple(rule for rule in RULES if _NAMED.fullmatch(rule.right_text))
+"""The rules that say what has a name."""
+OF_EIGENVALUES = tuple(rule for rule in RULES if "eigvecs" in rule.left_text)
+"""Those that say what is a function of a matrix."""
 
 
 def recognised(e: Expr) -> Expr:
@@ -137,24 +174,61 @@ def recognised(e: Expr) -> Expr:
     >>> print(recognised(typed("y'*log(1+exp(x))").expr))
     y'*softplus(x)
     """
-    named = {head: found for head, rules in rules_for(e.functions).items() if (found := [r for r in rules if _NAMED.fullmatch(r.right_text)])}
-    if not named:
-        return e
+    return rewritten(ex.postorder(e), _named)[e] if _named(e.functions) else e
+
+
+Table = Callable[[frozenset[str]], Mapping[str, tuple["Rule", ...]]]
+Rewrite = Callable[[Expr], Expr | None]
+
+
+def rewritten(order: Iterable[Expr], table: Table, others: Iterable[Rewrite] = ()) -> dict[Expr, Expr]:
+    """Every node with its arguments rewritten, then itself: by the rules of a table while one applies, then by each other."""
     known: dict[Expr, Expr] = {}
-    for node in ex.postorder(e):
-        here = ex.rebuild(node, tuple(known[a] for a in node.args)) if node.args else node
-        known[node] = next((better for rule in named.get(here.head, ()) if (better := rule.rewrite(here)) is not None), here)
-    return known[e]
+    powers: dict[Expr, Expr] = {}  # as products see them: a rule for a quotient comes before one for a reciprocal
+    for node in order:
+        seen = powers if node.head == "times" else known
+        args = tuple(seen.get(a, known[a]) for a in node.args)
+        here = node if args == node.args else ex.rebuild(node, args)
+        if here.head == "pow":
+            powers[node] = here
+        here = _applied(here, table)
+        for other in others:
+            here = other(here) or here
+        known[node] = here if here is node else ex.spread(here, node.shape_)
+    return known
+
+
+def _applied(e: Expr, table: Table) -> Expr:
+    """An expression with the rules applied at its root, one after the other."""
+    for _ in range(ROUNDS):
+        rules = table(e.functions)
+        heads = ("times", "pow") if e.head == "times" else (e.head,)
+        tries = (rule.rewrite(e) for head in heads for rule in rules.get(head, ()))
+        better = next((found for found in tries if found is not None), None)
+        if better is None:
+            break
+        e = better
+    return e
 
 
 @cache
 def rules_for(functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
-    """The rules that can apply to an expression with these heads, by the head of their left side."""
+    """The rules that can apply to an expression with these functions, by the head of their left side."""
+    return by_head(RULES, functions)
+
+
+@cache
+def _named(functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
+    return by_head((*NAMES, *OF_EIGENVALUES), functions)
+
+
+def by_head(rules: Iterable[Rule], functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
+    """Those of some rules that can apply to an expression with these functions, by the head of their left side."""
     out: dict[str, list[Rule]] = {}
-    for rule in RULES:
+    for rule in rules:
         if rule.needs <= functions:
             out.setdefault(rule.left.head, []).append(rule)
-    return {head: tuple(rules) for head, rules in out.items()}
+    return {head: tuple(found) for head, found in out.items()}
 
 
 def _roots(p: Expr, e: Expr) -> Iterator[tuple[Bindings, _Rebuild]]:

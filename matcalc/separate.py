@@ -40,7 +40,7 @@ HINTS = {
     **dict.fromkeys(("inv", "det", "logdet", "pinv", "expm", "kron", "vec"), "use it on what has no axis of length {rows}, such as X'*X"),
     "part": "every sample must be treated alike, wherever it stands",
     **dict.fromkeys(("amax", "amin", "ismax"), "a largest entry is no sum; logsumexp_rows is a smooth one in each row"),
-    **dict.fromkeys(("softmax_rows", "logsumexp_rows"), "the samples must be the rows of its argument, not the columns"),
+    **dict.fromkeys(("softmax_rows", "logsumexp_rows", "logsoftmax_rows"), "the samples must be the rows of its argument, not the columns"),
 }
 ONE_PASS = "only a sum over {rows} of what each sample gives by itself is found in one pass"
 

@@ -18,7 +18,8 @@ from typing import Any
 import matcalc as mc
 from matcalc import decimals
 from matcalc import expr as ex
-from matcalc.decimals import DecimalPoint, Matrix, OutsideDomain, arithmetic
+from matcalc.decimal_matrices import Matrix, OutsideDomain, arithmetic
+from matcalc.decimals import DecimalPoint
 from matcalc.errors import MatcalcError
 
 decimals.LARGEST_EXPONENT = 10**6  # so many digits as are taken here reach further

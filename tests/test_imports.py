@@ -16,7 +16,8 @@ options errors budget graph sizes functions
 expr.nodes expr.hints expr.parts expr.names expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds notes program
 shapes extend labels chain arrange rules factoring simplify index indices unfold separate
 printing printing.names printing.symbols printing.text printing.latex printing.indices printing.where
-codegen.source codegen.definitions codegen.steps codegen.facts codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
+codegen.source codegen.definitions codegen.steps codegen.facts
+codegen.scale codegen.limits codegen.stable codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
 codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
 codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
 modular lengths dual exact decimal_matrices decimals points branches opaque verify differentiate

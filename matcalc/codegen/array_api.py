@@ -39,8 +39,10 @@ CALLS = {
     "inverse": "xp.linalg.inv({0}) + 0*xp.sum({0})",
     "det": "xp.linalg.det({0})",
     "logdet": "xp.linalg.slogdet({0})[1]",
+    "logdet signed": "signed_logdet(*xp.linalg.slogdet({0}))",
+    "adjugate": "adjugate({0}, {1})",
 }
-HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0}.__array_namespace__()") | {
+HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power", "xp.amax": "xp.max"}, "xp = {0}.__array_namespace__()") | {
     "commutation": (
         "def commutation(xp, m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return xp.take(xp.eye(m*n, dtype=dtype), xp.reshape(xp.reshape(xp.arange(m*n), (n, m)).T, (-1,)), axis=0)"
@@ -77,6 +79,15 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
         "def relu(x):\n    # where x is nan, so is the result\n    xp = x.__array_namespace__()\n"
         "    return xp.where(x <= 0, xp.zeros_like(x), x)"
     ),
+    "inverse_or_nan": (
+        "def inverse_or_nan(x):\n    # the standard names no error for a matrix without an inverse\n"
+        "    xp = x.__array_namespace__()\n    try:\n        return xp.linalg.inv(x)\n"
+        "    except (ArithmeticError, RuntimeError, ValueError):\n        return xp.full_like(x, xp.nan)"
+    ),
+    "signed_logdet": (
+        "def signed_logdet(sign, value):\n    xp = value.__array_namespace__()\n"
+        "    return xp.where(sign < 0, xp.full_like(value, xp.nan), value)"
+    ),
     "sigmoid": (
         "def sigmoid(x):\n    xp = x.__array_namespace__()\n    e = xp.exp(-xp.abs(x))\n    return xp.where(x >= 0, xp.ones_like(x), e)/(1 + e)"
     ),
@@ -89,11 +100,15 @@ HELPERS = definitions("xp", {"xp.linalg.matrix_power": "matrix_power"}, "xp = {0
         "    return e/xp.sum(e, axis=-1, keepdims=True)"
     ),
     "logsumexp_rows": (
-        "def logsumexp_rows(x):\n    xp = x.__array_namespace__()\n    top = xp.max(x, axis=-1, keepdims=True)\n"
+        "def logsumexp_rows(x):\n    xp = x.__array_namespace__()\n"
+        "    top = xp.max(x, axis=-1, keepdims=True)\n"
+        "    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))\n"
         "    return (top + xp.log(xp.sum(xp.exp(x - top), axis=-1, keepdims=True)))[..., 0]"
     ),
     "softmax_logsumexp": (
-        "def softmax_logsumexp(x):\n    xp = x.__array_namespace__()\n    top = xp.max(x, axis=-1, keepdims=True)\n    e = xp.exp(x - top)\n"
+        "def softmax_logsumexp(x):\n    xp = x.__array_namespace__()\n"
+        "    top = xp.max(x, axis=-1, keepdims=True)\n"
+        "    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))\n    e = xp.exp(x - top)\n"
         "    total = xp.sum(e, axis=-1, keepdims=True)\n    return e/total, (top + xp.log(total))[..., 0]"
     ),
     "expm": (

@@ -273,7 +273,7 @@ def _factorized(step: Step) -> Polynomial:
 
 def _inverse(step: Step) -> Polynomial:
     """What is left of an inverse after its factor."""
-    (factor,) = step.args
+    factor = step.args[0]
     whole, by_lu = (_row_flops(name, factor.args[0]) for name in ("inv", "det"))
     share = Fraction(1, 2) if factor.data == "chol" else 1
     return {key: (k - by_lu[key]) * share for key, k in whole.items()}
@@ -344,6 +344,7 @@ _FLOPS: dict[str, Callable[[Step], Polynomial]] = {
     "fn": _function,
     "factor": _factorized,
     "inverse": _inverse,
+    "adjugate": lambda s: _inverse(s),
     "power": lambda s: {monomial(*s.axes): FUNCTION},
     "outer": lambda s: {monomial(*s.axes): 1},
     "shift": lambda s: {monomial(s.axes[0]): 1},

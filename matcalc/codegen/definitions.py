@@ -6,13 +6,18 @@ from collections.abc import Mapping
 
 IMPORTS = {"factorial": "from math import factorial", "leggauss": "from numpy.polynomial.legendre import leggauss"}
 DEFINITIONS = {
+    "inverse_or_nan": """def inverse_or_nan(x):
+    try:
+        return np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        return np.full_like(x, np.nan)""",
     "sqrtm": """def sqrtm(x):
     # Denman & Beavers 1976: Newton's iteration, in its product form (Higham 2008, eq. 6.29)
     y, m, unit = x, x, np.eye(x.shape[0], dtype=x.dtype)
-    for _ in range(24):
-        inverse = np.linalg.inv(m)
+    for k in range(24):
+        inverse = np.linalg.inv(m) if k == 0 else inverse_or_nan(m)
         y, m = y @ (unit + inverse)/2, (unit + (m + inverse)/2)/2
-    # nan where an eigenvalue is negative: there is no real root, and m does not settle at the identity
+    # nan where an eigenvalue is negative: there is no real root, and m becomes singular or never settles at the identity
     return np.where(np.max(np.abs(m - unit)) < 1e-3, y, np.full_like(y, np.nan))""",
     "logm": """def logm(x):
     # Higham 2008, section 11.5: eight square roots, then Padé's approximant as a Gauss quadrature of order 16
@@ -20,11 +25,29 @@ DEFINITIONS = {
         x = sqrtm(x)
     unit = np.eye(x.shape[0], dtype=x.dtype)
     e = x - unit
-    return sum(128*float(w)*e @ np.linalg.inv(unit + (1 + float(t))/2*e) for t, w in zip(*leggauss(16)))""",
+    return sum(128*float(w)*e @ inverse_or_nan(unit + (1 + float(t))/2*e) for t, w in zip(*leggauss(16)))""",
     "frechet": """def frechet(f, x, e):
-    # Mathias 1996: the upper right block of f of [x e; 0 x]
-    n = x.shape[0]
-    return f(np.concat([np.concat([x, e], axis=1), np.concat([np.zeros_like(x), x], axis=1)], axis=0))[:n, n:]""",
+    # Mathias 1996: the upper right block of f of [x e; 0 x], of which e is not the larger part
+    n, large = x.shape[0], np.max(np.abs(e))
+    large = np.where(large > 0, large, np.ones_like(large))
+    top = np.concat([x, e/large], axis=1)
+    return large*f(np.concat([top, np.concat([np.zeros_like(x), x], axis=1)], axis=0))[:n, n:]""",
+    "spectral_frechet": """def spectral_frechet(f, x, e):
+    # Daleckii & Krein 1965: in the eigenvectors of x it multiplies e by divided differences; of equal eigenvalues
+    # these are derivatives
+    values, v = np.linalg.eigh(x)
+    above, below = (g(values[:, None], values[None, :]) for g in (np.maximum, np.minimum))
+    return v @ (f(above, below)*(v.T @ e @ v)) @ v.T""",
+    "expm_slopes": """def expm_slopes(above, below):
+    gap = above - below
+    divisor = np.where(gap > 0, gap, np.ones_like(gap))
+    return np.exp(above)*np.where(gap > 0, -np.expm1(-gap)/divisor, np.ones_like(gap))""",
+    "logm_slopes": """def logm_slopes(above, below):
+    gap = (above - below)/below
+    divisor = np.where(gap == 0, np.ones_like(gap), gap)
+    return np.where(gap == 0, np.ones_like(gap), np.log1p(gap)/divisor)/below""",
+    "sqrtm_slopes": """def sqrtm_slopes(above, below):
+    return 1/(np.sqrt(above) + np.sqrt(below))""",
     "matrix_power": """def matrix_power(x, k):
     # by squaring
     base, total = x if k >= 0 else np.linalg.inv(x), np.eye(x.shape[0], dtype=x.dtype)
@@ -56,6 +79,70 @@ DEFINITIONS = {
     size = np.abs(x)
     near = np.minimum(size, w)
     return near*(size - near/2)""",
+    "erfcx": """def erfcx(x):
+    # Shepherd & Laframboise 1981: (1 + 2*x)*erfcx(x) is smooth in (x - 3.75)/(x + 3.75); by its Chebyshev series
+    z = np.abs(x)
+    t = 1 - 7.5/(z + 3.75)
+    b, c = np.zeros_like(z), np.zeros_like(z)
+    for a in (
+        -2.187342944303018e-18, -2.2370566594359995e-18, 5.068148904796111e-17,
+        7.418235256624044e-17, -1.2507950530688648e-15, -1.864562880419313e-15,
+        3.3478119482868056e-14, 3.25254814814874e-14, -9.65469674843344e-13,
+        1.9455868545777347e-13, 2.86879501093067e-11, -6.318088340886684e-11,
+        -7.754400208831351e-10, 4.521959811218287e-09, 1.076499946567091e-08,
+        -2.1886401049234397e-07, 7.74038306619849e-07, 4.13902798607301e-06,
+        -6.916973302501207e-05, 0.0004907758365258086, -0.002413163540417608,
+        0.009074997670705265, -0.026658668435305753, 0.05920993999819189, -0.08424913336651792,
+        -0.004590054580646478,
+    ):
+        b, c = 2*t*b - c + a, b
+    right = (t*b - c + 1.1775789345674017)/(1 + 2*z)
+    return np.where(x < 0, 2*np.exp(np.minimum(x, np.zeros_like(x))**2) - right, right)""",
+    "erfc": """def erfc(x):
+    right = np.exp(-x*x)*erfcx(np.abs(x))
+    return np.where(x < 0, 2 - right, right)""",
+    "log_normcdf": """def log_normcdf(x):
+    # by erfcx where the function would underflow, by log1p where its logarithm is near 0
+    edge = -np.ones_like(x)
+    low, high = np.minimum(x, edge), np.maximum(x, edge)
+    left = np.log(erfcx(-low/2**0.5)/2) - low*low/2
+    return np.where(x < edge, left, np.log1p(-erfc(high/2**0.5)/2))""",
+    "logcosh": """def logcosh(x):
+    # by q = exp(-z) - 1 cosh(z) is 1 + q^2/(2*(1 + q)) near 0, and exp(z)*(1 + q*(2 + q)/2) beyond 1
+    z = np.abs(x)
+    near, q = z < 1, np.expm1(-z)
+    below = np.where(near, 1 + q, np.ones_like(z))
+    excess = np.log1p(np.where(near, q*q/below, q*(2 + q))/2)
+    return np.where(near, excess, z + excess)""",
+    "sech2": """def sech2(x):
+    e = np.exp(-2*np.abs(x))
+    return 4*e/(1 + e)**2""",
+    "logsoftmax_rows": """def logsoftmax_rows(x):
+    y = x - np.amax(x, axis=-1, keepdims=True)
+    return y - np.log(np.sum(np.exp(y), axis=-1, keepdims=True))""",
+    "top": """def top(x):
+    t = np.amax(x)
+    return np.where(np.isfinite(t), t, np.zeros_like(t))""",
+    "top_rows": """def top_rows(x):
+    t = np.amax(x, axis=-1)
+    return np.where(np.isfinite(t), t, np.zeros_like(t))""",
+    "masked": """def masked(x, w):
+    return np.where(w == 0, np.full_like(x, -np.inf), x)""",
+    "exp_below": """def exp_below(x):
+    return np.exp(np.minimum(x, np.zeros_like(x)))""",
+    "reciprocal": """def reciprocal(x):
+    # the slope of a norm at 0 is taken to be 0
+    return np.where(x == 0, np.zeros_like(x), 1/np.where(x == 0, np.ones_like(x), x))""",
+    "xlogy": """def xlogy(x, w):
+    # nan stays nan
+    none = (x == 0) & (w == w)
+    return np.where(none, np.zeros_like(x), x*np.log(np.where(none, np.ones_like(w), w)))""",
+    "xlog1py": """def xlog1py(x, w):
+    none = (x == 0) & (w == w)
+    return np.where(none, np.zeros_like(x), x*np.log1p(np.where(none, np.zeros_like(w), w)))""",
+    "power_slope": """def power_slope(x, p):
+    none = (p == 0) & (x == x)
+    return np.where(none, np.zeros_like(x), p*np.where(none, np.ones_like(x), x)**(p - 1))""",
     "lgamma": """def lgamma(x):
     # Abramowitz & Stegun 1964, 6.1.41: Stirling's series, beyond 16
     z = x + 16
@@ -73,6 +160,20 @@ DEFINITIONS = {
     for j in range(16):
         total = total + sign*factorial(k)/(x + j)**(k + 1)
     return total""",
+    "cofactors": """def cofactors(x):
+    # det(x)*inv(x) by singular values, of which one may be 0: each is replaced by the product of the others
+    u, s, v = np.linalg.svd(x)
+    unit = np.eye(x.shape[0], dtype=x.dtype)
+    others = np.prod(np.where(unit == 1, np.ones_like(unit), s[None, :]), axis=1)
+    return np.linalg.det(u)*np.linalg.det(v)*(v.T*others) @ u.T""",
+    "adjugate": """def adjugate(factor, x):
+    # the factor is the matrix itself
+    d = np.linalg.det(x)
+    if d == 0:
+        return cofactors(x)
+    inverse = np.linalg.inv(x)
+    regular = np.max(np.abs(x))*np.max(np.abs(inverse)) < 1e8
+    return d*inverse if regular else cofactors(x)""",
     "embed": """def embed(x, start, length):
     # x among zeros, from a place of the first axis on
     shape = x.shape[1:]

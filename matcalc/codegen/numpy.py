@@ -47,6 +47,8 @@ PLAIN_LINALG = {
     "inverse": "np.linalg.inv({0}) + 0*np.sum({0})",
     "det": "np.linalg.det({0})",
     "logdet": "np.linalg.slogdet({0})[1]",
+    "logdet signed": "signed_logdet(*np.linalg.slogdet({0}))",
+    "adjugate": "adjugate({0}, {1})",
 }
 LAPACK = {
     "dot": "mm({0}, {1})",
@@ -62,6 +64,8 @@ LAPACK = {
     "congruence False": "inverse_and_sandwich({0}, {1}, {2}, {3}, trace=False)",
     "det": "det({0})",
     "logdet": "logdet({0})",
+    "logdet signed": "logdet({0}, signed=True)",
+    "adjugate": "adjugate_by_factor({0}, {1})",
 }
 ALIGNED = (
     "def aligned(shape, dtype):\n    # an array that begins where a cache line does: BLAS writes it up to a third faster\n"
@@ -86,6 +90,27 @@ BOTH = (
 )
 BOTH_OR_EACH = "both({0}, {1}, {2}) if <0>.size > 2**22 else (<0> @ <1>, <0>.T @ <2>)"
 HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEFINITIONS | {
+    "signed_logdet": "def signed_logdet(sign, value):\n    return np.nan if sign < 0 else value",
+    # where nothing is 0 there is nothing to mask, and to see that takes no time
+    "masked": "def masked(x, w):\n    return x if np.all(w) else np.where(w == 0, -np.inf, x)",
+    "exp_below": "def exp_below(x):\n    return np.exp(np.minimum(x, 0.0))",
+    "xlogy": (
+        "def xlogy(x, w):\n    if np.all(x):\n        return x*np.log(w)\n    none = (x == 0) & (w == w)\n"
+        "    return np.where(none, 0.0, x*np.log(np.where(none, 1.0, w)))"
+    ),
+    "xlog1py": (
+        "def xlog1py(x, w):\n    if np.all(x):\n        return x*np.log1p(w)\n    none = (x == 0) & (w == w)\n"
+        "    return np.where(none, 0.0, x*np.log1p(np.where(none, 0.0, w)))"
+    ),
+    "power_slope": (
+        "def power_slope(x, p):\n    if np.all(p):\n        return p*x**(p - 1)\n    none = (p == 0) & (x == x)\n"
+        "    return np.where(none, 0.0, p*np.where(none, 1.0, x)**(p - 1))"
+    ),
+    "top": "def top(x):\n    t = x.max()\n    return t if np.isfinite(t) else x.dtype.type(0)",
+    "reciprocal": (
+        "def reciprocal(x):\n    # the slope of a norm at 0 is taken to be 0\n    if not getattr(x, 'ndim', 0):\n"
+        "        return 1/x if x else 0*x\n    return np.divide(1, x, out=np.zeros_like(x), where=x != 0)"
+    ),
     "commutation": (
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return np.eye(m*n, dtype=dtype)[np.arange(m*n).reshape(n, m).T.ravel()]"
@@ -112,10 +137,13 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
         "def softmax_rows(x):\n    e = x - x.max(-1, keepdims=True)\n    np.exp(e, out=e)\n    e /= e.sum(-1, keepdims=True)\n    return e"
     ),
     "logsumexp_rows": (
-        "def logsumexp_rows(x):\n    top = x.max(-1)\n    e = x - top[..., None]\n    np.exp(e, out=e)\n    return top + np.log(e.sum(-1))"
+        "def logsumexp_rows(x):\n    top = x.max(-1)\n"
+        "    top = np.where(np.isfinite(top), top, 0)\n    e = x - top[..., None]\n"
+        "    np.exp(e, out=e)\n    return top + np.log(e.sum(-1))"
     ),
     "softmax_logsumexp_rows": (
-        "def softmax_logsumexp_rows(x):\n    top = x.max(-1, keepdims=True)\n    e = x - top\n    np.exp(e, out=e)\n"
+        "def softmax_logsumexp_rows(x):\n    top = x.max(-1, keepdims=True)\n"
+        "    top = np.where(np.isfinite(top), top, 0)\n    e = x - top\n    np.exp(e, out=e)\n"
         "    total = e.sum(-1, keepdims=True)\n    e /= total\n    return e, (top + np.log(total))[..., 0]"
     ),
     "softmax_logsumexp": "def softmax_logsumexp(x):\n    return softmax_logsumexp_rows(x)",
@@ -123,6 +151,9 @@ HELPERS = {name: PLAIN[name] for name in ("softmax", "logsumexp", "expm")} | DEF
 SCIPY_FUNCTIONS = {
     "erf": "from scipy.special import erf",
     "normcdf": "from scipy.special import ndtr as normcdf",
+    "erfc": "from scipy.special import erfc",
+    "erfcx": "from scipy.special import erfcx",
+    "log_normcdf": "from scipy.special import log_ndtr as log_normcdf",
     "lgamma": "from scipy.special import gammaln as lgamma",
     "polygamma_of_doubles": "from scipy.special import polygamma as polygamma_of_doubles",
 }
@@ -229,7 +260,16 @@ SCIPY_HELPERS = {
         "def det(factor):\n    c, pivots, _ = factor\n    d = c.diagonal().prod()\n"
         "    if pivots is None:\n        return d*d\n    return -d if (pivots != np.arange(len(c))).sum() % 2 else d"
     ),
-    "logdet": ("def logdet(factor):\n    c, pivots, _ = factor\n    d = np.log(np.abs(c.diagonal())).sum()\n    return 2*d if pivots is None else d"),
+    "logdet": (
+        "def logdet(factor, signed=False):\n    # of a negative determinant nan where the sign counts\n    c, pivots, _ = factor\n"
+        "    d = np.log(np.abs(c.diagonal())).sum()\n    if signed and pivots is not None:\n"
+        "        odd = (pivots != np.arange(len(c))).sum() + (c.diagonal() < 0).sum()\n        return np.nan if odd % 2 else d\n"
+        "    return 2*d if pivots is None else d"
+    ),
+    "adjugate_by_factor": (
+        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular matrix x is\n    d = np.abs(factor[0].diagonal())\n"
+        "    return det(factor)*inverse(factor) if d.min() > 1e-8*d.max() else cofactors(x)"
+    ),
 }
 
 

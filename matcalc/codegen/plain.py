@@ -33,8 +33,12 @@ HELPERS = {
     "sigmoid": "def sigmoid(x):\n    return np.exp(-np.logaddexp(0, -x))",
     "softmax": "def softmax(x):\n    e = np.exp(x - x.max())\n    return e/e.sum()",
     "softmax_rows": "def softmax_rows(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    return e/e.sum(-1, keepdims=True)",
-    "logsumexp": "def logsumexp(x):\n    top = x.max()\n    return top + np.log(np.exp(x - top).sum())",
-    "logsumexp_rows": "def logsumexp_rows(x):\n    top = x.max(-1)\n    return top + np.log(np.exp(x - top[..., None]).sum(-1))",
+    "logsumexp": "def logsumexp(x):\n    top = x.max()\n"
+        "    top = top if np.isfinite(top) else x.dtype.type(0)\n"
+        "    return top + np.log(np.exp(x - top).sum())",
+    "logsumexp_rows": "def logsumexp_rows(x):\n    top = x.max(-1)\n"
+        "    top = np.where(np.isfinite(top), top, 0)\n"
+        "    return top + np.log(np.exp(x - top[..., None]).sum(-1))",
     "expm": (
         "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
         "    norm = np.abs(x).sum(0).max()\n    if not norm < np.inf:\n        return np.full_like(x, np.nan)\n"
@@ -45,7 +49,16 @@ HELPERS = {
     ),
     **DEFINITIONS,
 }
-NEEDS = {"normcdf": ("erf",), "logm": ("sqrtm",), "power_frechet": ("frechet",)}
+NEEDS = {
+    "normcdf": ("erf",),
+    "sqrtm": ("inverse_or_nan",),
+    "logm": ("sqrtm", "inverse_or_nan"),
+    "power_frechet": ("frechet",),
+    "adjugate": ("cofactors",),
+    "expm_slopes": ("spectral_frechet",),
+    "erfc": ("erfcx",),
+    "log_normcdf": ("erfc", "erfcx"),
+}
 
 
 @dataclass

@@ -20,9 +20,9 @@ from ..functions import BY_NAME
 from ..index import IndexForm, Root, parts, subscripts
 from ..labels import Factor, Term
 from ..sizes import UNIT, total_of
-from .facts import stable
 from .products import Products, axes_of, outer_cut, scalars_of
 from .settle import settled
+from .stable import stable
 from .steps import Axes, Step, broadcast_axes
 
 
@@ -41,8 +41,12 @@ def plan(roots: Sequence[Root], known: Iterable[Expr] = ()) -> Plan:
     evaluated = parts(*roots)
     used = sorted(ex.variables(*evaluated), key=lambda v: v.name)
     _check_names(used)
-    planner = Planner(evaluated)
-    found = tuple(planner(r) if isinstance(r, Expr) else planner.form(r) for r in roots)
+    better = stable(evaluated)
+    planner = Planner(list(dict.fromkeys(better[e] for e in evaluated)))
+    found = tuple(
+        planner(better[r]) if isinstance(r, Expr) else planner.form(r.with_factors(better.__getitem__))
+        for r in roots
+    )
     return Plan(settled(planner.steps, found), tuple(roots), tuple(used), tuple(v for v in known if v not in used))
 
 
@@ -66,9 +70,7 @@ class Planner(Products):
     def __call__(self, e: Expr) -> Step:
         step = self.found.get(e)
         if step is None:
-            better = stable(e)
-            step = self._lowered(e) if better is e else self(better)
-            self.found[e] = step
+            step = self.found[e] = self._lowered(e)
         return step
 
     def _lowered(self, e: Expr) -> Step:
@@ -184,6 +186,10 @@ class Planner(Products):
         """A product, whose second factor is also in the derivative."""
         return self(ex.times(e.args[0], ex.call("normcdf", e.args[0])))
 
+    def of_two(self, e: Expr) -> Step:
+        """A function of two arrays entry by entry, or of an array and a number."""
+        return self.steps.fn(e.head, *map(self.loose, e.args), axes=axes_of(e))
+
     def kron(self, e: Expr) -> Step:
         """Vectors are 1-D arrays: a column beside a matrix is shown as one, and two vectors are an outer product."""
         a, b = map(self, e.args)
@@ -230,11 +236,13 @@ class Planner(Products):
 
 _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
     "add": Planner.add, "times": Planner.times, "pow": Planner.pow, "matmul": Planner.matmul, "inv": Planner.inv, "det": Planner.det,
-    "logdet": Planner.det, "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
+    "logdet": Planner.det, "log": Planner.log, "adjugate": Planner.adjugate,
+    "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
     "part": Planner.part, "gelu": Planner.gelu,
     "T": lambda p, e: p.steps.transpose(p(e.args[0])),
     "var": Planner.variable,
     "num": lambda p, e: p.steps.num(e.value),
     "size": lambda p, e: p.steps.make("size", data=e.atom),
     "diag": lambda p, e: p.steps.make("diag", p(e.args[0]), axes=axes_of(e)),
+    **dict.fromkeys(("masked", "xlogy", "power_slope", "xlog1py"), Planner.of_two),
 }  # fmt: skip

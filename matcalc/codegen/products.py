@@ -212,6 +212,17 @@ class Products:
     def det(self, e: Expr) -> Step:
         return self.steps.make(e.head, self.factor(e.args[0]))
 
+    def log(self, e: Expr) -> Step:
+        """The logarithm of a determinant, which itself may be beyond double precision, by its factor."""
+        x = e.args[0]
+        if x.head == "det":
+            return self.steps.make("logdet", self.factor(x.args[0]), data="signed")
+        return self.steps.fn("log", self(x), axes=axes_of(e))
+
+    def adjugate(self, e: Expr) -> Step:
+        x = e.args[0]
+        return self.steps.make("adjugate", self.factor(x), self(x), axes=axes_of(e))
+
     # ---- traces, diagonals, sums ----------------------------------------------------------------------------------------
 
     def tr(self, e: Expr) -> Step:

@@ -36,13 +36,17 @@ HELPERS = {
         "    out /= out.sum(-1, keepdims=True)\n    return out"
     ),
     "logsumexp": (
-        "def logsumexp(x, room=None):\n    top = x.max(-1, keepdims=True)\n    room = np.empty_like(x) if room is None else room\n"
+        "def logsumexp(x, room=None):\n    top = x.max(-1, keepdims=True)\n"
+        "    top = np.where(np.isfinite(top), top, 0)\n"
+        "    room = np.empty_like(x) if room is None else room\n"
         "    np.subtract(x, top, out=room)\n    np.exp(room, out=room)\n"
         "    return top[..., 0] + np.log(room.sum(-1))"
     ),
     "logsumexp_rows": "def logsumexp_rows(x):\n    # of a single row, whose value has no place\n    return logsumexp(x)",
     "softmax_logsumexp": (
-        "def softmax_logsumexp(x, out):\n    top = x.max(-1, keepdims=True)\n    np.subtract(x, top, out=out)\n    np.exp(out, out=out)\n"
+        "def softmax_logsumexp(x, out):\n    top = x.max(-1, keepdims=True)\n"
+        "    top = np.where(np.isfinite(top), top, 0)\n    np.subtract(x, top, out=out)\n"
+        "    np.exp(out, out=out)\n"
         "    total = out.sum(-1, keepdims=True)\n    out /= total\n    return out, (top + np.log(total))[..., 0]"
     ),
 }

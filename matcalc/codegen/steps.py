@@ -11,7 +11,8 @@ The operations, with their data:
     col (a vector along the rows) · fill · shift (add to the diagonal) · sum axis · vdot, vdott (sum of A.*B, of A.*B')
     concat axis · rows, embed range (neighbouring places of the first axis, or the array among zeros)
     rowdot (row sums of A.*B) · trace · diag · diagonal
-    factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet
+    factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet ("signed": nan of a negative determinant)
+    adjugate (of a factor and its matrix)
     kernel (a function that the target brings along) · congruence traced (of a factor, C, a, b: tr(inv*C) if so, a*inv + b*inv*C*inv) · item number
 """
 

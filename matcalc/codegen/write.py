@@ -465,7 +465,7 @@ def _solved(size: Size, length: str) -> str:
     return f"({rest})//{k}" if c else f"{rest}//{k}"
 
 
-_FACTORED = frozenset({"solve", "inverse", "det", "logdet"})
+_FACTORED = frozenset({"solve", "inverse", "det", "logdet", "adjugate"})
 _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "arg": lambda w, s: Code(w.names[s.data], ATOM),
     "num": lambda w, s: Code(number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM),

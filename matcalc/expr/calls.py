@@ -291,12 +291,13 @@ def _reciprocal(x: Expr) -> Expr:
 # functions of matrices at a 1×1 matrix
 _OF_SCALARS: dict[str, Callable[[Expr], Expr]] = {
     **dict.fromkeys(("tr", "sum", "det", "diagonal", "vec", "tril", "triu", "amax", "amin", "logsumexp", "logsumexp_rows", "eigvals"), lambda x: x),
+    **dict.fromkeys(("top", "top_rows"), lambda x: x),
     **dict.fromkeys(("inv", "pinv"), _reciprocal),
     **dict.fromkeys(("norm1", "norm2", "normnuc", "normspec"), lambda x: call("abs", x)),
     **dict.fromkeys(("sqrtm", "chol"), lambda x: pow_(x, num(Fraction(1, 2)))),
     **dict.fromkeys(("polar", "leading"), lambda x: call("sign", x)),
     **dict.fromkeys(("softmax", "softmax_rows", "eigvecs", "ismax"), lambda _: ONE),
-    "logsoftmax": lambda _: ZERO,
+    **dict.fromkeys(("logsoftmax", "logsoftmax_rows"), lambda _: ZERO),
     "logdet": lambda x: call("log", call("abs", x)),
     "logm": lambda x: call("log", x),
     "expm": lambda x: call("exp", x),
@@ -321,6 +322,8 @@ _KNOWN: dict[str, Callable[..., Expr | None]] = {
     "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
     "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
     "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
+    "logsoftmax_rows": lambda x: zeros(x.shape_) if x.shape_[1] == UNIT else None,
+    "top_rows": lambda x: x if x.shape_[1] == UNIT else None,
     "vec": lambda x: x if x.shape_[1] == UNIT else None,
     "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
     "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
