@@ -205,7 +205,7 @@ ROWS: tuple[Row, ...] = (
     # ---- what stable forms are made of: codegen/stable.py ------------------------------------------------------------
     Row("top", "largest entry if that is finite, else 0: what is subtracted from exponents", "ij->11", numpy="top({x})", smooth=False, transpose="invariant", cost="i*j", entries="ij", hidden=True),
     Row("top_rows", "largest entry of each row if that is finite, else 0", "ij->i1", numpy="top_rows({x})", smooth=False, cost="i*j", entries="j", hidden=True),
-    Row("masked", "x where w is not 0, else minus infinity", "ij,ij->ij", numpy="masked({x}, {w})", smooth=False, cost="i*j", hidden=True),
+    Row("masked", "x where w is not 0, else minus infinity", "ij,ij->ij", numpy="masked({x}, {w})", smooth=False, cost="0", hidden=True),
     Row("exp_below", "exp(x), and 1 where x is above 0", numpy="exp_below({x})", smooth=False, transpose="commutes", cost="9*i*j", hidden=True),
     Row("reciprocal", "1/x, and 0 at 0", numpy="reciprocal({x})", smooth=False, transpose="commutes", cost="2*i*j", hidden=True),
     Row("xlogy", "x*log(w), and 0 where x is 0", "ij,ij->ij", numpy="xlogy({x}, {w})", smooth=False, cost="10*i*j", hidden=True),
