@@ -456,7 +456,8 @@ class _Claim:
         """Whether the claim is beyond the slopes on both sides of a point with ties and zeros."""
         slopes = self._slopes(lengths, attempt, DIGITS, ties=True)
         rows = zip(slopes.claimed, slopes.measured, slopes.turns, strict=True)
-        return any(abs(c - m) > t.absolute / 2 + SMOOTH * (abs(c) + abs(m)) for c, m, t in rows)
+        allowed = ((t.absolute / 2 + SMOOTH * (abs(c) + abs(m)), abs(c - m)) for c, m, t in rows)
+        return any(apart > most + slopes.rounding for most, apart in allowed)
 
     def _slopes(
         self,

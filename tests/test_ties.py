@@ -114,3 +114,14 @@ def test_variables_whose_values_lie_on_kinks(text: str, values: str) -> None:
     """The exact check has the same conventions at kinks as the derivatives."""
     d = mc.derive(text, "x", f"x: n {values}; y: n {values}", order=2, along="v")
     assert d.verification.exact is not False
+
+
+@pytest.mark.parametrize("y", ["n", "n onehot"])
+@pytest.mark.parametrize(
+    ("text", "slope"),
+    [("sum(relu(r))*sum(y)", "step(r)*sum(y)"), ("sum(max(r, y))", "step(r - y)")],
+)
+def test_rounding_leaves_no_slopes(text: str, slope: str, y: str) -> None:
+    """At a kink whose slopes are zero a right claim may be rounding."""
+    zero = "arctanh(tanh(sum(y))/2) - log((1 + tanh(sum(y))/2)/(1 - tanh(sum(y))/2))/2"
+    assert not mc.check(text, "r", f"{slope} + ({zero})", {"r": "n", "y": y}).wrong
