@@ -410,6 +410,8 @@ class _Claim:
                 yield from [(lengths, said)] * (POINTS_AT_ONE if self.has_kinks else 1)
 
     def _points_wanted(self, proven: bool | None) -> int:
+        if proven is False:  # agreement would speak against the exact check
+            return 2 * POINTS
         if self.has_kinks or (self.has_branches and not proven):
             return POINTS
         if any(FINITE.intersection(v.properties) for v in self.variables):

@@ -343,6 +343,7 @@ SUBTLE = (
     ("norm2(x)^2 + 1e-9*sum(sin(x))", "x", "x: n", "2*x"),
     ("sum(x.^2)", "x", "x: n", "2*x*(1 + relu(2 - n))"),  # wrong where n = 1 alone
     ("norm2(X*w - y)^2", "w", "X: m×n; w: n; y: m", "2*X'*(X*w - y)*(1 + relu(2 - m))"),
+    ("y*sum(x)", "y", "y: scalar; x: n", "sum(x) + exp(40*(y - 4))"),
     ("trace(expm(Q))", "Q", "Q: m×m positive", "expm(Q)' + exp(40*(Q - 4))"),
     ("sum(U.^2)", "U", "U: 10×10 onehot", "2*U*(1 + relu(sum(U) - 4))"),  # right at sizes up to 4
     # right on one branch of a root or a logarithm
