@@ -113,7 +113,7 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
             numbers = claim.compared(verdict.equal)
     if numbers.elsewhere:
         verdict = exact.Verdict(None, "equal at other sizes")
-    if verdict.equal is False and numbers.agree and claim.is_analytic:
+    if verdict.equal is False and numbers.agree and claim.is_analytic and not numbers.doubtful:
         why = "equal by an identity between functions, which are free symbols to the exact check"
         return Verification(True, None, True, numbers.error, numbers.method, why)
     notes = [verdict.reason if verdict.equal is None else "", numbers.note]
@@ -214,7 +214,10 @@ def _rows(*roots: Root) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """What the numbers say: whether they agree, the largest relative difference, and at how many points."""
+    """What the numbers say: whether they agree, the largest relative difference, and at how many points.
+
+    ``elsewhere`` is said where they disagree at sizes that were passed over, ``doubtful`` where values were too large to tell.
+    """
 
     agree: bool | None
     error: float = float("nan")
@@ -222,6 +225,7 @@ class _Numbers:
     note: str = ""
     worst: str = ""
     elsewhere: bool = False
+    doubtful: bool = False
 
     @property
     def method(self) -> str:
@@ -284,6 +288,10 @@ class _Found(NamedTuple):
     says_something: bool = False
 
 
+class _Lost(ArithmeticError):
+    """A claim and the numbers differ, by little or beside values so large that both may have lost what they say."""
+
+
 class _Undecided(ArithmeticError):
     """The function has no derivative at this point, or one that is lost in the rounding of its values, as that of erf far out."""
 
@@ -298,6 +306,7 @@ class _Claim:
         directions = [along] if along is not None else []
         variables_met = {*variables(*parts(e), *parts(derivative)), wrt, *directions}
         self.variables = sorted(variables_met, key=lambda v: v.name)
+        self.is_refuted = False  # by the exact check, so that numbers must agree to all digits
         self.nodes = list(dict.fromkeys((*self.variables, *self.order, *self.order_of_derivative)))
 
     @cached_property
@@ -318,6 +327,7 @@ class _Claim:
 
     def compared(self, proven: bool | None) -> _Numbers:
         """Compare at as many points as are needed, with declared sizes as they are if smaller ones do not decide."""
+        self.is_refuted = proven is False
         layouts = self.layouts
         try:
             numbers = self._at_points(layouts, proven)
@@ -346,12 +356,15 @@ class _Claim:
 
     def _at_points(self, layouts: Lengths, proven: bool | None) -> _Numbers:
         wanted = self._points_wanted(proven)
-        seen, empty, error = 0, 0, Decimal(0)
+        seen, empty, error, doubtful = 0, 0, Decimal(0), False
         note = f"no admissible point in {TRIES} tries"
         try:
             for attempt, lengths in self._layouts(layouts):
                 try:
                     found = self._at(lengths, attempt)
+                except _Lost:
+                    doubtful = True
+                    continue
                 except ArithmeticError:  # outside of a domain, or on a kink
                     continue
                 if found.worst:
@@ -370,7 +383,7 @@ class _Claim:
         if seen == 0:  # the derivative is zero everywhere, as that of a constant
             seen = empty
         if seen >= min(wanted, FEWEST_POINTS) or (seen and proven):
-            return _Numbers(True, float(error), seen)
+            return _Numbers(True, float(error), seen, doubtful=doubtful)
         return _Numbers(None, note=note)
 
     def _wrong_elsewhere(self, layouts: Lengths) -> str:
@@ -438,6 +451,8 @@ class _Claim:
         pairs = zip(slopes.gaps, slopes.measured, strict=True)
         says_something = any(gap.relative <= AGREE and m for gap, m in pairs)
         if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE and not slopes.pattern.name:
+            if self.is_refuted and _largest(self._slopes(lengths, attempt, 2 * DIGITS).gaps) > AGREE**2:
+                raise _Lost
             return _Found(_largest(slopes.gaps), says_something=says_something)
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
         if _persisting(slopes.turns, finer.turns, SMOOTH) or _jumps(slopes.measured, finer.measured):
@@ -448,8 +463,10 @@ class _Claim:
         if not persisting:
             gap = _largest(finer.gaps)
             return _Found(gap if gap <= AGREE else Decimal(0), says_something=says_something)
-        if finer.point.on_kink or finer.largest > LARGEST_VALUE:
+        if finer.point.on_kink:
             raise _Undecided
+        if finer.largest > LARGEST_VALUE:
+            raise _Lost
         if all(gap.absolute <= finer.rounding for gap in persisting):
             raise _Undecided
         return _Found(_largest(persisting), self._worst(lengths, attempt))
