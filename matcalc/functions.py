@@ -134,7 +134,7 @@ ROWS: tuple[Row, ...] = (
     _pair("max", "step(x-w)", "1-step(x-w)", "np.maximum({x}, {w})", "max(x, w): the larger of two; where they are equal the derivative is that of the second", 1, exact="w+relu(x-w)"),
     _pair("min", "1-step(x-w)", "step(x-w)", "np.minimum({x}, {w})", "min(x, w): the smaller of two; where they are equal the derivative is that of the first", 1, exact="x-relu(x-w)"),
     # Huber 1964, "Robust estimation of a location parameter"
-    _pair("huber", "min(abs(x),w).*sign(x)", "relu(abs(x)-w)", "huber({x}, {w})", "huber(x, w): x^2/2 near 0, w*abs(x) - w^2/2 beyond w", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
+    _pair("huber", "x-sign(x).*relu(abs(x)-w)", "relu(abs(x)-w)", "huber({x}, {w})", "huber(x, w): x^2/2 near 0, w*abs(x) - w^2/2 beyond w", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
     _pair("hypot", "x./hypot(x,w)", "w./hypot(x,w)", "np.hypot({x}, {w})", "hypot(x, w): sqrt(x^2 + w^2)", 7, exact="(x.^2+w.^2).^(1/2)"),
     _pair("atan2", "w./(x.^2+w.^2)", "-x./(x.^2+w.^2)", "np.arctan2({x}, {w})", "atan2(y, x): the angle of the point (x, y), off the negative half axis", 8, array_api="xp.atan2({x}, {w})", exact="2*arctan(x./((x.^2+w.^2).^(1/2)+w))"),
     # ---- structural: an entry of the result is a product of entries --------------------------------------------------
@@ -212,7 +212,7 @@ ROWS: tuple[Row, ...] = (
     Row("xlog1py", "x*log(1 + w), and 0 where x is 0", "ij,ij->ij", numpy="xlog1py({x}, {w})", smooth=False, cost="10*i*j", hidden=True),
     *(Row(f"{f}_frechet_symmetric", f"Fréchet derivative of {f} at a symmetric matrix", "ij,ij->ij", numpy=f"spectral_frechet({f}_slopes, {{x}}, {{w}})", square=True, symmetric=True, smooth=False, cost="18*i^3", entries="ij", hidden=True) for f in ("expm", "logm", "sqrtm")),
     Row("adjugate", "det(x)*inv(x), and the cofactors where x is singular", "ij->ji", numpy="adjugate({x}, {x})", square=True, smooth=False, transpose="commutes", cost="2*i^3", entries="ij", hidden=True),
-    Row("sech2", "1 - tanh(x)^2", numpy="sech2({x})", transpose="commutes", cost="14*i*j", hidden=True),
+    _entry("sech2", "-2*tanh(x).*sech2(x)", "sech2({x})", "1 - tanh(x)^2", exact="1-tanh(x).^2", each=14, hidden=True),
     Row("power_slope", "w*x^(w - 1), and 0 where w is 0", "ij,ij->ij", numpy="power_slope({x}, {w})", smooth=False, cost="11*i*j", hidden=True),
 )  # fmt: skip
 

@@ -104,7 +104,7 @@ m+k-1: conv(<m>, <k>) | convmat(<m>, <k>)*<k>
 1,n: <m,n>[{m},:] | <1,n>*<n,n>
 m,n: <m,k>*<k,n> | <m,n> + <m,n> | <m,n> - <m,n> | <n,m>' | <m,n>.*<m,n> | <m>*<n>'
 m,n: outer(<m>, <n>) | <m,n> + <1,n> | <m,n> - <s> | <s>*<m,n>
-m,n: <m,n>./<m,n big> | diag(<m>)*<m,n> | <m,n>*diag(<n>) | softmax_rows(<m,n>)
+m,n: <m,n>./<m,n big> | diag(<m>)*<m,n> | <m,n>*diag(<n>) | softmax_rows(<m,n>) | logsoftmax_rows(<m,n>)
 m,n: softmax_cols(<m,n>) | <m,n>.^2 | <m>*ones({n})' + <m,n> | -<m,n>
 m,n: inv(<m,m dom>)*<m,n> | <m,m dom>\\<m,n> | solve(<m,m dom>, <m,n>) | cumsum(<m,n>)
 m,n: max(<m,n>, <m,n>) | min(<m,n>, <s>) | hypot(<m,n>, <m,n big>)

@@ -251,6 +251,8 @@ SMOOTH: dict[str, Callable[[Number], Number]] = {
     "arcsinh": MP.asinh, "arccosh": _inside(MP.acosh, 1, INFINITY), "arctanh": _inside(MP.atanh, -1, 1),
     "log1p": _inside(MP.log1p, -1, INFINITY), "expm1": lambda x: exp(x) - 1, "sigmoid": sigmoid, "softplus": softplus,
     "silu": lambda x: x * sigmoid(x), "mish": lambda x: x * MP.tanh(softplus(x)), "erf": MP.erf,
+    "erfc": MP.erfc, "erfcx": lambda x: exp(x * x) * MP.erfc(x), "log_normcdf": lambda x: MP.log(MP.erfc(-x / MP.sqrt(2)) / 2),
+    "logcosh": _inside(lambda x: MP.log(MP.cosh(x)), -EXPONENT, EXPONENT),
     "lgamma": _inside(MP.loggamma, 0, INFINITY), "digamma": _inside(lambda x: MP.psi(0, x), 0, INFINITY),
     "square": lambda x: x * x, "log2": _inside(lambda x: MP.log(x) / MP.log(2), 0, INFINITY),
     "log10": _inside(lambda x: MP.log(x) / MP.log(10), 0, INFINITY),
@@ -695,6 +697,7 @@ OF_ARRAYS: dict[str, Function] = {
     "logsumexp_rows": lambda at, x: (
         by_rows(lambda r: one(log_sum_exp(r)), x) if len(x) else constant(0, 0, 1)
     ),
+    "logsoftmax_rows": lambda at, x: mapped(SMOOTH["log"], OF_ARRAYS["softmax_rows"](at, x)),
     "norm2sq": lambda at, x: one(sum((v * v for v in x.ravel()), MP.mpf(0))),
     "max": lambda at, x, w: chosen(at, max, x, w),
     "min": lambda at, x, w: chosen(at, min, x, w),

@@ -149,6 +149,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "logsumexp": lambda x: number(np.log(np.exp(vector(x)).sum())),
     "softmax_rows": lambda x: softmax(x, 1),
     "logsumexp_rows": lambda x: np.log(np.exp(x).sum(1, keepdims=True)),
+    "logsoftmax_rows": lambda x: np.log(softmax(x, 1)),
 }
 ABBREVIATIONS: dict[str, Callable[..., Array]] = {
     "sqrt": np.sqrt,

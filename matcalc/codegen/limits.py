@@ -118,7 +118,7 @@ class Norm:
 
 def norm(e: Expr) -> Norm | None:
     """How an expression is a norm: norm2(x), sum(abs(x).^3)^(1/3), ((X.^2)*ones(n)).^(1/2)."""
-    if e.head in ("norm2", "norm1", "abs"):
+    if e.head in ("norm2", "norm1", "abs", "hypot"):
         return Norm(frozenset(e.args), Fraction(1))
     if e.head == "sum":
         return norm(e.args[0])

@@ -29,6 +29,7 @@ ENTRYWISE = {
     "softplus": "max({x}, 0.0) + np.log1p(np.exp(-abs({x})))",
     "relu": "max({x}, 0.0)",
     "step": "1.0*({x} > 0)",
+    "sech2": "1/np.cosh({x})**2",
 }
 
 

@@ -32,6 +32,12 @@ LETTER = re.compile(r"\b[A-Z]\b")
 ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("log(exp(X))", "X", ENTRIES, "exp(X) overflows above 709 and is 0 below -745"),
     ("exp(X).*exp(Y)", "exp(X+Y)", ENTRIES, "infinity times 0 where the product is finite"),
+    ("(exp(X)-1)./(exp(X)+1)", "tanh(X/2)", ENTRIES, "exp(X) overflows above 709"),
+    ("(1-exp(X))./(1+exp(X))", "-tanh(X/2)", ENTRIES, "the same"),
+    ("exp(X)./(exp(X)+exp(Y))", "sigmoid(X-Y)", ENTRIES, "infinity over infinity above 709"),
+    ("(exp(X)-1).*sigmoid(-X)", "tanh(X/2)", ENTRIES, "exp(X) overflows above 709"),
+    ("(1-exp(X)).*sigmoid(-X)", "-tanh(X/2)", ENTRIES, "the same"),
+    ("sigmoid(X)-sigmoid(-X)", "tanh(X/2)", ENTRIES, "exp(X) overflows above 709"),
     ("log(sigmoid(X))", "-softplus(-X)", ENTRIES, "sigmoid(X) is 0 below -745"),
     ("log(1-sigmoid(X))", "-softplus(X)", ENTRIES, "1 - sigmoid(X) is 0 above 37"),
     ("log(exp(X)+exp(-X))", "logcosh(X)+log(2)", ENTRIES, "overflow beyond 709"),
@@ -53,6 +59,8 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
 DIFFERENCES: tuple[tuple[str, str, str, str], ...] = (
     ("exp(X)-1", "expm1(X)", ENTRIES, "both are near 1 for a small X"),
     ("1-sigmoid(X)", "sigmoid(-X)", ENTRIES, "it is 0 above 37"),
+    ("X-sign(X).*relu(abs(X)-Y)", "sign(X).*min(abs(X),Y)", ENTRIES, "both are large where it is Y"),
+    ("X-sign(X).*relu(abs(X)-a)", "sign(X).*min(abs(X),a)", "X: m×n; a: scalar", "the same"),
     ("1-tanh(X).^2", "sech2(X)", ENTRIES, "it is noise beyond 8 and 0 beyond 19"),
     ("1-erfc(X)/2", "erfc(-X)/2", ENTRIES, "it is 0 below -6"),
     ("2-erfc(X)", "erfc(-X)", ENTRIES, "the same"),
