@@ -32,6 +32,7 @@ import numpy as np
 from expressions import Case
 from lark import Token
 from meaning import MP, Point, Unclear, Undefined
+from targets import double_precision
 
 import matcalc as mc
 from matcalc.errors import MatcalcError, WrongAnswer
@@ -536,22 +537,6 @@ def in_target(target: str, a: Array) -> Any:
 
         return array_api_strict.asarray(a)
     return a
-
-
-@contextmanager
-def double_precision(target: str) -> Iterator[None]:
-    """JAX computes in double precision only where it is told to."""
-    if target != "jax":
-        yield
-        return
-    import jax
-
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    try:
-        yield
-    finally:
-        jax.config.update("jax_enable_x64", before)
 
 
 def judged_by_code(

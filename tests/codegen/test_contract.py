@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import points
 import pytest
+import targets
 from targets import installed
 
 import matcalc as mc
@@ -36,16 +37,9 @@ FACTORIZED = {"chol", "eigvals", "eigvecs", "normnuc", "normspec", "polar", "lea
 @pytest.fixture(autouse=True)
 def double_precision(request: pytest.FixtureRequest) -> Iterator[None]:
     """JAX computes in single precision unless it is told; nan and infinity are no warnings here."""
-    with np.errstate(all="ignore"):
-        if request.node.callspec.params.get("target") != "jax":
-            yield
-            return
-        import jax
-
-        before = jax.config.jax_enable_x64
-        jax.config.update("jax_enable_x64", True)
+    target = request.node.callspec.params.get("target")
+    with np.errstate(all="ignore"), targets.double_precision(target):
         yield
-        jax.config.update("jax_enable_x64", before)
 
 
 def texts() -> list[tuple[str, str, str]]:

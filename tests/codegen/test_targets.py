@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import points
 import pytest
+import targets
 from strategies import expression
 from targets import installed, is_installed
 
@@ -90,16 +91,8 @@ def in_target(target, at):
 
 @pytest.fixture
 def double_precision():
-    """JAX computes in single precision unless it is told."""
-    if not is_installed("jax"):
+    with targets.double_precision("jax" if is_installed("jax") else "numpy"):
         yield
-        return
-    import jax
-
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
 
 
 def assert_right(target, case):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import targets
 
 import matcalc as mc
 
@@ -88,10 +89,8 @@ def double():
     """JAX in double precision, for one test."""
     import jax
 
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield jax
-    jax.config.update("jax_enable_x64", before)
+    with targets.double_precision("jax"):
+        yield jax
 
 
 @pytest.mark.needs("jax")
