@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,21 +114,22 @@ class Network(Sequential):
     def _loss(self, x: Array, y: Array) -> float:
         """The loss of the layers below it, without the penalty."""
         below = real(x, self.dtype)
-        z = self.trunk.propagate(below)
-        if self._set_dtype_of_parameters():
-            z = self.trunk.propagate(below)
+        z = self._of_own_type(partial(self.trunk.propagate, below))
         return float(self.loss.propagate(z, y))
 
     def propagate(self, x: Array = None) -> Array:
-        out = super().propagate(x)
-        if self._set_dtype_of_parameters():
-            out = super().propagate(x)
-        return out
+        return self._of_own_type(partial(super().propagate, x))
+
+    def _of_own_type(self, passing: Callable[[], Array]) -> Array:
+        """What a pass returns; the first one makes parameters, which may not be of the type of the network."""
+        out = passing()
+        return passing() if self._set_dtype_of_parameters() else out
 
     def _set_dtype_of_parameters(self) -> bool:
         """Give all parameters the type of the network; whether one had another."""
-        others = any(a.dtype != self.dtype for layer in self.layers() for a in layer.parameters.values())
-        if self.dtype == np.float64 or not others:
+        if self.dtype == np.float64:  # as they are made
+            return False
+        if all(a.dtype == self.dtype for layer in self.layers() for a in layer.parameters.values()):
             return False
         for layer in self.layers():
             layer.parameters = {n: a.astype(self.dtype) for n, a in layer.parameters.items()}
