@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 TRANSPOSED = "the transpose: numerator layout"
 KRONECKER = "the Kronecker form ∂vec(F)/∂vec(X)'"
-IDENTITY = "equal by an identity between functions, which are free symbols to the exact check"
 ONE_SIDE = "it agrees at points, which lie on some sides of the kinks and branches alone"
 REPEATED = "a number in every entry"
 MULTIPLES = tuple(map(Fraction, ("2", "1/2", "-2", "-1/2", "3", "1/3", "4", "1/4")))
@@ -141,6 +140,12 @@ class _Question:
         return moved_to(d.lower[-1], d.moving_variable, d.wrt) if d.lower else d.expr
 
     @cached_property
+    def ours(self) -> Root:
+        """What matcalc answers itself."""
+        d = self.derivation
+        return derivative(d.expr, d.wrt, d.order, d.along).result
+
+    @cached_property
     def shape(self) -> Shape | None:
         """The shape of the answer, if it has at most two axes."""
         if self.derivation.along is not None:
@@ -184,21 +189,20 @@ class _Question:
         d = self.derivation
         if d.kind != "gradient" or d.symmetric != SYMMETRIC[0] or not has_kinks(d.expr):
             return ""
-        return beyond_the_slopes(d.expr, d.wrt, claim, derivative(d.expr, d.wrt).result)
+        return beyond_the_slopes(d.expr, d.wrt, claim, self.ours)
 
     def on_every_side(self, claim: Root, found: Verification) -> Verification:
         """Of a claim that agrees at points alone: whether it also does on sides of kinks and branches where no point lies."""
         from .exact import check
-        from .verify import agrees_on_every_side, has_sides
+        from .verify import IDENTITY, agrees_on_every_side, has_sides
 
         d = self.derivation
         if d.symmetric != SYMMETRIC[0] or not has_sides(d.expr, claim):
             return found
-        ours = derivative(d.expr, d.wrt, d.order, d.along).result
-        same = agrees_on_every_side(d.expr, d.wrt, claim, ours, d.along)
+        same = agrees_on_every_side(d.expr, d.wrt, claim, self.ours, d.along)
         if found.exact is None:
             return found if same else replace(found, ok=False, numeric=None, note=f"{found.note}; {ONE_SIDE}".strip("; "))
-        if same and check(self.base, d.wrt, ours, along=d.along).equal is True:
+        if same and check(self.base, d.wrt, self.ours, along=d.along).equal is True:
             return replace(found, ok=True, exact=None, note=IDENTITY)
         return found
 

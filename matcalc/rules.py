@@ -148,7 +148,7 @@ RULES = tuple(Rule(*row) for row in ROWS)
 
 
 _NAMED = re.compile(
-    r"-?(A\*)?(sigmoid|softplus|softmax|logsumexp|logsoftmax|tanh|logcosh)(_rows)?\(-?[\w/-]+\)"
+    r"(A\*)?(sigmoid|softplus|softmax|logsumexp|logsoftmax|tanh|logcosh)(_rows)?\(-?\w\)"
 )
 NAMES = tuple(rule for rule in RULES if _NAMED.fullmatch(rule.right_text))
 """The rules that say what has a name."""

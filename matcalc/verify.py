@@ -55,6 +55,7 @@ ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a c
 KINK_POINTS = 16  # with ties and zeros, where a claim is compared with the slopes on both sides
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
 
+IDENTITY = "equal by an identity between functions, which are free symbols to the exact check"
 _EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
 _NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
 
@@ -114,8 +115,7 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
     if numbers.elsewhere:
         verdict = exact.Verdict(None, "equal at other sizes")
     if verdict.equal is False and numbers.agree and claim.is_analytic and not numbers.doubtful:
-        why = "equal by an identity between functions, which are free symbols to the exact check"
-        return Verification(True, None, True, numbers.error, numbers.method, why)
+        return Verification(True, None, True, numbers.error, numbers.method, IDENTITY)
     notes = [verdict.reason if verdict.equal is None else "", numbers.note]
     note = "; ".join(dict.fromkeys(n for n in notes if n))
     ok = numbers.agree is True and verdict.equal is not False
@@ -156,6 +156,7 @@ def agrees_on_every_side(
     """
     both = [_Claim(written_out(e), wrt, written_out(g), along, seed) for g in (derivative, claim)]
     nodes = list(dict.fromkeys(n for c in both for n in c.nodes))
+    branched = has_branches(nodes)
     layouts = Lengths(nodes, form_sizes(e, claim, derivative), many=LENGTHS)
     agreeing = 0
     try:
@@ -163,7 +164,7 @@ def agrees_on_every_side(
             if work(nodes, lengths) > LARGEST_WORK:
                 return False
             with localcontext(COMPARING), suppress(ArithmeticError):
-                if not _agree_at(both, nodes, lengths, attempt):
+                if not _agree_at(both, nodes, lengths, attempt, branched):
                     return False
                 agreeing += 1
     except (NoLengths, TooLarge, NotDifferentiable, _WrongForm):
@@ -178,14 +179,15 @@ def _lengths_of_sides(layouts: Lengths) -> Iterator[dict[Atom, int]]:
         yield from layouts.with_ones()
 
 
-def _agree_at(both: list[_Claim], nodes: list[Expr], lengths: Mapping[Atom, int], attempt: int) -> bool:
+def _agree_at(
+    both: list[_Claim], nodes: list[Expr], lengths: Mapping[Atom, int], attempt: int, branched: bool
+) -> bool:
     """Whether two claims say the same at a point where functions with kinks are any functions."""
     ours, rng = both[0], Random(f"{both[0].seed}/{attempt}")
     variables_met = [n for n in nodes if n.head == "var"]
     values = {v: random_value(v, *dims(v.shape_, lengths), rng, attempt) for v in variables_met}
     along = ours.along
     direction = values[along] if along else random_direction(ours.wrt, *dims(ours.wrt.shape_, lengths), rng)
-    branched = has_branches(nodes)
     points = [OpaquePoint(lengths, dict(values), DIGITS, branched=branched, seed=f"{attempt}") for _ in both]
     (left, sizes, _), (right, others, _) = (
         c._claimed(point, direction) for c, point in zip(both, points, strict=True)
