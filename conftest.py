@@ -15,7 +15,7 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
-IMPORTED = {"matcalc/sharding.py": "jax", "tests/network/test_torch.py": "torch"}  # by a file as it is read
+IMPORTED = {"matcalc/distribution/on_mesh.py": "jax", "tests/network/test_torch.py": "torch"}  # by a file as it is read
 collect_ignore = [file for file, package in IMPORTED.items() if find_spec(package) is None]
 
 

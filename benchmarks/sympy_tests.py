@@ -27,7 +27,8 @@ from sympy.tensor.array.expressions import ArrayElement, array_derive
 
 import matcalc as mc
 from matcalc.expr import variables
-from matcalc.index import IndexForm, parts
+from matcalc.labels.index_form import IndexForm
+from matcalc.labels.roots import parts
 
 from .sympy_cases import CASES, Case
 from .sympy_numbers import NoNumbers, Point, agree, derivative, points

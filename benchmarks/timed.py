@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 
 import matcalc
-from matcalc.derivation import unverified
-from matcalc.shapes import typed
+from matcalc.api.derive import unverified
+from matcalc.language.typed import typed
 
 
 def seconds(work: Callable[[], object]) -> float:

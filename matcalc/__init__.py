@@ -14,12 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api.candidate import check
+    from .api.derivation import Derivation, Derivations
+    from .api.derive import derive
+    from .api.parse import parse
+    from .api.symbols import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
     from .budget import Limits
-    from .build import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
-    from .candidate import check
-    from .derivation import Derivation, Derivations, derive, parse
-    from .descent import SGD, Adam, GradientDescent
-    from .distribution import Distributed, distribute
+    from .distribution.distributed import Distributed, distribute
     from .errors import (
         LimitProblem,
         MatcalcError,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         WrongAnswer,
     )
     from .expr import Expr
-    from .index import IndexForm
+    from .labels.index_form import IndexForm
     from .network import (
         L2,
         MSE,
@@ -60,29 +61,85 @@ if TYPE_CHECKING:
         Softmax,
         Softplus,
         Tanh,
-    )  # fmt: skip
-    from .objective import value_and_grad
-    from .optimize import minimize
-    from .verify import Verification
+    )
+    from .numeric.minimize import minimize
+    from .numeric.optimizers import SGD, Adam, GradientDescent
+    from .numeric.value_and_grad import value_and_grad
+    from .proof.verify import Verification
+
+from .faces import register
 
 __version__ = "0.1.0"
 
+register(
+    text="matcalc.printing.text:text",
+    latex="matcalc.printing.latex:latex",
+    index_text="matcalc.printing.indices:index_text",
+    index_latex="matcalc.printing.indices:index_latex",
+    kronecker="matcalc.calculus.kronecker:kronecker",
+    compile="matcalc.codegen:compile_expr",
+)
+
 _HOMES = {
-    "derive": "derivation", "check": "candidate", "parse": "derivation", "Derivation": "derivation", "Derivations": "derivation",
-    "Expr": "expr", "IndexForm": "index", "Verification": "verify",
-    "matrix": "build", "vector": "build", "scalar": "build", "hadamard": "build", "eye": "build", "ones": "build", "zeros": "build",
-    "function": "build", "remove_function": "build",
-    "MatcalcError": "errors", "SyntaxProblem": "errors", "NameProblem": "errors", "ShapeProblem": "errors",
-    **dict.fromkeys(["Adam", "GradientDescent", "SGD"], "descent"), "minimize": "optimize", "value_and_grad": "objective",
-    **dict.fromkeys([
-        "Activation", "AffineTransform", "Attention", "AveragePool", "Conv2d", "CrossEntropy", "Dropout", "Flatten", "FullyConnected",
-        "GraphConvolution", "Hinge", "L2", "Layer", "LayerNorm", "Loss", "MSE", "MaxPool", "Network", "ReLU", "Recursion", "Residual",
-        "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
-    ], "network"),
-    **dict.fromkeys(["Distributed", "distribute"], "distribution"),
-    "Limits": "budget",
-    **dict.fromkeys(["LimitProblem", "NotDifferentiable", "NoMatrixForm", "NotSeparable", "WrongAnswer"], "errors"),
-}  # fmt: skip
+    **dict.fromkeys(["check"], "api.candidate"),
+    **dict.fromkeys(["Derivation", "Derivations"], "api.derivation"),
+    **dict.fromkeys(["derive"], "api.derive"),
+    **dict.fromkeys(["parse"], "api.parse"),
+    **dict.fromkeys(["eye", "function", "hadamard", "matrix", "ones", "remove_function", "scalar", "vector", "zeros"], "api.symbols"),
+    **dict.fromkeys(["Limits"], "budget"),
+    **dict.fromkeys(["Distributed", "distribute"], "distribution.distributed"),
+    **dict.fromkeys(
+        [
+            "LimitProblem",
+            "MatcalcError",
+            "NameProblem",
+            "NoMatrixForm",
+            "NotDifferentiable",
+            "NotSeparable",
+            "ShapeProblem",
+            "SyntaxProblem",
+            "WrongAnswer",
+        ],
+        "errors",
+    ),
+    **dict.fromkeys(["Expr"], "expr"),
+    **dict.fromkeys(["IndexForm"], "labels.index_form"),
+    **dict.fromkeys(
+        [
+            "Activation",
+            "AffineTransform",
+            "Attention",
+            "AveragePool",
+            "Conv2d",
+            "CrossEntropy",
+            "Dropout",
+            "Flatten",
+            "FullyConnected",
+            "GraphConvolution",
+            "Hinge",
+            "L2",
+            "Layer",
+            "LayerNorm",
+            "Loss",
+            "MSE",
+            "MaxPool",
+            "Network",
+            "ReLU",
+            "Recursion",
+            "Residual",
+            "Sequential",
+            "Sigmoid",
+            "Softmax",
+            "Softplus",
+            "Tanh",
+        ],
+        "network",
+    ),
+    **dict.fromkeys(["minimize"], "numeric.minimize"),
+    **dict.fromkeys(["Adam", "GradientDescent", "SGD"], "numeric.optimizers"),
+    **dict.fromkeys(["value_and_grad"], "numeric.value_and_grad"),
+    **dict.fromkeys(["Verification"], "proof.verify"),
+}
 
 __all__ = [
     "L2",
@@ -153,13 +210,13 @@ def __getattr__(name: str) -> Any:
     """Load a public name, or a function of the table (``mc.norm2``), when it is first used."""
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    functions = import_module(".functions", __name__)
+    functions = import_module(".tables.functions", __name__)
     if name in functions.BY_NAME or name in functions.MACROS:
-        return import_module(".build", __name__).table_function(name)
+        return import_module(".api.symbols", __name__).table_function(name)
     raise AttributeError(f"module 'matcalc' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    from .functions import BY_NAME, MACROS
+    from .tables.functions import BY_NAME, MACROS
 
     return sorted([*__all__, *BY_NAME, *MACROS])

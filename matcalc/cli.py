@@ -13,7 +13,8 @@ from .budget import as_limits, limited
 from .errors import MatcalcError, NameProblem
 
 if TYPE_CHECKING:
-    from .derivation import Derivation, Options
+    from .api.derivation import Derivation
+    from .api.options import Options
 
 VERIFIED, UNVERIFIED, USAGE, UNDECIDED = 0, 1, 2, 3
 WRONG = UNVERIFIED  # of a candidate
@@ -106,7 +107,7 @@ class _Functions(argparse.Action):
     """Prints the table of functions and leaves, as --version does."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from .functions import described
+        from .tables.functions import described
 
         rows = list(described())
         width = max(len(name) for name, _ in rows)
@@ -186,7 +187,7 @@ def _print_json(record: object, options: argparse.Namespace) -> None:
 
 
 def _derive(source: str, options: argparse.Namespace) -> int:
-    from .derivation import derive
+    from .api.derive import derive
 
     wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
     shapes = "; ".join(options.shapes) or None
@@ -217,7 +218,7 @@ def _explained(d: Derivation) -> str:
 
 
 def _print_as(target: str, derivations: list[Derivation]) -> None:
-    from .derivation import Derivations
+    from .api.derivation import Derivations
 
     if target == "latex":
         print("\n".join(d.latex() for d in derivations))
@@ -278,7 +279,7 @@ def _shapes_line(derivations: list[Derivation]) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .candidate import examined
+    from .api.candidate import examined
 
     asked: Options = {"order": options.order, "along": options.along, "symmetric": options.symmetric, "limit": options.limit}
     expression, variable, candidate = (text.strip() for text in (options.expression, options.variable, options.candidate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from functools import wraps
 from types import FunctionType
@@ -63,8 +64,12 @@ def _own(call: Any) -> Any:
 
 
 def _message(title: str, unknown: str, names: Iterable[str]) -> str:
-    from .syntax import nearest
-
     listed = ", ".join(names)
     hint = nearest(unknown, names) or (f"its options are {listed}" if listed else "it takes none")
     return f"{title}() has no option '{unknown}' — {hint}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A did-you-mean hint, or nothing."""
+    close = difflib.get_close_matches(name[:40], list(known), 1, 0.6)
+    return f"did you mean {close[0]}?" if close else ""

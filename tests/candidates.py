@@ -33,8 +33,8 @@ from meaning import MP, Point, Unclear, Undefined
 
 import matcalc as mc
 from matcalc.errors import MatcalcError
-from matcalc.functions import MACROS, visible
-from matcalc.syntax import Syntax, syntax
+from matcalc.language.syntax import Syntax, syntax
+from matcalc.tables.functions import MACROS, visible
 
 SEEN = MP.mpf(10) ** -10  # relative: by so much a candidate is wrong at a point
 WITNESSES = 24  # points at which a wrong candidate may show itself

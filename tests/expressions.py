@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 
-from matcalc.functions import ROWS
+from matcalc.tables.functions import ROWS
 
 Size = tuple[object, ...]  # ("m",) a letter, ("+", a, b), ("-", a, b), ("*", a, b), ("1",)
 Type = tuple[Size, Size]

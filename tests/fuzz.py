@@ -37,9 +37,9 @@ from targets import double_precision
 import matcalc as mc
 from matcalc.errors import MatcalcError, WrongAnswer
 from matcalc.expr import declared_text
-from matcalc.functions import MACROS, visible
-from matcalc.index import IndexForm
-from matcalc.syntax import syntax
+from matcalc.labels.index_form import IndexForm
+from matcalc.language.syntax import syntax
+from matcalc.tables.functions import MACROS, visible
 
 Array = Any
 # what compiled code needs, and every how many cases it is tried: tracing and compiling are slow

@@ -18,7 +18,7 @@ import numpy as np
 from lark import Token
 
 from matcalc.errors import LimitProblem
-from matcalc.syntax import Syntax, syntax
+from matcalc.language.syntax import Syntax, syntax
 
 MP: Any = mpmath.mp.clone()
 MP.dps = 60

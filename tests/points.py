@@ -14,9 +14,9 @@ from matcalc import expr as ex
 from matcalc.codegen import Compiled, compile_expr
 from matcalc.expr import Expr
 from matcalc.expr.parts import all_exist, index_names, least_length
-from matcalc.functions import Row
-from matcalc.labels import Bag, Term
-from matcalc.sizes import UNIT, base_atoms, length
+from matcalc.expr.sizes import UNIT, base_atoms, length
+from matcalc.labels.bag import Bag, Term
+from matcalc.tables.functions import Row
 
 Array = Any
 Point = dict[str, Any]

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import matcalc as mc
-from matcalc import decimals
 from matcalc import expr as ex
-from matcalc.decimal_matrices import Matrix, OutsideDomain, arithmetic
-from matcalc.decimals import DecimalPoint
 from matcalc.errors import MatcalcError
+from matcalc.proof import decimals
+from matcalc.proof.decimal_matrices import Matrix, OutsideDomain, arithmetic
+from matcalc.proof.decimals import DecimalPoint
 
 decimals.LARGEST_EXPONENT = 10**6  # so many digits as are taken here reach further
 decimals.SMALLEST_EXPONENT = 10**12

@@ -16,13 +16,13 @@ from strategies import scalars
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.arrange import arrange
-from matcalc.chain import chain
-from matcalc.differentiate import fold
+from matcalc.calculus.arrange import arrange
+from matcalc.calculus.chain import chain
+from matcalc.calculus.derivative import fold
+from matcalc.calculus.simplify import simplify
 from matcalc.expr import Expr
-from matcalc.labels import Bag, Factor, Label, Labels, Term, one, wire
-from matcalc.simplify import simplify
-from matcalc.sizes import UNIT, Shape
+from matcalc.expr.sizes import UNIT, Shape
+from matcalc.labels.bag import Bag, Factor, Label, Labels, Term, one, wire
 
 SETTINGS = settings(deadline=None, max_examples=150)
 

@@ -28,12 +28,13 @@ from targets import installed
 import matcalc as mc
 from benchmarks.sympy_numbers import Point, derivative
 from matcalc import expr as ex
+from matcalc.calculus.unfold import as_factor, unfolded
 from matcalc.codegen import REUSING
-from matcalc.index import IndexForm, parts
 from matcalc.interop import from_sympy
-from matcalc.labels import Bag, Term
-from matcalc.optimize import Objective
-from matcalc.unfold import as_factor, unfolded
+from matcalc.labels.bag import Bag, Term
+from matcalc.labels.index_form import IndexForm
+from matcalc.labels.roots import parts
+from matcalc.numeric.objective import Objective
 
 k, l, m, i, j, p, q = symbols("k l m i j p q")  # noqa: E741
 LENGTHS = {"k": 2, "l": 3, "m": 4}

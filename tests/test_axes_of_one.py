@@ -13,14 +13,14 @@ import scipy.linalg
 import scipy.special
 
 import matcalc as mc
+from matcalc.api.derive import unverified
 from matcalc.codegen import compile_expr
 from matcalc.codegen.compiled import load
-from matcalc.codegen.plain import emit
-from matcalc.derivation import unverified
 from matcalc.expr import Expr
-from matcalc.functions import BY_NAME, MACROS, ROWS
-from matcalc.shapes import typed
-from matcalc.sizes import length, show
+from matcalc.expr.sizes import length, show
+from matcalc.language.typed import typed
+from matcalc.proof.reference import emit
+from matcalc.tables.functions import BY_NAME, MACROS, ROWS
 
 Array = Any
 LENGTHS = {"n": 3, "m": 2}

@@ -12,9 +12,9 @@ from targets import installed
 import matcalc as mc
 from matcalc import expr as ex
 from matcalc.codegen import compile_expr
-from matcalc.exact import check as exactly
-from matcalc.shapes import typed
-from matcalc.sizes import Sum, Unknown, length, total_of, unify
+from matcalc.expr.sizes import Sum, Unknown, length, total_of, unify
+from matcalc.language.typed import typed
+from matcalc.proof.exact import check as exactly
 
 RNG = np.random.default_rng(0)
 X, x, y, A = RNG.normal(size=(5, 4)), RNG.normal(size=5), RNG.normal(size=3), RNG.normal(size=(4, 4))

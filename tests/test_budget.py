@@ -13,8 +13,8 @@ import pytest
 
 import matcalc as mc
 from matcalc.budget import DEFAULT, PERIOD, UNLIMITED, as_limits, limited, room, seconds_left, share, spend
+from matcalc.calculus.simplify import _memo
 from matcalc.cli import main
-from matcalc.simplify import _memo
 
 MEMORY = 3_000_000_000  # bytes of a process of a case
 SECONDS = 2.0  # the limit of a case
@@ -246,6 +246,6 @@ def endless():
 
 
 def test_declared_sizes_that_take_too_long_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcalc.verify.MUCH_WORK", 10**9)
+    monkeypatch.setattr("matcalc.proof.numeric.MUCH_WORK", 10**9)
     d = mc.derive("norm2(exp(X))^2", "X", "X: 150×150", limit=1)
     assert d.verification.ok

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.candidate import examined
+from matcalc.api.candidate import examined
 from matcalc.cli import main
 
 # expression, variable, declarations, order: answers in matrix notation, as index forms and zero
@@ -35,7 +35,7 @@ def test_what_is_printed_is_read_back(text: str, wrt: str, shapes: str, order: i
 
 def twice(d: mc.Derivation) -> Any:
     from matcalc import expr as ex
-    from matcalc.candidate import multiple
+    from matcalc.api.candidate import multiple
 
     return multiple(d.result, ex.num(2))
 

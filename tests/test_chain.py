@@ -15,11 +15,12 @@ from strategies import scalars
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.chain import Chain, chain
-from matcalc.differentiate import fold
+from matcalc.calculus.chain import Chain, chain
+from matcalc.calculus.derivative import fold
 from matcalc.expr import Expr
-from matcalc.labels import Bag, links
-from matcalc.sizes import UNIT
+from matcalc.expr.sizes import UNIT
+from matcalc.labels.bag import Bag
+from matcalc.labels.differentials import links
 
 
 def derivative(text: str, shapes: str = "", *names: str, folding: Callable[[Bag], Expr | None] = fold) -> Chain:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from command import PYTHON, ROOT, matcalc, shell
 
-from matcalc import __version__, derivation, parse
+from matcalc import __version__, parse
+from matcalc.api import derive as entry
 from matcalc.cli import EXAMPLES, FORMATS, main
 
 LEAST_SQUARES = "norm2(X*w - y)^2"
@@ -234,8 +235,8 @@ def test_each_line_of_a_pipe():
 
 
 def test_a_defect_on_one_line_does_not_lose_the_others(monkeypatch, capsys):
-    derive = derivation.derive
-    monkeypatch.setattr(derivation, "derive", lambda source, *a, **k: 1 / 0 if source == "y" else derive(source, *a, **k))
+    derive = entry.derive
+    monkeypatch.setattr(entry, "derive", lambda source, *a, **k: 1 / 0 if source == "y" else derive(source, *a, **k))
     monkeypatch.setattr(sys, "stdin", io.StringIO("x'*x\ny\nx'*z\n"))
     status, out, err = run(capsys, "-", "x")
     assert (status, out) == (2, "2*x\nz\n")

@@ -10,9 +10,9 @@ from typing import Any
 import mpmath
 import pytest
 
-from matcalc import decimal_matrices as dm
-from matcalc.decimal_matrices import Matrix, OutsideDomain, arithmetic, dot, identity, minus, norm, plus
-from matcalc.modular import flip
+from matcalc.proof import decimal_matrices as dm
+from matcalc.proof.decimal_matrices import Matrix, OutsideDomain, arithmetic, dot, identity, minus, norm, plus
+from matcalc.proof.modular import flip
 
 DIGITS = 70
 CLOSE = Decimal("1e-60")

@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 
 import matcalc as mc
-from matcalc.declarations import NAME, PROPERTIES, declarations
-from matcalc.syntax import syntax
+from matcalc.language.declarations import NAME, PROPERTIES, declarations
+from matcalc.language.syntax import syntax
 
 KINDS = sorted(set(PROPERTIES.values()) - {"integer"})
 SHAPES = ("n×n", "m×n", "n", "scalar", "1×1", "3×3", "1")
@@ -109,5 +109,5 @@ def test_a_greek_letter_is_a_name_of_python_or_refused(code: int) -> None:
 def test_the_grammar_and_the_declarations_know_the_same_names() -> None:
     from pathlib import Path
 
-    grammar = Path(mc.__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    grammar = Path(mc.__file__).parent.joinpath("language", "grammar.lark").read_text(encoding="utf-8")
     assert f"NAME: /{NAME}/" in grammar

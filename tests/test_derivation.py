@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc import functions
+from matcalc.api.derive import unverified
 from matcalc.cli import main
-from matcalc.derivation import unverified
-from matcalc.shapes import typed
+from matcalc.language.typed import typed
+from matcalc.tables import functions
 
 WRONG = dataclasses.replace(functions.BY_NAME["tanh"], derivative="1+tanh(x).^2")
 

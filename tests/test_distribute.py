@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from strategies import Generator
 
 import matcalc as mc
+from matcalc.api.inputs import as_program
+from matcalc.calculus.separate import separate
 from matcalc.codegen import compile_expr
-from matcalc.given import as_program
-from matcalc.separate import separate
 
 da = pytest.importorskip("dask.array")
 dask = pytest.importorskip("dask")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from matcalc.cli import main
-from matcalc.functions import described
+from matcalc.tables.functions import described
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from sympy import isprime
 
-from matcalc import dual, exact
 from matcalc import expr as ex
-from matcalc import modular as mod
 from matcalc.errors import MatcalcError
-from matcalc.exact import Verdict, check
 from matcalc.expr import Expr
-from matcalc.functions import BY_NAME, ROWS
-from matcalc.rules import ROWS as RULES
-from matcalc.shapes import Program, typed
+from matcalc.language.program import Program
+from matcalc.language.typed import typed
+from matcalc.proof import dual, exact
+from matcalc.proof import modular as mod
+from matcalc.proof.exact import Verdict, check
+from matcalc.tables.functions import BY_NAME, ROWS
+from matcalc.tables.rules import ROWS as RULES
 
 KINDS = ("grad", "dscalar", "jac", "symgrad", "diaggrad")
 FIELDS = ("id", "source", "kind", "expr", "wrt", "vars", "gradient", "note")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.derivation import unverified
-from matcalc.explain import explain
-from matcalc.shapes import typed
+from matcalc.api.derive import unverified
+from matcalc.api.explain import explain
+from matcalc.language.typed import typed
 
 SAID = re.compile(r"with all sizes equal, (\d+) products of these factors have this shape")
 

@@ -8,7 +8,7 @@ import pytest
 
 import matcalc as mc
 from matcalc.errors import MatcalcError, SyntaxProblem, WrongAnswer
-from matcalc.extend import USER
+from matcalc.language.user_functions import USER
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,13 @@ import sympy
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc import shapes
 from matcalc.codegen.compiled import load
-from matcalc.codegen.plain import emit
-from matcalc.decimal_matrices import Matrix, arithmetic
-from matcalc.decimals import DecimalPoint
-from matcalc.functions import BY_NAME, MACROS, ROWS, Row, visible
+from matcalc.language.declarations import CONSTANTS, declarations
+from matcalc.language.elaborate import template
+from matcalc.proof.decimal_matrices import Matrix, arithmetic
+from matcalc.proof.decimals import DecimalPoint
+from matcalc.proof.reference import emit
+from matcalc.tables.functions import BY_NAME, MACROS, ROWS, Row, visible
 
 ELEMENTWISE = [row for row in ROWS if row.derivative and not row.second]
 PAIRS = [row for row in ROWS if row.second]
@@ -58,10 +59,10 @@ def evaluated(text: str, x: Any, module: Any, own: dict[str, Callable[[Any], Any
     """A text of the table in ``x``, read by matcalc and evaluated by another library."""
     t = ex.var("x")
     at: dict[ex.Expr, Any] = {t: x}
-    for node in ex.postorder(shapes.template(text, {"x": t})):
+    for node in ex.postorder(template(text, {"x": t})):
         if node not in at:
             at[node] = _evaluated(node, [at[a] for a in node.args], module, own, number)
-    return at[shapes.template(text, {"x": t})]
+    return at[template(text, {"x": t})]
 
 
 def _evaluated(node: ex.Expr, args: list[Any], module: Any, own: dict[str, Callable[[Any], Any]], number: Callable[[Fraction], Any]) -> Any:
@@ -117,7 +118,7 @@ def ridders(f: Callable[[Any], Any], x: float, h: float = 0.02) -> float:
 @pytest.mark.parametrize("row", ELEMENTWISE, ids=named)
 def test_derivative_of_the_code(row: Row) -> None:
     x = ex.var("x")
-    f, slope = code(ex.call(row.name, x)), code(shapes.template(row.derivative, {"x": x}))
+    f, slope = code(ex.call(row.name, x)), code(template(row.derivative, {"x": x}))
     for q in map(np.float64, numbers(row)):
         assert slope(q) == pytest.approx(ridders(f, q), rel=1e-8, abs=1e-8)
 
@@ -125,7 +126,7 @@ def test_derivative_of_the_code(row: Row) -> None:
 @pytest.mark.parametrize("row", [r for r in ELEMENTWISE if r.exact], ids=named)
 def test_exact_definition_is_the_function(row: Row) -> None:
     x = ex.var("x")
-    f, g = code(ex.call(row.name, x)), code(shapes.template(row.exact, {"x": x}))
+    f, g = code(ex.call(row.name, x)), code(template(row.exact, {"x": x}))
     assert all(f(q) == pytest.approx(g(q), rel=1e-12) for q in map(np.float64, [*numbers(row), *row.kinks]))
 
 
@@ -147,7 +148,7 @@ def test_parity(row: Row) -> None:
 def test_derivative_at_a_kink_is_the_stated_one(row: Row) -> None:
     """Where the doc states one; elsewhere it is one of the two one-sided derivatives, or between them."""
     x = ex.var("x")
-    f, slope = code(ex.call(row.name, x)), code(shapes.template(row.derivative, {"x": x}))
+    f, slope = code(ex.call(row.name, x)), code(template(row.derivative, {"x": x}))
     said = re.search(r"derivative (\S+) at", row.doc)
     for k in map(np.float64, row.kinks):
         sides = [f(k + h) - f(k) for h in (-1e-6, 1e-6)]
@@ -169,7 +170,7 @@ MEANINGS: dict[str, Callable[[Any, Any], Any]] = {
 def test_function_of_two_is_its_meaning(row: Row) -> None:
     x, w = ex.var("x"), ex.var("w")
     by_name = {"x": x, "w": w}
-    f, g = (load(emit(e, known=[x, w])) for e in (ex.call(row.name, x, w), shapes.template(row.exact, by_name)))
+    f, g = (load(emit(e, known=[x, w])) for e in (ex.call(row.name, x, w), template(row.exact, by_name)))
     for a, b in POINTS:
         assert f(x=np.float64(a), w=np.float64(b)) == pytest.approx(float(MEANINGS[row.name](a, b)), rel=1e-14)
         assert g(x=np.float64(a), w=np.float64(b)) == pytest.approx(f(x=np.float64(a), w=np.float64(b)), rel=1e-12)
@@ -178,7 +179,7 @@ def test_function_of_two_is_its_meaning(row: Row) -> None:
 @pytest.mark.parametrize("row", PAIRS, ids=named)
 def test_slopes_of_a_function_of_two_to_thirty_digits(row: Row) -> None:
     x, w = ex.var("x"), ex.var("w")
-    slopes = [load(emit(shapes.template(text, {"x": x, "w": w}), known=[x, w])) for text in (row.derivative, row.second)]
+    slopes = [load(emit(template(text, {"x": x, "w": w}), known=[x, w])) for text in (row.derivative, row.second)]
     for a, b in POINTS:
         at = [(1, 0), (0, 1)]
         with mpmath.workdps(30):
@@ -314,7 +315,7 @@ def test_row_is_complete(row: Row) -> None:
 
 
 def test_names_do_not_collide() -> None:
-    names = [name for row in ROWS for name in (row.name, *row.aliases)] + [*MACROS, *shapes.CONSTANTS]
+    names = [name for row in ROWS for name in (row.name, *row.aliases)] + [*MACROS, *CONSTANTS]
     assert len(names) == len(set(names))
     assert all(BY_NAME[name] is row for row in ROWS for name in (row.name, *row.aliases))
 
@@ -356,7 +357,7 @@ def fits(row: Row, shape: str) -> bool:
 
 def applied(row: Row, shape: str) -> ex.Expr | None:
     """The function of a variable of some shape; None where it is refused, which an elementwise function never is."""
-    x = ex.var("x", shapes.declarations({"x": shape})["x"].shape, ("unit",) if row.domain != (-np.inf, np.inf) else ())
+    x = ex.var("x", declarations({"x": shape})["x"].shape, ("unit",) if row.domain != (-np.inf, np.inf) else ())
     try:
         e = ex.call(row.name, inside(row, x))
     except mc.ShapeProblem as problem:

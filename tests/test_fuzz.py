@@ -15,9 +15,9 @@ from fuzz import Question
 from strategies import CASES
 
 import matcalc as mc
-from matcalc.derivation import unverified
-from matcalc.functions import MACROS, visible
-from matcalc.shapes import typed
+from matcalc.api.derive import unverified
+from matcalc.language.typed import typed
+from matcalc.tables.functions import MACROS, visible
 
 BLOCK = 25
 # a case that is given up may be so inside of a destructor

@@ -14,7 +14,7 @@ from strategies import scalars
 import matcalc as mc
 from matcalc.cli import main
 from matcalc.errors import LimitProblem, MatcalcError
-from matcalc.functions import BY_NAME, MACROS
+from matcalc.tables.functions import BY_NAME, MACROS
 
 SECONDS = 1.5  # of the processor, for one input; a good one takes a few hundredths
 

@@ -12,8 +12,8 @@ import pytest
 from lark import Token
 
 import matcalc as mc
-from matcalc.derivation import Derivation
-from matcalc.syntax import Syntax, syntax
+from matcalc.api.derivation import Derivation
+from matcalc.language.syntax import Syntax, syntax
 
 FIRST_ORDER = ("grad", "dscalar", "jac", "symgrad", "diaggrad")
 KRONECKER = ("vecjac", "vechess")

@@ -1,112 +1,136 @@
-"""The structure: imports go one way, from the language to the command; heavy packages load in few places."""
+"""The structure: packages stand in layers, imports of every kind go down, and heavy packages load in few places."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import matcalc
 
-PACKAGE = Path(matcalc.__file__).parent
-ORDER = """
-options errors budget graph sizes functions
-expr.nodes expr.hints expr.parts expr.names expr.algebra expr.powers expr.blocks expr.calls expr syntax declarations places kinds notes program
-shapes extend labels chain arrange rules factoring simplify index indices unfold separate
-printing printing.names printing.symbols printing.text printing.latex printing.indices printing.where
-codegen.source codegen.definitions codegen.steps codegen.facts
-codegen.scale codegen.limits codegen.stable codegen.order codegen.settle codegen.products codegen.plan codegen.congruence
-codegen.cost codegen.fuse codegen.dialect codegen.write codegen.rowwise codegen.reuse codegen.plain
-codegen.arrays codegen.compiled codegen.numpy codegen.numba codegen.jax codegen.torch codegen.array_api codegen
-modular lengths dual exact decimal_matrices decimals points branches opaque verify differentiate
-interop.arrays interop.entries interop.incoming interop.outgoing interop given derivation candidate explain build
-descent longrun feasible linesearch minimum optimize objective rowblocks sharding distribution
-network.tables network.recursion network.maps network.derived network.layer network.layers network.frequency network.network
-network.program network.training network.pictures network.command network __init__ cli __main__
-""".split()
-NETWORK = {f"network.{n}" for n in ("maps", "layer", "layers", "frequency", "network", "program", "training")}
+ROOT = Path(matcalc.__file__).parent
+# From the lowest to the highest; a file imports files of lower lines, and of its own package.
+LAYERS = """
+options tables faces
+errors
+budget
+expr
+language
+labels
+calculus
+printing
+codegen
+proof interop
+api
+numeric
+distribution network
+__init__
+cli
+__main__
+"""
+LEVEL = {package: level for level, line in enumerate(LAYERS.strip().splitlines()) for package in line.split()}
+NETWORK = {f"network.{name}" for name in ("maps", "layer", "layers", "convolution", "network", "module", "training")}
+NUMERIC = {f"numeric.{name}" for name in ("feasible", "linesearch", "minimize", "minimum", "objective", "optimizers", "runs")}
 HEAVY = {
     "numpy": {
-        "codegen.arrays", "codegen.compiled", "codegen.order", "descent", "feasible", "linesearch", "longrun", "minimum",
-        "optimize", "rowblocks",
+        "codegen.targets.convert",
+        "codegen.compiled",
+        "codegen.plan.order",
+        "distribution.on_dask",
+        *NUMERIC,
         *NETWORK,
     },
-    "mpmath": {"decimals"},
-    "dask": {"rowblocks"},
+    "mpmath": {"proof.decimals"},
+    "dask": {"distribution.on_dask"},
+    "jax": {"distribution.on_mesh", "codegen.targets.convert"},
     "sympy": {"interop.incoming", "interop.outgoing"},
-    "lark": {"syntax", "places", "kinds", "notes", "shapes", "indices"},
-}  # fmt: skip
-# methods of an expression that reach up to a later stage, when they are called
-CONVENIENCES = {
-    ("expr.nodes", "expr.algebra"),
-    ("expr.hints", "expr.algebra"),
-    ("expr.nodes", "expr.calls"),
-    ("expr.nodes", "expr.blocks"),
-    ("expr.nodes", "printing.text"),
-    ("expr.nodes", "printing.latex"),
-    ("expr.nodes", "codegen"),
-    ("index", "printing.indices"),
-    ("index", "codegen"),
+    "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes", "elaborate")} | {"labels.reader"},
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
-    found = {}
-    for path in PACKAGE.rglob("*.py"):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        found[name.removesuffix(".__init__")] = path
-    return found
+    """The files of the package, by their dotted names."""
+    files = {}
+    for path in ROOT.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        files[name.removesuffix(".__init__")] = path
+    return files
 
 
-def imported(path: Path, name: str, everywhere: bool) -> Iterator[str]:
-    """The modules of the package, and the other packages, that a file imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = list(ast.walk(tree)) if everywhere else [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
-    package = name.split(".")[:-1] if path.name != "__init__.py" else ([] if name == "__init__" else name.split("."))
-    for node in nodes:
+def nodes(name: str) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(modules()[name].read_text(encoding="utf-8")))
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """The files of the package that a file imports anywhere: at its top, in a function, or for types."""
+    package = [] if name == "__init__" else name.split(".")
+    if modules()[name].name != "__init__.py":
+        package = package[:-1]
+    targets = set()
+    for node in nodes(name):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        above = package[: len(package) - node.level + 1]
+        source = ".".join([*above, *(node.module or "").split(".")]).strip(".")
+        for alias in node.names:
+            full = f"{source}.{alias.name}".strip(".")
+            targets.add(full if full in modules() else source or "__init__")
+    return frozenset(targets - {name})
+
+
+def packages_used(name: str) -> set[str]:
+    """The packages beside this one that a file names: imported, or loaded by ``import_module``."""
+    used = set()
+    for node in nodes(name):
         if isinstance(node, ast.Import):
-            yield from (f"/{alias.name.split('.')[0]}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield f"/{(node.module or '').split('.')[0]}"
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1]
-            target = ".".join([*base, *(node.module or "").split(".")]).strip(".")
-            yield from ([target] if target else [alias.name for alias in node.names])
+            used |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            used.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            used |= {str(a.value).split(".")[0] for a in node.args if isinstance(a, ast.Constant)}
+    return used
 
 
-def test_every_module_has_its_place() -> None:
-    assert set(modules()) == set(ORDER)
+def level(name: str) -> int:
+    return LEVEL[name.split(".")[0]]
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_imports_go_one_way(name: str) -> None:
-    for target in imported(modules()[name], name, everywhere=False):
-        if not target.startswith("/"):
-            assert ORDER.index(target) < ORDER.index(name), f"{name} imports {target}"
+@pytest.mark.parametrize("name", modules())
+def test_imports_go_down(name: str) -> None:
+    package = name.split(".")[0]
+    for target in imports(name):
+        assert target in modules()
+        assert target.split(".")[0] == package or level(target) < level(name), f"{name} imports {target}"
 
 
-@pytest.mark.parametrize("name", [n for n in ORDER if ORDER.index(n) < ORDER.index("printing")])
-def test_no_pass_imports_a_printer_or_a_compiler(name: str) -> None:
-    for target in imported(modules()[name], name, everywhere=True):
-        if target.startswith(("printing", "codegen")):  # methods of an expression reach up when they are called
-            assert (name, target) in CONVENIENCES
+def test_no_file_imports_itself_in_a_circle() -> None:
+    TopologicalSorter({name: imports(name) for name in modules()}).prepare()
 
 
 @pytest.mark.parametrize("package", HEAVY)
 def test_heavy_packages_load_in_few_places(package: str) -> None:
-    users = {name for name, path in modules().items() if f"/{package}" in imported(path, name, everywhere=True)}
-    assert users <= HEAVY[package]
+    assert {name for name in modules() if package in packages_used(name)} <= HEAVY[package]
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_the_places_of_heavy_packages_are_true(package: str) -> None:
+    """A package that nothing loads any more would make its line say nothing."""
+    assert HEAVY[package] <= {name for name in modules() if package in packages_used(name)}
 
 
 def test_no_text_of_a_user_is_evaluated() -> None:
     """exec runs in one place, on generated source; nothing else evaluates text."""
-    found = []
-    for name, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    evaluated = []
+    for name in modules():
+        for node in nodes(name):
             if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
                 called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 if called in {"eval", "exec", "sympify", "parse_expr", "lambdify"}:
-                    found.append((name, called))
-    assert found == [("codegen.compiled", "exec")]
+                    evaluated.append((name, called))
+    assert evaluated == [("codegen.compiled", "exec")]

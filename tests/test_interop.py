@@ -53,9 +53,9 @@ from sympy.tensor.array.expressions import (
 import matcalc as mc
 from matcalc import expr as ex
 from matcalc.errors import LimitProblem, MatcalcError, NameProblem, NoMatrixForm, ShapeProblem
-from matcalc.functions import BY_NAME, visible
 from matcalc.interop import from_sympy, to_sympy
-from matcalc.shapes import typed
+from matcalc.language.typed import typed
+from matcalc.tables.functions import BY_NAME, visible
 
 # ---- numbers: an expression, and what SymPy makes of its SymPy form ------------------------------------------------------
 

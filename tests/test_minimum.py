@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.descent import FIRST_ORDER
-from matcalc.feasible import HOLDS, REFUSED, SPACES, holds
-from matcalc.minimum import ENDINGS, Minimum
-from matcalc.optimize import BOUNDED, SCIPY
+from matcalc.numeric.feasible import HOLDS, REFUSED, SPACES, holds
+from matcalc.numeric.minimize import BOUNDED, SCIPY
+from matcalc.numeric.minimum import ENDINGS, Minimum
+from matcalc.numeric.optimizers import FIRST_ORDER
 
 pytest.importorskip("scipy")
 RNG = np.random.default_rng(0)

@@ -7,9 +7,9 @@ import points
 import pytest
 
 import matcalc as mc
-from matcalc.derivation import unverified
-from matcalc.shapes import typed
-from matcalc.sizes import length
+from matcalc.api.derive import unverified
+from matcalc.expr.sizes import length
+from matcalc.language.typed import typed
 
 CASES = {
     "sum(conv(x,w).^2)": "x: 5; w: 3",

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.optimize import BOUNDED, CURVED, FIRST_ORDER, SCIPY, Objective
+from matcalc.numeric.minimize import BOUNDED, CURVED, FIRST_ORDER, SCIPY
+from matcalc.numeric.objective import Objective
 
 pytest.importorskip("scipy")
 LOGISTIC = "sum(softplus(-y.*(X*w + b*ones(m)))) + c/2*w'*w"

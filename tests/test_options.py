@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import matcalc as mc
-from matcalc.functions import BY_NAME, MACROS
+from matcalc.tables.functions import BY_NAME, MACROS
 
 SHORTEST = 4  # letters of an option of which one can be left out and it is still known
 GIVEN_BACK = {"Verification", "Expr"}  # classes that a user is given and never makes

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from strategies import CASES, expression, scalars
 
 import matcalc as mc
-from matcalc.derivation import Derivation
-from matcalc.shapes import typed
+from matcalc.api.derivation import Derivation
+from matcalc.language.typed import typed
 
 Case = tuple[str, dict[str, str]]
 BLOCK = 25

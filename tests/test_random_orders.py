@@ -14,7 +14,7 @@ from strategies import Generator
 import matcalc as mc
 from matcalc.codegen import compile_expr
 from matcalc.expr import Expr, variables
-from matcalc.index import Root, parts
+from matcalc.labels.roots import Root, parts
 
 BLOCK = 25
 STEP = 1e-4

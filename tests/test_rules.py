@@ -10,11 +10,13 @@ import points
 import pytest
 
 from matcalc import expr as ex
+from matcalc.calculus.rewrite import RULES, Rule
+from matcalc.calculus.simplify import simplify
 from matcalc.expr import Expr
-from matcalc.rules import ROWS, RULES, Rule
-from matcalc.shapes import declarations, typed
-from matcalc.simplify import simplify
-from matcalc.sizes import UNIT
+from matcalc.expr.sizes import UNIT
+from matcalc.language.declarations import declarations
+from matcalc.language.typed import typed
+from matcalc.tables.rules import ROWS
 
 KEPT = {"orthogonal", "simplex", "onehot", "symmetric", "spd"}  # properties that only a variable can have
 

@@ -7,8 +7,9 @@ import pytest
 from matcalc import parse
 from matcalc.errors import MatcalcError, NameProblem, ShapeProblem, SyntaxProblem
 from matcalc.expr import declared_text, variables
-from matcalc.shapes import declarations, typed
-from matcalc.sizes import public
+from matcalc.expr.sizes import public
+from matcalc.language.declarations import declarations
+from matcalc.language.typed import typed
 
 
 def shapes_of(text, shapes=None):

@@ -8,8 +8,8 @@ import pytest
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.shapes import typed
-from matcalc.verify import agrees_on_every_side
+from matcalc.language.typed import typed
+from matcalc.proof.sides import agrees_on_every_side
 
 SHAPES = "A: n×n; s: scalar; a: scalar; x: n; X: m×n"
 RIGHT = (

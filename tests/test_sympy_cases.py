@@ -27,8 +27,8 @@ from benchmarks import sympy_tests
 from benchmarks.sympy_cases import CASES, A, B, Case, X, a, b, i, j, k, m, n, x, y
 from benchmarks.sympy_numbers import NoNumbers, Point, agree, derivative, points
 from matcalc.expr import variables
-from matcalc.index import parts
 from matcalc.interop import from_sympy, to_sympy
+from matcalc.labels.roots import parts
 
 
 def shown(case):

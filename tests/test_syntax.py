@@ -11,7 +11,7 @@ from strategies import scalars
 
 from matcalc import parse
 from matcalc.errors import LimitProblem, MatcalcError, NameProblem, SyntaxProblem
-from matcalc.syntax import MAX_DEPTH, MAX_LENGTH
+from matcalc.language.syntax import MAX_DEPTH, MAX_LENGTH
 
 SQUARE = "A: n×n; B: n×n; C: n×n"
 

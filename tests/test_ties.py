@@ -14,7 +14,7 @@ import pytest
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.sizes import length
+from matcalc.expr.sizes import length
 
 STEP = 1e-6
 SMOOTH = 1e-3  # how much the sides may differ, and the gradient from them, relatively

@@ -17,10 +17,10 @@ from test_identities import identities
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.derivation import Derivation
+from matcalc.api.derivation import Derivation
 from matcalc.errors import MatcalcError
 from matcalc.expr import Expr
-from matcalc.verify import Verification, verify
+from matcalc.proof.verify import Verification, verify
 
 SMALLEST = 1e-9  # a relative difference of values below which two expressions count as equal
 

@@ -11,7 +11,7 @@ from targets import installed
 
 import matcalc as mc
 from matcalc.errors import MatcalcError
-from matcalc.extend import USER
+from matcalc.language.user_functions import USER
 
 X, W, Y = np.eye(3), np.ones(3), np.zeros(3)
 DATA = {"X": X, "y": Y}

@@ -10,14 +10,14 @@ from importlib.util import find_spec
 from ..budget import within_limits
 from ..errors import NameProblem, flag, text_of
 from ..expr import Expr, variables
-from ..index import Root, parts, written_out
+from ..labels.roots import Root, parts, written_out
 from .compiled import Compiled
-from .dialect import Dialect
-from .plan import plan
-from .reuse import write_reusing
-from .rowwise import by_blocks
-from .source import Source
-from .write import write
+from .passes.row_blocks import by_blocks
+from .plan.planner import plan
+from .write.dialect import Dialect
+from .write.reusing import write_reusing
+from .write.source import Source
+from .write.writer import write
 
 REUSING = ("numpy", "numba")
 TARGETS = ("numpy", "numba", "jax", "torch", "array_api")
@@ -67,7 +67,7 @@ def dialect(target: str) -> Dialect:
     """The spelling of a target."""
     if text_of(target, "the target") not in TARGETS:
         raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
-    module = import_module(f".{target}", __name__)
+    module = import_module(f".targets.{target}", __name__)
     found: Dialect = module.dialect(find_spec("scipy") is not None) if target in ("numpy", "numba") else module.DIALECT
     return found
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NameProblem, ShapeProblem, check_real
 from ..expr import Expr, letter_sizes, own_axes, postorder, shape_text
 from ..expr.parts import all_exist, bounded, exists, range_of, unsure
-from ..functions import BY_NAME
-from ..index import Root, parts
-from ..sizes import Sum, Unknown, base_atoms, linear, show, total_of
-from ..sizes import length as product_of
-from .arrays import NUMBER_OF_ARRAYS, OF_ONE_TYPE, TO_ARRAY, TO_NUMBER, is_finite, is_number, reshaped, undefined
+from ..expr.sizes import Sum, Unknown, base_atoms, linear, show, total_of
+from ..expr.sizes import length as product_of
+from ..labels.roots import Root, parts
+from ..tables.functions import BY_NAME
+from .targets.convert import NUMBER_OF_ARRAYS, OF_ONE_TYPE, TO_ARRAY, TO_NUMBER, is_finite, is_number, reshaped, undefined
 
 if TYPE_CHECKING:
     from .cost import Cost
-    from .source import Source
+    from .write.source import Source
 
 
 FAILURES = ("LinAlgError", "_LinAlgError")  # of NumPy and of PyTorch: a matrix that has no factorization

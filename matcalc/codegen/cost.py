@@ -15,14 +15,14 @@ from functools import cache
 from itertools import product
 from math import prod
 
-from ..functions import BY_NAME
-from ..graph import arguments_first
-from ..index import Root, written_out
-from ..sizes import UNIT, Atom, Size, Sum, base_atoms, length, show
-from .congruence import TARGETS, congruent
-from .order import contractions, monomial, tree_cost
-from .plan import plan
-from .steps import VIEWS, Step, is_symmetric
+from ..expr.sizes import UNIT, Atom, Size, Sum, base_atoms, length, show
+from ..expr.walk import arguments_first
+from ..labels.roots import Root, written_out
+from ..tables.functions import BY_NAME
+from .passes.congruence import TARGETS, congruent
+from .plan.order import contractions, monomial, tree_cost
+from .plan.planner import plan
+from .plan.steps import VIEWS, Step, is_symmetric
 
 Monomial = tuple[Atom, ...]
 Polynomial = Mapping[Monomial, Fraction | int]

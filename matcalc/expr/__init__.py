@@ -5,10 +5,10 @@ of the table and the operators of the language, ``parts`` and ``blocks`` parts o
 say when shapes do not fit.
 """
 
-from .algebra import add, broadcast, matmul, neg, pow_, scalars_and_array, scaled, size_number, spread, times, total, transpose
+from . import operators as _operators  # noqa: F401 (enters the operators of Python)
 from .blocks import blocks, taken
-from .calls import call, divide, letter_sizes, power, product, rebuild, result_shape, signature_axes, substitute, substitute_all
-from .hints import check_product
+from .calls import call, divide, power, product
+from .mismatch import check_product
 from .names import names_of, written_names
 from .nodes import (
     ARRAY,
@@ -36,6 +36,9 @@ from .nodes import (
     variables,
     zeros,
 )
+from .normal import add, broadcast, matmul, neg, pow_, scalars_and_array, scaled, size_number, spread, times, total, transpose
+from .rebuild import rebuild, substitute, substitute_all
+from .signatures import letter_sizes, result_shape, signature_axes
 
 __all__ = [
     "ARRAY", "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from operator import index
 
 from ..errors import ShapeProblem
-from ..sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
-from .algebra import add, matmul, scalars_and_array, spread, times, transpose
-from .hints import brief
+from .mismatch import brief
 from .nodes import Expr, eye, part, zeros
+from .normal import add, matmul, scalars_and_array, spread, times, transpose
 from .parts import Range, check_fits, is_part, range_of, takes_rows
+from .sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
 
 # ---- parts --------------------------------------------------------------------------------------------------------------
 

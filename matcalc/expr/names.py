@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..sizes import Size, names_of_sizes
 from .nodes import Expr, sizes_of
 from .parts import range_of
+from .sizes import Size, names_of_sizes
 
 
 def names_of(nodes: Collection[Expr]) -> set[str]:

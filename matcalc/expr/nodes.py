@@ -5,7 +5,7 @@ There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones`
 ``add`` is a sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the matrix product;
 ``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the name of a row of the table of functions.
 
-Nodes are made by the constructors of :mod:`matcalc.expr.algebra` and :mod:`matcalc.expr.calls`, which keep them in normal
+Nodes are made by the constructors of :mod:`matcalc.expr.normal` and :mod:`matcalc.expr.calls`, which keep them in normal
 form; equal expressions are then the same object.
 """
 
@@ -20,10 +20,11 @@ from operator import attrgetter
 
 from ..budget import spend, within_limits
 from ..errors import LimitProblem, described
-from ..functions import BY_NAME
-from ..graph import arguments_first
+from ..faces import face
 from ..options import strict
-from ..sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show, show_shape, total_of
+from ..tables.functions import BY_NAME
+from .sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show_axes, show_shape, total_of
+from .walk import arguments_first
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
 SIGNATURE_LENGTH = 12
@@ -90,9 +91,7 @@ class Expr:
 
     @property
     def T(self) -> Expr:
-        from .algebra import transpose
-
-        return transpose(self)
+        return OPERATORS["transpose"](self)
 
     def __copy__(self) -> Expr:
         return self
@@ -106,84 +105,55 @@ class Expr:
 
     @within_limits("printing")
     def __str__(self) -> str:
-        from ..printing.text import text
-
-        return text(self)
+        shown: str = face("text")(self)
+        return shown
 
     def __repr__(self) -> str:
         return f"<{self} : {shape_text(self)}>"
 
     def __add__(self, other: object) -> Expr:
-        from .algebra import add
-
-        return add(self, as_expr(other))
+        return OPERATORS["add"](self, as_expr(other))
 
     def __radd__(self, other: object) -> Expr:
-        from .algebra import add
-
-        return add(as_expr(other), self)
+        return OPERATORS["add"](as_expr(other), self)
 
     def __sub__(self, other: object) -> Expr:
-        from .algebra import add, neg
-
-        return add(self, neg(as_expr(other)))
+        return OPERATORS["add"](self, OPERATORS["neg"](as_expr(other)))
 
     def __rsub__(self, other: object) -> Expr:
-        from .algebra import add, neg
-
-        return add(as_expr(other), neg(self))
+        return OPERATORS["add"](as_expr(other), OPERATORS["neg"](self))
 
     def __neg__(self) -> Expr:
-        from .algebra import neg
-
-        return neg(self)
+        return OPERATORS["neg"](self)
 
     def __matmul__(self, other: object) -> Expr:
-        from .calls import product
-
-        return product(self, as_expr(other))
+        return OPERATORS["product"](self, as_expr(other))
 
     def __rmatmul__(self, other: object) -> Expr:
-        from .calls import product
-
-        return product(as_expr(other), self)
+        return OPERATORS["product"](as_expr(other), self)
 
     def __mul__(self, other: object) -> Expr:
-        from .calls import product
-
-        return product(self, as_expr(other))
+        return OPERATORS["product"](self, as_expr(other))
 
     def __rmul__(self, other: object) -> Expr:
-        from .calls import product
-
-        return product(as_expr(other), self)
+        return OPERATORS["product"](as_expr(other), self)
 
     def __truediv__(self, other: object) -> Expr:
-        from .calls import divide
-
-        return divide(self, as_expr(other))
+        return OPERATORS["divide"](self, as_expr(other))
 
     def __rtruediv__(self, other: object) -> Expr:
-        from .calls import divide
-
-        return divide(as_expr(other), self)
+        return OPERATORS["divide"](as_expr(other), self)
 
     def __pow__(self, exponent: object) -> Expr:
-        from .calls import power
-
-        return power(self, as_expr(exponent))
+        return OPERATORS["power"](self, as_expr(exponent))
 
     def __rpow__(self, base: object) -> Expr:
-        from .calls import power
-
-        return power(as_expr(base), self)
+        return OPERATORS["power"](as_expr(base), self)
 
     __iter__ = None  # or Python would ask for one entry after another, for ever
 
     def __getitem__(self, key: object) -> Expr:
-        from .blocks import sliced
-
-        return sliced(self, key)
+        return OPERATORS["sliced"](self, key)
 
     def __pos__(self) -> Expr:
         return self
@@ -195,16 +165,14 @@ class Expr:
         It keeps the type of its arrays, touches none of them and returns fresh ones, as the compiled derivatives do.
         With ``reuse`` (numpy and numba) the next call with the same shapes overwrites the array that was returned.
         """
-        from ..codegen import compile_expr
-
-        return compile_expr(self, target, reuse=reuse)
+        function: Callable[..., object] = face("compile")(self, target, reuse=reuse)
+        return function
 
     @within_limits("printing")
     def latex(self) -> str:
         """The expression in LaTeX."""
-        from ..printing.latex import latex
-
-        return latex(self)
+        shown: str = face("latex")(self)
+        return shown
 
 
 def _is_open(data: Data, shape: Shape) -> bool:
@@ -213,6 +181,7 @@ def _is_open(data: Data, shape: Shape) -> bool:
     return any(isinstance(a, Unknown) for size in sizes for a in base_atoms(size))
 
 
+OPERATORS: dict[str, Callable[..., Expr]] = {}  # entered by :mod:`matcalc.expr.operators`, which is made of nodes
 _NO_FUNCTIONS: frozenset[str] = frozenset()
 _nodes: weakref.WeakValueDictionary[tuple[object, ...], Expr] = weakref.WeakValueDictionary()
 
@@ -294,7 +263,7 @@ def own_axes(e: Expr) -> tuple[Size, ...]:
 
 def shape_text(e: Expr) -> str:
     """The shape as a reader writes it: ``m×n``, ``n``, ``m×n×p`` for an array."""
-    return "×".join(map(show, own_axes(e))) if is_array(e) else show_shape(e.shape_)
+    return show_axes(own_axes(e)) if is_array(e) else show_shape(e.shape_)
 
 
 def declared_text(v: Expr) -> str:

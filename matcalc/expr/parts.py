@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ShapeProblem
-from ..sizes import UNIT, Size, Sum, base_atoms, length, show, total_of
 from .nodes import Expr, eye, node, ones, part, zeros
+from .sizes import UNIT, Size, Sum, base_atoms, length, show, total_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..sizes import base_atoms
-from .algebra import times, transpose
 from .nodes import MINUS_ONE, ONE, Expr, num, postorder
+from .normal import times, transpose
+from .sizes import base_atoms
 
 POWERS = ("powm", "powm_frechet")  # the functions whose last argument is an exponent
 

@@ -13,13 +13,14 @@ from itertools import product
 from typing import Any, Protocol
 
 from .. import expr as ex
-from ..arrange import arrange
+from ..calculus.arrange import arrange
+from ..calculus.index import index_form
+from ..calculus.unfold import as_factor
 from ..errors import NameProblem, NoMatrixForm
 from ..expr import Expr
-from ..index import Root, index_form
-from ..labels import Bag, Factor, Label, Labels, Term, fresh, one, rename, rows_and_columns
-from ..sizes import UNIT, Shape, Size, shape_of
-from ..unfold import as_factor
+from ..expr.sizes import UNIT, Shape, Size, shape_of
+from ..labels.bag import Bag, Factor, Label, Labels, Term, fresh, one, rename, rows_and_columns
+from ..labels.roots import Root
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from fractions import Fraction
 from typing import Any
 
 from .. import expr as ex
-from ..arrange import arrange
+from ..calculus.arrange import arrange
+from ..calculus.unfold import as_factor
 from ..errors import NameProblem, NoMatrixForm, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
-from ..labels import Bag, Factor, Label, Labels, Term, fresh, label_shape, rename, wire, with_ones
-from ..sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
-from ..unfold import as_factor
+from ..expr.sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
+from ..labels.bag import Bag, Factor, Label, Labels, Term, fresh, label_shape, rename, wire, with_ones
 from .arrays import Array, Reader, Value, array, multiplied, root
 
 

@@ -16,10 +16,11 @@ from .. import expr as ex
 from ..errors import LimitProblem, NameProblem, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
-from ..graph import arguments_first
-from ..index import Root
-from ..shapes import Declared, declarations, template
-from ..sizes import SCALAR, UNIT, Shape, Size, Sum, show_shape, total_of
+from ..expr.sizes import SCALAR, UNIT, Shape, Size, Sum, show_shape, total_of
+from ..expr.walk import arguments_first
+from ..labels.roots import Root
+from ..language.declarations import Declared, declarations
+from ..language.elaborate import template
 from .arrays import ARRAY_OPERANDS, ARRAYS, Value, combined, matrix, root
 from .entries import ENTRIES, ENTRY_OPERANDS
 

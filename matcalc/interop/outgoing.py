@@ -8,14 +8,14 @@ from importlib import import_module
 from typing import Any
 
 from .. import expr as ex
-from ..declarations import ABOVE_ZERO
 from ..errors import LimitProblem, NameProblem
 from ..expr import Expr
 from ..expr.parts import range_of
 from ..expr.powers import exponents_of
-from ..functions import BY_NAME
-from ..shapes import template
-from ..sizes import SCALAR, UNIT, Shape, Size, Sum
+from ..expr.sizes import SCALAR, UNIT, Shape, Size, Sum
+from ..language.declarations import ABOVE_ZERO
+from ..language.elaborate import template
+from ..tables.functions import BY_NAME
 
 Write = Callable[["_Writer", Expr, list[Any]], Any]
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from .convolution import Conv2d
 from .layer import Layer, Sequential
 from .layers import (
     L2,
@@ -15,7 +16,6 @@ from .layers import (
     AffineTransform,
     Attention,
     AveragePool,
-    Conv2d,
     CrossEntropy,
     Dropout,
     Flatten,
@@ -31,7 +31,7 @@ from .layers import (
     Softmax,
     Softplus,
     Tanh,
-)  # fmt: skip
+)
 from .network import Network
 from .recursion import Recursion
 

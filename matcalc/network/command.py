@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from .network import Network
-from .tables import ACTIVATIONS, LOSSES
+from .vocabulary import ACTIVATIONS, LOSSES
 
 EXAMPLES = """examples:
   matcalc network 784-128-64-10                              one sample as a column

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..calculus.separate import separate
 from ..errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, check_real, described, text_of, whole_number
 from ..expr import Expr, variables
+from ..expr.sizes import show_shape
+from ..language.program import Program
+from ..language.typed import typed
 from ..options import strict
-from ..program import Program
-from ..separate import separate
-from ..shapes import typed
-from ..sizes import show_shape
-from .derived import COTANGENT, Derived, derived
+from .backward import COTANGENT, Derived, derived
 from .maps import Array, Map
 
 Constant = Array | Callable[[Mapping[str, Array], "Layer"], Array]

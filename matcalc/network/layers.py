@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import ShapeProblem, check_real, described, number, text_of, whole_number
 from .layer import Layer
-from .maps import Array, Im2col, Map, Reshape, Windows
-from .tables import ACTIVATIONS, LOSSES, form
+from .maps import Array, Map, Reshape, Windows
+from .vocabulary import ACTIVATIONS, LOSSES, form
 
 
 class FullyConnected(Layer):
@@ -104,36 +104,6 @@ class Dropout(Layer):
     def _mask(self, values: Mapping[str, Array], _: Layer) -> Array:
         x = values["X"]
         return (self.rng.random(x.shape) >= self.rate).astype(x.dtype) / (1 - self.rate) if self.training else np.ones_like(x)
-
-
-class Conv2d(Layer):
-    """A convolution of images with ``outputs`` kernels: P*K + b', where the rows of P are the windows (im2col).
-
-    ``method="fft"`` evaluates the same three products in the frequency domain. K is (kernel rows · kernel columns · inputs)×outputs.
-
-    >>> layer = Conv2d(1, 4, kernel=3)
-    >>> layer.propagate(np.zeros((2, 8, 8, 1))).shape
-    (2, 6, 6, 4)
-    >>> print(layer.derivations["K"], layer.derivations["P"], sep="   ")
-    P'*G   G*K'
-    """
-
-    def __new__(cls, *_: Any, method: str = "im2col", **__: Any) -> Conv2d:
-        if method == "fft" and cls is Conv2d:
-            from .frequency import FourierConv2d
-
-            return object.__new__(FourierConv2d)
-        return object.__new__(cls)
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int | tuple[int, int] = 3, stride: int = 1, padding: int = 0, seed: int | None = None,
-        start: Mapping[str, Any] | None = None, method: str = "im2col",
-    ) -> None:  # fmt: skip
-        columns = Im2col(kernel, stride, padding)
-        window = columns.kernel[0] * columns.kernel[1]
-        sizes = {"n": window * whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
-        super().__init__("P*K + b'", shapes="P: m×n; K: n×k; b: k", maps={"P": columns}, sizes=sizes, seed=seed, start=start)
-        self.columns, self.inputs, self.outputs, self.method = columns, inputs, outputs, method
 
 
 class AveragePool(Layer):

@@ -16,7 +16,7 @@ from .layer import Layer, Sequential, real
 from .layers import L2, Activation, FullyConnected, Loss
 from .maps import Array
 from .recursion import Recursion
-from .tables import LOSSES, contains_output
+from .vocabulary import LOSSES, contains_output
 
 if TYPE_CHECKING:
     from .training import Training
@@ -196,13 +196,13 @@ class Network(Sequential):
 
     def source(self, target: str = "numpy") -> str:
         """The network as a stand-alone module: ``forward`` and ``value_and_gradients``; targets numpy, jax and torch."""
-        from .program import source
+        from .module import source
 
         return source(self, target)
 
     def save(self, path: str | os.PathLike[str], target: str = "numpy") -> None:
         """Write the module, with the parameters beside it as ``.npz``."""
-        from .program import save
+        from .module import save
 
         save(self, path, target)
 

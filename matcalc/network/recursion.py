@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from ..derivation import Derivation, derive
+from ..api.derivation import Derivation
+from ..api.derive import derive
 from ..errors import ShapeProblem, flag
 from ..expr import Expr, size_number, substitute, var
-from ..labels import Factor, Term, is_one, is_wire, opened
+from ..expr.sizes import show_shape
+from ..labels.bag import Factor, Term, is_one, is_wire
+from ..labels.meaning import opened
 from ..options import strict
-from ..sizes import show_shape
-from .tables import ACTIVATIONS, LOSSES, contains_output, form
+from .vocabulary import ACTIVATIONS, LOSSES, contains_output, form
 
 SAMPLE = "the summed axis is the sample: adding up the gradients of all samples is what this matrix product does"
 _K = r"\bk\b"  # the width of the output in the table of losses

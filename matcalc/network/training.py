@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..descent import FIRST_ORDER, Optimizer, optimizer
 from ..errors import MatcalcError, ShapeProblem
-from ..longrun import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
+from ..numeric.optimizers import FIRST_ORDER, Optimizer, optimizer
+from ..numeric.runs import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 from ..options import strict
-from .layer import real
+from .layer import Layer, real
 from .maps import Array
-
-if TYPE_CHECKING:
-    from .network import Network
 
 
 @dataclass
@@ -34,15 +31,31 @@ class Training:
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draw the loss curve and the gradient norms into a picture; needs matplotlib."""
-        from .pictures import draw
+        from ..numeric.pictures import draw
 
         draw(path, {"loss": self.losses} | ({"score": self.scores} if self.scores else {}), "epoch", self.norms)
 
 
+class Trainable(Protocol):
+    """What is trained: named parameters with a loss and its gradients."""
+
+    dtype: Any
+
+    @property
+    def loss(self) -> Layer: ...
+
+    def layers(self) -> Iterator[Layer]: ...
+    def parameters_by_name(self) -> dict[str, Array]: ...
+    def gradients_by_name(self) -> dict[str, Array]: ...
+    def value(self, x: Array, y: Array) -> float: ...
+    def value_and_gradients(self, x: Array, y: Array) -> tuple[float, dict[str, Array]]: ...
+    def load(self, parameters: Mapping[str, Array]) -> None: ...
+
+
 @strict
 def fit(
-    network: Network, x: Array, y: Array, *, epochs: int = 10, batch: int = 32, optimizer: str | Optimizer = "adam", rate: float | None = None,
-    shuffle: bool = True, seed: int = 0, score: Callable[[Network], float] | None = None, patience: int | None = None,
+    network: Trainable, x: Array, y: Array, *, epochs: int = 10, batch: int = 32, optimizer: str | Optimizer = "adam", rate: float | None = None,
+    shuffle: bool = True, seed: int = 0, score: Callable[[Any], float] | None = None, patience: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None, every: int | None = None, progress: bool | None = None,
     callback: Callable[[int, float], None] | None = None,
 ) -> Training:  # fmt: skip
@@ -78,7 +91,7 @@ _made = optimizer
 class _Loop:
     """The state of one training run."""
 
-    network: Network
+    network: Trainable
     x: Array
     y: Array
     batch: int
@@ -115,7 +128,7 @@ class _Loop:
         self.history.steps.append(value)
         self.step.update(self.network.parameters_by_name(), gradients)
 
-    def finish_epoch(self, loss: float, score: Callable[[Network], float] | None) -> None:
+    def finish_epoch(self, loss: float, score: Callable[[Any], float] | None) -> None:
         self.history.losses.append(loss)
         for name, gradient in self.network.gradients_by_name().items():
             self.history.norms.setdefault(name, []).append(float(np.linalg.norm(gradient)))
@@ -161,9 +174,10 @@ class _Loop:
         return [layer.rng.bit_generator.state for layer in self._random_layers()]
 
 
-def _full_batch(network: Network, x: Array, y: Array, method: str, steps: int, progress: bool | None) -> Training:
+def _full_batch(network: Trainable, x: Array, y: Array, method: str, steps: int, progress: bool | None) -> Training:
     """Train with a method of SciPy on all samples."""
-    from ..optimize import CURVED, SCIPY, joined, parted
+    from ..numeric.minimize import CURVED, SCIPY
+    from ..numeric.objective import joined, parted
 
     key = method.lower()
     if key not in SCIPY or key in CURVED:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from ..expr import Expr, postorder, written_names
-from ..labels import Factor, Term, is_one, is_wire
+from ..labels.bag import Factor, Term, is_one, is_wire
+from .constants import SPELLINGS, spelling, spelling_notes
 from .latex import latex, symbols_of, written
-from .names import SPELLINGS, spelling, spelling_notes
 from .symbols import Symbols
 from .text import ATOM, SIGN, number, pieces, text
 
 LETTER = re.compile(r"\\?[A-Za-z]+")
 
 if TYPE_CHECKING:
-    from ..index import IndexForm, Root
+    from ..labels.index_form import IndexForm
+    from ..labels.roots import Root
 
 
 def index_text(form: IndexForm, taken: Collection[str] = ()) -> str:

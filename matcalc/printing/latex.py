@@ -15,8 +15,8 @@ from ..budget import room, spend
 from ..expr import Expr, postorder, split, spread, written_names
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
-from ..functions import BY_NAME, Row
-from ..sizes import UNIT, Atom, Size, Sum
+from ..expr.sizes import UNIT, Atom, Size, Sum
+from ..tables.functions import BY_NAME, Row
 from .symbols import Symbols
 from .text import INLINE_LIMIT, LONG, number, shared_parts
 
@@ -50,7 +50,7 @@ def latex(e: Expr, names: Mapping[Expr, str] | None = None, taken: Collection[st
 
     Nothing looks like another name, be it one that is ``taken`` elsewhere.
 
-    >>> from matcalc.shapes import typed
+    >>> from matcalc.language.typed import typed
     >>> print(latex(typed("2*X'*(X*w - y)").expr))
     2X^{\top}\left(Xw - y\right)
     """

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 
-from ..sizes import unused
+from ..expr.sizes import unused
 
 _LETTERS = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "ζ": r"\zeta", "η": r"\eta", "θ": r"\theta",

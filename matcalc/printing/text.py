@@ -11,10 +11,10 @@ from ..budget import room, spend
 from ..expr import Expr, names_of, postorder, split
 from ..expr.blocks import grid, indexed
 from ..expr.parts import Range, is_part, range_of
-from ..functions import BY_NAME
-from ..graph import arguments_first
-from ..sizes import UNIT, show
-from .names import SPELLINGS, spelling
+from ..expr.sizes import UNIT, show
+from ..expr.walk import arguments_first
+from ..tables.functions import BY_NAME
+from .constants import SPELLINGS, spelling
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # precedence, loose to tight
 LONG = 10_000  # characters that are joined in the time of one step

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..budget import spend
 from ..expr import Expr, names_of, postorder, split
-from ..functions import BY_NAME
-from ..graph import arguments_first
-from ..sizes import UNIT, unused
+from ..expr.sizes import UNIT, unused
+from ..expr.walk import arguments_first
+from ..tables.functions import BY_NAME
 from .indices import root_text
 from .text import text
 

@@ -20,11 +20,11 @@ from targets import installed
 
 import matcalc as mc
 from matcalc import expr as ex
+from matcalc.api.derive import unverified
+from matcalc.api.inputs import as_program
 from matcalc.codegen import Compiled, compile_expr
-from matcalc.derivation import unverified
-from matcalc.functions import BY_NAME, MACROS, visible
-from matcalc.given import as_program
-from matcalc.shapes import typed
+from matcalc.language.typed import typed
+from matcalc.tables.functions import BY_NAME, MACROS, visible
 
 IDENTITIES = Path(__file__).parent.parent / "identities.tsv"
 LETTERS = {"X": "n×m positive", "A": "n×n", "S": "n×n spd"} | dict.fromkeys("xywb", "n positive") | dict.fromkeys("dp", "scalar positive")

@@ -14,12 +14,12 @@ import test_axes_of_one as table
 from targets import installed
 
 import matcalc as mc
+from matcalc.api.derive import unverified
 from matcalc.codegen import Compiled
-from matcalc.derivation import unverified
 from matcalc.expr import Expr
-from matcalc.functions import BY_NAME
-from matcalc.shapes import typed
-from matcalc.sizes import length
+from matcalc.expr.sizes import length
+from matcalc.language.typed import typed
+from matcalc.tables.functions import BY_NAME
 
 LENGTHS = [{"n": 0, "m": 0}, {"n": 3, "m": 0}, {"n": 1, "m": 1}]
 SHAPES = ("n×1", "1×n", "n×n", "m×n")

@@ -12,12 +12,12 @@ import pytest
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.codegen import plan
 from matcalc.codegen.compiled import load
 from matcalc.codegen.cost import cost, terms
-from matcalc.codegen.numpy import dialect
-from matcalc.codegen.write import write
-from matcalc.functions import BY_NAME, MACROS, ROWS, Row
+from matcalc.codegen.plan.planner import plan
+from matcalc.codegen.targets.numpy import dialect
+from matcalc.codegen.write.writer import write
+from matcalc.tables.functions import BY_NAME, MACROS, ROWS, Row
 
 FUNCTIONS = (
     "exp log log2 log1p expm1 sin cos tan sinh cosh tanh"

@@ -12,10 +12,10 @@ import pytest
 
 import matcalc as mc
 from matcalc.codegen import source
-from matcalc.codegen.fuse import fusions
-from matcalc.codegen.numba import LEAST, with_kernels
-from matcalc.codegen.numpy import ALIGNED, SPARE, dialect
-from matcalc.codegen.plan import plan
+from matcalc.codegen.passes.fusion import fusions
+from matcalc.codegen.plan.planner import plan
+from matcalc.codegen.targets.numba import LEAST, with_kernels
+from matcalc.codegen.targets.numpy import ALIGNED, SPARE, dialect
 
 pytest.importorskip("numba")
 RNG = np.random.default_rng(8)

@@ -11,7 +11,7 @@ from targets import installed
 
 import matcalc as mc
 from matcalc.codegen.compiled import load
-from matcalc.codegen.plain import emit
+from matcalc.proof.reference import emit
 
 X = [1.0, 1.0]
 CASES: list[tuple[str, dict[str, Any], Any]] = [

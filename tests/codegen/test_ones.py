@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.codegen import plain
 from matcalc.codegen.compiled import load
+from matcalc.proof import reference as plain
 
 SHAPES = "f: scalar; c: scalar; x: k; z: m; X: k×m"
 AT = {"f": 0.5, "c": 1.5, "x": np.array([0.5, 0.7, 0.9]), "z": np.array([0.6, 0.8]), "X": np.linspace(0.5, 1, 6).reshape(3, 2), "k": 3, "m": 2}

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import matcalc as mc
+from matcalc.api.derive import unverified
 from matcalc.codegen import compile_expr
 from matcalc.codegen.compiled import load
-from matcalc.codegen.plain import emit
-from matcalc.codegen.plan import plan
-from matcalc.codegen.steps import reachable
-from matcalc.derivation import unverified
+from matcalc.codegen.plan.planner import plan
+from matcalc.codegen.plan.steps import reachable
 from matcalc.expr import variables
-from matcalc.shapes import typed
-from matcalc.sizes import length
+from matcalc.expr.sizes import length
+from matcalc.language.typed import typed
+from matcalc.proof.reference import emit
 
 THREE = "A*B*C*E*F + G*C*E + C*E*H*E'*E"
 SUMS = [

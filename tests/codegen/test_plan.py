@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 
 import matcalc as mc
-from matcalc.codegen import plan
-from matcalc.codegen.facts import definite, nonnegative
-from matcalc.codegen.order import Item, orders, tree_cost
-from matcalc.codegen.stable import stable
-from matcalc.codegen.steps import Step, reachable
+from matcalc.codegen.plan.order import Item, orders, tree_cost
+from matcalc.codegen.plan.planner import plan
+from matcalc.codegen.plan.proven import definite, nonnegative
+from matcalc.codegen.plan.stable import stable
+from matcalc.codegen.plan.steps import Step, reachable
 
 
 def steps(text, wrt=None, shapes=None, value=False, **options):

@@ -12,7 +12,7 @@ from test_targets import CASES, regular_points, roots
 
 import matcalc as mc
 from matcalc.codegen import compile_expr
-from matcalc.functions import visible
+from matcalc.tables.functions import visible
 
 RNG = np.random.default_rng(4)
 NETWORK = "norm2(sigmoid(sigmoid(X*A)*B) - Y)^2", ["A", "B"], "X: m×n; A: n×k; B: k×p; Y: m×p"

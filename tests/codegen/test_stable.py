@@ -17,12 +17,12 @@ import targets
 
 import matcalc as mc
 from matcalc import expr as ex
+from matcalc.calculus.rewrite import NAMES, Rule
 from matcalc.codegen import compile_expr
-from matcalc.codegen.stable import DIFFERENCES, ROWS
-from matcalc.decimal_matrices import OutsideDomain, arithmetic
-from matcalc.decimals import DecimalPoint
-from matcalc.rules import NAMES, Rule
-from matcalc.shapes import typed
+from matcalc.codegen.plan.stable import DIFFERENCES, ROWS
+from matcalc.language.typed import typed
+from matcalc.proof.decimal_matrices import OutsideDomain, arithmetic
+from matcalc.proof.decimals import DecimalPoint
 
 VALUE, GRADIENT = 1e-12, 1e-10  # of the larger of the truth and LEAST
 LEAST = 1e-300

@@ -16,13 +16,14 @@ from targets import installed, is_installed
 
 import matcalc as mc
 from matcalc import expr as ex
-from matcalc.codegen import TARGETS, compile_expr, plain, source
+from matcalc.api.derive import unverified
+from matcalc.api.inputs import as_program
+from matcalc.codegen import TARGETS, compile_expr, source
 from matcalc.codegen.compiled import load
-from matcalc.derivation import unverified
 from matcalc.expr import Expr
-from matcalc.functions import ROWS
-from matcalc.given import as_program
-from matcalc.shapes import typed
+from matcalc.language.typed import typed
+from matcalc.proof import reference as plain
+from matcalc.tables.functions import ROWS
 
 TABLE = Path(__file__).parent.parent / "identities.tsv"
 RANDOM = 60

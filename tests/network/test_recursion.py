@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.network.tables import ACTIVATIONS, LOSSES, SHARES
+from matcalc.network.vocabulary import ACTIVATIONS, LOSSES, SHARES
 
 
 def lines(*arguments, **options):

@@ -63,7 +63,7 @@ def test_a_checkpoint_of_another_task_is_refused(tmp_path):
 
 
 def test_a_checkpoint_is_complete_or_untouched(tmp_path, monkeypatch):
-    from matcalc.longrun import load_arrays, save_arrays
+    from matcalc.numeric.runs import load_arrays, save_arrays
 
     save_arrays(tmp_path / "c.npz", {"a": np.ones(3)})
 
@@ -108,7 +108,7 @@ def test_unknown_optimizers_are_said():
     with pytest.raises(mc.MatcalcError, match="does not train networks"):
         mc.Network("5-2").fit(x, y, optimizer="newton")
     with pytest.raises(mc.NameProblem, match="did you mean adam"):
-        from matcalc.descent import optimizer
+        from matcalc.numeric.optimizers import optimizer
 
         optimizer("adamm")
 

@@ -8,12 +8,14 @@ import pytest
 
 import matcalc as mc
 from matcalc import expr as ex
+from matcalc.api.derivation import Derivation
+from matcalc.api.derive import unverified
 from matcalc.cli import main
-from matcalc.derivation import Derivation, unverified
 from matcalc.errors import MatcalcError, NameProblem
 from matcalc.expr import Expr, declared_text
-from matcalc.program import Program
-from matcalc.shapes import typed
+from matcalc.language.program import Program
+from matcalc.language.syntax import syntax
+from matcalc.language.typed import typed
 
 
 def derived(text: str, wrt: str, shapes: str = "", **options: object) -> Derivation:
@@ -128,7 +130,7 @@ def test_the_names_of_parts_are_used_and_come_before_what_they_use() -> None:
 
 
 def typed_names(text: str) -> set[str]:
-    return {str(node.children[0]) for node in mc.syntax.syntax(text).find_data("name")}
+    return {str(node.children[0]) for node in syntax(text).find_data("name")}
 
 
 def test_an_explanation_keeps_names_apart() -> None:

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 import matcalc as mc
 from matcalc import expr as ex
 from matcalc.cli import main
-from matcalc.declarations import NAME
 from matcalc.errors import MatcalcError
-from matcalc.functions import ROWS
+from matcalc.expr.sizes import UNIT
+from matcalc.language.declarations import NAME
+from matcalc.language.typed import typed
 from matcalc.printing.indices import root_latex_notes
 from matcalc.printing.latex import latex
 from matcalc.printing.symbols import Symbols, symbol
-from matcalc.shapes import typed
-from matcalc.sizes import UNIT
+from matcalc.tables.functions import ROWS
 
 TYPESET = (
     # products, transposes, inverses, powers

@@ -11,13 +11,14 @@ import pytest
 from strategies import expression
 
 from matcalc import expr as ex
+from matcalc.api.derivation import Derivation
+from matcalc.api.derive import unverified
 from matcalc.codegen import compile_expr
-from matcalc.derivation import Derivation, unverified
 from matcalc.errors import NoMatrixForm, NotDifferentiable
 from matcalc.expr import Expr, declared_text
-from matcalc.index import LETTERS, IndexForm
-from matcalc.shapes import typed
-from matcalc.sizes import length, names_of_sizes
+from matcalc.expr.sizes import length, names_of_sizes
+from matcalc.labels.index_form import LETTERS, IndexForm
+from matcalc.language.typed import typed
 
 EXPRESSIONS = 60
 # names that collide with constants, functions of the index forms, letters, parts and other names

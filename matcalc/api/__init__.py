@@ -1,0 +1,1 @@
+"""What a caller sees: derive, check, parse, and expressions from Python."""

@@ -1,0 +1,355 @@
+"""The public entry: a typed expression in, its verified derivative out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .. import expr as ex
+from ..budget import DEFAULT, Limits, limited
+from ..calculus.derivative import AnyChain, derivative, off_its_set
+from ..errors import NameProblem, NoMatrixForm, flag
+from ..expr import Expr
+from ..expr.sizes import unused
+from ..labels.roots import Root, parts, shape_text
+from ..language.program import Program
+from ..options import strict
+from ..printing.indices import root_latex, root_latex_notes, root_notes, root_text
+from ..printing.where import Named, named
+from .checking import verified
+from .options import direction_of
+
+if TYPE_CHECKING:
+    from ..codegen import Compiled
+    from ..proof.verify import Verification
+
+
+
+ORDERS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
+# What to type for each derivative, of a scalar and of anything else.
+_TO_TYPE = {
+    ("gradient", True): "the gradient is derive(…).gradient",
+    ("jacobian", True): "the first derivative of a scalar is derive(…).gradient",
+    ("hessian", True): "the Hessian is derive(…, order=2).hessian",
+    ("gradient", False): "the first derivative of what is no scalar is derive(…).jacobian",
+    ("jacobian", False): "the Jacobian is derive(…).jacobian",
+    ("hessian", False): "only a scalar has a Hessian; the second derivative is derive(…, order=2).result",
+}
+
+
+@strict
+@dataclass(frozen=True, repr=False)
+class Derivation:
+    """The derivative of one expression by one variable, verified.
+
+    ``result`` is the answer, whatever was asked. ``gradient`` is the first derivative of a scalar, ``jacobian`` that of
+    anything else, ``hessian`` the second derivative of a scalar; each raises NameProblem, which says what to type, where
+    the answer is none. The axes of the answer are the expression's axes followed by the variable's: the gradient of a
+    scalar has the shape of the variable, the Jacobian of a vector f by a vector x is J[i,j] = ∂f_i/∂x_j. It is an
+    :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no matrix form. With a direction
+    (``along``) it is the derivative contracted with that direction, of one axis less.
+    """
+
+    program: Program[Root]
+    wrt: Expr
+    order: int
+    result: Root
+    chains: tuple[AnyChain, ...] = field(repr=False)
+    layout: str = "denominator"
+    along: Expr | None = None
+    symmetric: str = "gradient"
+    verification: Verification | None = field(default=None, repr=False)
+    lower: tuple[Root, ...] = field(default=(), repr=False)  # the derivatives of lower order that this one was derived from
+    limits: Limits = field(default=DEFAULT, repr=False)  # of deriving it, and again of each thing that is done with it
+
+    @property
+    def expr(self) -> Root:
+        """The expression that was differentiated."""
+        return self.program.expr
+
+    @property
+    def moving_variable(self) -> Expr:
+        """The variable as the chains hold it: beyond the first order it moves off the set that is declared of it."""
+        return off_its_set(self.wrt) if self.order > 1 else self.wrt
+
+    @property
+    def kind(self) -> str:
+        """The name of the answer: gradient, jacobian, hessian, or nothing for a derivative without a name."""
+        if self.along is not None:
+            return ""
+        if self.order == 1:
+            return "gradient" if self.expr.is_scalar else "jacobian"
+        return "hessian" if self.order == 2 and self.expr.is_scalar else ""
+
+    @property
+    def gradient(self) -> Root:
+        """The first derivative of a scalar."""
+        return self._named("gradient")
+
+    @property
+    def jacobian(self) -> Root:
+        """The first derivative of what is no scalar."""
+        return self._named("jacobian")
+
+    @property
+    def hessian(self) -> Root:
+        """The second derivative of a scalar."""
+        return self._named("hessian")
+
+    def _named(self, name: str) -> Root:
+        """The answer, if that is its name."""
+        if self.kind == name:
+            return self.result
+        hint = f"{_TO_TYPE[name, self.expr.is_scalar]}; .result is whatever was asked"
+        raise NameProblem(f"the answer is the {self.title}, not the {_capital(name)}", hint)
+
+    @property
+    def title(self) -> str:
+        """What a reader calls the answer: gradient, Jacobian, Hessian, third derivative, second derivative along v."""
+        along = "" if self.along is None else f" along {self.along}"
+        return _capital(self.kind) or f"{ORDERS[self.order]} derivative{along}"
+
+    def __repr__(self) -> str:
+        shown = self.text if not isinstance(self.result, Expr) or self.result.count < 40 else "…"
+        return f"<∂/∂{self.wrt.name} = {shown} : {self.shape_text}{', verified' if self.verification else ''}>"
+
+    @property
+    def shape(self) -> tuple[str | int, ...]:
+        """The shape of the answer."""
+        return self.result.shape
+
+    @property
+    def shape_text(self) -> str:
+        """The shape of the answer as a reader writes it: ``m×n``, ``n``, ``m×n×p``."""
+        return shape_text(self.result)
+
+    @cached_property
+    def named(self) -> Named:
+        """The answer with the typed definitions, and large repeated parts, by name."""
+        with limited(self.limits, "printing"):
+            return named({self.wrt.name: self.result}, self.program.definitions, self.names)
+
+    @property
+    def text(self) -> str:
+        """The answer in one line, without names of its own: it means the same where the variables are what they are here."""
+        with limited(self.limits, "printing"):
+            return root_text(self.result, self.names)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader may take for something else: a size, a constant or a function that has another name or meaning here.
+
+        >>> from matcalc import derive
+        >>> derive("pi*erf(a)", "a", "pi: scalar").notes
+        ('pi is a variable here (the number is written π)',)
+        """
+        return (*self.program.notes, *root_notes(self.result, self.names))
+
+    @property
+    def latex_notes(self) -> tuple[str, ...]:
+        """What is said of names that :meth:`latex` does not write as usual, since something else looks like that."""
+        return tuple(root_latex_notes(self.result, self.names))
+
+    @property
+    def integers(self) -> tuple[str, ...]:
+        """The sizes that the answer uses as numbers and that no variable has: they are to be declared where it is typed again.
+
+        >>> from matcalc import derive
+        >>> derive("sum(ones(k,m)*x)", "x").integers
+        ('k',)
+        """
+        numbers = {str(e.data) for e in ex.postorder(*parts(self.result)) if e.head == "size"}
+        shown = ex.names_of([*self.program.variables.values(), *self._directions])
+        return tuple(sorted(numbers - shown))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the expression, and of the direction."""
+        return self.program.names | {v.name for v in self._directions}
+
+    @property
+    def _directions(self) -> list[Expr]:
+        return [] if self.along is None else ex.variables(self.along)
+
+    def kronecker(self) -> Expr:
+        """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec); the Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
+
+        Raises NoMatrixForm where there are not four axes, or where Kronecker products do not reach.
+
+        >>> from matcalc import derive
+        >>> print(derive("A*X*B", "X").kronecker())
+        kron(B', A)
+        """
+        if isinstance(self.result, Expr):
+            raise NoMatrixForm("the derivative is a matrix already")
+        with limited(self.limits, "the Kronecker form"):
+            return self.result.kronecker()
+
+    def differential(self) -> Expr:
+        """The change of the expression for a change dX of the variable, as ``A*dX*B``; raises NoMatrixForm where it is no matrix expression.
+
+        >>> from matcalc import derive
+        >>> print(derive("A*inv(X)*B", "X").differential())
+        -A*inv(X)*dX*inv(X)*B
+        """
+        with limited(self.limits, "the differential"):
+            change = unused(f"d{self.wrt.name}", self.names)
+            direction = direction_of(self.program, self.wrt, change)
+            found = derivative(self.program.expr, self.wrt, 1, direction).result
+        if not isinstance(found, Expr):
+            raise NoMatrixForm(f"the change of the expression has no matrix form: {found}")
+        return found
+
+    def __str__(self) -> str:
+        """The answer, with a line for each name that it uses."""
+        return self.named.show(self.wrt.name)
+
+    def latex(self) -> str:
+        """The answer in LaTeX."""
+        with limited(self.limits, "printing"):
+            return root_latex(self.result, self.names)
+
+    def explain(self) -> str:
+        """How the answer was found: the scalar derivative, the arrangement that the labels force, and the checks."""
+        from .explain import explain
+
+        with limited(self.limits, "explaining"):
+            return explain(self)
+
+    def check(self, seed: int = 1) -> Verification:
+        """Verify once more, at the random points of another seed; for a claim of your own there is :func:`check`."""
+        if not isinstance(seed, int):
+            hint = "a derivative of your own is checked by matcalc.check(expression, variable, candidate)"
+            raise TypeError(f"the seed of d.check() is a number, not {type(seed).__name__}; {hint}")
+        if seed < 0:
+            raise NameProblem(f"the seed {seed}", "seeds are 0, 1, 2, …")
+        with limited(self.limits, "verifying"):
+            return verified(self, seed)
+
+    def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
+        """The derivative as a function of arrays by keyword; with ``value``, the pair of the expression and its derivative.
+
+        The type of the arrays is kept, integers and lists become float64. Results are fresh arrays, writable where those of the
+        library are; they share no memory with an argument or with each other, and no argument is touched. What depends on NaN is
+        NaN, but for the comparisons ``step`` and ``ismax`` and the slopes made of them, which are 0 there.
+
+        With ``reuse`` (numpy and numba) what is returned is overwritten by the next call with the same shapes, by any thread:
+        temporaries and results stay in arrays that are kept, and nothing large is allocated again.
+
+        >>> import numpy as np
+        >>> from matcalc import derive
+        >>> f = derive("norm2(X*w - y)^2", "w").compile("numpy")
+        >>> f(X=np.eye(2), w=np.array([1.0, 2.0]), y=np.zeros(2))
+        array([2., 4.])
+        """
+        from ..codegen import compile_expr
+
+        with limited(self.limits, "compiling"):
+            return compile_expr(*self._function(target, value), self.expr, reuse, self._at_hand)
+
+    def source(self, target: str = "numpy", value: bool = False) -> str:
+        """The code of the compiled function; the packages of the target need not be installed.
+
+        >>> from matcalc import derive
+        >>> derive("x'*A*x", "x").source("torch").splitlines()[-1]
+        '    return A @ x + A.T @ x'
+        """
+        from ..codegen import source
+
+        with limited(self.limits, "compiling"):
+            return source(*self._function(target, value), self._at_hand).text
+
+    def _function(self, target: str, value: bool) -> tuple[Root | tuple[Root, ...], str, str]:
+        """What the compiled function returns, its target, and its name."""
+        if flag(value, "value"):
+            return (self.expr, self.result), target, "value_and_gradient"
+        return self.result, target, "gradient"
+
+    @property
+    def _at_hand(self) -> list[Expr]:
+        """The variables of the expression as it was typed, those that have cancelled among them, and the direction."""
+        return [*self.program.variables.values(), *self._directions]
+
+    def to_sympy(self) -> Any:
+        """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
+        from ..interop import to_sympy
+
+        if not isinstance(self.result, Expr):
+            raise NoMatrixForm("an index form has no SymPy matrix expression")
+        return to_sympy(self.result)
+
+
+
+
+@strict
+class Derivations(Mapping[str, Derivation]):
+    """Derivatives by several variables, by name; the parts that they share are computed and written once."""
+
+    def __init__(self, found: Mapping[str, Derivation]) -> None:
+        self._found = dict(found)
+
+    def __getitem__(self, name: str) -> Derivation:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(f'∂/∂{n}' for n in self._found)}>"
+
+    @cached_property
+    def named(self) -> Named:
+        """All answers, with what they share by name."""
+        first = next(iter(self._found.values()))
+        taken = frozenset().union(*(d.names for d in self.values()))
+        with limited(first.limits, "printing"):
+            return named({n: d.result for n, d in self._found.items()}, first.program.definitions, taken)
+
+    def __str__(self) -> str:
+        return self.named.show()
+
+    def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
+        """One function that returns all derivatives as a tuple, after the value if that is wanted; ``reuse`` as for one."""
+        from ..codegen import compile_expr
+
+        with limited(self._limits, "compiling"):
+            return compile_expr(self._roots(value), target, "gradients", self._expr, reuse, self._at_hand)
+
+    def source(self, target: str = "numpy", value: bool = False) -> str:
+        """The code of the compiled function; the packages of the target need not be installed."""
+        from ..codegen import source
+
+        with limited(self._limits, "compiling"):
+            return source(self._roots(value), target, "gradients", self._at_hand).text
+
+    @property
+    def _program(self) -> Program[Root]:
+        return next(iter(self._found.values())).program
+
+    @property
+    def _limits(self) -> Limits:
+        return next(iter(self._found.values())).limits
+
+    @property
+    def _expr(self) -> Root:
+        return self._program.expr
+
+    @property
+    def _at_hand(self) -> list[Expr]:
+        """The variables of the expression as it was typed."""
+        return list(self._program.variables.values())
+
+    def _roots(self, value: bool) -> tuple[Root, ...]:
+        """What the compiled function returns."""
+        results = tuple(d.result for d in self.values())
+        return (self._expr, *results) if flag(value, "value") else results
+
+
+def _capital(kind: str) -> str:
+    """Jacobi and Hesse are names."""
+    return kind.replace("jacobian", "Jacobian").replace("hessian", "Hessian")

@@ -1,0 +1,25 @@
+"""What an expression can be turned into by later stages.
+
+An expression prints itself and compiles itself, yet no early stage imports a printer or a compiler: the package's ``__init__``,
+which knows every stage, says here where each of them is found, and it is imported when it is first called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+_HOMES: dict[str, str] = {}
+
+
+def register(**homes: str) -> None:
+    """Say where the function behind each name is found, as ``matcalc.printing.text:text``."""
+    _HOMES.update(homes)
+
+
+def face(name: str) -> Callable[..., Any]:
+    """The function behind a name."""
+    module, _, function = _HOMES[name].partition(":")
+    behind: Callable[..., Any] = getattr(import_module(module), function)
+    return behind

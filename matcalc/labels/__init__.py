@@ -1,0 +1,1 @@
+"""Labelled bags: every axis of every occurrence of every factor carries its own label."""

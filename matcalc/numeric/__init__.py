@@ -1,0 +1,1 @@
+"""Minimizing typed objectives."""

@@ -1,0 +1,1 @@
+"""Never show an answer unchecked: exactly modulo a prime, and numerically."""

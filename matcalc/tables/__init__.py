@@ -1,0 +1,1 @@
+"""The tables: what is data, reviewed by a mathematician and proven by loops."""
