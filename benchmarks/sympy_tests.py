@@ -175,7 +175,7 @@ def page(found: Sequence[tuple[Case, Answer, Answer]]) -> str:
 _HEAD = """# SymPy's own matrix derivatives
 
 Every expression that SymPy's tests differentiate by a matrix, by an entry of one, or as a matrix by a scalar, given to both as the
-same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `tests/test_sympy_cases.py` holds the column of matcalc.
+same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `tests/interop/test_sympy_cases.py` holds the column of matcalc.
 
 * *verified*: by matcalc itself, and by finite differences of the SymPy expression.
 * *right*, *wrong*: SymPy's answer as numbers against the same finite differences, in either layout or transposed; *right as an array*: but not

@@ -8,9 +8,9 @@ from importlib import import_module
 from itertools import product
 from math import prod
 
+import axes_of_one as table
 import numpy as np
 import pytest
-import test_axes_of_one as table
 from targets import installed
 
 import matcalc as mc

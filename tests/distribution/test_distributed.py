@@ -305,7 +305,7 @@ for name, rows in (("ridge logistic, mean", 400), ("two layers", 403), ("a Gauss
 @pytest.mark.needs("jax")
 def test_eight_devices_of_jax_give_the_numbers_of_one():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(mc.__file__).parent.parent)])
+    path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(mc.__file__).parent.parent)])
     found = subprocess.run(
         [sys.executable, "-c", ON_EIGHT_DEVICES], env=os.environ | flags | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=300
     )

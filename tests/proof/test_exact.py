@@ -32,7 +32,7 @@ SIZES = {"m": 5, "n": 4, "p": 3, "q": 2, "k": 6, "r": 7}
 
 
 def _identities() -> dict[str, dict[str, str]]:
-    lines = Path(__file__).with_name("identities.tsv").read_text(encoding="utf-8").splitlines()
+    lines = Path(__file__).parents[1].joinpath("identities.tsv").read_text(encoding="utf-8").splitlines()
     cells = [line.split("\t") for line in lines if line and not line.startswith(("#", "id\t"))]
     rows = [dict(zip(FIELDS, row, strict=False)) for row in cells]
     return {row["id"]: row for row in rows if row["kind"] in (*KINDS, "symelem")}

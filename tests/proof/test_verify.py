@@ -12,8 +12,8 @@ from fractions import Fraction
 import numpy as np
 import points
 import pytest
+from identities import identities
 from strategies import expression
-from test_identities import identities
 
 import matcalc as mc
 from matcalc import expr as ex
