@@ -1,4 +1,7 @@
-"""One thread for BLAS, since each core has a worker of its own; no deadlines, on shared machines; nothing of packages that are missing."""
+"""One thread for BLAS, since each core has a worker of its own.
+
+No deadlines, on shared machines; nothing of packages that are missing.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-for library in ("OPENBLAS", "OMP", "MKL"):  # before NumPy is imported; threads that wait for each other take most of the time
+# before NumPy is imported; threads that wait for each other take most of the time
+for library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import pytest  # noqa: E402 - after the number of threads
@@ -15,11 +19,14 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
-IMPORTED = {"matcalc/distribution/on_mesh.py": "jax", "tests/network/test_torch.py": "torch"}  # by a file as it is read
+# by a file as it is read
+IMPORTED = {"matcalc/distribution/on_mesh.py": "jax", "tests/network/test_torch.py": "torch"}
 collect_ignore = [file for file, package in IMPORTED.items() if find_spec(package) is None]
 
 
-def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) -> list[pytest.Item] | None:
+def pytest_pycollect_makeitem(
+    collector: pytest.Collector, name: str, obj: Any
+) -> list[pytest.Item] | None:
     """None of a test that needs a package that is not installed."""
     needed = [package for mark in _marks(obj) if mark.name == "needs" for package in mark.args]
     return [] if any(find_spec(package) is None for package in needed) else None

@@ -1,7 +1,9 @@
-"""Run the examples of README.md and docs/ against the matcalc that is installed: ``python .ci/pages.py [EXTRA ...]``.
+"""Run the examples of README.md and docs/ against the matcalc that is installed: ``python
+.ci/pages.py [EXTRA ...]``.
 
-A page says what it needs by ``pip install '.[extra]'``; the pages that need just the named extras are run. A console block
-prints what its command prints, with or without the lines on stderr; a Python block is a doctest.
+A page says what it needs by ``pip install '.[extra]'``; the pages that need just the named extras
+are run. A console block prints what its command prints, with or without the lines on stderr; a
+Python block is a doctest.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def needs(text: str) -> set[str]:
     """The extras that a page of docs/ says it needs."""
-    return {extra for names in re.findall(r"^pip install '\.\[(.*)\]'", text, re.M) for extra in names.split(",")}
+    return {
+        extra
+        for names in re.findall(r"^pip install '\.\[(.*)\]'", text, re.M)
+        for extra in names.split(",")
+    }
 
 
 def without_errors(text: str) -> str:

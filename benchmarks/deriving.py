@@ -1,10 +1,14 @@
-"""What deriving costs: ``python -m benchmarks.deriving`` prints the measured figures beside their targets.
+"""What deriving costs: ``python -m benchmarks.deriving`` prints the measured figures beside their
+targets.
 
-* the textbook identities: median and 95 % of the times without verification, and what verification adds;
+* the textbook identities: median and 95 % of the times without verification, and what verification
+  adds;
 * larger models by one of their parameters and by all, with their verification;
-* a chain of 10, 100 and 1,000 layers by its first weight: the ratio of successive times, which linear growth keeps near 10;
+* a chain of 10, 100 and 1,000 layers by its first weight: the ratio of successive times, which
+  linear growth keeps near 10;
 * a sum of 10,000 terms;
-* a whole cold run of the command, verification included, against ``python -c "import sympy"``, interleaved.
+* a whole cold run of the command, verification included, against ``python -c "import sympy"``,
+  interleaved.
 
 ``--against PATH`` measures the matcalc of another checkout beside this one, case by case in turn.
 """
@@ -31,7 +35,8 @@ IDENTITIES = ROOT / "tests" / "identities.tsv"
 COLD_RUNS = 15
 LAYERS = (10, 100, 1000)
 TERMS = 10_000
-MOST_TIMES, MOST_SECONDS = 5, 1  # the targets of verification: times its derivation in the median, and seconds
+# the targets of verification: times its derivation in the median, and seconds
+MOST_TIMES, MOST_SECONDS = 5, 1
 COMMAND = ["-m", "matcalc", "norm2(X*w - y)^2", "w"]
 
 
@@ -63,9 +68,12 @@ class Checkout:
         if self._process is not None:
             self._process.communicate()
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "timed.py")], env=self.environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
-        )  # fmt: skip
+            [sys.executable, str(HERE / "timed.py")],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
         imported = self._answer()
         if self.path not in Path(imported).parents:
             raise SystemExit(f"{self.path} holds no matcalc: {imported} was imported")
@@ -97,7 +105,7 @@ def elapsed(command: list[str], environment: dict[str, str] | None = None) -> fl
     return time.perf_counter() - start
 
 
-# ---- the cases --------------------------------------------------------------------------------------------------------------
+# ---- the cases -----------------------------------------------------------------------------------
 
 Case = tuple[str, str, list[str], str]  # name, expression, variables, shapes
 
@@ -126,7 +134,7 @@ def network(layers: int, letter: str) -> str:
     return f"norm2({inner})^2"
 
 
-# ---- the measurements -------------------------------------------------------------------------------------------------------
+# ---- the measurements ----------------------------------------------------------------------------
 
 
 def verified(checkouts: list[Checkout], cases: list[Case]) -> list[list[Times]]:
@@ -150,7 +158,10 @@ def verified_afresh(checkouts: list[Checkout], cases: list[Case]) -> list[list[T
 
 
 def chain(checkout: Checkout) -> list[float]:
-    """Seconds for chains of layers; the best of three fresh names, so that nothing is remembered."""
+    """Seconds for chains of layers.
+
+    The best of three fresh names, so that nothing is remembered.
+    """
     return [min(_layers(checkout, count, letter) for letter in "ABC") for count in LAYERS]
 
 
@@ -178,7 +189,7 @@ def cold(checkouts: list[Checkout]) -> tuple[list[float], float]:
     return [statistics.median(column) for column in ours], statistics.median(theirs)
 
 
-# ---- the table --------------------------------------------------------------------------------------------------------------
+# ---- the table -----------------------------------------------------------------------------------
 
 
 def milliseconds(seconds: float) -> str:
@@ -189,7 +200,10 @@ def show_identities(times: list[Times]) -> None:
     derivations = sorted(t.derivation for t in times)
     median = 1e3 * statistics.median(derivations)
     high = 1e3 * derivations[int(0.95 * len(derivations))]
-    print(f"derive() on {len(times)} identities       median {median:.2f} ms (target 3)     95 % {high:.2f} ms (target 15)")
+    print(
+        f"derive() on {len(times)} identities       median {median:.2f} ms (target 3)     95 % "
+        f"{high:.2f} ms (target 15)"
+    )
     show_verification(times)
 
 
@@ -203,7 +217,9 @@ def show_verification(times: list[Times]) -> None:
 def show_models(times: list[Times]) -> None:
     print(f"{'':<34}{'derivation':>14}{'verification':>16}{'ratio':>8}")
     for t in times:
-        print(f"{t.name:<34}{milliseconds(t.derivation):>14}{milliseconds(t.verification):>16}{t.ratio:>8.1f}")
+        print(
+            f"{t.name:<34}{milliseconds(t.derivation):>14}{milliseconds(t.verification):>16}{t.ratio:>8.1f}"
+        )
     show_verification(times)
 
 
@@ -222,8 +238,15 @@ def show_cold(ours: float, theirs: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.deriving", description=__doc__.split("\n")[0])
-    parser.add_argument("--against", type=Path, metavar="PATH", help="another checkout, measured in turn with this one")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.deriving", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="PATH",
+        help="another checkout, measured in turn with this one",
+    )
     other = parser.parse_args().against
     paths = [ROOT] if other is None else [other, ROOT]
     checkouts = [Checkout(path) for path in paths]

@@ -1,4 +1,6 @@
-"""The automatic tools: the functions that a loss needs, and how a gradient, a Hessian and a product with it are asked for."""
+"""The automatic tools: the functions that a loss needs, and how a gradient, a Hessian and a
+product with it are asked for.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,28 @@ def jax_run(case: Case, arguments: dict[str, Array]) -> Run:
     import jax.numpy as jnp
 
     lib = SimpleNamespace(
-        sum=jnp.sum, softplus=jax.nn.softplus, sigmoid=jax.nn.sigmoid, relu=jax.nn.relu, trace=jnp.trace, inv=jnp.linalg.inv, outer=jnp.outer,
-        eye=jnp.eye, logdet=lambda S: jnp.linalg.slogdet(S)[1], logsumexp_rows=lambda Z: jax.nn.logsumexp(Z, 1),
-    )  # fmt: skip
+        sum=jnp.sum,
+        softplus=jax.nn.softplus,
+        sigmoid=jax.nn.sigmoid,
+        relu=jax.nn.relu,
+        trace=jnp.trace,
+        inv=jnp.linalg.inv,
+        outer=jnp.outer,
+        eye=jnp.eye,
+        logdet=lambda S: jnp.linalg.slogdet(S)[1],
+        logsumexp_rows=lambda Z: jax.nn.logsumexp(Z, 1),
+    )
     rest = {n: jnp.asarray(a) for n, a in arguments.items() if n not in (*case.wrt, "H")}
     wrt = tuple(jnp.asarray(arguments[n]) for n in case.wrt)
     # the data are arguments, not constants: a compiler that folds them would measure nothing
     function = lambda wrt, rest: case.loss(lib, **dict(zip(case.wrt, wrt, strict=True)), **rest)  # noqa: E731
     if case.kind == "hvp":
         along = (jnp.asarray(arguments["H"]),)
-        run = jax.jit(lambda wrt, rest, along: jax.jvp(lambda w: jax.grad(function)(w, rest), (wrt,), (along,))[1])
+        run = jax.jit(
+            lambda wrt, rest, along: jax.jvp(
+                lambda w: jax.grad(function)(w, rest), (wrt,), (along,)
+            )[1]
+        )
         return lambda: jax.block_until_ready(run(wrt, rest, along))
     run = jax.jit(jax.hessian(function) if case.kind == "hessian" else jax.grad(function))
     return lambda: jax.block_until_ready(run(wrt, rest))
@@ -38,9 +52,17 @@ def torch_run(case: Case, arguments: dict[str, Array]) -> Run:
     import torch
 
     lib = SimpleNamespace(
-        sum=torch.sum, softplus=torch.nn.functional.softplus, sigmoid=torch.sigmoid, relu=torch.relu, trace=torch.trace, inv=torch.linalg.inv,
-        outer=torch.outer, eye=lambda n: torch.eye(n, dtype=torch.float64), logdet=torch.logdet, logsumexp_rows=lambda Z: torch.logsumexp(Z, 1),
-    )  # fmt: skip
+        sum=torch.sum,
+        softplus=torch.nn.functional.softplus,
+        sigmoid=torch.sigmoid,
+        relu=torch.relu,
+        trace=torch.trace,
+        inv=torch.linalg.inv,
+        outer=torch.outer,
+        eye=lambda n: torch.eye(n, dtype=torch.float64),
+        logdet=torch.logdet,
+        logsumexp_rows=lambda Z: torch.logsumexp(Z, 1),
+    )
     tensors = {n: torch.as_tensor(a) for n, a in arguments.items()}
     rest = {n: a for n, a in tensors.items() if n not in (*case.wrt, "H")}
     wrt = tuple(tensors[n].clone().requires_grad_(case.kind == "gradient") for n in case.wrt)
@@ -60,10 +82,17 @@ def autograd_run(case: Case, arguments: dict[str, Array]) -> Run:
     from autograd.scipy.special import logsumexp
 
     lib = SimpleNamespace(
-        sum=anp.sum, softplus=lambda z: anp.logaddexp(0, z), sigmoid=lambda z: 0.5 * (anp.tanh(z / 2) + 1), relu=lambda z: anp.maximum(z, 0),
-        trace=anp.trace, inv=anp.linalg.inv, outer=anp.outer, eye=anp.eye, logdet=lambda S: anp.linalg.slogdet(S)[1],
+        sum=anp.sum,
+        softplus=lambda z: anp.logaddexp(0, z),
+        sigmoid=lambda z: 0.5 * (anp.tanh(z / 2) + 1),
+        relu=lambda z: anp.maximum(z, 0),
+        trace=anp.trace,
+        inv=anp.linalg.inv,
+        outer=anp.outer,
+        eye=anp.eye,
+        logdet=lambda S: anp.linalg.slogdet(S)[1],
         logsumexp_rows=lambda Z: logsumexp(Z, 1),
-    )  # fmt: skip
+    )
     rest = {n: a for n, a in arguments.items() if n not in (*case.wrt, "H")}
     function = lambda wrt: case.loss(lib, **dict(zip(case.wrt, wrt, strict=True)), **rest)  # noqa: E731
     wrt = tuple(arguments[n] for n in case.wrt)

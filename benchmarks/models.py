@@ -1,4 +1,6 @@
-"""Larger expressions that people differentiate, by all their parameters: what deriving and verifying them costs."""
+"""Larger expressions that people differentiate, by all their parameters: what deriving and
+verifying them costs.
+"""
 
 from __future__ import annotations
 
@@ -113,10 +115,12 @@ MODELS = (
     Model("transformer block", TRANSFORMER, tuple("QKVOABsbtcpq"), TRANSFORMER_SHAPES),
     Model("LSTM cell", LSTM, tuple("ABCDEFGHpqrs"), LSTM_SHAPES),
     Model(
-        "GroupNorm", GROUP_NORM, ("X", "w", "b"),
+        "GroupNorm",
+        GROUP_NORM,
+        ("X", "w", "b"),
         "X: m×n; Y: m×n; E: n×g; w: n; b: n; e: scalar positive; l: scalar positive",
     ),
     Model("triplet loss", TRIPLET, ("W", "b"), "X: m×n; Y: m×n; Z: m×n; W: n×k; b: k; c: scalar"),
     Model("Kalman filter, 4 steps", kalman(4), ("F", "H", "Q", "R", "P0", "x0"), KALMAN_SHAPES),
     Model("attention, 6 heads", attention(6), ("X", *projections(6)), attention_shapes(6)),
-)  # fmt: skip
+)

@@ -1,10 +1,11 @@
-"""Time per epoch of two networks on the digits, matcalc's NumPy code against PyTorch eager on the same cores.
+"""Time per epoch of two networks on the digits, matcalc's NumPy code against PyTorch eager on the
+same cores.
 
     python benchmarks/network.py            the table, and the geometric mean of the ratios
-    python benchmarks/network.py --fft      where convolution by Fourier transforms becomes faster than im2col
+    python benchmarks/network.py --fft      where Fourier transforms become faster than im2col
 
-``--threads N`` sets the threads of both; by default all cores.
-Both train with the same batches of 32, SGD with momentum and the same precision. The times are the medians of interleaved epochs.
+``--threads N`` sets the threads of both; by default all cores. Both train with the same batches of
+32, SGD with momentum and the same precision. The times are the medians of interleaved epochs.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-THREADS = int(sys.argv[sys.argv.index("--threads") + 1]) if "--threads" in sys.argv else os.cpu_count() or 1
+THREADS = (
+    int(sys.argv[sys.argv.index("--threads") + 1])
+    if "--threads" in sys.argv
+    else os.cpu_count() or 1
+)
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(THREADS)
 
 import numpy as np  # noqa: E402 (after the number of threads)
@@ -39,18 +45,34 @@ def dense(dtype: Any) -> mc.Network:
 
 
 def convolutional(dtype: Any) -> mc.Network:
-    layers = [mc.Conv2d(1, 16, 3, padding=1), mc.ReLU(), mc.AveragePool(2), mc.Conv2d(16, 32, 3, padding=1), mc.ReLU(), mc.AveragePool(2)]
+    layers = [
+        mc.Conv2d(1, 16, 3, padding=1),
+        mc.ReLU(),
+        mc.AveragePool(2),
+        mc.Conv2d(16, 32, 3, padding=1),
+        mc.ReLU(),
+        mc.AveragePool(2),
+    ]
     return mc.Network([*layers, mc.Flatten(), mc.FullyConnected(128, 10)], dtype=dtype)
 
 
 def torch_dense(torch: Any) -> Any:
     nn = torch.nn
-    return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    return nn.Sequential(
+        nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
 
 
 def torch_convolutional(torch: Any) -> Any:
     nn = torch.nn
-    layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2)]
+    layers = [
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+    ]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 10))
 
 
@@ -93,7 +115,10 @@ def compare() -> None:
     torch.set_num_threads(THREADS)
     ratios = []
     print(f"{'network':<16}{'type':<9}{'matcalc ms':>11}{'torch ms':>10}{'ratio':>7}")
-    for name, ours, theirs in (("dense", dense, torch_dense), ("convolutional", convolutional, torch_convolutional)):
+    for name, ours, theirs in (
+        ("dense", dense, torch_dense),
+        ("convolutional", convolutional, torch_convolutional),
+    ):
         for dtype in (np.float32, np.float64):
             x, y = digits(dtype)
             image = name == "convolutional"
@@ -102,8 +127,18 @@ def compare() -> None:
             times = [(seconds(a), seconds(b)) for _ in range(EPOCHS)][1:]
             here, there = (statistics.median(t[i] for t in times) * 1e3 for i in (0, 1))
             ratios.append(there / here)
-            print(f"{name:<16}{np.dtype(dtype).name:<9}{here:>11.1f}{there:>10.1f}{there / here:>7.2f}")
-    print(f"geometric mean of the ratios (above 1: matcalc is faster): {math.exp(statistics.fmean(map(math.log, ratios))):.2f}")
+            print(
+                f"{name:<16}{np.dtype(dtype).name:<9}"
+                f"{here:>11.1f}{there:>10.1f}{there / here:>7.2f}"
+            )
+    print(
+        "geometric mean of the ratios (above 1: matcalc is faster): "
+        f"{math.exp(statistics.fmean(map(math.log, ratios))):.2f}"
+    )
+
+
+def both_passes(layer: mc.Layer, x: np.ndarray) -> None:
+    layer.backpropagate(layer.propagate(x))
 
 
 def crossover() -> None:
@@ -116,8 +151,7 @@ def crossover() -> None:
             best = []
             for method in ("im2col", "fft"):
                 layer = mc.Conv2d(channels, channels, kernel, padding=kernel // 2, method=method)
-                g = layer.propagate(x)
-                best.append(min(seconds(lambda: (layer.propagate(x), layer.backpropagate(g))) for _ in range(3)) * 1e3)  # noqa: B023
+                best.append(1e3 * min(seconds(partial(both_passes, layer, x)) for _ in range(3)))
             print(f"{channels:<10}{kernel:<8}{best[0]:>10.1f}{best[1]:>8.1f}")
 
 

@@ -1,6 +1,8 @@
-"""When nobody else uses the core: other guests of a shared machine take half of the speed of memory, for some milliseconds at a time.
+"""When nobody else uses the core: other guests of a shared machine take half of the speed of
+memory, for some milliseconds at a time.
 
-Whether it is quiet is seen from how long it takes to fill an array, never from what is measured: that would choose the answer.
+Whether it is quiet is seen from how long it takes to fill an array, never from what is measured:
+that would choose the answer.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Quiet:
         return found <= LOUD * self.shortest
 
     def measure(self, run: Callable[[], float], seconds: float) -> float:
-        """What `run` finds, which takes about so many seconds, in a moment that is quiet before and after; in the last one if none is."""
+        """What `run` finds, which takes about so many seconds, in a moment that is quiet before
+        and after; in the last one if none is.
+        """
         start = time.perf_counter()
         repeated = seconds <= LONGEST
         while True:
@@ -49,4 +53,7 @@ class Quiet:
                 return found
 
     def report(self) -> str:
-        return f"timings of at most {LONGEST*1000:.0f} ms: {self.short}, of them in a quiet moment: {self.quiet/max(self.short, 1):.0%}"
+        return (
+            f"timings of at most {LONGEST * 1000:.0f} ms: {self.short}, of them in a quiet "
+            f"moment: {self.quiet / max(self.short, 1):.0%}"
+        )

@@ -1,17 +1,19 @@
 """The speed of the generated code beside what else one could run, from the same inputs.
 
-    python -m benchmarks                 every case at three sizes, 21 interleaved rounds (a quarter of an hour or so)
+    python -m benchmarks                 every case at three sizes, 21 rounds (a quarter of an hour)
     python -m benchmarks --quick         small and medium sizes, 7 rounds
     python -m benchmarks --case logdet   the cases whose name contains the word
     python -m benchmarks --write         the table of speed.md anew
-    python -m benchmarks --threads 2     the threads of every library, 1 by default: more are only comparable on idle cores
+    python -m benchmarks --threads 2     threads of each library, 1 by default: more need idle cores
 
-A ratio is the time of the other over the time of matcalc: above 1, matcalc is faster. It is the median of the ratios within the
-rounds, so that whatever else the machine does strikes both sides. A row that misses a target is measured twice more, with new
-arrays, since where they lie in memory makes a tenth of difference; all rounds count. OpenBLAS threads that have nothing to do are
-put to sleep at once (OPENBLAS_THREAD_TIMEOUT=4): as they come they go on spinning and slow down whoever is next. The two
-functions of JAX that are compared have rounds of their own. What takes less than some milliseconds is timed while nobody else
-disturbs the core, as far as such moments are found (quiet.py); the table says how often they were.
+A ratio is the time of the other over the time of matcalc: above 1, matcalc is faster. It is the
+median of the ratios within the rounds, so that whatever else the machine does strikes both sides. A
+row that misses a target is measured twice more, with new arrays, since where they lie in memory
+makes a tenth of difference; all rounds count. OpenBLAS threads that have nothing to do are put to
+sleep at once (OPENBLAS_THREAD_TIMEOUT=4): as they come they go on spinning and slow down whoever is
+next. The two functions of JAX that are compared have rounds of their own. What takes less than some
+milliseconds is timed while nobody else disturbs the core, as far as such moments are found
+(quiet.py); the table says how often they were.
 """
 
 from __future__ import annotations
@@ -38,9 +40,11 @@ TABLE = Path(__file__).parent / "speed.md"
 BEGIN, END = "<!-- the table -->", "<!-- end of the table -->"
 Rounds = list[dict[str, float]]  # seconds of each function in each round
 LONGEST, FEWEST = 0.5, 3  # what takes longer than so many seconds is run so many times
-WARM = 0.03  # what takes longer brings its own data into the cache; the rest runs as often as it is timed before
+# what takes longer brings its own data into the cache; the rest runs as often as it is timed before
+WARM = 0.03
 AGAIN = 2  # times that a row that misses a target is measured anew, with arrays elsewhere in memory
-SHORTEST = 1e-3  # seconds of one timing; faster functions are called several times, as an optimizer calls them
+# seconds of one timing; faster functions are called several times, as an optimizer calls them
+SHORTEST = 1e-3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     chosen = [case for case in cases.CASES if options.case in case.name]
     if not chosen:
-        print(f"no case has '{options.case}' in its name: {', '.join(case.name for case in cases.CASES)}", file=sys.stderr)
+        print(
+            f"no case has '{options.case}' in its name: "
+            f"{', '.join(case.name for case in cases.CASES)}",
+            file=sys.stderr,
+        )
         return 2
     lines = []
 
@@ -63,27 +71,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     say(_heading(options.threads, runs))
     rows, quiet = [], Quiet()
     for case in chosen:
-        for label, lengths in list(zip(("small", "medium", "large"), case.sizes, strict=True))[: 2 if options.quick else 3]:
+        for label, lengths in list(zip(("small", "medium", "large"), case.sizes, strict=True))[
+            : 2 if options.quick else 3
+        ]:
             rows.append(_row(case, label, lengths, runs, quiet))
             say(rows[-1].line())
     say(f"\n{_summary(rows)}\n* {quiet.report()}\n* {compile_times(chosen)}")
     if options.write:
         head, _, rest = TABLE.read_text(encoding="utf-8").partition(BEGIN)
-        TABLE.write_text("\n".join([head + BEGIN, *lines, END]) + rest.partition(END)[2], encoding="utf-8")
+        TABLE.write_text(
+            "\n".join([head + BEGIN, *lines, END]) + rest.partition(END)[2], encoding="utf-8"
+        )
     return 0
 
 
 def _heading(threads: int, runs: int) -> str:
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "jax", "torch", "autograd"))
+    versions = ", ".join(
+        f"{name} {version(name)}"
+        for name in ("numpy", "scipy", "numba", "jax", "torch", "autograd")
+    )
     return (
-        f"{versions}; double precision; threads of every library: {threads}; {runs} interleaved rounds, up to three times as many, with new arrays,\n"
-        f"where a target was missed; ratios above 1: matcalc is faster\n\n| case | size | matcalc numpy | {' | '.join(COLUMNS)} |\n"
+        f"{versions}; double precision; threads of every library: {threads}; {runs} interleaved "
+        "rounds, up to three times as many, with new arrays,\n"
+        "where a target was missed; ratios above 1: matcalc is faster\n\n| case | size | "
+        f"matcalc numpy | {' | '.join(COLUMNS)} |\n"
         f"|---|---|--:|{'--:|' * len(COLUMNS)}"
     )
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--case", default="")
     parser.add_argument("--threads", type=int, default=1)
@@ -99,14 +120,20 @@ def _fix_threads(count: int) -> None:
         os.environ[name] = str(count)
     os.environ["OPENBLAS_THREAD_TIMEOUT"] = "4"
     os.environ["JAX_ENABLE_X64"] = "1"
-    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if count > 1 else 'false'} intra_op_parallelism_threads={count}"
+    os.environ["XLA_FLAGS"] = (
+        f"--xla_cpu_multi_thread_eigen={'true' if count > 1 else 'false'} "
+        f"intra_op_parallelism_threads={count}"
+    )
 
 
-# ---- one case at one size -----------------------------------------------------------------------------------------------------
+# ---- one case at one size ------------------------------------------------------------------------
 
 
 def _row(case: Any, label: str, lengths: Mapping[str, int], runs: int, quiet: Quiet) -> Row:
-    """Every competitor timed, after all of them have been seen to agree; again where a target is missed."""
+    """Every competitor timed, after all of them have been seen to agree.
+
+    Again where a target is missed.
+    """
     from .cases import data
 
     arguments = data(case, lengths)
@@ -119,14 +146,20 @@ def _row(case: Any, label: str, lengths: Mapping[str, int], runs: int, quiet: Qu
     for _ in range(AGAIN):
         if not row.missed():
             break
-        row = replace(row, rounds=row.rounds + _rounds(_functions(case, data(case, lengths)), runs, quiet))
+        row = replace(
+            row, rounds=row.rounds + _rounds(_functions(case, data(case, lengths)), runs, quiet)
+        )
     return row
 
 
 def _rounds(functions: dict[str, Run], runs: int, quiet: Quiet) -> Rounds:
-    """JAX's two in rounds of their own: what they hand to its threads takes 7 µs or 20, by what other libraries' threads do."""
+    """JAX's two in rounds of their own: what they hand to its threads takes 7 µs or 20, by what
+    other libraries' threads do.
+    """
     others = {name: f for name, f in functions.items() if name != "jax"}
-    return timed(others, runs, quiet) + timed({name: functions[name] for name in ("jax", "jit(grad)")}, runs, quiet)
+    return timed(others, runs, quiet) + timed(
+        {name: functions[name] for name in ("jax", "jit(grad)")}, runs, quiet
+    )
 
 
 def timed(functions: dict[str, Run], runs: int, quiet: Quiet) -> Rounds:
@@ -188,8 +221,14 @@ def _functions(case: Any, arguments: dict[str, Any]) -> dict[str, Run]:
     for target in ("numpy", "numba", "jax", "our torch"):
         found[target] = _ours(case, arguments, target.removeprefix("our "))
     found["reuse"] = _ours(case, arguments, "numpy", reuse=True)
-    found |= {"jit(grad)": libraries.jax_run(case, arguments), "torch": libraries.torch_run(case, arguments)}
-    if case.kind != "hessian" or max(a.size for a in arguments.values() if hasattr(a, "size")) < 1e5:
+    found |= {
+        "jit(grad)": libraries.jax_run(case, arguments),
+        "torch": libraries.torch_run(case, arguments),
+    }
+    if (
+        case.kind != "hessian"
+        or max(a.size for a in arguments.values() if hasattr(a, "size")) < 1e5
+    ):
         found["autograd"] = libraries.autograd_run(case, arguments)
     if case.kind == "gradient":
         found |= _with_value(case, arguments)
@@ -232,8 +271,14 @@ def _with_value(case: Any, arguments: dict[str, Any]) -> dict[str, Run]:
 
     found: dict[str, Run] = {}
     for target in ("numpy", "numba"):
-        both, alone = _derivations(case).compile(target, value=True), mc.parse(case.expr, case.shapes).compile(target)
-        found |= {f"{target} value and gradient": partial(both, **arguments), f"{target} value": partial(alone, **arguments)}
+        both, alone = (
+            _derivations(case).compile(target, value=True),
+            mc.parse(case.expr, case.shapes).compile(target),
+        )
+        found |= {
+            f"{target} value and gradient": partial(both, **arguments),
+            f"{target} value": partial(alone, **arguments),
+        }
     return found
 
 
@@ -247,7 +292,9 @@ def _counted(case: Any, arguments: dict[str, Any]) -> str:
 
 
 def compile_times(chosen: Sequence[Any]) -> str:
-    """How long it takes to make the functions: ours from the derivative, JAX's from the loss, which derives and compiles in its first call."""
+    """How long it takes to make the functions: ours from the derivative, JAX's from the loss,
+    which derives and compiles in its first call.
+    """
     from . import libraries
     from .cases import data
 
@@ -258,11 +305,16 @@ def compile_times(chosen: Sequence[Any]) -> str:
         ours.append(min(_seconds(make, 1) for _ in range(5)))
         run = libraries.jax_run(case, arguments)
         jit.append(_seconds(run, 1) - _seconds(run, 1))
-    found = (f"median {statistics.median(t) * 1000:.1f} ms, longest {max(t) * 1000:.1f} ms" for t in (ours, jit))
-    return "compile time: numpy {} (target: median at most 20 ms); jit(grad), with deriving, {}".format(*found)
+    found = (
+        f"median {statistics.median(t) * 1000:.1f} ms, longest {max(t) * 1000:.1f} ms"
+        for t in (ours, jit)
+    )
+    return (
+        "compile time: numpy {} (target: median at most 20 ms); jit(grad), with deriving, {}"
+    ).format(*found)
 
 
-# ---- the table ------------------------------------------------------------------------------------------------------------------
+# ---- the table -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -292,7 +344,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Target:
-    """A line of the summary: a ratio, the rows that it is asked of, what the mean and the worst of them should be."""
+    """A line of the summary: a ratio, the rows that it is asked of, what the mean and the worst
+    of them should be.
+    """
 
     title: str
     above: str
@@ -316,13 +370,21 @@ class Target:
         mean = math.exp(statistics.fmean(math.log(r) for r, _ in found))
         worst, where = (max if self.most < math.inf else min)(found, key=lambda pair: pair[0])
         asked = (
-            [f"mean {self.mean}"] * (self.mean > 0) + [f"worst {self.worst}"] * (self.worst > 0) + [f"at most {self.most}"] * (self.most < math.inf)
+            [f"mean {self.mean}"] * (self.mean > 0)
+            + [f"worst {self.worst}"] * (self.worst > 0)
+            + [f"at most {self.most}"] * (self.most < math.inf)
         )
         shown = f"geometric mean {mean:.2f}, worst {worst:.2f} ({where.case.name}, {where.label})"
-        failing = [f"{row.case.name}, {row.label}: {r:.2f}" + f" (count of flops, bytes: {row.counted})" * (self.most < math.inf)
-                   for r, row in found if self.missed_by(row)]  # fmt: skip
+        failing = [
+            f"{row.case.name}, {row.label}: {r:.2f}"
+            + f" (count of flops, bytes: {row.counted})" * (self.most < math.inf)
+            for r, row in found
+            if self.missed_by(row)
+        ]
         target = f" (target: {', '.join(asked)})" if asked else ""
-        return f"* {self.title}{target}: {shown}" + "".join(f"\n  * missed: {line}" for line in failing)
+        return f"* {self.title}{target}: {shown}" + "".join(
+            f"\n  * missed: {line}" for line in failing
+        )
 
 
 def _large(row: Row) -> bool:
@@ -339,29 +401,65 @@ def _second(row: Row) -> bool:
 
 BOTH = "value and gradient"
 COLUMNS = {
-    "hand": ("hand", "numpy"), "reuse: hand": ("hand", "reuse"), "jit(grad)": ("jit(grad)", "numpy"), "torch": ("torch", "numpy"),
-    "autograd": ("autograd", "numpy"), "numba: hand": ("hand", "numba"), "numba: jit(grad)": ("jit(grad)", "numba"),
-    "jax: jit(grad)": ("jit(grad)", "jax"), "torch: torch": ("torch", "our torch"),
-    "value+gradient / value": (f"numpy {BOTH}", "numpy value"), "numba: value+gradient / value": (f"numba {BOTH}", "numba value"),
-}  # fmt: skip
+    "hand": ("hand", "numpy"),
+    "reuse: hand": ("hand", "reuse"),
+    "jit(grad)": ("jit(grad)", "numpy"),
+    "torch": ("torch", "numpy"),
+    "autograd": ("autograd", "numpy"),
+    "numba: hand": ("hand", "numba"),
+    "numba: jit(grad)": ("jit(grad)", "numba"),
+    "jax: jit(grad)": ("jit(grad)", "jax"),
+    "torch: torch": ("torch", "our torch"),
+    "value+gradient / value": (f"numpy {BOTH}", "numpy value"),
+    "numba: value+gradient / value": (f"numba {BOTH}", "numba value"),
+}
 TARGETS = (
     Target("numpy against the form by hand", "hand", "numpy", mean=1.0, worst=0.85),
-    Target("numpy with reuse against the form by hand, medium and large", "hand", "reuse", rows=_not_small),
+    Target(
+        "numpy with reuse against the form by hand, medium and large",
+        "hand",
+        "reuse",
+        rows=_not_small,
+    ),
     Target("numpy against torch, medium and large", "torch", "numpy", worst=1.0, rows=_not_small),
-    Target("numpy against autograd, medium and large", "autograd", "numpy", worst=1.0, rows=_not_small),
-    Target("numba against the form by hand, least squares by X, large", "hand", "numba", worst=2.5,
-           rows=lambda row: _large(row) and row.case.name == "least squares by X"),
-    Target("numba against the form by hand, the other memory-bound cases, large", "hand", "numba", worst=1.3,
-           rows=lambda row: _large(row) and row.case.memory_bound and row.case.name != "least squares by X"),
+    Target(
+        "numpy against autograd, medium and large", "autograd", "numpy", worst=1.0, rows=_not_small
+    ),
+    Target(
+        "numba against the form by hand, least squares by X, large",
+        "hand",
+        "numba",
+        worst=2.5,
+        rows=lambda row: _large(row) and row.case.name == "least squares by X",
+    ),
+    Target(
+        "numba against the form by hand, the other memory-bound cases, large",
+        "hand",
+        "numba",
+        worst=1.3,
+        rows=lambda row: (
+            _large(row) and row.case.memory_bound and row.case.name != "least squares by X"
+        ),
+    ),
     Target("numba against the numpy target", "numpy", "numba", worst=0.95),
     Target("numba against jit(grad)", "jit(grad)", "numba", mean=1.5),
     Target("jax against jit(grad)", "jit(grad)", "jax", mean=1.1, worst=0.95),
-    Target("torch against torch autograd, medium and large", "torch", "our torch", worst=1.0, rows=_not_small),
+    Target(
+        "torch against torch autograd, medium and large",
+        "torch",
+        "our torch",
+        worst=1.0,
+        rows=_not_small,
+    ),
     Target("Hessians against jit(hessian)", "jit(grad)", "numpy", mean=5.0, rows=_second),
     Target("Hessians against torch.func.hessian", "torch", "numpy", mean=5.0, rows=_second),
-    Target("value with gradient over the value alone, numpy", f"numpy {BOTH}", "numpy value", most=3.0),
-    Target("value with gradient over the value alone, numba", f"numba {BOTH}", "numba value", most=3.0),
-)  # fmt: skip
+    Target(
+        "value with gradient over the value alone, numpy", f"numpy {BOTH}", "numpy value", most=3.0
+    ),
+    Target(
+        "value with gradient over the value alone, numba", f"numba {BOTH}", "numba value", most=3.0
+    ),
+)
 
 
 def _time(seconds: float) -> str:

@@ -1,4 +1,5 @@
-"""The numbers that a SymPy expression stands for, by NumPy, so that an answer of any form can be judged by finite differences.
+"""The numbers that a SymPy expression stands for, by NumPy, so that an answer of any form can be
+judged by finite differences.
 
 Every array has the axes that SymPy gives it, a column two; one function per class, one table.
 """
@@ -70,7 +71,8 @@ class Point:
         if not limits:
             yield
             return
-        index, first, last = limits[-1]  # the limits of an inner sum may hold the index of an outer one, which is written later
+        # the limits of an inner sum may hold the index of an outer one, which is written later
+        index, first, last = limits[-1]
         for value in range(self.length(first), self.length(last) + 1):
             self.bound[index] = value
             yield from self.indices(limits[:-1])
@@ -110,7 +112,11 @@ def _outer(point: Point, node: Any) -> Array:
 
 def _power(point: Point, node: Any) -> Array:
     base, exponent = map(point.number, node.args)
-    return np.linalg.matrix_power(base, int(exponent)) if np.size(base) > 1 else np.power(base, exponent)
+    return (
+        np.linalg.matrix_power(base, int(exponent))
+        if np.size(base) > 1
+        else np.power(base, exponent)
+    )
 
 
 def _times(point: Point, node: Any) -> Array:
@@ -139,44 +145,87 @@ def _full(value: float) -> Callable[[Point, Any], Array]:
 
 
 _NUMBERS: dict[str, Callable[[Point, Any], Array]] = {
-    "Number": lambda _, node: float(node), "Exp1": lambda *_: np.e, "Pi": lambda *_: np.pi,
-    "Symbol": Point.symbol, "MatrixSymbol": Point.symbol, "ArraySymbol": Point.symbol,
-    "MatrixSlice": lambda point, node: point.number(node.args[0])[tuple(slice(point.length(a), point.length(b)) for a, b, _ in node.args[1:])],
-    "BlockMatrix": lambda point, node: np.block([[point.number(block) for block in row] for row in node.blocks.tolist()]),
+    "Number": lambda _, node: float(node),
+    "Exp1": lambda *_: np.e,
+    "Pi": lambda *_: np.pi,
+    "Symbol": Point.symbol,
+    "MatrixSymbol": Point.symbol,
+    "ArraySymbol": Point.symbol,
+    "MatrixSlice": lambda point, node: point.number(node.args[0])[
+        tuple(slice(point.length(a), point.length(b)) for a, b, _ in node.args[1:])
+    ],
+    "BlockMatrix": lambda point, node: np.block(
+        [[point.number(block) for block in row] for row in node.blocks.tolist()]
+    ),
     "Identity": lambda point, node: np.eye(point.length(node.shape[0])),
-    "OneMatrix": _full(1), "OneArray": _full(1), "ZeroMatrix": _full(0), "ZeroArray": _full(0),
-    "Add": _total, "MatAdd": _total, "ArrayAdd": _total, "Mul": _times, "HadamardProduct": _times, "MatMul": _product,
-    "ArrayTensorProduct": _outer, "KroneckerProduct": _kronecker_product, "MatPow": _power,
+    "OneMatrix": _full(1),
+    "OneArray": _full(1),
+    "ZeroMatrix": _full(0),
+    "ZeroArray": _full(0),
+    "Add": _total,
+    "MatAdd": _total,
+    "ArrayAdd": _total,
+    "Mul": _times,
+    "HadamardProduct": _times,
+    "MatMul": _product,
+    "ArrayTensorProduct": _outer,
+    "KroneckerProduct": _kronecker_product,
+    "MatPow": _power,
     "Inverse": lambda point, node: np.linalg.inv(point.number(node.args[0])),
-    "Pow": lambda point, node: np.power(*map(point.number, node.args)), "HadamardPower": lambda point, node: np.power(*map(point.number, node.args)),
-    "Transpose": lambda point, node: point.number(node.args[0]).T, "Trace": lambda point, node: np.trace(point.number(node.args[0])),
+    "Pow": lambda point, node: np.power(*map(point.number, node.args)),
+    "HadamardPower": lambda point, node: np.power(*map(point.number, node.args)),
+    "Transpose": lambda point, node: point.number(node.args[0]).T,
+    "Trace": lambda point, node: np.trace(point.number(node.args[0])),
     "Determinant": lambda point, node: np.linalg.det(point.number(node.args[0])),
     "DiagMatrix": lambda point, node: np.diag(point.number(node.args[0]).ravel()),
     "DiagonalOf": lambda point, node: np.diag(point.number(node.args[0]))[:, None],
     "DiagonalMatrix": lambda point, node: np.diag(np.diag(point.number(node.args[0]))),
-    "ElementwiseApplyFunction": lambda point, node: point.applied(node.function, point.number(node.expr)),
-    "ArrayElementwiseApplyFunc": lambda point, node: point.applied(node.function, point.number(node.expr)),
-    "ArrayContraction": lambda point, node: point.contraction(node, node.contraction_indices, False),
+    "ElementwiseApplyFunction": lambda point, node: point.applied(
+        node.function, point.number(node.expr)
+    ),
+    "ArrayElementwiseApplyFunc": lambda point, node: point.applied(
+        node.function, point.number(node.expr)
+    ),
+    "ArrayContraction": lambda point, node: point.contraction(
+        node, node.contraction_indices, False
+    ),
     "ArrayDiagonal": lambda point, node: point.contraction(node, node.diagonal_indices, True),
-    "PermuteDims": lambda point, node: np.transpose(point.number(node.expr), node.permutation.array_form),
-    "Reshape": lambda point, node: np.reshape(point.number(node.expr), [point.length(dim) for dim in node.shape]),
-    "Sum": Point.summed, "MatrixElement": Point.element, "ArrayElement": Point.element,
-    "KroneckerDelta": lambda point, node: float(point.number(node.args[0]) == point.number(node.args[1])),
-}  # fmt: skip
+    "PermuteDims": lambda point, node: np.transpose(
+        point.number(node.expr), node.permutation.array_form
+    ),
+    "Reshape": lambda point, node: np.reshape(
+        point.number(node.expr), [point.length(dim) for dim in node.shape]
+    ),
+    "Sum": Point.summed,
+    "MatrixElement": Point.element,
+    "ArrayElement": Point.element,
+    "KroneckerDelta": lambda point, node: float(
+        point.number(node.args[0]) == point.number(node.args[1])
+    ),
+}
 _FUNCTIONS = {"sin": np.sin, "cos": np.cos, "tan": np.tan, "exp": np.exp, "log": np.log}
 
 
 def derivative(expression: Any, wrt: Any, values: Mapping[str, Any]) -> Array:
-    """The derivative by central differences, with the axes of the expression before those of the variable."""
+    """The derivative by central differences, with the axes of the expression before those of the
+    variable.
+    """
     name, at = _place(wrt, values)
     start = np.asarray(values[name], float)
     columns = []
     for place in np.ndindex(start.shape) if at is None else [at]:
         step = np.zeros(start.shape)
         step[place] = STEP
-        above, below = (np.asarray(Point({**values, name: start + sign * step}).number(expression), float) for sign in (1, -1))
+        above, below = (
+            np.asarray(Point({**values, name: start + sign * step}).number(expression), float)
+            for sign in (1, -1)
+        )
         columns.append((above - below) / (2 * STEP))
-    return columns[0] if at is not None else np.stack(columns, -1).reshape((*columns[0].shape, *start.shape))
+    return (
+        columns[0]
+        if at is not None
+        else np.stack(columns, -1).reshape((*columns[0].shape, *start.shape))
+    )
 
 
 def _place(wrt: Any, values: Mapping[str, Any]) -> tuple[str, tuple[int, ...] | None]:
@@ -187,7 +236,10 @@ def _place(wrt: Any, values: Mapping[str, Any]) -> tuple[str, tuple[int, ...] | 
 
 
 def agree(found: Array, wanted: Array, rank: int) -> bool:
-    """Whether an answer has these numbers in one of the two layouts; ``rank`` is the number of axes of the expression."""
+    """Whether an answer has these numbers in one of the two layouts.
+
+    ``rank`` is the number of axes of the expression.
+    """
     last_first = np.transpose(wanted, [*range(rank, np.ndim(wanted)), *range(rank)])
     layouts = [np.squeeze(w) for w in (wanted, last_first)]
     if max(w.ndim for w in layouts) <= 2:
@@ -195,23 +247,45 @@ def agree(found: Array, wanted: Array, rank: int) -> bool:
     found = np.squeeze(np.asarray(found, float))
     if not np.any(wanted) and not np.any(found):
         return found.ndim == 0 or any(found.shape == w.shape for w in layouts)
-    return any(found.shape == w.shape and np.allclose(found, w, rtol=1e-5, atol=1e-6) for w in layouts)
+    return any(
+        found.shape == w.shape and np.allclose(found, w, rtol=1e-5, atol=1e-6) for w in layouts
+    )
 
 
 def values_of(*expressions: Any) -> dict[str, Any]:
-    """A length for every dimension, a place for every index, and random numbers for the rest, inside every domain."""
+    """A length for every dimension, a place for every index, and random numbers for the rest,
+    inside every domain.
+    """
     rng = np.random.default_rng(7)
     arrays = sorted({s for e in expressions for s in e.atoms(MatrixSymbol, ArraySymbol)}, key=str)
     scalars = sorted({s for e in expressions for s in e.free_symbols} - set(arrays), key=str)
     names = sorted({str(dim) for s in arrays for size in s.shape for dim in size.free_symbols})
-    shortest = max([3, *(int(index) + 1 for node in _elements(expressions) for index in _places(node) if index.is_Integer)])
+    shortest = max(
+        [
+            3,
+            *(
+                int(index) + 1
+                for node in _elements(expressions)
+                for index in _places(node)
+                if index.is_Integer
+            ),
+        ]
+    )
     values: dict[str, Any] = {name: shortest + k for k, name in enumerate(names)}
-    indices = {name: unit for name, unit in sorted(_indices(expressions).items()) if name not in names}
-    values |= {name: 0 if unit else place % 3 for place, (name, unit) in enumerate(indices.items(), 1)}
+    indices = {
+        name: unit for name, unit in sorted(_indices(expressions).items()) if name not in names
+    }
+    values |= {
+        name: 0 if unit else place % 3 for place, (name, unit) in enumerate(indices.items(), 1)
+    }
     for s in (*arrays, *scalars):
         if str(s.name) not in values:
-            shape = [int(dim) if dim.is_Integer else values[str(dim)] for dim in getattr(s, "shape", ())]
-            values[str(s.name)] = rng.uniform(0.2, 0.7, shape) + (np.eye(*shape) if len(shape) == 2 and min(shape) > 1 else 0)
+            shape = [
+                int(dim) if dim.is_Integer else values[str(dim)] for dim in getattr(s, "shape", ())
+            ]
+            values[str(s.name)] = rng.uniform(0.2, 0.7, shape) + (
+                np.eye(*shape) if len(shape) == 2 and min(shape) > 1 else 0
+            )
     return values
 
 
@@ -221,11 +295,22 @@ def _elements(expressions: tuple[Any, ...]) -> list[Any]:
 
 def _indices(expressions: tuple[Any, ...]) -> dict[str, bool]:
     """The names of the symbols that stand as indices, and whether of an axis of length one."""
-    entries = [(size, index) for node in _elements(expressions) for size, index in zip(node.args[0].shape, _places(node), strict=True)]
-    entries += [(None, index) for e in expressions for node in e.atoms(KroneckerDelta) for index in node.args[:2]]
+    entries = [
+        (size, index)
+        for node in _elements(expressions)
+        for size, index in zip(node.args[0].shape, _places(node), strict=True)
+    ]
+    entries += [
+        (None, index)
+        for e in expressions
+        for node in e.atoms(KroneckerDelta)
+        for index in node.args[:2]
+    ]
     found: dict[str, bool] = {}
     for size, index in entries:
-        found |= {str(s.name): size == 1 or found.get(str(s.name), False) for s in index.free_symbols}
+        found |= {
+            str(s.name): size == 1 or found.get(str(s.name), False) for s in index.free_symbols
+        }
     return found
 
 

@@ -1,12 +1,14 @@
-"""SymPy's own matrix derivatives, by SymPy and by matcalc: ``python -m benchmarks.sympy_tests`` prints a table.
+"""SymPy's own matrix derivatives, by SymPy and by matcalc: ``python -m benchmarks.sympy_tests``
+prints a table.
 
     python -m benchmarks.sympy_tests              the table of every case
     python -m benchmarks.sympy_tests --write      into benchmarks/sympy.md
-    python -m benchmarks.sympy_tests --case norm  the cases whose test function has the word in its name
+    python -m benchmarks.sympy_tests --case norm  the cases whose test function has it in its name
 
-Both get the same SymPy expression. matcalc's answer is verified by matcalc, and then judged like SymPy's: as numbers at random points,
-against central differences of the expression. SymPy's answer is right in either layout, with the axes of the variable last or first,
-and as a matrix also transposed.
+Both get the same SymPy expression. matcalc's answer is verified by matcalc, and then judged like
+SymPy's: as numbers at random points, against central differences of the expression. SymPy's answer
+is right in either layout, with the axes of the variable last or first, and as a matrix also
+transposed.
 """
 
 from __future__ import annotations
@@ -45,11 +47,15 @@ class Answer:
     verdict: str
 
 
-# ---- matcalc ----------------------------------------------------------------------------------------------------------------
+# ---- matcalc -------------------------------------------------------------------------------------
 
 
 def derived(case: Case) -> mc.Derivation:
-    return mc.derive(case.expression, case.wrt, order=case.order) if case.order > 1 else mc.derive(case.expression, case.wrt)
+    return (
+        mc.derive(case.expression, case.wrt, order=case.order)
+        if case.order > 1
+        else mc.derive(case.expression, case.wrt)
+    )
 
 
 def ours(case: Case) -> Answer:
@@ -57,14 +63,22 @@ def ours(case: Case) -> Answer:
         d = derived(case)
     except mc.MatcalcError as problem:
         return Answer(str(problem), "refused")
-    right = d.verification is not None and d.verification.ok and all(_is_right(case, d, at) for at in points(case.expression, case.wrt))
+    right = (
+        d.verification is not None
+        and d.verification.ok
+        and all(_is_right(case, d, at) for at in points(case.expression, case.wrt))
+    )
     return Answer(_text(d), "verified" if right else "wrong")
 
 
 def _text(d: mc.Derivation) -> str:
     """The answer; a matrix by a matrix in index form and, where there is one, in Kronecker form."""
     try:
-        return f"{d.result}, as a matrix {d.kronecker()}" if isinstance(d.result, IndexForm) else str(d.result)
+        return (
+            f"{d.result}, as a matrix {d.kronecker()}"
+            if isinstance(d.result, IndexForm)
+            else str(d.result)
+        )
     except mc.NoMatrixForm:
         return str(d.result)
 
@@ -83,7 +97,9 @@ def numbers(d: mc.Derivation, at: Mapping[str, Any]) -> Any:
 def arguments(d: mc.Derivation, at: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes and the variables of a derivation at a point."""
     sizes = {name: value for name, value in at.items() if isinstance(value, int)}
-    return sizes | {v.name: _value(v, at, sizes) for v in (*variables(*parts(d.expr, d.result)), d.wrt)}
+    return sizes | {
+        v.name: _value(v, at, sizes) for v in (*variables(*parts(d.expr, d.result)), d.wrt)
+    }
 
 
 def _value(v: mc.Expr, at: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
@@ -95,15 +111,20 @@ def _value(v: mc.Expr, at: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
 
 def _differences(case: Case, at: Mapping[str, Any]) -> Any:
     first = derivative(case.expression, case.wrt, at)
-    return first if case.order == 1 else np.zeros([*first.shape, *case.wrt.shape])  # the case of order 2 is constant
+    # the case of order 2 is constant
+    return first if case.order == 1 else np.zeros([*first.shape, *case.wrt.shape])
 
 
-# ---- SymPy --------------------------------------------------------------------------------------------------------------------
+# ---- SymPy ---------------------------------------------------------------------------------------
 
 
 def theirs(case: Case) -> Answer:
     try:
-        answer = array_derive(case.expression, case.wrt) if "array_derive" in case.test else case.expression.diff(case.wrt, case.order)
+        answer = (
+            array_derive(case.expression, case.wrt)
+            if "array_derive" in case.test
+            else case.expression.diff(case.wrt, case.order)
+        )
         answer = answer.doit() if isinstance(case.wrt, MatrixElement | ArrayElement) else answer
     except Exception as problem:  # whatever SymPy does
         return Answer(type(problem).__name__, "crash")
@@ -116,7 +137,11 @@ def judged(case: Case, answer: Any) -> str:
         return "unevaluated"
     try:
         right = all(
-            agree(Point(at).number(answer), _differences(case, at), len(getattr(case.expression, "shape", ())))
+            agree(
+                Point(at).number(answer),
+                _differences(case, at),
+                len(getattr(case.expression, "shape", ())),
+            )
             for at in points(case.expression, case.wrt)
         )
     except NoNumbers as problem:
@@ -128,11 +153,15 @@ def judged(case: Case, answer: Any) -> str:
 
 def _is_array(answer: Any) -> bool:
     """Whether an answer is an expression of arrays, and not of matrices."""
-    kinds = {kind.__module__ for node in sympy.preorder_traversal(answer) for kind in type(node).__mro__}
-    return any("array_expressions" in kind for kind in kinds) or isinstance(answer, (NDimArray, MatrixBase))
+    kinds = {
+        kind.__module__ for node in sympy.preorder_traversal(answer) for kind in type(node).__mro__
+    }
+    return any("array_expressions" in kind for kind in kinds) or isinstance(
+        answer, (NDimArray, MatrixBase)
+    )
 
 
-# ---- the table --------------------------------------------------------------------------------------------------------------
+# ---- the table -----------------------------------------------------------------------------------
 
 
 def rows(cases: Iterable[Case]) -> list[tuple[Case, Answer, Answer]]:
@@ -143,25 +172,39 @@ def table(found: Sequence[tuple[Case, Answer, Answer]]) -> str:
     """One line a case, grouped by the tests of SymPy."""
     lines: list[str] = []
     for test in dict.fromkeys(case.test for case, _, _ in found):
-        lines += ["", f"**{test}**", "", "| expression | by | matcalc | | SymPy | |", "|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"**{test}**",
+            "",
+            "| expression | by | matcalc | | SymPy | |",
+            "|---|---|---|---|---|---|",
+        ]
         lines += (_line(*row) for row in found if row[0].test == test)
     return "\n".join(lines)
 
 
 def _line(case: Case, mine: Answer, other: Answer) -> str:
     by = str(case.wrt) if case.order == 1 else f"{case.wrt}, {case.order} times"
-    return f"| {_code(case.expression)} | {_code(by)} | {_code(mine.text)} | {mine.verdict} | {_code(other.text)} | {other.verdict} |"
+    return (
+        f"| {_code(case.expression)} | {_code(by)} | {_code(mine.text)} | {mine.verdict} | "
+        f"{_code(other.text)} | {other.verdict} |"
+    )
 
 
 def _code(answer: Any) -> str:
     """One line of code, functions of entries by their names alone."""
-    text = re.sub(r"Lambda\(_d, (\w+)\(_d\)\)", r"\1", " ".join(str(answer).split())).replace("|", "∣")
+    text = re.sub(r"Lambda\(_d, (\w+)\(_d\)\)", r"\1", " ".join(str(answer).split())).replace(
+        "|", "∣"
+    )
     return f"`{text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}`"
 
 
 def summary(found: Sequence[tuple[Case, Answer, Answer]]) -> str:
     mine, other = (Counter(row[k].verdict.split(":")[0] for row in found) for k in (1, 2))
-    return f"{len(found)} cases. matcalc: {_counted(mine)}. SymPy {sympy.__version__}: {_counted(other)}."
+    return (
+        f"{len(found)} cases. matcalc: {_counted(mine)}. SymPy {sympy.__version__}: "
+        f"{_counted(other)}."
+    )
 
 
 def _counted(verdicts: Counter[str]) -> str:
@@ -185,7 +228,11 @@ same SymPy expression. Written by `python -m benchmarks.sympy_tests --write`; `t
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m benchmarks.sympy_tests", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.sympy_tests",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--case", default="")
     options = parser.parse_args(argv)

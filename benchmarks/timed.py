@@ -1,7 +1,8 @@
-"""Times the matcalc that it imports: reads a JSON list a line from its input, and answers with seconds.
+"""Times the matcalc that it imports: reads a JSON list a line from its input, and answers with
+seconds.
 
-The first entry names a function below, the others are its arguments. So one run can ask two checkouts in turn. Seconds are
-those of the processor: what else the machine does is not counted.
+The first entry names a function below, the others are its arguments. So one run can ask two
+checkouts in turn. Seconds are those of the processor: what else the machine does is not counted.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ MEASURES = {"derivation": derivation, "verification": verification}
 
 
 def main() -> None:
-    matcalc.derive("x'*x", "x")  # the grammar is read and the modules are loaded once, as in any session
+    # the grammar is read and the modules are loaded once, as in any session
+    matcalc.derive("x'*x", "x")
     print(json.dumps(matcalc.__file__), flush=True)
     for line in sys.stdin:
         measure, *arguments = json.loads(line)

@@ -1,4 +1,7 @@
-"""Write docs/gallery.md: textbook derivatives, each derived and verified as the page is made. Run ``python docs/make_gallery.py``."""
+"""Write docs/gallery.md: textbook derivatives, each derived and verified as the page is made.
+
+Run ``python docs/make_gallery.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,16 @@ import matcalc as mc
 HERE = Path(__file__).parent
 IDENTITIES = HERE.parent / "tests" / "identities.tsv"
 TITLES = {
-    "grad": "Gradients of scalars", "dscalar": "Derivatives by a scalar", "jac": "Jacobians of vectors", "hess": "Hessians",
-    "vecjac": "Matrices by matrices, in Kronecker form", "vechess": "Hessians by a matrix, in Kronecker form",
-    "symgrad": "Gradients by a symmetric matrix", "diaggrad": "Gradients by a diagonal matrix", "symelem": "Symmetric, entry by entry",
-}  # fmt: skip
+    "grad": "Gradients of scalars",
+    "dscalar": "Derivatives by a scalar",
+    "jac": "Jacobians of vectors",
+    "hess": "Hessians",
+    "vecjac": "Matrices by matrices, in Kronecker form",
+    "vechess": "Hessians by a matrix, in Kronecker form",
+    "symgrad": "Gradients by a symmetric matrix",
+    "diaggrad": "Gradients by a diagonal matrix",
+    "symelem": "Symmetric, entry by entry",
+}
 # expressions of more than the textbooks: parts, blocks, matrix functions, eigenvalues, convolution
 MORE = (
     ("norm2(X[:,j] - y)^2", "X", "X: m×n"),
@@ -46,21 +55,44 @@ notes, the matrix calculus page of Wikipedia, and examples from statistics and m
 
 def derived(kind: str, text: str, wrt: str, shapes: str) -> str:
     """The printed answer of one row; raises if it is not verified."""
-    d = mc.derive(text, wrt, shapes, order=2 if "hess" in kind else 1, symmetric="elements" if kind == "symelem" else "gradient")
+    d = mc.derive(
+        text,
+        wrt,
+        shapes,
+        order=2 if "hess" in kind else 1,
+        symmetric="elements" if kind == "symelem" else "gradient",
+    )
     assert d.verification is not None
     assert d.verification.ok, text
     return str(d.kronecker() if kind.startswith("vec") else d.result)
 
 
 def page() -> str:
-    rows = [line.split("\t") for line in IDENTITIES.read_text(encoding="utf-8").splitlines() if line[:1].isdigit()]
+    rows = [
+        line.split("\t")
+        for line in IDENTITIES.read_text(encoding="utf-8").splitlines()
+        if line[:1].isdigit()
+    ]
     out = [HEAD]
     for kind, title in TITLES.items():
         out.append(f"## {title}\n\n| expression | by | derivative | where |\n|---|---|---|---|")
-        out += [f"| `{_cell(r[3])}` | `{r[4]}` | `{_cell(derived(kind, *r[3:6]))}` | {_cell(r[5])} |" for r in rows if r[2] == kind]
+        out += [
+            f"| `{_cell(r[3])}` | `{r[4]}` | `{_cell(derived(kind, *r[3:6]))}` | {_cell(r[5])} |"
+            for r in rows
+            if r[2] == kind
+        ]
         out.append("")
-    out.append("## Parts, blocks, matrix functions, convolution\n\n| expression | by | derivative | where |\n|---|---|---|---|")
-    out += [f"| `{_cell(text)}` | `{wrt}` | `{_cell(derived('grad', text, wrt, shapes))}` | {_cell(shapes)} |" for text, wrt, shapes in MORE]
+    out.append(
+        "## Parts, blocks, matrix functions, convolution\n\n| expression | by | derivative | "
+        "where |\n|---|---|---|---|"
+    )
+    out += [
+        (
+            f"| `{_cell(text)}` | `{wrt}` | `{_cell(derived('grad', text, wrt, shapes))}` | "
+            f"{_cell(shapes)} |"
+        )
+        for text, wrt, shapes in MORE
+    ]
     return "\n".join([*out, ""])
 
 

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from .api.derivation import Derivation, Derivations
     from .api.derive import derive
     from .api.parse import parse
-    from .api.symbols import eye, function, hadamard, matrix, ones, remove_function, scalar, vector, zeros
+    from .api.symbols import (
+        eye,
+        function,
+        hadamard,
+        matrix,
+        ones,
+        remove_function,
+        scalar,
+        vector,
+        zeros,
+    )
     from .budget import Limits
     from .distribution.distributed import Distributed, distribute
     from .errors import (
@@ -85,7 +95,20 @@ _HOMES = {
     **dict.fromkeys(["Derivation", "Derivations"], "api.derivation"),
     **dict.fromkeys(["derive"], "api.derive"),
     **dict.fromkeys(["parse"], "api.parse"),
-    **dict.fromkeys(["eye", "function", "hadamard", "matrix", "ones", "remove_function", "scalar", "vector", "zeros"], "api.symbols"),
+    **dict.fromkeys(
+        [
+            "eye",
+            "function",
+            "hadamard",
+            "matrix",
+            "ones",
+            "remove_function",
+            "scalar",
+            "vector",
+            "zeros",
+        ],
+        "api.symbols",
+    ),
     **dict.fromkeys(["Limits"], "budget"),
     **dict.fromkeys(["Distributed", "distribute"], "distribution.distributed"),
     **dict.fromkeys(

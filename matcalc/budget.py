@@ -1,13 +1,14 @@
-"""One budget for what a caller waits for: seconds, nodes, terms and bytes, counted where the work is done.
+"""One budget for seconds, nodes, terms and bytes, counted where the work is done.
 
-A public entry opens a budget; every loop that may grow calls :func:`spend`, and whatever is about to make one large thing
-asks :func:`room`. Past a limit they raise a LimitProblem that names it. Without an open budget nothing is counted.
+A public entry opens a budget; every loop that may grow calls :func:`spend`, and whatever is about
+to make one large thing asks :func:`room`. Past a limit they raise a LimitProblem that names it.
+Without an open budget nothing is counted.
 
->>> with limited(Limits(nodes=1000), "counting"):
+>>> with limited(Limits(nodes=1000), "counting"):  # doctest: +ELLIPSIS
 ...     spend(nodes=2000)
 Traceback (most recent call last):
 ...
-matcalc.errors.LimitProblem: counting needs more than 1000 nodes — limit=Limits(nodes=2000) allows more; 0 sets none
+matcalc.errors.LimitProblem: counting needs more than 1000 nodes — ...
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
 class Limits:
     """How much a derivation may use; infinity is no limit.
 
-    ``seconds`` of waiting; ``nodes`` of expressions that are made; ``terms`` of labelled products; ``bytes`` of one text or array.
-    Deriving has all of it, verifying what that left and at least a half, and printing or compiling an answer as much again.
+    ``seconds`` of waiting; ``nodes`` of expressions that are made; ``terms`` of labelled products;
+    ``bytes`` of one text or array. Deriving has all of it, verifying what that left and at least a
+    half, and printing or compiling an answer as much again.
     """
 
     seconds: float = 10.0
@@ -44,11 +46,20 @@ class Limits:
     def __post_init__(self) -> None:
         for name in RESOURCES:
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or isnan(value) or value < 0:
-                raise NameProblem(f"the limit {name} is {described(value)}", "a limit is a number from 0 on")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or isnan(value)
+                or value < 0
+            ):
+                raise NameProblem(
+                    f"the limit {name} is {described(value)}", "a limit is a number from 0 on"
+                )
 
     def after(self, spent: float) -> Limits:
-        """The limits of what follows, when some seconds are spent: those that are left, and at least a half."""
+        """The limits of what follows, when some seconds are spent: those that are left, and at
+        least a half.
+        """
         return replace(self, seconds=max(self.seconds - spent, self.seconds / 2))
 
 
@@ -126,10 +137,12 @@ _innermost = _open.get
 
 @contextmanager
 def limited(limits: Limits | None = None, work: str = "this") -> Iterator[Budget]:
-    """Open a budget for some work, named for the message; inside another one it can only be tighter.
+    """Open a budget for some work, named for the message.
 
-    Without ``limits`` it is the default one, or as much as the open one allows. Each thread has its own. The stack of
-    Python is a limit, too.
+    Inside another one it can only be tighter.
+
+    Without ``limits`` it is the default one, or as much as the open one allows. Each thread has its
+    own. The stack of Python is a limit, too.
     """
     outer = _open.get()
     budget = Budget(limits or (outer.limits if outer else DEFAULT), work, outer)
@@ -137,7 +150,9 @@ def limited(limits: Limits | None = None, work: str = "this") -> Iterator[Budget
     try:
         yield budget
     except RecursionError:
-        raise LimitProblem(f"{work} goes deeper than Python's stack", "name parts with definitions: r = X*w; …") from None
+        raise LimitProblem(
+            f"{work} goes deeper than Python's stack", "name parts with definitions: r = X*w; …"
+        ) from None
     finally:
         _open.reset(token)
 
@@ -146,7 +161,9 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def within_limits(work: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+def within_limits(
+    work: str,
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """A function that runs in a budget: the open one, or the default one."""
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -202,9 +219,15 @@ def seconds_left() -> float:
 
 
 def share(parts: int) -> Limits:
-    """What one of so many parts of the remaining work may use: its share of the time that is left."""
+    """What one of so many parts of the remaining work may use: its share of the time that is
+    left.
+    """
     budget = _open.get()
-    return DEFAULT if budget is None else replace(budget.limits, seconds=max(seconds_left(), 0.0) / parts)
+    return (
+        DEFAULT
+        if budget is None
+        else replace(budget.limits, seconds=max(seconds_left(), 0.0) / parts)
+    )
 
 
 def exceeded(resource: str, limits: Limits, work: str, place: str) -> LimitProblem:

@@ -1,4 +1,7 @@
-"""The command: a typed expression in, its verified gradient on stdout; what was assumed and checked on stderr."""
+"""The command: a typed expression in, its verified gradient on stdout.
+
+What was assumed and checked on stderr.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,9 @@ EXAMPLES = """examples:
   matcalc network 784-128-10 --activation relu        the back-propagation of a network
   echo "x'*A*x" | matcalc - x                         a line each
 
-language: + -  * (matrix product)  .* ./ .^ (entry by entry)  ' or .T (transpose)  ^ (power)  ones(n) eye(n)
-  a-g and Greek letters are scalars, h-z vectors, A-Z matrices, unless declared with -s "a: n; X: m×n; S: n×n spd"
+language: + -  * (matrix product)  .* ./ .^ (entry by entry)  ' or .T (transpose)  ^ (power)
+  ones(n) eye(n)  a-g and Greek letters are scalars, h-z vectors, A-Z matrices, unless declared
+  with -s "a: n; X: m×n; S: n×n spd"
   exp, log, … work entry by entry; expm is the matrix exponential
 exit status: 0 verified, 1 derived but not verified, 2 an error
   of check: 0 equal, 1 not equal, 2 an error, 3 not decided"""
@@ -41,7 +45,8 @@ exit status: 0 verified, 1 derived but not verified, 2 an error
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status and never lets a traceback out."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is spelled out, not lost
+        # what the terminal cannot show is spelled out, not lost
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
@@ -57,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _defect(problem: Exception) -> MatcalcError:
-    return MatcalcError(f"internal error ({type(problem).__name__})", "please report this input as a defect of matcalc")
+    return MatcalcError(
+        f"internal error ({type(problem).__name__})",
+        "please report this input as a defect of matcalc",
+    )
 
 
 def _run(argv: list[str]) -> int:
@@ -70,7 +78,9 @@ def _run(argv: list[str]) -> int:
     options = _parser().parse_args(_shielded(argv))
     if options.expression is None:
         _parser().print_usage(sys.stderr)
-        raise NameProblem("there is no expression", 'type one, such as "norm2(X*w - y)^2", or --help')
+        raise NameProblem(
+            "there is no expression", 'type one, such as "norm2(X*w - y)^2", or --help'
+        )
     if options.explain and options.to != "text":
         raise NameProblem(f"--explain writes text, not {options.to}", "leave out one of them")
     if options.expression == "-" and sys.stdin is None:
@@ -84,21 +94,40 @@ def _run(argv: list[str]) -> int:
 
 def _shielded(argv: list[str]) -> list[str]:
     """An expression may begin with a minus: keep argparse from reading it as an option."""
-    return [f" {a}" if a.startswith("-") and not a.startswith("--") and a not in ("-", "-s", "-h") else a for a in argv]
+    return [
+        f" {a}"
+        if a.startswith("-") and not a.startswith("--") and a not in ("-", "-s", "-h")
+        else a
+        for a in argv
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="matcalc", usage="matcalc EXPRESSION [VARIABLE ...] [options]", description=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
-    )  # fmt: skip
-    parser.add_argument("expression", nargs="?", help="the expression, or - to read one from each line of the input")
-    parser.add_argument("variables", nargs="*", metavar="VARIABLE", help="what to differentiate by; default: every variable")
+        prog="matcalc",
+        usage="matcalc EXPRESSION [VARIABLE ...] [options]",
+        description=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "expression", nargs="?", help="the expression, or - to read one from each line of the input"
+    )
+    parser.add_argument(
+        "variables",
+        nargs="*",
+        metavar="VARIABLE",
+        help="what to differentiate by; default: every variable",
+    )
     _add_shapes(parser)
-    parser.add_argument("--to", choices=FORMATS, default="text", help="what to print (default: text)")
+    parser.add_argument(
+        "--to", choices=FORMATS, default="text", help="what to print (default: text)"
+    )
     _add_kind(parser, "denominator", "numerator: the gradient as a row")
     parser.add_argument("--explain", action="store_true", help="show the derivation step by step")
-    parser.add_argument("--functions", action=_Functions, nargs=0, help="list the functions of the language")
+    parser.add_argument(
+        "--functions", action=_Functions, nargs=0, help="list the functions of the language"
+    )
     parser.add_argument("--version", action="version", version=_version())
     return parser
 
@@ -116,18 +145,23 @@ class _Functions(argparse.Action):
 
 
 def _checker() -> argparse.ArgumentParser:
-    about = """Is a derivative right? Compares it exactly and with finite differences. A candidate is typed in matrix
-notation, in Kronecker form, or as an index form, as matcalc prints it.
+    about = """Is a derivative right? Compares it exactly and with finite differences. A candidate
+is typed in matrix notation, in Kronecker form, or as an index form, as matcalc prints it.
 
 exit status: 0 equal, 1 not equal, 2 an error, 3 not decided"""
     parser = argparse.ArgumentParser(
-        prog="matcalc check", description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="matcalc check",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("expression")
     parser.add_argument("variable")
     parser.add_argument("candidate", help="the derivative to check")
     _add_shapes(parser)
-    _add_kind(parser, None, "accept the gradient in this layout only (default: in either, and say which)")
+    _add_kind(
+        parser, None, "accept the gradient in this layout only (default: in either, and say which)"
+    )
     return parser
 
 
@@ -135,17 +169,30 @@ def _add_kind(parser: argparse.ArgumentParser, layout: str | None, about_layout:
     """The options that say which derivative is meant."""
     along = "contract the last derivative with a direction V: Jacobian- or Hessian-vector product"
     order = "2 for the Hessian; 3 and above as index forms"
-    parser.add_argument("--order", type=int, default=1, choices=range(1, 7), metavar="N", help=order)
+    parser.add_argument(
+        "--order", type=int, default=1, choices=range(1, 7), metavar="N", help=order
+    )
     parser.add_argument("--along", metavar="V", help=along)
-    parser.add_argument("--layout", choices=("denominator", "numerator"), default=layout, help=about_layout)
+    parser.add_argument(
+        "--layout", choices=("denominator", "numerator"), default=layout, help=about_layout
+    )
     elements = "elements: S[i,j] and S[j,i] moved together"
-    parser.add_argument("--symmetric", choices=("gradient", "elements"), default="gradient", help=elements)
+    parser.add_argument(
+        "--symmetric", choices=("gradient", "elements"), default="gradient", help=elements
+    )
     limit = "how long it may take (default: 10); 0 sets no limit"
     parser.add_argument("--limit", type=float, metavar="SECONDS", help=limit)
 
 
 def _add_shapes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-s", "--shapes", action="append", default=[], metavar="SHAPES", help='declarations, such as "X: m×n; S: n×n spd; b: scalar"')
+    parser.add_argument(
+        "-s",
+        "--shapes",
+        action="append",
+        default=[],
+        metavar="SHAPES",
+        help='declarations, such as "X: m×n; S: n×n spd; b: scalar"',
+    )
 
 
 def _version() -> str:
@@ -154,7 +201,7 @@ def _version() -> str:
     return f"matcalc {__version__}"
 
 
-# ---- deriving ---------------------------------------------------------------------------------------------------------------
+# ---- deriving ------------------------------------------------------------------------------------
 
 
 def _line(line: str, options: argparse.Namespace) -> int:
@@ -174,7 +221,12 @@ def _failed(problem: MatcalcError, source: str, options: argparse.Namespace) -> 
     if options.to == "json":
         place = problem.span if problem.text == source else None
         span = None if place is None else list(place)
-        record = {"expression": source, "error": problem.message, "hint": problem.hint, "span": span}
+        record = {
+            "expression": source,
+            "error": problem.message,
+            "hint": problem.hint,
+            "span": span,
+        }
         _print_json(record, options)
     return _complain(problem)
 
@@ -191,7 +243,12 @@ def _derive(source: str, options: argparse.Namespace) -> int:
 
     wanted = [v for name in options.variables for v in name.replace(",", " ").split()]
     shapes = "; ".join(options.shapes) or None
-    asked: Options = {"order": options.order, "layout": options.layout, "along": options.along, "symmetric": options.symmetric}
+    asked: Options = {
+        "order": options.order,
+        "layout": options.layout,
+        "along": options.along,
+        "symmetric": options.symmetric,
+    }
     asked["limit"] = options.limit
     found = derive(source.strip(), wanted or None, shapes, **asked)
     derivations = list(found.values())
@@ -273,7 +330,11 @@ def _shapes_line(derivations: list[Derivation]) -> str:
     guessed = {n for d in derivations for n in _assumed(d)}
     assumed = [f"{n}: {kind}" for n, kind in kinds.items() if n in guessed]
     declared = [f"{n}: {kind}" for n, kind in kinds.items() if n not in guessed]
-    listed = [("assumed ", assumed), ("declared ", declared), ("not in the expression: ", program.unused)]
+    listed = [
+        ("assumed ", assumed),
+        ("declared ", declared),
+        ("not in the expression: ", program.unused),
+    ]
     notes = dict.fromkeys(note for d in derivations for note in d.notes)
     return "; ".join([*(said + ", ".join(names) for said, names in listed if names), *notes])
 
@@ -281,9 +342,18 @@ def _shapes_line(derivations: list[Derivation]) -> str:
 def _check(options: argparse.Namespace) -> int:
     from .api.candidate import examined
 
-    asked: Options = {"order": options.order, "along": options.along, "symmetric": options.symmetric, "limit": options.limit}
-    expression, variable, candidate = (text.strip() for text in (options.expression, options.variable, options.candidate))
-    found = examined(expression, variable, candidate, "; ".join(options.shapes) or None, options.layout, asked)
+    asked: Options = {
+        "order": options.order,
+        "along": options.along,
+        "symmetric": options.symmetric,
+        "limit": options.limit,
+    }
+    expression, variable, candidate = (
+        text.strip() for text in (options.expression, options.variable, options.candidate)
+    )
+    found = examined(
+        expression, variable, candidate, "; ".join(options.shapes) or None, options.layout, asked
+    )
     verdict = found.verdict
     if verdict.ok:
         print(f"equal, as {found.claim.reading}" if found.claim.reading else "equal")
@@ -296,7 +366,7 @@ def _check(options: argparse.Namespace) -> int:
     return VERIFIED if verdict.ok else WRONG if verdict.wrong else UNDECIDED
 
 
-# ---- saying -----------------------------------------------------------------------------------------------------------------
+# ---- saying --------------------------------------------------------------------------------------
 
 
 def _say(line: str, stream: TextIO | None = None) -> None:

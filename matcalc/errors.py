@@ -13,8 +13,9 @@ from .options import strict
 class MatcalcError(Exception):
     """Base of every error that matcalc raises on purpose.
 
-    ``hint`` says what would be right; ``span`` is the half-open range of the offending characters in ``text``,
-    filled in by whoever knows it (a constructor raises the fact, the parser adds the place).
+    ``hint`` says what would be right; ``span`` is the half-open range of the offending characters
+    in ``text``, filled in by whoever knows it (a constructor raises the fact, the parser adds the
+    place).
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -34,7 +35,9 @@ class MatcalcError(Exception):
         return f"{self.message} — {self.hint}" if self.hint else self.message
 
     def caret(self, width: int = 72) -> str:
-        """The offending line with carets under it, cut to ``width`` characters; empty when the place is unknown.
+        """The offending line with carets under it, cut to ``width`` characters.
+
+        Empty when the place is unknown.
 
         >>> error = SyntaxProblem("unexpected ')'").at("a + )", (4, 5))
         >>> print(error.caret())
@@ -49,7 +52,10 @@ class MatcalcError(Exception):
         line = self.text[line_start : len(self.text) if line_stop < 0 else line_stop]
         column = start - line_start
         shift = max(0, column - width // 2)
-        visible = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line[shift : shift + width])
+        visible = "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
+            for c in line[shift : shift + width]
+        )
         marks = "^" * max(1, min(stop - start, width - (column - shift), len(line) - column))
         return f"{visible}\n{' ' * (column - shift)}{marks}"
 
@@ -69,7 +75,8 @@ class ShapeProblem(MatcalcError):
 class LimitProblem(MatcalcError):
     """The input is too long, too deep or too large.
 
-    ``resource`` names what ran out where that is the budget: ``seconds``, ``nodes``, ``terms`` or ``bytes``.
+    ``resource`` names what ran out where that is the budget: ``seconds``, ``nodes``, ``terms`` or
+    ``bytes``.
     """
 
     resource = ""
@@ -84,18 +91,22 @@ class NoMatrixForm(MatcalcError):
 
 
 class NotSeparable(MatcalcError):
-    """An expression that is no sum over the rows, so that blocks of rows cannot be added up: refused by name."""
+    """An expression that is no sum over the rows, so that blocks of rows cannot be added up:
+    refused by name.
+    """
 
 
 class WrongAnswer(MatcalcError):
     """Derivation and verification disagree: a defect of matcalc, never shown as an answer."""
 
 
-# ---- arguments of public functions ------------------------------------------------------------------------------------------
+# ---- arguments of public functions ---------------------------------------------------------------
 
 
 def check_real(name: str, array: object) -> None:
-    """Raise ShapeProblem for an array of complex numbers, of which formulas of real ones make nonsense."""
+    """Raise ShapeProblem for an array of complex numbers, of which formulas of real ones make
+    nonsense.
+    """
     dtype = getattr(array, "dtype", type(array).__name__)
     if "complex" in str(dtype):
         hint = "give their real and imaginary parts as variables of their own"
@@ -115,7 +126,9 @@ def described(value: object) -> str:
 
 
 def whole_number(value: object, name: str, least: int = 0) -> int:
-    """An argument that must be a whole number of at least some size; raises TypeError or ShapeProblem, which name it.
+    """An argument that must be a whole number of at least some size.
+
+    Raises TypeError or ShapeProblem, which name it.
 
     >>> whole_number(3, "seed")
     3

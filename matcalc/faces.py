@@ -1,7 +1,8 @@
 """What an expression can be turned into by later stages.
 
-An expression prints itself and compiles itself, yet no early stage imports a printer or a compiler: the package's ``__init__``,
-which knows every stage, says here where each of them is found, and it is imported when it is first called.
+An expression prints itself and compiles itself, yet no early stage imports a printer or a compiler:
+the package's ``__init__``, which knows every stage, says here where each of them is found, and it
+is imported when it is first called.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Options by name: one that a function does not have is refused, and the one that was meant is named."""
+"""Options by name: one that a function does not have is refused, and the one that was meant is
+named.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ TAKES_ANY = 0x08  # the flag of code with **options (inspect.CO_VARKEYWORDS)
 
 
 def strict(call: Call) -> Call:
-    """A function that refuses options which it does not have, or a class whose constructor and methods do.
+    """A function that refuses options which it does not have, or a class whose constructor and
+    methods do.
 
     >>> @strict
     ... def derive(expression, order=1): ...

@@ -78,7 +78,9 @@ def columns(f: Callable[[Array, Array], Array], x: Array, w: Array) -> Array:
 
 
 def broadcasts(*shapes: tuple[int, ...]) -> bool:
-    """Whether matrices may stand beside each other entry by entry: a number with all of them, a row with those of its width."""
+    """Whether matrices may stand beside each other entry by entry: a number with all of them, a
+    row with those of its width.
+    """
     full = max(shapes, key=prod)
     return all(prod(shape) == 1 or shape == full or shape == (1, full[1]) for shape in shapes)
 
@@ -183,9 +185,19 @@ ABBREVIATIONS: dict[str, Callable[..., Array]] = {
     "solve": lambda a, b: product_of(np.linalg.inv(square(a)), b),
     "quadform": lambda a, x: product_of(product_of(x.T, a), x),
 }
-ELSEWHERE = {  # of vectors of length three, of a number first or last, or of matrices that are square whatever the shape
-    "cross", "skew", "unskew", "polygamma", "powm", "powm_frechet", "logm_frechet", "sqrtm_frechet", "diagonal",
-}  # fmt: skip
+# of vectors of length three, of a number first or last, or of matrices that are square whatever the
+# shape
+ELSEWHERE = {
+    "cross",
+    "skew",
+    "unskew",
+    "polygamma",
+    "powm",
+    "powm_frechet",
+    "logm_frechet",
+    "sqrtm_frechet",
+    "diagonal",
+}
 
 
 def entrywise(name: str) -> Callable[[Array], Array]:
@@ -194,9 +206,18 @@ def entrywise(name: str) -> Callable[[Array], Array]:
     return lambda x: np.reshape([float(code(np.float64(v))) for v in x.ravel()], x.shape)
 
 
-ORACLES = {row.name: entrywise(row.name) for row in ROWS if row.elementwise and not row.second and not row.hidden} | FUNCTIONS | ABBREVIATIONS
+ORACLES = (
+    {
+        row.name: entrywise(row.name)
+        for row in ROWS
+        if row.elementwise and not row.second and not row.hidden
+    }
+    | FUNCTIONS
+    | ABBREVIATIONS
+)
 REFUSED = [row for row in ROWS if not (row.derivative or row.rule or row.define or row.adjoint)]
-STRICTER = {"max", "min", "hypot", "atan2", "huber", "cross_entropy"}  # a row beside a matrix may be refused
+# a row beside a matrix may be refused
+STRICTER = {"max", "min", "hypot", "atan2", "huber", "cross_entropy"}
 
 
 def arity(name: str) -> int:
@@ -228,12 +249,17 @@ def matrices(name: str, shapes: tuple[str, ...]) -> list[Array]:
 
 def declared(name: str, shapes: tuple[str, ...]) -> dict[str, str]:
     structure = " symmetric" if takes_symmetric(name) else ""
-    return {x: f"{shape}{structure if shape == 'n×n' else ''}" for x, shape in zip("xyz", shapes, strict=False)}
+    return {
+        x: f"{shape}{structure if shape == 'n×n' else ''}"
+        for x, shape in zip("xyz", shapes, strict=False)
+    }
 
 
 def argument(x: Array, shape: str) -> Array:
     """A matrix as matcalc takes it, without its axes of length one."""
-    return x.reshape([length for length, axis in zip(x.shape, shape.split("×"), strict=True) if axis != "1"])[()]
+    return x.reshape(
+        [length for length, axis in zip(x.shape, shape.split("×"), strict=True) if axis != "1"]
+    )[()]
 
 
 ORDINARY = {row.name for row in ROWS if row.elementwise}

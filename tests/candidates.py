@@ -1,10 +1,11 @@
-"""Candidates for ``mc.check`` over the whole table: subtly wrong ones, and right ones in unusual forms.
+"""Candidates for ``mc.check`` over the whole table: subtly wrong ones, and right ones in unusual
+forms.
 
     python tests/candidates.py --cases 1000 --seed 1
 
-A base is a random expression with a derivative that differences at sixty digits confirm. A wrong candidate
-is that derivative with one small thing changed, which some point shows at sixty digits; a right one is the
-same function written otherwise. What :mod:`meaning` says decides which is which.
+A base is a random expression with a derivative that differences at sixty digits confirm. A wrong
+candidate is that derivative with one small thing changed, which some point shows at sixty digits; a
+right one is the same function written otherwise. What :mod:`meaning` says decides which is which.
 """
 
 from __future__ import annotations
@@ -91,8 +92,9 @@ def quoted() -> list[Candidate]:
     ]
     return [
         Candidate(expr, wrt, shapes, text, "quoted", right=kind)
-        for kind, cs in ((False, wrong), (True, right)) for expr, wrt, text, shapes in cs
-    ]  # fmt: skip
+        for kind, cs in ((False, wrong), (True, right))
+        for expr, wrt, text, shapes in cs
+    ]
 
 
 # ---- bases --------------------------------------------------------------------------------------
@@ -114,7 +116,9 @@ class Base:
 
 
 def base(seed: int) -> Base | None:
-    """An expression with its derivative as a text, if that is a matrix and differences confirm it."""
+    """An expression with its derivative as a text, if that is a matrix and differences confirm
+    it.
+    """
     case = expressions.case(900_000_000 + seed, depth=1 + seed % 3 % 2)
     rng = random.Random(seed)
     names = sorted(case.declared_variables)
@@ -171,9 +175,16 @@ def _of_equal_sizes(b: Base, rng: np.random.Generator, k: int) -> Place:
 def _stretched(place: Place, k: int) -> Place:
     """Values of another magnitude, or of one sign, of those names that nothing is declared of."""
     change: Sequence[Callable[[Any], Any]] = (
-        lambda a: a, lambda a: 4 * a, lambda a: -abs(a), lambda a: abs(a), lambda a: 12 * a,
-        lambda a: np.sort(a, 0), lambda a: np.sort(a, 0)[::-1], lambda a: a - 3, lambda a: a + 4,
-    )  # fmt: skip
+        lambda a: a,
+        lambda a: 4 * a,
+        lambda a: -abs(a),
+        lambda a: abs(a),
+        lambda a: 12 * a,
+        lambda a: np.sort(a, 0),
+        lambda a: np.sort(a, 0)[::-1],
+        lambda a: a - 3,
+        lambda a: a + 4,
+    )
     values = {}
     for name, a in place.at.values.items():
         free = not place.properties.get(name) or (
@@ -373,9 +384,20 @@ def structure(b: Base, rng: random.Random) -> Iterator[str]:
     for node in nodes(g, "transpose"):
         yield swapped(g, span(node), f"({g[slice(*span(node.children[0]))]})")
     kin = {
-        "exp": "expm1", "sin": "cos", "tanh": "sigmoid", "log": "log1p", "cosh": "exp", "sigmoid": "normcdf", "amax": "amin", "ismax": "abs",
-        "tril": "triu", "sum": "mean", "softmax": "exp", "polar": "leading", "inv": "pinv",
-    }  # fmt: skip
+        "exp": "expm1",
+        "sin": "cos",
+        "tanh": "sigmoid",
+        "log": "log1p",
+        "cosh": "exp",
+        "sigmoid": "normcdf",
+        "amax": "amin",
+        "ismax": "abs",
+        "tril": "triu",
+        "sum": "mean",
+        "softmax": "exp",
+        "polar": "leading",
+        "inv": "pinv",
+    }
     for name, arguments, place in calls(g):
         if name in kin:
             yield swapped(g, place, f"{kin[name]}({', '.join(arguments)})")
@@ -396,17 +418,28 @@ def of_values(b: Base, rng: random.Random) -> Iterator[str]:
 
 
 WRONG_WAYS: Mapping[str, Mutation] = {
-    "1e-9": one_billionth, "one entry": one_entry, "far away": far_away, "one sign": one_sign, "another branch": another_branch,
-    "sizes": of_sizes, "structure": structure, "values": of_values,
-}  # fmt: skip
+    "1e-9": one_billionth,
+    "one entry": one_entry,
+    "far away": far_away,
+    "one sign": one_sign,
+    "another branch": another_branch,
+    "sizes": of_sizes,
+    "structure": structure,
+    "values": of_values,
+}
 SCALES = (  # of the expression: how its text and the derivative's become
-    ("tiny", "1e-15*({0})", "1e-15*({1})"), ("huge", "1e12*({0})", "1e12*({1})"), ("far smaller", "1e-40*({0})", "1e-40*({1})"),
-    ("beside a large one", "({0}) + 1e10*d9^2", "{1}"), ("beside a large constant", "({0}) + 1e12", "{1}"),
-)  # fmt: skip
+    ("tiny", "1e-15*({0})", "1e-15*({1})"),
+    ("huge", "1e12*({0})", "1e12*({1})"),
+    ("far smaller", "1e-40*({0})", "1e-40*({1})"),
+    ("beside a large one", "({0}) + 1e10*d9^2", "{1}"),
+    ("beside a large constant", "({0}) + 1e12", "{1}"),
+)
 
 
 def scaled(b: Base, rng: random.Random) -> Iterator[tuple[str, str, str]]:
-    """The expression at another scale, its derivative wrong by a sign, by a factor or altogether."""
+    """The expression at another scale, its derivative wrong by a sign, by a factor or
+    altogether.
+    """
     for name, of_f, of_g in SCALES:
         g = of_g.format("", b.text)
         for wrong in (f"-({g})", f"0*({g})", f"2*({g})", f"1.000001*({g})"):
@@ -589,7 +622,10 @@ def of_arrays(b: Base, rng: random.Random) -> Iterator[str]:
         rows, cols = map(generator.size_text, t)
         found = OF_VECTORS if t[1] == ONE else OF_MATRICES if ONE not in t else ()
         for zero in rng.sample(found, min(3, len(found))):
-            yield f"({b.text})*(1 + {zero.format(x=name, X=name, n=rows if t[1] == ONE else cols, m=rows)})"
+            yield (
+                f"({b.text})*(1 + "
+                f"{zero.format(x=name, X=name, n=rows if t[1] == ONE else cols, m=rows)})"
+            )
 
 
 def rewritten(b: Base, rng: random.Random) -> Iterator[str]:
@@ -681,8 +717,13 @@ def on_the_set(b: Base, rng: random.Random) -> Iterator[str]:
 
 
 RIGHT_WAYS: Mapping[str, Mutation] = {
-    "times one": multiplied, "plus zero": added, "of arrays": of_arrays, "rewritten": rewritten, "regrouped": regrouped, "on the set": on_the_set,
-}  # fmt: skip
+    "times one": multiplied,
+    "plus zero": added,
+    "of arrays": of_arrays,
+    "rewritten": rewritten,
+    "regrouped": regrouped,
+    "on the set": on_the_set,
+}
 
 
 def right(seed: int) -> Candidate | None:

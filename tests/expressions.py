@@ -1,8 +1,9 @@
-"""Random typed expressions over the whole table: functions and operations are rows of :data:`RULES`.
+"""Random typed expressions over the whole table: functions and operations are rows of
+:data:`RULES`.
 
-A rule is a type, a mode and a template. ``m,n`` is the type of a matrix, ``m`` of a vector, ``1,n`` of a row,
-``s`` of a number; its letters stand for any sizes. ``<m,n pos>`` in a template is a part of that type and
-mode, ``{m}`` the text of a size.
+A rule is a type, a mode and a template. ``m,n`` is the type of a matrix, ``m`` of a vector, ``1,n``
+of a row, ``s`` of a number; its letters stand for any sizes. ``<m,n pos>`` in a template is a part
+of that type and mode, ``{m}`` the text of a size.
 """
 
 from __future__ import annotations
@@ -154,10 +155,30 @@ PROPERTIES: Mapping[str, Sequence[str]] = {
     "scalar": ("", "", "", "positive", "unit"),
     "vector": ("", "", "", "", "positive", "unit", "simplex", "pm1", "onehot", "mask"),
     "matrix": ("", "", "", "", "positive", "unit", "pm1", "onehot", "mask"),
-    "square": ("", "", "", "symmetric", "spd", "diagonal", "orthogonal", "lower", "upper", "positive", "unit", "pm1", "mask", "onehot"),
-    "sym": ("symmetric", "symmetric", "spd", "diagonal"), "spd": ("spd",), "dom": ("", "spd", "orthogonal", "lower", "upper"),
-    "pos": ("positive",), "big": ("positive",), "unit": ("unit",), "simplex": ("simplex",),
-}  # fmt: skip
+    "square": (
+        "",
+        "",
+        "",
+        "symmetric",
+        "spd",
+        "diagonal",
+        "orthogonal",
+        "lower",
+        "upper",
+        "positive",
+        "unit",
+        "pm1",
+        "mask",
+        "onehot",
+    ),
+    "sym": ("symmetric", "symmetric", "spd", "diagonal"),
+    "spd": ("spd",),
+    "dom": ("", "spd", "orthogonal", "lower", "upper"),
+    "pos": ("positive",),
+    "big": ("positive",),
+    "unit": ("unit",),
+    "simplex": ("simplex",),
+}
 DOMAINS = {
     (0, float("inf")): "pos",
     (-1, 1): "unit",
@@ -180,10 +201,68 @@ MACROS_OF_ENTRIES = {
 FUNCTIONS_OF_ENTRIES = ELEMENTWISE | MACROS_OF_ENTRIES
 NAMES = {"scalar": "abcdefg", "vector": "xyzuvwhrst", "matrix": "ABCDEFGHMNPQRSUVWXYZ"}
 ODD_NAMES = {  # that are a constant, a size, a keyword, a module or a letter elsewhere
-    "scalar": ("pi", "e", "lambda", "λ", "σ", "self", "n", "np", "float", "alpha", "a1", "a_1", "α", "d", "step1", "dtype", "i", "j"),
-    "vector": ("n", "jax", "self", "torch", "x1", "x_1", "xp", "k", "pi", "r", "numba", "one", "out", "t", "s", "δ", "j", "dx"),
-    "matrix": ("I", "T", "K1", "X1", "Σ", "Λ", "J", "L", "O", "jnp", "self", "E", "dX", "N", "Id", "R", "G", "g", "y1"),
-}  # fmt: skip
+    "scalar": (
+        "pi",
+        "e",
+        "lambda",
+        "λ",
+        "σ",
+        "self",
+        "n",
+        "np",
+        "float",
+        "alpha",
+        "a1",
+        "a_1",
+        "α",
+        "d",
+        "step1",
+        "dtype",
+        "i",
+        "j",
+    ),
+    "vector": (
+        "n",
+        "jax",
+        "self",
+        "torch",
+        "x1",
+        "x_1",
+        "xp",
+        "k",
+        "pi",
+        "r",
+        "numba",
+        "one",
+        "out",
+        "t",
+        "s",
+        "δ",
+        "j",
+        "dx",
+    ),
+    "matrix": (
+        "I",
+        "T",
+        "K1",
+        "X1",
+        "Σ",
+        "Λ",
+        "J",
+        "L",
+        "O",
+        "jnp",
+        "self",
+        "E",
+        "dX",
+        "N",
+        "Id",
+        "R",
+        "G",
+        "g",
+        "y1",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -391,7 +470,10 @@ class Generator:
         return Node(template, parts, type_, rule.mode)
 
     def bound_place(self, place: str, size: Size) -> None:
-        """Let a place lie within the axis that it is used on; the first place will do for several."""
+        """Let a place lie within the axis that it is used on.
+
+        The first place will do for several.
+        """
         self.places[place] = size if self.places.get(place, size) == size else ONE
 
     def spelled(self, name: str) -> str:
@@ -506,8 +588,14 @@ class Case:
 
 
 SIZES = (  # how the letters m, n, k, l are declared, and how often
-    ("names", 40), ("equal", 15), ("numbers", 18), ("large", 4), ("one", 8), ("equal numbers", 6), ("mixed", 9),
-)  # fmt: skip
+    ("names", 40),
+    ("equal", 15),
+    ("numbers", 18),
+    ("large", 4),
+    ("one", 8),
+    ("equal numbers", 6),
+    ("mixed", 9),
+)
 
 
 def letters(rng: random.Random, manner: str) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
     python tests/fuzz.py --cases 20000 --seed 1
 
-prints a table of outcomes, and every case that fails, cut down. Nothing of matcalc's own verification is
-asked: the text is read by :mod:`meaning`, to sixty digits, and the printed derivative too.
+prints a table of outcomes, and every case that fails, cut down. Nothing of matcalc's own
+verification is asked: the text is read by :mod:`meaning`, to sixty digits, and the printed
+derivative too.
 """
 
 from __future__ import annotations
@@ -315,7 +316,9 @@ def slope(
 
 
 def rank(text: str, at: Point) -> int:
-    """The ranks of the matrices that are pseudo-inverted, together: where they change, there is no derivative."""
+    """The ranks of the matrices that are pseudo-inverted, together: where they change, there is
+    no derivative.
+    """
     meaning.value(text, at)
     return at.ranks
 
@@ -913,12 +916,53 @@ def used(text: str) -> Iterator[str]:
 
 
 OPERATIONS = (
-    "sum", "signed", "*", "@", ".*", "./", "/", "\\", "⊙", "∘", "⊗", "·", "^", ".^", "**", "²", "transpose", "indexed", "range", "norm",
-    "block", "definition", "ones", "zeros", "eye", "vector", "matrix", "K", "shifts", "numel", "pi",
-)  # fmt: skip
+    "sum",
+    "signed",
+    "*",
+    "@",
+    ".*",
+    "./",
+    "/",
+    "\\",
+    "⊙",
+    "∘",
+    "⊗",
+    "·",
+    "^",
+    ".^",
+    "**",
+    "²",
+    "transpose",
+    "indexed",
+    "range",
+    "norm",
+    "block",
+    "definition",
+    "ones",
+    "zeros",
+    "eye",
+    "vector",
+    "matrix",
+    "K",
+    "shifts",
+    "numel",
+    "pi",
+)
 PROPERTIES = (
-    "symmetric", "spd", "diagonal", "positive", "unit", "simplex", "pm1", "onehot", "mask", "orthogonal", "lower", "upper", "integer",
-)  # fmt: skip
+    "symmetric",
+    "spd",
+    "diagonal",
+    "positive",
+    "unit",
+    "simplex",
+    "pm1",
+    "onehot",
+    "mask",
+    "orthogonal",
+    "lower",
+    "upper",
+    "integer",
+)
 
 
 def everything() -> set[str]:

@@ -1,8 +1,8 @@
 """The value of a text of the language at a point, to sixty digits.
 
-This interpreter of the syntax tree shares the grammar with matcalc, and nothing else: functions are written
-anew from their descriptions, every value is an array of two axes of mpmath's numbers, and no expression of
-matcalc is built. What it says is what the text means.
+This interpreter of the syntax tree shares the grammar with matcalc, and nothing else: functions are
+written anew from their descriptions, every value is an array of two axes of mpmath's numbers, and
+no expression of matcalc is built. What it says is what the text means.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Unclear(Exception):
 
 @dataclass
 class Point:
-    """Values of names, arrays of two axes; lengths of sizes and places; how many arguments are near a kink."""
+    """Values of names, arrays of two axes.
+
+    Lengths of sizes and places; how many arguments are near a kink.
+    """
 
     values: dict[str, Array]
     sizes: dict[str, int]
@@ -56,7 +59,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Fitting:
-    """A constant whose size its place decides, as ``eye`` and ``vector(1)``, as far as it is known."""
+    """A constant whose size its place decides, as ``eye`` and ``vector(1)``, as far as it is
+    known.
+    """
 
     make: Callable[[int, int], Array]
     rows: int | None = None
@@ -245,19 +250,39 @@ def softplus(x: Number) -> Number:
 
 INFINITY = float("inf")
 SMOOTH: dict[str, Callable[[Number], Number]] = {
-    "exp": exp, "log": _inside(MP.log, 0, INFINITY), "sin": MP.sin, "cos": MP.cos, "tan": MP.tan,
-    "arcsin": _inside(MP.asin, -1, 1), "arccos": _inside(MP.acos, -1, 1), "arctan": MP.atan,
-    "sinh": _inside(MP.sinh, -EXPONENT, EXPONENT), "cosh": _inside(MP.cosh, -EXPONENT, EXPONENT), "tanh": MP.tanh,
-    "arcsinh": MP.asinh, "arccosh": _inside(MP.acosh, 1, INFINITY), "arctanh": _inside(MP.atanh, -1, 1),
-    "log1p": _inside(MP.log1p, -1, INFINITY), "expm1": lambda x: exp(x) - 1, "sigmoid": sigmoid, "softplus": softplus,
-    "silu": lambda x: x * sigmoid(x), "mish": lambda x: x * MP.tanh(softplus(x)), "erf": MP.erf,
-    "erfc": MP.erfc, "erfcx": lambda x: exp(x * x) * MP.erfc(x), "log_normcdf": lambda x: MP.log(MP.erfc(-x / MP.sqrt(2)) / 2),
+    "exp": exp,
+    "log": _inside(MP.log, 0, INFINITY),
+    "sin": MP.sin,
+    "cos": MP.cos,
+    "tan": MP.tan,
+    "arcsin": _inside(MP.asin, -1, 1),
+    "arccos": _inside(MP.acos, -1, 1),
+    "arctan": MP.atan,
+    "sinh": _inside(MP.sinh, -EXPONENT, EXPONENT),
+    "cosh": _inside(MP.cosh, -EXPONENT, EXPONENT),
+    "tanh": MP.tanh,
+    "arcsinh": MP.asinh,
+    "arccosh": _inside(MP.acosh, 1, INFINITY),
+    "arctanh": _inside(MP.atanh, -1, 1),
+    "log1p": _inside(MP.log1p, -1, INFINITY),
+    "expm1": lambda x: exp(x) - 1,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "silu": lambda x: x * sigmoid(x),
+    "mish": lambda x: x * MP.tanh(softplus(x)),
+    "erf": MP.erf,
+    "erfc": MP.erfc,
+    "erfcx": lambda x: exp(x * x) * MP.erfc(x),
+    "log_normcdf": lambda x: MP.log(MP.erfc(-x / MP.sqrt(2)) / 2),
     "logcosh": _inside(lambda x: MP.log(MP.cosh(x)), -EXPONENT, EXPONENT),
-    "lgamma": _inside(MP.loggamma, 0, INFINITY), "digamma": _inside(lambda x: MP.psi(0, x), 0, INFINITY),
-    "square": lambda x: x * x, "log2": _inside(lambda x: MP.log(x) / MP.log(2), 0, INFINITY),
+    "lgamma": _inside(MP.loggamma, 0, INFINITY),
+    "digamma": _inside(lambda x: MP.psi(0, x), 0, INFINITY),
+    "square": lambda x: x * x,
+    "log2": _inside(lambda x: MP.log(x) / MP.log(2), 0, INFINITY),
     "log10": _inside(lambda x: MP.log(x) / MP.log(10), 0, INFINITY),
-    "gelu": lambda x: x * (1 + MP.erf(x / MP.sqrt(2))) / 2, "normcdf": lambda x: (1 + MP.erf(x / MP.sqrt(2))) / 2,
-}  # fmt: skip
+    "gelu": lambda x: x * (1 + MP.erf(x / MP.sqrt(2))) / 2,
+    "normcdf": lambda x: (1 + MP.erf(x / MP.sqrt(2))) / 2,
+}
 # with the places of their kinks
 KINKED: dict[str, tuple[Callable[[Number], Number], tuple[int, ...]]] = {
     "relu": (lambda x: max(x, MP.mpf(0)), (0,)),
@@ -270,11 +295,28 @@ KINKED: dict[str, tuple[Callable[[Number], Number], tuple[int, ...]]] = {
     "sqrt": (lambda x: raised(x, MP.mpf(1) / 2), (0,)),
 }
 ALIASES = {
-    "ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-    "logistic": "sigmoid", "pos": "relu", "heaviside": "step", "sgn": "sign", "swish": "silu", "gammaln": "lgamma", "psi": "digamma",
-    "trace": "tr", "norm_nuc": "normnuc", "norm_spec": "normspec", "norm": "norm2", "normF": "norm2", "norm_F": "norm2",
+    "ln": "log",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+    "logistic": "sigmoid",
+    "pos": "relu",
+    "heaviside": "step",
+    "sgn": "sign",
+    "swish": "silu",
+    "gammaln": "lgamma",
+    "psi": "digamma",
+    "trace": "tr",
+    "norm_nuc": "normnuc",
+    "norm_spec": "normspec",
+    "norm": "norm2",
+    "normF": "norm2",
+    "norm_F": "norm2",
     "lse": "logsumexp",
-}  # fmt: skip
+}
 
 
 # ---- functions of matrices ----------------------------------------------------------------------
@@ -365,7 +407,10 @@ def root(a: Array) -> Array:
 
 
 def _off_the_negative_axis(a: Array) -> None:
-    """Raise Undefined at an eigenvalue that is negative or zero; doubles decide that well enough."""
+    """Raise Undefined at an eigenvalue that is negative or zero.
+
+    Doubles decide that well enough.
+    """
     eigenvalues = np.linalg.eigvals(a.astype(float))
     if any(abs(z.imag) < 1e-3 and z.real < 1e-3 for z in eigenvalues):
         raise Undefined("an eigenvalue on the negative axis")
@@ -948,11 +993,17 @@ def _spread(block: Any, rows: int, cols: int) -> Array:
 
 
 PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
-    "*": product, "@": product, "·": product, "/": lambda a, b: entrywise(divide, a, num(scalar(b))),
-    ".*": lambda a, b: entrywise(np.multiply, a, b), "⊙": lambda a, b: entrywise(np.multiply, a, b),
-    "∘": lambda a, b: entrywise(np.multiply, a, b), "./": lambda a, b: entrywise(divide, a, b),
-    "\\": lambda a, b: eliminated(a, b)[0], "⊗": np.kron,
-}  # fmt: skip
+    "*": product,
+    "@": product,
+    "·": product,
+    "/": lambda a, b: entrywise(divide, a, num(scalar(b))),
+    ".*": lambda a, b: entrywise(np.multiply, a, b),
+    "⊙": lambda a, b: entrywise(np.multiply, a, b),
+    "∘": lambda a, b: entrywise(np.multiply, a, b),
+    "./": lambda a, b: entrywise(divide, a, b),
+    "\\": lambda a, b: eliminated(a, b)[0],
+    "⊗": np.kron,
+}
 
 
 # ---- index forms --------------------------------------------------------------------------------
@@ -966,9 +1017,11 @@ def form_value(
     directions: Sequence[Array] = (),
     exact: bool = True,
 ) -> Array:
-    """The array of an index form such as ``A[i,k]*B[l,j]``, of axes of these lengths, by its letters.
+    """The array of an index form such as ``A[i,k]*B[l,j]``, of axes of these lengths, by its
+    letters.
 
-    It is contracted with directions, which have the last axes; without ``exact`` the sums are of doubles.
+    It is contracted with directions, which have the last axes; without ``exact`` the sums are of
+    doubles.
     """
     letters = list(alphabet[: len(lengths)])
     reader = _Form(at, frozenset(alphabet), dict(zip(letters, lengths, strict=True)), exact)

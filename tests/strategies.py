@@ -1,9 +1,10 @@
 """Random matrix expressions as text: every operation of the language, weighted to what goes wrong.
 
-:class:`Generator` takes its choices from any source: a seeded ``random.Random`` for long runs, hypothesis for shrinking.
-Half of the expressions have all sizes equal, where a wrong arrangement would still be legal; broadcasts under sums are
-frequent, because lost ones are the mistake that the eye does not see; variables repeat; some square ones have a structure.
-Entries, ranges and blocks make and take apart axes whose length is a sum, such as ``n+1``; ``i`` and ``j`` are places.
+:class:`Generator` takes its choices from any source: a seeded ``random.Random`` for long runs,
+hypothesis for shrinking. Half of the expressions have all sizes equal, where a wrong arrangement
+would still be legal; broadcasts under sums are frequent, because lost ones are the mistake that the
+eye does not see; variables repeat; some square ones have a structure. Entries, ranges and blocks
+make and take apart axes whose length is a sum, such as ``n+1``; ``i`` and ``j`` are places.
 """
 
 from __future__ import annotations
@@ -16,8 +17,20 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
-CASES = int(os.environ.get("MATCALC_CASES", 100))  # of a test that draws from seeds; the gate takes more
-ELEMENTWISE = ("exp", "sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "log1p_exp", "relu", "abs")
+# of a test that draws from seeds; the gate takes more
+CASES = int(os.environ.get("MATCALC_CASES", 100))
+ELEMENTWISE = (
+    "exp",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "arctan",
+    "log1p_exp",
+    "relu",
+    "abs",
+)
 NORMAL = ("erf", "gelu", "normcdf")
 POSITIVE = ("lgamma", "digamma", "polygamma(0,", "polygamma(1,", "polygamma(2,")
 PLACES = ("1", "2", "i", "j")
@@ -26,10 +39,13 @@ SIZES = ("m", "n", "p")
 
 
 class Generator:
-    """Type-directed: ``scalar``, ``vector(size)`` and ``matrix(rows, columns)`` return texts of that shape, in brackets where needed."""
+    """Type-directed: ``scalar``, ``vector(size)`` and ``matrix(rows, columns)`` return texts of
+    that shape, in brackets where needed.
+    """
 
     def __init__(self, choose: Callable[[Sequence[T]], T], equal: bool, wide: bool = False) -> None:
-        self.choose, self.wide = choose, wide  # a wide one draws parts, blocks, and functions of eigenvalues and factors, too
+        # a wide one draws parts, blocks, and functions of eigenvalues and factors, too
+        self.choose, self.wide = choose, wide
         self.sizes = ("n",) if equal else SIZES
         self.declared: dict[str, str] = {}
 
@@ -41,7 +57,8 @@ class Generator:
         return self.choose(self.sizes)
 
     def variable(self, prefix: str, shape: str, structure: str = "") -> str:
-        name = f"{prefix}{shape.translate({ord('×'): '', ord('+'): 'p'})}{structure[:2]}{self.choose((0, 1))}"
+        sizes = shape.translate({ord("×"): "", ord("+"): "p"})
+        name = f"{prefix}{sizes}{structure[:2]}{self.choose((0, 1))}"
         self.declared[name] = f"{shape} {structure}".strip()
         return name
 
@@ -86,18 +103,32 @@ class Generator:
             (1, lambda: f"sum(kron({self.matrix(m, n, d - 1)}, {self.vector(n, d - 1)}))"),
             (1, lambda: f"norm2(vec({self.matrix(m, n, d)}))^2"),
             (self.wide * 2, lambda: f"({self.vector(m, d)})[{self.choose(PLACES)}]"),
-            (self.wide * 2, lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},{self.choose(PLACES)}]"),
+            (
+                self.wide * 2,
+                lambda: f"({self.matrix(m, n, d)})[{self.choose(PLACES)},{self.choose(PLACES)}]",
+            ),
             (self.wide * 1, lambda: f"(i*({self.vector(m, d)})[i])"),
             (self.wide * 1, lambda: f"logdet({self.blocks(m, n, d)})"),
             (self.wide * 1, lambda: f"det({self.blocks(m, '1', d)})"),
             (self.wide * 1, lambda: f"pi*({self.scalar(d)})"),
             (self.wide * 1, lambda: self.positive(self.scalar(d))),
-            (self.wide * 1, lambda: f"cross_entropy({self.vector(m, d)}, softmax({self.vector(m, d)}))"),
-            (self.wide * 1, lambda: f"({self.vector('3', d)})'*cross({self.vector('3', d)}, {self.vector('3', d)})"),
+            (
+                self.wide * 1,
+                lambda: f"cross_entropy({self.vector(m, d)}, softmax({self.vector(m, d)}))",
+            ),
+            (
+                self.wide * 1,
+                lambda: (
+                    f"({self.vector('3', d)})'*cross({self.vector('3', d)}, {self.vector('3', d)})"
+                ),
+            ),
             (self.wide * 1, lambda: f"sum(skew({self.vector('3', d)})*{self.matrix('3', m, d)})"),
             (self.wide * 1, lambda: f"({self.vector(m, d)})'*eigvals({self.mirrored(m)})"),
             (self.wide * 1, lambda: f"{self.choose(('normnuc', 'normspec'))}({self.leaf(m, n)})"),
-            (self.wide * 1, lambda: f"{self.choose(('lambda_max', 'lambda_min'))}({self.mirrored(m)})"),
+            (
+                self.wide * 1,
+                lambda: f"{self.choose(('lambda_max', 'lambda_min'))}({self.mirrored(m)})",
+            ),
         )
 
     def vector(self, n: str, depth: int) -> str:
@@ -107,7 +138,13 @@ class Generator:
         first, _, rest = n.partition("+")
         plain, joined = (0, 4) if rest else (1, 0)
         return self.pick(
-            (self.wide * joined, lambda: f"[{self.vector(first, d)}; {self.vector(rest, d) if rest != '1' else self.scalar(d)}]"),
+            (
+                self.wide * joined,
+                lambda: (
+                    f"[{self.vector(first, d)}; "
+                    f"{self.vector(rest, d) if rest != '1' else self.scalar(d)}]"
+                ),
+            ),
             (self.wide * 2 * plain, lambda: f"({self.vector(self.longer(n), d)})[:{n}]"),
             (self.wide * plain, lambda: f"({self.vector(n + '+1', d)})[2:]"),
             (self.wide * plain, lambda: f"({self.vector(n + '+1', d)})[2:{n}+1]"),
@@ -136,7 +173,9 @@ class Generator:
     def dominant(self, n: str, depth: int) -> str:
         """A matrix that can be inverted at some point of the domain, whatever is in it."""
         inner = self.matrix(n, n, depth)
-        return self.choose([f"(2*eye({n}) + {inner})", f"({inner})", f"(eye({n}) + ({inner})*({inner})')"])
+        return self.choose(
+            [f"(2*eye({n}) + {inner})", f"({inner})", f"(eye({n}) + ({inner})*({inner})')"]
+        )
 
     def gram(self, n: str, depth: int) -> str:
         """A positive definite matrix."""
@@ -146,13 +185,27 @@ class Generator:
     def mirrored(self, n: str) -> str:
         """A symmetric matrix, by its declaration or by its form."""
         name = self.variable("M", f"{n}×{n}")
-        return self.choose([self.variable("M", f"{n}×{n}", "symmetric"), f"({name} + {name}')", f"(diag({self.variable('x', n)}) + {name}.*{name}')"])
+        return self.choose(
+            [
+                self.variable("M", f"{n}×{n}", "symmetric"),
+                f"({name} + {name}')",
+                f"(diag({self.variable('x', n)}) + {name}.*{name}')",
+            ]
+        )
 
     def blocks(self, m: str, n: str, depth: int) -> str:
-        """A square matrix made of four blocks, which can be inverted at some point of the domain."""
-        b, c = (self.matrix(m, n, depth), f"({self.matrix(m, n, depth)})'") if n != "1" else (self.vector(m, depth), f"({self.vector(m, depth)})'")
+        """A square matrix made of four blocks, which can be inverted at some point of the
+        domain.
+        """
+        b, c = (
+            (self.matrix(m, n, depth), f"({self.matrix(m, n, depth)})'")
+            if n != "1"
+            else (self.vector(m, depth), f"({self.vector(m, depth)})'")
+        )
         last = self.dominant(n, depth) if n != "1" else self.scalar(depth)
-        return f"[{self.dominant(m, depth)}, {self.choose((b, '0'))}; {self.choose((c, '0'))}, {last}]"
+        return (
+            f"[{self.dominant(m, depth)}, {self.choose((b, '0'))}; {self.choose((c, '0'))}, {last}]"
+        )
 
     def leaf(self, m: str, n: str) -> str:
         structure = self.choose((*STRUCTURES, *[""] * 9)) if m == n else ""
@@ -166,15 +219,37 @@ class Generator:
         square = 2 if m == n else 0
         (top, _, below), (left, _, right) = m.partition("+"), n.partition("+")
         return self.pick(
-            (self.wide * (4 if below else 0),
-             lambda: f"[{self.matrix(top, n, d)}; {self.matrix(below, n, d) if below != '1' else self.vector(n, d) + chr(39)}]"),
-            (self.wide * (4 if right else 0),
-             lambda: f"[{self.matrix(m, left, d)}, {self.matrix(m, right, d) if right != '1' else self.vector(m, d)}]"),
-            (self.wide * (0 if below else 1), lambda: f"({self.matrix(self.longer(m), n, d)})[:{m},:]"),
+            (
+                self.wide * (4 if below else 0),
+                lambda: (
+                    f"[{self.matrix(top, n, d)}; "
+                    f"{self.matrix(below, n, d) if below != '1' else self.vector(n, d) + chr(39)}]"
+                ),
+            ),
+            (
+                self.wide * (4 if right else 0),
+                lambda: (
+                    f"[{self.matrix(m, left, d)}, "
+                    f"{self.matrix(m, right, d) if right != '1' else self.vector(m, d)}]"
+                ),
+            ),
+            (
+                self.wide * (0 if below else 1),
+                lambda: f"({self.matrix(self.longer(m), n, d)})[:{m},:]",
+            ),
             (self.wide * (0 if below else 1), lambda: f"({self.matrix(m + '+1', n, d)})[2:,:]"),
-            (self.wide * (0 if right else 1), lambda: f"({self.matrix(m, self.longer(n), d)})[:,:{n}]"),
+            (
+                self.wide * (0 if right else 1),
+                lambda: f"({self.matrix(m, self.longer(n), d)})[:,:{n}]",
+            ),
             (self.wide * 1, lambda: self.positive(self.matrix(m, n, d))),
-            (self.wide * square, lambda: f"{self.choose(('expm', 'sqrtm', 'logm'))}(2*eye({n}) + tanh({self.matrix(n, n, d)})/4)"),
+            (
+                self.wide * square,
+                lambda: (
+                    f"{self.choose(('expm', 'sqrtm', 'logm'))}(2*eye({n}) + "
+                    f"tanh({self.matrix(n, n, d)})/4)"
+                ),
+            ),
             (self.wide * square // 2, lambda: f"chol({self.gram(n, d)})"),
             (6, lambda: f"({self.matrix(m, k, d)}*{self.matrix(k, n, d)})"),
             (3, lambda: f"({self.matrix(m, n, d)} + {self.matrix(m, n, d)})"),
@@ -196,7 +271,10 @@ class Generator:
 
 
 def expression(seed: int, depth: int = 3, wide: bool = False) -> tuple[str, dict[str, str]]:
-    """A reproducible scalar expression with its declarations; every second seed has all sizes equal."""
+    """A reproducible scalar expression with its declarations.
+
+    Every second seed has all sizes equal.
+    """
     rng = random.Random(seed)
     generator = Generator(rng.choice, equal=seed % 2 == 0, wide=wide)
     return generator.scalar(depth), generator.shapes
@@ -205,5 +283,7 @@ def expression(seed: int, depth: int = 3, wide: bool = False) -> tuple[str, dict
 @st.composite
 def scalars(draw: st.DrawFn, depth: int = 2, wide: bool = False) -> tuple[str, dict[str, str]]:
     """Scalar expressions with their declarations, for hypothesis."""
-    generator = Generator(lambda options: draw(st.sampled_from(list(options))), equal=draw(st.booleans()), wide=wide)
+    generator = Generator(
+        lambda options: draw(st.sampled_from(list(options))), equal=draw(st.booleans()), wide=wide
+    )
     return generator.scalar(depth), generator.shapes

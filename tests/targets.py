@@ -1,4 +1,7 @@
-"""Which targets of generated code can run here: tests of the others are not collected; and in which precision."""
+"""Which targets of generated code can run here: tests of the others are not collected.
+
+And in which precision.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The budget: what grows ends within its limits, with a LimitProblem that names them, and leaves nothing half done."""
+"""The budget: what grows ends within its limits, with a LimitProblem that names them, and leaves
+nothing half done.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from time import monotonic
 import pytest
 
 import matcalc as mc
-from matcalc.budget import DEFAULT, PERIOD, UNLIMITED, as_limits, limited, room, seconds_left, share, spend
+from matcalc.budget import (
+    DEFAULT,
+    PERIOD,
+    UNLIMITED,
+    as_limits,
+    limited,
+    room,
+    seconds_left,
+    share,
+    spend,
+)
 from matcalc.calculus.simplify import _memo
 from matcalc.cli import main
 
@@ -27,7 +39,12 @@ CASES = [  # expression, variable, declarations, order; each in a process of its
     ("x[999999999]", "x", "", 1),
     ("X[9,9999]", "X", "", 1),
     ("sum(X.^2)", "X", f"X: {HUGE}×{HUGE}", 1),
-    ("tr((A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B))", "A", "", 1),
+    (
+        "tr((A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B)*(A+B))",
+        "A",
+        "",
+        1,
+    ),
 ]
 MORE_CASES = [
     ("sum(norm2_cols(1.5 + C.^2)')", "C", "", 6),
@@ -78,10 +95,14 @@ print(json.dumps([said, took]))
 
 
 def outcome(case, limit):
-    """What a process says about a case, and how long deriving and each thing done with the answer took."""
+    """What a process says about a case, and how long deriving and each thing done with the
+    answer took.
+    """
     command = [sys.executable, "-c", SCRIPT, str(MEMORY), str(limit)]
     allowed = START + SLACK * limit * 4
-    run = subprocess.run(command, input=json.dumps(case), capture_output=True, text=True, timeout=allowed)
+    run = subprocess.run(
+        command, input=json.dumps(case), capture_output=True, text=True, timeout=allowed
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     return json.loads(run.stdout)
 
@@ -106,7 +127,10 @@ def test_more_that_grows_ends_in_time(case):
 @pytest.mark.parametrize("resource", ["nodes", "terms", "seconds"])
 def test_a_limit_names_what_ran_out_how_far_it_came_and_how_to_raise_it(resource):
     limits = mc.Limits(**{resource: {"nodes": 500, "terms": 400, "seconds": 0.02}[resource]})
-    with pytest.raises(mc.LimitProblem, match=rf"^deriving needs more than \S+ {resource}, at order \d of 4 — .*allows more") as caught:
+    with pytest.raises(
+        mc.LimitProblem,
+        match=rf"^deriving needs more than \S+ {resource}, at order \d of 4 — .*allows more",
+    ) as caught:
         mc.derive("sum(pinv(X)*pinv(X)')", "X", order=4, limit=limits)
     assert caught.value.resource == resource
 
@@ -143,11 +167,14 @@ def test_a_broken_off_derivation_leaves_nothing_half_done():
     assert all(kept[node] is better for node, better in _memo.items() if node in kept)
 
 
-# ---- the budget itself -----------------------------------------------------------------------------------------------------
+# ---- the budget itself ---------------------------------------------------------------------------
 
 
 def test_an_inner_budget_can_only_be_tighter():
-    with limited(mc.Limits(seconds=0.05, nodes=100), "the outer one"), limited(mc.Limits(nodes=1000), "the inner one"):
+    with (
+        limited(mc.Limits(seconds=0.05, nodes=100), "the outer one"),
+        limited(mc.Limits(nodes=1000), "the inner one"),
+    ):
         assert seconds_left() <= 0.05
         with pytest.raises(mc.LimitProblem, match=r"^the outer one needs more than 100 nodes"):
             spend(nodes=200)
@@ -155,7 +182,10 @@ def test_an_inner_budget_can_only_be_tighter():
 
 def test_the_budget_that_is_exceeded_is_named():
     with limited(mc.Limits(nodes=10_000), "the outer one"):
-        with pytest.raises(mc.LimitProblem, match=r"^the inner one needs more than 100 nodes"), limited(mc.Limits(nodes=100), "the inner one"):
+        with (
+            pytest.raises(mc.LimitProblem, match=r"^the inner one needs more than 100 nodes"),
+            limited(mc.Limits(nodes=100), "the inner one"),
+        ):
             spend(nodes=200)
         spend(nodes=200)  # the outer one goes on, and has counted what was spent in the inner one
         with pytest.raises(mc.LimitProblem, match=r"^the outer one"):
@@ -187,7 +217,10 @@ def test_each_thread_has_its_own_budget():
 
 def test_time_is_seen_between_steps():
     start = monotonic()
-    with pytest.raises(mc.LimitProblem, match=r"0.05 seconds"), limited(mc.Limits(seconds=0.05), "waiting"):
+    with (
+        pytest.raises(mc.LimitProblem, match=r"0.05 seconds"),
+        limited(mc.Limits(seconds=0.05), "waiting"),
+    ):
         while monotonic() - start < 5:
             spend()
     assert monotonic() - start < 1
@@ -211,7 +244,10 @@ def test_verifying_has_what_deriving_left_and_at_least_a_half():
     assert [limits.after(spent).seconds for spent in (0.0, 1.0, 3.0, 9.0)] == [4.0, 3.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize(("limit", "limits"), [(None, DEFAULT), (0, UNLIMITED), (3, mc.Limits(seconds=3)), (DEFAULT, DEFAULT)])
+@pytest.mark.parametrize(
+    ("limit", "limits"),
+    [(None, DEFAULT), (0, UNLIMITED), (3, mc.Limits(seconds=3)), (DEFAULT, DEFAULT)],
+)
 def test_a_limit_is_seconds_or_limits(limit, limits):
     assert as_limits(limit) == limits
 
@@ -237,7 +273,10 @@ def test_a_product_of_sums_is_not_multiplied_out_to_a_million_terms():
 
 
 def test_what_is_too_deep_is_refused():
-    with pytest.raises(mc.LimitProblem, match=r"^walking goes deeper than Python's stack"), limited(None, "walking"):
+    with (
+        pytest.raises(mc.LimitProblem, match=r"^walking goes deeper than Python's stack"),
+        limited(None, "walking"),
+    ):
         endless()
 
 

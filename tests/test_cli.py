@@ -27,7 +27,7 @@ def run(capsys, *arguments):
     return (status, *capsys.readouterr())
 
 
-# ---- the help -------------------------------------------------------------------------------------------------------
+# ---- the help ------------------------------------------------------------------------------------
 
 
 def test_the_help_begins_with_examples():
@@ -57,7 +57,7 @@ def test_no_argument_is_an_error_that_shows_the_usage():
     assert "[VARIABLE ...]" in found.stderr  # it is optional
 
 
-# ---- streams and statuses -------------------------------------------------------------------------------------------
+# ---- streams and statuses ------------------------------------------------------------------------
 
 
 def test_the_answer_is_all_that_stdout_has():
@@ -77,7 +77,10 @@ def test_without_a_variable_every_one(capsys):
 
 @pytest.mark.parametrize("variables", [["X", "w"], ["X,w"], ["X w"], ["X, w"]])
 def test_several_variables(capsys, variables):
-    assert run(capsys, LEAST_SQUARES, *variables)[1] == "∂/∂X = 2*(X*w - y)*w'\n∂/∂w = 2*X'*(X*w - y)\n"
+    assert (
+        run(capsys, LEAST_SQUARES, *variables)[1]
+        == "∂/∂X = 2*(X*w - y)*w'\n∂/∂w = 2*X'*(X*w - y)\n"
+    )
 
 
 def test_declared_and_assumed_are_told_apart(capsys):
@@ -87,9 +90,16 @@ def test_declared_and_assumed_are_told_apart(capsys):
 
 
 def test_shapes_may_be_repeated(capsys):
-    status, _, err = run(capsys, "a*x + A*b", "x", "-s", "A: 3×4", "--shapes", "b: 4; a: scalar", "-s", "x: 3")
+    status, _, err = run(
+        capsys, "a*x + A*b", "x", "-s", "A: 3×4", "--shapes", "b: 4; a: scalar", "-s", "x: 3"
+    )
     assert status == 0
-    assert set(err.splitlines()[0].removeprefix("declared ").split(", ")) == {"a: scalar", "x: 3", "A: 3×4", "b: 4"}
+    assert set(err.splitlines()[0].removeprefix("declared ").split(", ")) == {
+        "a: scalar",
+        "x: 3",
+        "A: 3×4",
+        "b: 4",
+    }
 
 
 def test_not_verified_is_status_one(capsys):
@@ -121,7 +131,10 @@ def test_errors_are_status_two(arguments):
 def test_an_error_shows_the_place(capsys):
     status, out, err = run(capsys, "tanh(x) + sofmax(y)", "x")
     assert (status, out) == (2, "")
-    assert err == "matcalc: unknown function 'sofmax' — did you mean softmax?\n  tanh(x) + sofmax(y)\n            ^^^^^^\n"
+    assert err == (
+        "matcalc: unknown function 'sofmax' — did you mean softmax?\n  tanh(x) + sofmax(y)\n  "
+        "          ^^^^^^\n"
+    )
 
 
 def test_help_beats_the_expression(capsys):
@@ -131,17 +144,24 @@ def test_help_beats_the_expression(capsys):
     assert "examples:" in capsys.readouterr().out
 
 
-# ---- what is printed ------------------------------------------------------------------------------------------------
+# ---- what is printed -----------------------------------------------------------------------------
 
 
 def test_latex(capsys):
-    assert run(capsys, LEAST_SQUARES, "w", "--to", "latex")[1] == "2X^{\\top}\\left(Xw - y\\right)\n"
+    assert (
+        run(capsys, LEAST_SQUARES, "w", "--to", "latex")[1] == "2X^{\\top}\\left(Xw - y\\right)\n"
+    )
 
 
 def test_json(capsys):
     found = json.loads(run(capsys, LEAST_SQUARES, "w", "--to", "json")[1])
     assert parse(found["derivative"]) == parse("2*X'*(X*w - y)")
-    assert (found["variable"], found["shape"], found["verified"], found["order"]) == ("w", ["n"], True, 1)
+    assert (found["variable"], found["shape"], found["verified"], found["order"]) == (
+        "w",
+        ["n"],
+        True,
+        1,
+    )
     assert found["shapes"] == {"X": ["m", "n"], "w": ["n"], "y": ["m"]}
     assert found["max_error"] < 1e-9
 
@@ -163,7 +183,9 @@ def test_printed_code_runs():
     X, w, y = np.arange(6.0).reshape(3, 2) / 7, np.array([0.5, -1]), np.array([1.0, 2, 3])
     values = f"X=np.array({X.tolist()}), w=np.array({w.tolist()}), y=np.array({y.tolist()})"
     program = f"{source}\nprint(gradient({values}).tolist())\n"
-    found = subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    found = subprocess.run(
+        [PYTHON, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
     assert found.returncode == 0, found.stderr
     np.testing.assert_allclose(json.loads(found.stdout), X.T @ ((1 - np.tanh(X @ w) ** 2) * y) + 1)
 
@@ -207,11 +229,18 @@ def test_formats_that_the_help_names_exist(capsys, monkeypatch, target):
     assert run(capsys, "x'*y", "x", "y", "--to", target)[0] == 0
 
 
-# ---- input ----------------------------------------------------------------------------------------------------------
+# ---- input ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("expression", "answer"), [("-x'*x", "-2*x"), ("- x'*x", "-2*x"), ("−x'*x", "-2*x"), ("-x", "-eye(n)"), ("-3*sum(x)", "-3*ones(n)")]
+    ("expression", "answer"),
+    [
+        ("-x'*x", "-2*x"),
+        ("- x'*x", "-2*x"),
+        ("−x'*x", "-2*x"),
+        ("-x", "-eye(n)"),
+        ("-3*sum(x)", "-3*ones(n)"),
+    ],
 )
 def test_an_expression_may_begin_with_a_minus(capsys, expression, answer):
     assert run(capsys, expression, "x")[:2] == (0, f"{answer}\n")
@@ -219,7 +248,16 @@ def test_an_expression_may_begin_with_a_minus(capsys, expression, answer):
 
 @pytest.mark.parametrize("expression", ["-s*s", "-h*h'", "-s'*h"])
 def test_even_if_it_looks_like_an_option(capsys, expression):
-    assert run(capsys, expression, expression[1], "-s", "s: 3; h: 3" if "'" in expression else "s: scalar")[0] == 0
+    assert (
+        run(
+            capsys,
+            expression,
+            expression[1],
+            "-s",
+            "s: 3; h: 3" if "'" in expression else "s: scalar",
+        )[0]
+        == 0
+    )
 
 
 def test_two_minus_signs_after_the_end_of_options():
@@ -236,7 +274,11 @@ def test_each_line_of_a_pipe():
 
 def test_a_defect_on_one_line_does_not_lose_the_others(monkeypatch, capsys):
     derive = entry.derive
-    monkeypatch.setattr(entry, "derive", lambda source, *a, **k: 1 / 0 if source == "y" else derive(source, *a, **k))
+    monkeypatch.setattr(
+        entry,
+        "derive",
+        lambda source, *a, **k: 1 / 0 if source == "y" else derive(source, *a, **k),
+    )
     monkeypatch.setattr(sys, "stdin", io.StringIO("x'*x\ny\nx'*z\n"))
     status, out, err = run(capsys, "-", "x")
     assert (status, out) == (2, "2*x\nz\n")
@@ -248,13 +290,22 @@ def test_an_empty_pipe():
 
 
 def test_bytes_that_are_not_text():
-    found = subprocess.run([PYTHON, "-m", "matcalc", "-", "x"], input=b"\xff\xfe*x\nx'*x\n", capture_output=True, cwd=ROOT, timeout=30, check=False)
+    found = subprocess.run(
+        [PYTHON, "-m", "matcalc", "-", "x"],
+        input=b"\xff\xfe*x\nx'*x\n",
+        capture_output=True,
+        cwd=ROOT,
+        timeout=30,
+        check=False,
+    )
     assert found.stdout.split() == [b"2*x"]
     assert found.returncode == 2
     assert b"Traceback" not in found.stderr
 
 
-@pytest.mark.parametrize("line", ["matcalc - x 0<&-", 'matcalc "x\'*x" x 1>&-', 'matcalc "x\'*x" x 2>&-'])
+@pytest.mark.parametrize(
+    "line", ["matcalc - x 0<&-", 'matcalc "x\'*x" x 1>&-', 'matcalc "x\'*x" x 2>&-']
+)
 def test_a_closed_stream_is_no_internal_error(line):
     found = shell(line)
     assert "internal error" not in found.stderr
@@ -270,7 +321,9 @@ def test_a_full_disk_is_an_error_and_no_traceback():
 
 
 def test_a_reader_that_stops_is_no_error():
-    found = shell('for i in 1 2 3 4 5 6 7 8 9; do echo "x\'*A*x"; done | matcalc - x --explain | head -1')
+    found = shell(
+        'for i in 1 2 3 4 5 6 7 8 9; do echo "x\'*A*x"; done | matcalc - x --explain | head -1'
+    )
     assert found.stdout.startswith("Step 1")
     assert "Traceback" not in found.stderr
     assert "error" not in found.stderr.replace("relative error", "")
@@ -284,7 +337,7 @@ def test_a_terminal_without_unicode(encoding):
     assert found.returncode == 0
 
 
-# ---- colour ---------------------------------------------------------------------------------------------------------
+# ---- colour --------------------------------------------------------------------------------------
 
 
 class Terminal(io.StringIO):
@@ -298,7 +351,9 @@ class Terminal(io.StringIO):
 def test_no_color(monkeypatch, refused):
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("NO_COLOR", "1") if refused else monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("NO_COLOR", "1") if refused else monkeypatch.delenv(
+        "NO_COLOR", raising=False
+    )
     main(["x'*x", "x"])
     assert ("\x1b" not in screen.getvalue()) == refused
 
@@ -308,7 +363,7 @@ def test_no_escape_codes_in_a_pipe():
     assert "\x1b" not in found.stdout + found.stderr
 
 
-# ---- check ----------------------------------------------------------------------------------------------------------
+# ---- check ---------------------------------------------------------------------------------------
 
 
 def test_check_equal(capsys):
@@ -335,7 +390,14 @@ def test_check_uses_declarations(capsys):
     assert run(capsys, "check", "x'*A*x", "x", "2*A*x", "-s", "A: symmetric")[0] == 0
 
 
-@pytest.mark.parametrize(("candidate", "message"), [("X", "the derivative by w is n"), ("2*X'*(", "too early"), ("X*w", "the derivative by w is n")])
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [
+        ("X", "the derivative by w is n"),
+        ("2*X'*(", "too early"),
+        ("X*w", "the derivative by w is n"),
+    ],
+)
 def test_check_of_what_does_not_fit(capsys, candidate, message):
     status, out, err = run(capsys, "check", LEAST_SQUARES, "w", candidate, "-s", "X: m×n")
     assert (status, out) == (2, "")
@@ -350,17 +412,31 @@ def test_check_of_a_negative_candidate(capsys):
     assert run(capsys, "check", "-x'*x", "x", "-2*x")[:2] == (0, "equal\n")
 
 
-# ---- errors as data ---------------------------------------------------------------------------------------------------------
+# ---- errors as data ------------------------------------------------------------------------------
 
 
 def test_an_error_is_json_as_well(capsys):
     status, out, err = run(capsys, "sum(sofmax(x))", "x", "--to", "json")
     assert status == 2
-    assert json.loads(out) == {"expression": "sum(sofmax(x))", "error": "unknown function 'sofmax'", "hint": "did you mean softmax?", "span": [4, 10]}
+    assert json.loads(out) == {
+        "expression": "sum(sofmax(x))",
+        "error": "unknown function 'sofmax'",
+        "hint": "did you mean softmax?",
+        "span": [4, 10],
+    }
     assert "sofmax" in err
 
 
-@pytest.mark.parametrize("arguments", [["x'*x", "z"], ["x'*x", "x", "--along", "n"], ["x'*x", "x", "-s", "x: ;"], ["", "x"], ["x*y*A", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["x'*x", "z"],
+        ["x'*x", "x", "--along", "n"],
+        ["x'*x", "x", "-s", "x: ;"],
+        ["", "x"],
+        ["x*y*A", "x"],
+    ],
+)
 def test_every_failure_is_json(capsys, arguments):
     status, out, _ = run(capsys, *arguments, "--to", "json")
     assert status == 2
@@ -379,6 +455,8 @@ def test_a_line_of_json_for_each_line_of_input(capsys, monkeypatch):
     assert [r.get("derivative") for r in records] == ["2*x", None, None, "ones(n)"]
 
 
-@pytest.mark.parametrize("target", ["text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api"])
+@pytest.mark.parametrize(
+    "target", ["text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api"]
+)
 def test_a_direction_that_is_called_self(capsys, target):
     assert run(capsys, "x'*A*x", "x", "--along", "self", "--to", target)[0] == 0

@@ -13,7 +13,10 @@ import targets
 import matcalc as mc
 
 X = np.array([[1.0 + 2j, 0.5], [0.0, 1.0]])
-OTHER = {"jax": lambda x: import_module("jax.numpy").asarray(x), "torch": lambda x: import_module("torch").as_tensor(x)}
+OTHER = {
+    "jax": lambda x: import_module("jax.numpy").asarray(x),
+    "torch": lambda x: import_module("torch").as_tensor(x),
+}
 
 
 def network() -> Any:
@@ -51,5 +54,7 @@ def test_kept_arrays_refuse_complex_ones() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_what_takes_data_refuses_complex_arrays(name: str) -> None:
-    with pytest.raises(mc.ShapeProblem, match=r"(X|the input|the array of targets) has complex numbers"):
+    with pytest.raises(
+        mc.ShapeProblem, match=r"(X|the input|the array of targets) has complex numbers"
+    ):
         CALLS[name]()

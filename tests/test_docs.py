@@ -1,4 +1,6 @@
-"""The documents tell the truth: the gallery is what is derived, the README's transcripts are what is printed."""
+"""The documents tell the truth: the gallery is what is derived, the README's transcripts are
+what is printed.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from matcalc.tables.functions import described
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TRANSCRIPTS = [block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) if "matcalc" in block]
+TRANSCRIPTS = [
+    block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) if "matcalc" in block
+]
 
 
 def test_the_gallery_is_what_is_derived() -> None:
@@ -32,11 +36,17 @@ def without_errors(text: str) -> str:
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS)
-def test_transcripts_are_what_is_printed(transcript: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_transcripts_are_what_is_printed(
+    transcript: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     command, _, expected = transcript.partition("\n")
     main(shlex.split(command.removeprefix("$ "))[1:])
     printed = capsys.readouterr()
-    shown = printed.out + printed.err if "verified:" in expected or "DISAGREE" in expected else printed.out
+    shown = (
+        printed.out + printed.err
+        if "verified:" in expected or "DISAGREE" in expected
+        else printed.out
+    )
     if "--explain" in command:
         shown = printed.out
     assert without_errors(shown).strip() == without_errors(expected).strip()

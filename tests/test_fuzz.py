@@ -1,4 +1,7 @@
-"""Random cases over the whole table give no wrong answer, no crash and no self-refutation; the oracle itself is tested."""
+"""Random cases over the whole table give no wrong answer, no crash and no self-refutation.
+
+The oracle itself is tested.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,9 @@ def test_wrong_derivatives_are_seen(text: str, wrt: str, claim: str, types: dict
 
 
 def test_everything_occurs() -> None:
-    """Every function, property and operation is in some of the cases that the next test may draw."""
+    """Every function, property and operation is in some of the cases that the next test may
+    draw.
+    """
     seen = set[str]()
     for seed in range(6000):
         seen |= fuzz.seen_in(expressions.case(seed))

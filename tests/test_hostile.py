@@ -1,4 +1,7 @@
-"""Bad and malicious input: refused in one line, at once, whatever it is; strange names work; nothing is evaluated."""
+"""Bad and malicious input: refused in one line, at once, whatever it is.
+
+Strange names work; nothing is evaluated.
+"""
 
 from __future__ import annotations
 
@@ -41,38 +44,162 @@ def quickly_complained(capsys, *arguments):
     return complained(status, *capsys.readouterr())
 
 
-# ---- bad texts ------------------------------------------------------------------------------------------------------
+# ---- bad texts -----------------------------------------------------------------------------------
 
 BROKEN = (
-    "x +", "+", "*x", "x*", "2x", "A x", "x y'", "a, b", "()", "x()", "f()", "f(x)", "sin", "sin()", "sin(x,y)", "sin(,)", "norm2()", "x(1)",
-    "x[0]", "A(1,2)",
-    "(x", "x)", "((x)", "x))", ")(", "sin(x", "‖x", "‖", "‖‖", "x''' y", "'x", "''", ".T", "x..y", "x.y", "x.+y", "1..2", "x^", "^2", "x^^2",
-    "x***2", "a=", "=a",
-    "a=b", "a=b;", "a=1;;a=2;a", "a=a=a", "a==b", "2=x;x", "x'=y;x", "x+;y", "r=x+;r", "x;y", "x\ny", "x != y", "x<y", "x>y", "x&y", "x|y", "x:y",
-    "x?y:z", "x#y", "x$y", "x%y", "x!",
-    "~x", "@", "@x", "\\input{x}", "\\frac{1}{2}", "$x$", "{x}", "{}", "{{}}", "{0}", "{x!r}", "%s", "%(x)s", "%n", "$(id)", "`id`", "\"x\"",
-    "r\"x\"", "[1,2]", "lambda x: x",
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "__import__('os').system('x')", "x.__class__", "().__class__", "exec('1')",
-    "eval(x)", "open(x)", "import os",
-    "A^-B", "x^x", "unknownfunction(x)", "SIN(x)", "Exp(x)",
-)  # fmt: skip
+    "x +",
+    "+",
+    "*x",
+    "x*",
+    "2x",
+    "A x",
+    "x y'",
+    "a, b",
+    "()",
+    "x()",
+    "f()",
+    "f(x)",
+    "sin",
+    "sin()",
+    "sin(x,y)",
+    "sin(,)",
+    "norm2()",
+    "x(1)",
+    "x[0]",
+    "A(1,2)",
+    "(x",
+    "x)",
+    "((x)",
+    "x))",
+    ")(",
+    "sin(x",
+    "‖x",
+    "‖",
+    "‖‖",
+    "x''' y",
+    "'x",
+    "''",
+    ".T",
+    "x..y",
+    "x.y",
+    "x.+y",
+    "1..2",
+    "x^",
+    "^2",
+    "x^^2",
+    "x***2",
+    "a=",
+    "=a",
+    "a=b",
+    "a=b;",
+    "a=1;;a=2;a",
+    "a=a=a",
+    "a==b",
+    "2=x;x",
+    "x'=y;x",
+    "x+;y",
+    "r=x+;r",
+    "x;y",
+    "x\ny",
+    "x != y",
+    "x<y",
+    "x>y",
+    "x&y",
+    "x|y",
+    "x:y",
+    "x?y:z",
+    "x#y",
+    "x$y",
+    "x%y",
+    "x!",
+    "~x",
+    "@",
+    "@x",
+    "\\input{x}",
+    "\\frac{1}{2}",
+    "$x$",
+    "{x}",
+    "{}",
+    "{{}}",
+    "{0}",
+    "{x!r}",
+    "%s",
+    "%(x)s",
+    "%n",
+    "$(id)",
+    "`id`",
+    '"x"',
+    'r"x"',
+    "[1,2]",
+    "lambda x: x",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "__import__('os').system('x')",
+    "x.__class__",
+    "().__class__",
+    "exec('1')",
+    "eval(x)",
+    "open(x)",
+    "import os",
+    "A^-B",
+    "x^x",
+    "unknownfunction(x)",
+    "SIN(x)",
+    "Exp(x)",
+)
 FOREIGN = {
-    "NUL": "a\0b", "bell": "\a", "escape": "\x1b[31mx", "delete": "x\x7f", "line separator": "x\u2028y", "byte order": "\ufeffx",
-    "bidi": "a\u202eb", "isolate": "\u2066x\u2069",
-    "zero width": "a\u200bb", "joiner": "a\u200db", "soft hyphen": "a\xadb", "no-break space": "a\xa0+b", "combining": "a\u0301",
-    "fullwidth": "ａ+1", "Cyrillic": "а+1", "mathematical": "𝐱'*𝐱",
-    "surrogate": "\ud800", "surrogate in the middle": "x+\udfff*y", "emoji": "x+😀", "private": "\ue000", "unassigned": "\U000e0fff",
-    "astral": "\U0010ffff", "Arabic digit": "x+٣",
-    "fullwidth digit": "３*x", "superscript": "a⁴", "fraction": "½*x", "quote": "x’*y", "prime": "x′*y", "Angstrom": "\u212b*x", "micro": "µ*x",
-    "Kelvin": "\u212a*x", "long s": "ſ+1",
-}  # fmt: skip
+    "NUL": "a\0b",
+    "bell": "\a",
+    "escape": "\x1b[31mx",
+    "delete": "x\x7f",
+    "line separator": "x\u2028y",
+    "byte order": "\ufeffx",
+    "bidi": "a\u202eb",
+    "isolate": "\u2066x\u2069",
+    "zero width": "a\u200bb",
+    "joiner": "a\u200db",
+    "soft hyphen": "a\xadb",
+    "no-break space": "a\xa0+b",
+    "combining": "a\u0301",
+    "fullwidth": "ａ+1",
+    "Cyrillic": "а+1",
+    "mathematical": "𝐱'*𝐱",
+    "surrogate": "\ud800",
+    "surrogate in the middle": "x+\udfff*y",
+    "emoji": "x+😀",
+    "private": "\ue000",
+    "unassigned": "\U000e0fff",
+    "astral": "\U0010ffff",
+    "Arabic digit": "x+٣",
+    "fullwidth digit": "３*x",
+    "superscript": "a⁴",
+    "fraction": "½*x",
+    "quote": "x’*y",
+    "prime": "x′*y",
+    "Angstrom": "\u212b*x",
+    "micro": "µ*x",
+    "Kelvin": "\u212a*x",
+    "long s": "ſ+1",
+}
 NUMBERS = {
-    "huge exponent": "1e999999999", "tiny": "1e-999999999", "1e9999": "x*1e9999", "many digits": "1" * 100_000,
-    "many decimals": "0." + "3" * 100_000, "long exponent": "1e" + "9" * 100_000,
-    "tower": "2^9^9^9^9", "tower of tens": "10^10^10^10", "negative tower": "2^-9^9^9", "matrix": "A^1e9", "product": "(1e300)^(1e300)",
-    "zero": "1/0", "zero power": "0^-1", "hidden zero": "1/(a-a)",
-    "factors": "((A^16)^16)^16", "long power": "(A*B)^64*(A^64)^64", "infinite": "1e400^1e400*x",
-}  # fmt: skip
+    "huge exponent": "1e999999999",
+    "tiny": "1e-999999999",
+    "1e9999": "x*1e9999",
+    "many digits": "1" * 100_000,
+    "many decimals": "0." + "3" * 100_000,
+    "long exponent": "1e" + "9" * 100_000,
+    "tower": "2^9^9^9^9",
+    "tower of tens": "10^10^10^10",
+    "negative tower": "2^-9^9^9",
+    "matrix": "A^1e9",
+    "product": "(1e300)^(1e300)",
+    "zero": "1/0",
+    "zero power": "0^-1",
+    "hidden zero": "1/(a-a)",
+    "factors": "((A^16)^16)^16",
+    "long power": "(A*B)^64*(A^64)^64",
+    "infinite": "1e400^1e400*x",
+}
 
 
 @pytest.mark.parametrize("text", BROKEN)
@@ -97,18 +224,59 @@ def test_nothing(capsys, text):
     assert "empty" in quickly_complained(capsys, text)
 
 
-@pytest.mark.parametrize("wrt", ["q", "X'", "x+y", "X;", "__class__", "{x}", "%s", "\0", "x" * 10_000, "sin", "2"], ids=lambda text: ascii(text)[:20])
+@pytest.mark.parametrize(
+    "wrt",
+    ["q", "X'", "x+y", "X;", "__class__", "{x}", "%s", "\0", "x" * 10_000, "sin", "2"],
+    ids=lambda text: ascii(text)[:20],
+)
 def test_a_variable_that_is_not_there(capsys, wrt):
     quickly_complained(capsys, "norm2(X*w)", wrt)
 
 
 DECLARED_JUNK = (
-    "X", "X:", ":", "::", "X::n", ": n", "X: n: m", "X: 0", "X: 0×0", "X: -1", "X: 2.5", "X: nan", "X: inf", "X: 1e3", "X: m×", "X: ×", "X: m×n×p",
-    "X: m n", "X: n+", "X: n'", "X: (m,n", "X: {n}",
-    "X: %s", "X: \0", "X: 𝐧×𝐧", "X: " + "9" * 10_000, "sin: n", "eye: n×n", "X: m×n symetric", "S: 2×3 spd", "2: n", "x y: n", "X.T: n",
-    "__class__: n", "X: m×n; X: p×q",
-    "X: __import__('os')", "X: ×n", "X: m××n", "X: m×n*", "X: *n", "X: symmetric 2×3", "X: vector scalar",
-)  # fmt: skip
+    "X",
+    "X:",
+    ":",
+    "::",
+    "X::n",
+    ": n",
+    "X: n: m",
+    "X: 0",
+    "X: 0×0",
+    "X: -1",
+    "X: 2.5",
+    "X: nan",
+    "X: inf",
+    "X: 1e3",
+    "X: m×",
+    "X: ×",
+    "X: m×n×p",
+    "X: m n",
+    "X: n+",
+    "X: n'",
+    "X: (m,n",
+    "X: {n}",
+    "X: %s",
+    "X: \0",
+    "X: 𝐧×𝐧",
+    "X: " + "9" * 10_000,
+    "sin: n",
+    "eye: n×n",
+    "X: m×n symetric",
+    "S: 2×3 spd",
+    "2: n",
+    "x y: n",
+    "X.T: n",
+    "__class__: n",
+    "X: m×n; X: p×q",
+    "X: __import__('os')",
+    "X: ×n",
+    "X: m××n",
+    "X: m×n*",
+    "X: *n",
+    "X: symmetric 2×3",
+    "X: vector scalar",
+)
 
 
 @pytest.mark.parametrize("shapes", DECLARED_JUNK, ids=lambda text: ascii(text)[:30])
@@ -117,13 +285,57 @@ def test_junk_in_declarations(capsys, shapes):
 
 
 UNFIT = (
-    "X + x", "X - Y'", "X*Y", "X.*Y'", "X./x", "X.^x", "X/Y", "x/x", "x^2", "2^x", "2^X", "X^2", "X^0.5", "S^s", "x*x", "X*y", "tr(X)", "tr(x)",
-    "det(X)", "det(x)", "inv(X)", "inv(x)",
-    "logdet(X)", "expm(X)", "softmax(X)", "logsumexp(X)", "logsoftmax(X)", "kron(X)", "kron(X,Y,Z)", "vec(X,Y)", "ones(x,y,z)", "ones(0)",
-    "ones(-1)", "ones(1.5)", "eye(0)", "eye(x')", "eye(m,n)",
-    "zeros(n+1)", "vector()", "vector(1,2)", "vector(X)", "matrix(x)", "tr(sum(X)*X)", "x'*X*x", "kron(X,Y)*x", "vec(X)'*x", "diag(x)*y", "diag(X)",
-    "inv(X')*x", "x' + x",
-)  # fmt: skip
+    "X + x",
+    "X - Y'",
+    "X*Y",
+    "X.*Y'",
+    "X./x",
+    "X.^x",
+    "X/Y",
+    "x/x",
+    "x^2",
+    "2^x",
+    "2^X",
+    "X^2",
+    "X^0.5",
+    "S^s",
+    "x*x",
+    "X*y",
+    "tr(X)",
+    "tr(x)",
+    "det(X)",
+    "det(x)",
+    "inv(X)",
+    "inv(x)",
+    "logdet(X)",
+    "expm(X)",
+    "softmax(X)",
+    "logsumexp(X)",
+    "logsoftmax(X)",
+    "kron(X)",
+    "kron(X,Y,Z)",
+    "vec(X,Y)",
+    "ones(x,y,z)",
+    "ones(0)",
+    "ones(-1)",
+    "ones(1.5)",
+    "eye(0)",
+    "eye(x')",
+    "eye(m,n)",
+    "zeros(n+1)",
+    "vector()",
+    "vector(1,2)",
+    "vector(X)",
+    "matrix(x)",
+    "tr(sum(X)*X)",
+    "x'*X*x",
+    "kron(X,Y)*x",
+    "vec(X)'*x",
+    "diag(x)*y",
+    "diag(X)",
+    "inv(X')*x",
+    "x' + x",
+)
 
 
 @pytest.mark.parametrize("text", UNFIT)
@@ -131,12 +343,16 @@ def test_shapes_that_do_not_fit(capsys, text):
     quickly_complained(capsys, text, "-s", "X: 3×4; Y: 3×4; Z: 3×4; x: 3; y: 5; s: scalar; S: 2×2")
 
 
-# ---- large texts ----------------------------------------------------------------------------------------------------
+# ---- large texts ---------------------------------------------------------------------------------
 
 
 def chain(levels, step, last, first="x"):
     """Definitions, each of which uses the one before it twice."""
-    return f"r0 = {first}; " + "".join(f"r{i + 1} = {step.format(f'r{i}')}; " for i in range(levels)) + last.format(f"r{levels}")
+    return (
+        f"r0 = {first}; "
+        + "".join(f"r{i + 1} = {step.format(f'r{i}')}; " for i in range(levels))
+        + last.format(f"r{levels}")
+    )
 
 
 REFUSED = {
@@ -218,7 +434,7 @@ def test_a_limit_says_what_it_is():
         mc.parse("x+" * 500_000 + "x")
 
 
-# ---- nothing is evaluated -------------------------------------------------------------------------------------------
+# ---- nothing is evaluated ------------------------------------------------------------------------
 
 
 def test_nothing_is_evaluated(tmp_path, monkeypatch):
@@ -245,7 +461,7 @@ def test_nothing_is_evaluated(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-# ---- strange names that are names -----------------------------------------------------------------------------------
+# ---- strange names that are names ----------------------------------------------------------------
 
 WORDS = """
     lambda class None True False def if else for while import in is not and or return yield await async pass global try del with assert
@@ -262,7 +478,9 @@ def test_any_name_is_a_variable(name):
     x = np.array([0.1, -0.2, 0.3])
     d = mc.derive(text, name, {name: "rows"})
     s = 1 / (1 + np.exp(-x))
-    np.testing.assert_allclose(d.compile(value=True)(**{name: x})[1], s * (1 - s) * np.exp(x) + s * np.exp(x) + 1 / 3)
+    np.testing.assert_allclose(
+        d.compile(value=True)(**{name: x})[1], s * (1 - s) * np.exp(x) + s * np.exp(x) + 1 / 3
+    )
     assert mc.parse(str(d.gradient), {name: "rows"}) == d.gradient
     assert isinstance(d.latex(), str)
 
@@ -275,8 +493,19 @@ def test_any_name_is_a_size(name):
 
 
 def test_names_that_differ_by_the_marks_of_the_code():
-    values = {"lambda": 1.0, "lambda_": 2.0, "lambda_1": 3.0, "t1": 4.0, "t2": 5.0, "np": 6.0, "np_1": 7.0}
-    e = mc.parse("+".join(f"{i + 1}*exp({n})*exp({n})" for i, n in enumerate(values)), dict.fromkeys(values, "scalar"))
+    values = {
+        "lambda": 1.0,
+        "lambda_": 2.0,
+        "lambda_1": 3.0,
+        "t1": 4.0,
+        "t2": 5.0,
+        "np": 6.0,
+        "np_1": 7.0,
+    }
+    e = mc.parse(
+        "+".join(f"{i + 1}*exp({n})*exp({n})" for i, n in enumerate(values)),
+        dict.fromkeys(values, "scalar"),
+    )
     expected = sum((i + 1) * np.exp(2 * v) for i, v in enumerate(values.values()))
     assert e.compile()(**values) == pytest.approx(expected)
 
@@ -286,7 +515,7 @@ def test_a_name_that_is_also_a_size():
     np.testing.assert_allclose(d.compile()(n=np.array([1.0, 3])), [2.5, 6.5])
 
 
-# ---- fuzz -----------------------------------------------------------------------------------------------------------
+# ---- fuzz ----------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
     [
@@ -347,16 +576,40 @@ def test_expressions_with_a_mistake(case, data):
     text, shapes = case
     at = data.draw(st.integers(0, len(text)))
     piece = data.draw(PIECES)
-    only_our_errors(text[:at] + piece + text[data.draw(st.integers(at, min(at + 3, len(text)))) :], shapes)
+    only_our_errors(
+        text[:at] + piece + text[data.draw(st.integers(at, min(at + 3, len(text)))) :], shapes
+    )
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     st.one_of(
         st.text(max_size=30),
-        st.lists(st.sampled_from(["X", "x", ":", "m", "n", "×", " x ", ",", ";", "3", "spd", "row", "(", ")", "*", "-", ".", " "]), max_size=12).map(
-            "".join
-        ),
+        st.lists(
+            st.sampled_from(
+                [
+                    "X",
+                    "x",
+                    ":",
+                    "m",
+                    "n",
+                    "×",
+                    " x ",
+                    ",",
+                    ";",
+                    "3",
+                    "spd",
+                    "row",
+                    "(",
+                    ")",
+                    "*",
+                    "-",
+                    ".",
+                    " ",
+                ]
+            ),
+            max_size=12,
+        ).map("".join),
     )
 )
 def test_any_declaration(shapes):
@@ -367,7 +620,11 @@ def test_any_declaration(shapes):
 @given(
     st.dictionaries(
         st.text(max_size=3),
-        st.one_of(st.text(max_size=6), st.tuples(st.integers(-2, 5), st.text(max_size=2)), st.lists(st.integers(-1, 3), max_size=3)),
+        st.one_of(
+            st.text(max_size=6),
+            st.tuples(st.integers(-2, 5), st.text(max_size=2)),
+            st.lists(st.integers(-1, 3), max_size=3),
+        ),
         max_size=3,
     )
 )

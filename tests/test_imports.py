@@ -1,4 +1,6 @@
-"""The structure: packages stand in layers, imports of every kind go down, and heavy packages load in few places."""
+"""The structure: packages stand in layers, imports of every kind go down, and heavy packages
+load in few places.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,19 @@ __init__
 cli
 __main__
 """
-LEVEL = {package: level for level, line in enumerate(LAYERS.strip().splitlines()) for package in line.split()}
-NETWORK = {f"network.{name}" for name in ("maps", "layer", "layers", "convolution", "network", "module", "training")}
-NUMERIC = {f"numeric.{name}" for name in ("feasible", "linesearch", "minimize", "minimum", "objective", "optimizers", "runs")}
+LEVEL = {
+    package: level
+    for level, line in enumerate(LAYERS.strip().splitlines())
+    for package in line.split()
+}
+NETWORK = {
+    f"network.{name}"
+    for name in ("maps", "layer", "layers", "convolution", "network", "module", "training")
+}
+NUMERIC = {
+    f"numeric.{name}"
+    for name in ("feasible", "linesearch", "minimize", "minimum", "objective", "optimizers", "runs")
+}
 HEAVY = {
     "numpy": {
         "codegen.targets.convert",
@@ -48,7 +60,8 @@ HEAVY = {
     "dask": {"distribution.on_dask"},
     "jax": {"distribution.on_mesh", "codegen.targets.convert"},
     "sympy": {"interop.incoming", "interop.outgoing"},
-    "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes", "elaborate")} | {"labels.reader"},
+    "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes", "elaborate")}
+    | {"labels.reader"},
 }
 
 
@@ -68,7 +81,9 @@ def nodes(name: str) -> Iterator[ast.AST]:
 
 @cache
 def imports(name: str) -> frozenset[str]:
-    """The files of the package that a file imports anywhere: at its top, in a function, or for types."""
+    """The files of the package that a file imports anywhere: at its top, in a function, or for
+    types.
+    """
     package = [] if name == "__init__" else name.split(".")
     if modules()[name].name != "__init__.py":
         package = package[:-1]
@@ -106,7 +121,9 @@ def test_imports_go_down(name: str) -> None:
     package = name.split(".")[0]
     for target in imports(name):
         assert target in modules()
-        assert target.split(".")[0] == package or level(target) < level(name), f"{name} imports {target}"
+        assert target.split(".")[0] == package or level(target) < level(name), (
+            f"{name} imports {target}"
+        )
 
 
 def test_no_file_imports_itself_in_a_circle() -> None:

@@ -1,4 +1,6 @@
-"""Options that a public name does not have are refused by name, and the one that was meant is named."""
+"""Options that a public name does not have are refused by name, and the one that was meant is
+named.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,27 @@ CALLABLES = dict(callables())
 
 
 def takes_any(call: Callable[..., Any]) -> bool:
-    """Whether the names of its arguments are those of a user's variables, or belong to another function."""
+    """Whether the names of its arguments are those of a user's variables, or belong to another
+    function.
+    """
     return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(call).parameters.values())
 
 
-STRICT = [n for n, call in CALLABLES.items() if n not in GIVEN_BACK and (n == "Conv2d" or not takes_any(call))]
+STRICT = [
+    n
+    for n, call in CALLABLES.items()
+    if n not in GIVEN_BACK and (n == "Conv2d" or not takes_any(call))
+]
 
 
 def options_of(call: Callable[..., Any]) -> list[str]:
     call = call.__init__ if inspect.isclass(call) else call
     parameters = inspect.signature(call).parameters.values()
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"]
+    return [
+        p.name
+        for p in parameters
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
+    ]
 
 
 @pytest.mark.parametrize("name", STRICT)
@@ -63,17 +75,44 @@ def test_the_option_that_was_meant_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: mc.derive("x'*x", "x", symetric="elements"), "derive() has no option 'symetric' — did you mean symmetric?"),
-        (lambda: mc.derive("x'*x", "x", Order=2), "derive() has no option 'Order' — did you mean order?"),
+        (
+            lambda: mc.derive("x'*x", "x", symetric="elements"),
+            "derive() has no option 'symetric' — did you mean symmetric?",
+        ),
+        (
+            lambda: mc.derive("x'*x", "x", Order=2),
+            "derive() has no option 'Order' — did you mean order?",
+        ),
         (lambda: mc.derive("x'*x", "x", verify=False), "derive() has no option 'verify'"),
-        (lambda: mc.derive("x'*x", "x").compile(valeu=True), "Derivation.compile() has no option 'valeu' — did you mean value?"),
-        (lambda: mc.derive("x'*x").compile(targt="numba"), "Derivations.compile() has no option 'targt' — did you mean target?"),
-        (lambda: mc.Network("3-2", activaton="tanh"), "Network() has no option 'activaton' — did you mean activation?"),
-        (lambda: mc.Network("3-2").fit([[1, 2, 3]], [[1, 2]], epoch=3), "fit() has no option 'epoch' — did you mean epochs?"),
-        (lambda: mc.Conv2d(1, 2, methd="fft"), "Conv2d() has no option 'methd' — did you mean method?"),
-        (lambda: mc.Conv2d(1, 2, method="fft", strid=2), "has no option 'strid' — did you mean stride?"),
+        (
+            lambda: mc.derive("x'*x", "x").compile(valeu=True),
+            "Derivation.compile() has no option 'valeu' — did you mean value?",
+        ),
+        (
+            lambda: mc.derive("x'*x").compile(targt="numba"),
+            "Derivations.compile() has no option 'targt' — did you mean target?",
+        ),
+        (
+            lambda: mc.Network("3-2", activaton="tanh"),
+            "Network() has no option 'activaton' — did you mean activation?",
+        ),
+        (
+            lambda: mc.Network("3-2").fit([[1, 2, 3]], [[1, 2]], epoch=3),
+            "fit() has no option 'epoch' — did you mean epochs?",
+        ),
+        (
+            lambda: mc.Conv2d(1, 2, methd="fft"),
+            "Conv2d() has no option 'methd' — did you mean method?",
+        ),
+        (
+            lambda: mc.Conv2d(1, 2, method="fft", strid=2),
+            "has no option 'strid' — did you mean stride?",
+        ),
         (lambda: mc.Tanh(name="relu"), "Tanh() has no option 'name' — it takes none"),
-        (lambda: mc.parse("x", shape="x: n"), "parse() has no option 'shape' — did you mean shapes?"),
+        (
+            lambda: mc.parse("x", shape="x: n"),
+            "parse() has no option 'shape' — did you mean shapes?",
+        ),
         (lambda: mc.norm2(mc.vector("x", "n"), axis=1), "axis"),
         (lambda: mc.sqrt(mc.vector("x", "n"), axis=1), "axis"),
     ],
@@ -91,5 +130,14 @@ def test_functions_of_the_table_take_no_options() -> None:
 
 
 def test_the_signatures_are_still_seen() -> None:
-    assert list(inspect.signature(mc.derive).parameters) == ["expr", "wrt", "shapes", "order", "layout", "along", "symmetric", "limit"]
+    assert list(inspect.signature(mc.derive).parameters) == [
+        "expr",
+        "wrt",
+        "shapes",
+        "order",
+        "layout",
+        "along",
+        "symmetric",
+        "limit",
+    ]
     assert mc.check.__doc__.startswith("Whether a claimed derivative")

@@ -1,4 +1,6 @@
-"""Random expressions by every variable: the answer is verified or the reason is structural, never wrong, never another error."""
+"""Random expressions by every variable: the answer is verified or the reason is structural,
+never wrong, never another error.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,32 @@ TIME = 120  # seconds: what is verified here does not depend on the machine
 
 
 def assert_verified(d: Derivation) -> None:
-    """Verified; or singular, or outside every domain, whatever the input, as far as every function has an exact model."""
+    """Verified; or singular, or outside every domain, whatever the input, as far as every
+    function has an exact model.
+    """
     v = d.verification
     assert v is not None
     assert v.ok or v.exact is v.numeric is None, f"{d.program.text} by {d.wrt.name}: {v}"
-    structural = "for every input" in v.note or ("no exact model" in v.note and "no admissible point" in v.note)
+    structural = "for every input" in v.note or (
+        "no exact model" in v.note and "no admissible point" in v.note
+    )
     assert v.ok or structural, f"{d.program.text} by {d.wrt.name}: {v}"
 
 
 def assert_parses_back(d: Derivation) -> None:
-    assert mc.parse(str(d.result), d.program.declarations) is d.result, f"{d.program.text} by {d.wrt.name}: {d.result}"
+    assert mc.parse(str(d.result), d.program.declarations) is d.result, (
+        f"{d.program.text} by {d.wrt.name}: {d.result}"
+    )
 
 
 def assert_is_slope(d: Derivation, seed: int) -> None:
-    """Differences of values agree with the derivative, which needs no help from the verification."""
+    """Differences of values agree with the derivative, which needs no help from the
+    verification.
+    """
     off = points.differs_from_slope(d.expr, d.wrt, d.result, np.random.default_rng(seed))
-    assert off is None or off < 1e-6, f"{d.program.text} by {d.wrt.name}: {d.result} is off by {off:.1e}"
+    assert off is None or off < 1e-6, (
+        f"{d.program.text} by {d.wrt.name}: {d.result} is off by {off:.1e}"
+    )
 
 
 def assert_right(case: Case, seed: int = 0) -> None:
@@ -102,7 +114,11 @@ ROUND_TRIPS = (
 
 @pytest.mark.parametrize("text", ROUND_TRIPS)
 def test_normal_form_parses_back(text: str) -> None:
-    shapes = dict.fromkeys("ABCD", "n×n") | dict.fromkeys("xy", "n") | {"S": "n×n symmetric", "a": "scalar"}
+    shapes = (
+        dict.fromkeys("ABCD", "n×n")
+        | dict.fromkeys("xy", "n")
+        | {"S": "n×n symmetric", "a": "scalar"}
+    )
     e = mc.parse(text, shapes)
     assert mc.parse(str(e), shapes) is e
     assert mc.parse(str(e.T), shapes) is e.T
@@ -122,12 +138,20 @@ DERIVED_ROUND_TRIPS = (
 
 @pytest.mark.parametrize(("text", "wrt"), DERIVED_ROUND_TRIPS)
 def test_derivative_parses_back(text: str, wrt: str) -> None:
-    shapes = dict.fromkeys("ABCD", "n×n") | dict.fromkeys("xy", "n") | {"S": "n×n symmetric", "a": "scalar"}
+    shapes = (
+        dict.fromkeys("ABCD", "n×n")
+        | dict.fromkeys("xy", "n")
+        | {"S": "n×n symmetric", "a": "scalar"}
+    )
     assert_parses_back(mc.derive(text, wrt, shapes, limit=TIME))
 
 
 def test_half_of_the_seeds_have_equal_sizes() -> None:
-    sizes = [set(re.findall(r"\b[a-z]\b", " ".join(expression(seed, wide=True)[1].values()))) for seed in range(100)]  # the n of n+1, too
+    # the n of n+1, too
+    sizes = [
+        set(re.findall(r"\b[a-z]\b", " ".join(expression(seed, wide=True)[1].values())))
+        for seed in range(100)
+    ]
     assert all(found <= {"n"} for found in sizes[::2])
     assert sum(len(found) > 1 for found in sizes[1::2]) > 30
 

@@ -1,4 +1,6 @@
-"""Random Jacobians and Hessians against differences of the compiled order below, which no verification takes part in."""
+"""Random Jacobians and Hessians against differences of the compiled order below, which no
+verification takes part in.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ def generated(seed: int, scalar: bool) -> tuple[str, dict[str, str]]:
 
 
 def arrays(variables: list[Expr], rng: np.random.Generator) -> dict[str, Any]:
-    return {v.name: points.draw(v, tuple(SIZES.get(size[0], 1) for size in v.shape_ if size), rng) for v in variables}
+    return {
+        v.name: points.draw(v, tuple(SIZES.get(size[0], 1) for size in v.shape_ if size), rng)
+        for v in variables
+    }
 
 
 def compiled(root: Root, at: dict[str, Any]) -> np.ndarray:
@@ -38,9 +43,15 @@ def compiled(root: Root, at: dict[str, Any]) -> np.ndarray:
 
 
 def slope(root: Root, v: Expr, at: dict[str, Any], along: np.ndarray) -> tuple[np.ndarray, float]:
-    """The change of a compiled function along a direction, extrapolated (Richardson), and an estimate of its error."""
+    """The change of a compiled function along a direction, extrapolated (Richardson), and an
+    estimate of its error.
+    """
     coarse, fine = (
-        (compiled(root, at | {v.name: at[v.name] + h * along}) - compiled(root, at | {v.name: at[v.name] - h * along})) / (2 * h)
+        (
+            compiled(root, at | {v.name: at[v.name] + h * along})
+            - compiled(root, at | {v.name: at[v.name] - h * along})
+        )
+        / (2 * h)
         for h in (STEP, STEP / 2)
     )
     best = (4 * fine - coarse) / 3
@@ -48,7 +59,10 @@ def slope(root: Root, v: Expr, at: dict[str, Any], along: np.ndarray) -> tuple[n
 
 
 def judged(below: Root, derivative: Root, v: Expr, seed: int) -> bool | None:
-    """Whether a derivative contracted with a direction is the slope of the order below; None where no point decides."""
+    """Whether a derivative contracted with a direction is the slope of the order below.
+
+    None where no point decides.
+    """
     rng, disagreed = np.random.default_rng(seed), False
     for _ in range(12):
         at = arrays([*{*(u for e in parts(below, derivative) for u in variables(e)), v}], rng)

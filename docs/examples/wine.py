@@ -1,4 +1,6 @@
-"""Three sorts of wine by logistic regression with a ridge: a typed objective, its derived gradient and curvature, four methods."""
+"""Three sorts of wine by logistic regression with a ridge: a typed objective, its derived
+gradient and curvature, four methods.
+"""
 
 import numpy as np
 from sklearn.datasets import load_wine
@@ -13,9 +15,21 @@ def main() -> None:
     shapes = "X: m×n; W: n×k; b: k; Y: m×k"
     print(mc.derive(objective, ["W", "b"], shapes))
     for method in ("gradient-descent", "CG", "L-BFGS", "Newton-CG"):
-        found = mc.minimize(objective, ["W", "b"], data, shapes=shapes, method=method, rate=0.005, max_steps=5000, tolerance=1e-6)
+        found = mc.minimize(
+            objective,
+            ["W", "b"],
+            data,
+            shapes=shapes,
+            method=method,
+            rate=0.005,
+            max_steps=5000,
+            tolerance=1e-6,
+        )
         classes = (data["X"] @ found["W"] + found["b"]).argmax(1)
-        print(f"{method:<17} {found.value:.8f} after {found.steps:>4} steps, {(classes == y).mean():.1%} of the wines")
+        print(
+            f"{method:<17} {found.value:.8f} after {found.steps:>4} steps, "
+            f"{(classes == y).mean():.1%} of the wines"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""A derivative that somebody claims: read in the axes of the answer, checked, and if it is wrong, what is wrong with it."""
+"""A derivative that somebody claims: read in the axes of the answer, checked, and if it is
+wrong, what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from .. import expr as ex
 from ..budget import Limits, as_limits, limited
 from ..calculus.arrange import arrange
 from ..calculus.conventions import kronecker_shape, turned, weighted
-from ..calculus.derivative import derivative, derivative_shape, moved_to, off_its_set, structure, structured
+from ..calculus.derivative import (
+    derivative,
+    derivative_shape,
+    moved_to,
+    off_its_set,
+    structure,
+    structured,
+)
 from ..calculus.index import index_form
 from ..calculus.simplify import simplify
 from ..errors import LimitProblem, MatcalcError, NoMatrixForm, ShapeProblem
@@ -58,12 +67,13 @@ def check(
 ) -> Verification:
     """Whether a claimed derivative is right; if not, where and by how much.
 
-    ``candidate`` is a text, an Expr or an IndexForm in the names of ``expr``. It has the shape of the derivative, or is the
-    Kronecker form ∂vec(F)/∂vec(X)' of a matrix by a matrix, or an index form with the indices that matcalc prints, as
-    ``A[i,k]*B[l,j]``; a number stands for an array of it. The gradient of a scalar may be transposed, unless ``layout``
-    says which of the two is meant. What was taken for what, the ``note`` of the answer says. ``order``, ``along``,
-    ``symmetric`` and ``limit`` are those of :func:`derive`. Raises ShapeProblem for any other shape, and NameProblem for a name that
-    ``expr`` does not have.
+    ``candidate`` is a text, an Expr or an IndexForm in the names of ``expr``. It has the shape of
+    the derivative, or is the Kronecker form ∂vec(F)/∂vec(X)' of a matrix by a matrix, or an index
+    form with the indices that matcalc prints, as ``A[i,k]*B[l,j]``; a number stands for an array of
+    it. The gradient of a scalar may be transposed, unless ``layout`` says which of the two is
+    meant. What was taken for what, the ``note`` of the answer says. ``order``, ``along``,
+    ``symmetric`` and ``limit`` are those of :func:`derive`. Raises ShapeProblem for any other
+    shape, and NameProblem for a name that ``expr`` does not have.
 
     >>> check("norm2(X*w - y)^2", "w", "2*X'*(X*w - y)").ok
     True
@@ -77,7 +87,9 @@ def check(
     return found.verification
 
 
-def examined(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes, layout: str | None, options: Options) -> Examined:
+def examined(
+    expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes, layout: str | None, options: Options
+) -> Examined:
     """The first reading of a candidate that is right, or else the first of all."""
     checked_options(options if layout is None else {**options, "layout": layout})
     wrong: Examined | None = None
@@ -94,7 +106,9 @@ def examined(expr: Any, wrt: str | Expr, candidate: Any, shapes: Shapes, layout:
 
 @dataclass(frozen=True)
 class Claim:
-    """A candidate with the axes of the answer, and what it was taken for, if that is not what it says."""
+    """A candidate with the axes of the answer, and what it was taken for, if that is not what it
+    says.
+    """
 
     root: Root
     reading: str = ""
@@ -102,14 +116,22 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Question:
-    """The derivative that a candidate claims to be: of ``base``, which is the derivative of one order less."""
+    """The derivative that a candidate claims to be: of ``base``, which is the derivative of one
+    order less.
+    """
 
     derivation: Derivation  # its result is yet to be claimed
     layout: str | None
 
     @classmethod
-    def of(cls, program: Program[Root], wrt: str | Expr, layout: str | None, options: Options) -> _Question:
-        target, order, along = variable_of(program, wrt), options.get("order", 1), options.get("along")
+    def of(
+        cls, program: Program[Root], wrt: str | Expr, layout: str | None, options: Options
+    ) -> _Question:
+        target, order, along = (
+            variable_of(program, wrt),
+            options.get("order", 1),
+            options.get("along"),
+        )
         direction = None if along is None else direction_of(program, target, along)
         lower: tuple[Root, ...] = ()
         if order > 1:
@@ -118,7 +140,17 @@ class _Question:
             lower = (*below.lower, below.result)
         symmetric = options.get("symmetric", SYMMETRIC[0])
         limits = as_limits(options.get("limit"))
-        pending = Derivation(program, target, order, ex.ONE, (), along=direction, symmetric=symmetric, lower=lower, limits=limits)
+        pending = Derivation(
+            program,
+            target,
+            order,
+            ex.ONE,
+            (),
+            along=direction,
+            symmetric=symmetric,
+            lower=lower,
+            limits=limits,
+        )
         return cls(pending, layout)
 
     @property
@@ -151,7 +183,12 @@ class _Question:
         """The shape of ∂vec(F)/∂vec(X)', for a matrix by a matrix."""
         d = self.derivation
         matrices = shape_as_matrix(self.base) is not None and not ex.is_array(d.wrt)
-        if self.shape is not None or d.along is not None or not matrices or not isinstance(self.base, Expr):
+        if (
+            self.shape is not None
+            or d.along is not None
+            or not matrices
+            or not isinstance(self.base, Expr)
+        ):
             return None
         return kronecker_shape(self.base, d.wrt)
 
@@ -161,7 +198,9 @@ class _Question:
         return self.derivation.kind == "gradient"
 
     def verdict(self, claim: Root) -> Verification:
-        """Compare a claim with the expression and, where it has kinks, with the slopes on both sides of them."""
+        """Compare a claim with the expression and, where it has kinks, with the slopes on both
+        sides of them.
+        """
         found = verified(replace(self.derivation, result=claim))
         if found.numeric and (problem := self.beyond_the_slopes(claim)):
             return replace(found, ok=False, numeric=False, worst=problem)
@@ -180,7 +219,9 @@ class _Question:
         return beyond_the_slopes(d.expr, d.wrt, claim, self.ours)
 
     def on_every_side(self, claim: Root, found: Verification) -> Verification:
-        """Of a claim that agrees at points alone: whether it also does on sides of kinks and branches where no point lies."""
+        """Of a claim that agrees at points alone: whether it also does on sides of kinks and
+        branches where no point lies.
+        """
         from ..proof.exact import check
         from ..proof.sides import agrees_on_every_side, has_sides
         from ..proof.verify import IDENTITY
@@ -190,12 +231,18 @@ class _Question:
             return found
         same = agrees_on_every_side(d.expr, d.wrt, claim, self.ours, d.along)
         if found.exact is None:
-            return found if same else replace(found, ok=False, numeric=None, note=f"{found.note}; {ONE_SIDE}".strip("; "))
+            return (
+                found
+                if same
+                else replace(
+                    found, ok=False, numeric=None, note=f"{found.note}; {ONE_SIDE}".strip("; ")
+                )
+            )
         if same and check(self.base, d.wrt, self.ours, along=d.along).equal is True:
             return replace(found, ok=True, exact=None, note=IDENTITY)
         return found
 
-    # ---- reading ------------------------------------------------------------------------------------------------------------
+    # ---- reading ---------------------------------------------------------------------------------
 
     def claims(self, candidate: Any) -> Iterator[Claim]:
         """The readings of a candidate; raises the problem of the first if there are none."""
@@ -212,15 +259,22 @@ class _Question:
         return () if self.derivation.along is None else (self.derivation.along,)
 
     def of_text(self, candidate: str) -> Iterator[Claim]:
-        """A text in matrix notation, or as an index form; a name in brackets may be a place, a size or an index."""
+        """A text in matrix notation, or as an index form.
+
+        A name in brackets may be a place, a size or an index.
+        """
         program, names = self.derivation.program, index_names_in(candidate)
         places = place_names(program)
         known = places | size_names(program)
         readings: list[Callable[[], Claim]] = []
         if names <= known:
-            readings.append(lambda: self.of_matrix(in_names_of(program, candidate, self.fitting, self.more)))
+            readings.append(
+                lambda: self.of_matrix(in_names_of(program, candidate, self.fitting, self.more))
+            )
         if names:
-            readings += (partial(self.of_indices, candidate, apart) for apart in (known, places, set()))
+            readings += (
+                partial(self.of_indices, candidate, apart) for apart in (known, places, set())
+            )
         problems: list[MatcalcError] = []
         for reading in readings:
             try:
@@ -237,19 +291,28 @@ class _Question:
         """The shapes that a candidate may have."""
         if self.shape is None:
             return () if self.kronecker is None else (self.kronecker,)
-        shapes = {None: (self.shape, self.shape[::-1]), "numerator": (self.shape[::-1],)} if self.turns else {}
+        shapes = (
+            {None: (self.shape, self.shape[::-1]), "numerator": (self.shape[::-1],)}
+            if self.turns
+            else {}
+        )
         return shapes.get(self.layout, (self.shape,))
 
     def of_matrix(self, claim: Expr) -> Claim:
         """A candidate in matrix notation."""
         if self.shape is None and self.kronecker is None and not claim.is_scalar:
-            fact = f"the derivative by {self.derivation.wrt.name} is an index form, and a candidate is a matrix"
+            fact = (
+                f"the derivative by {self.derivation.wrt.name} is an index form, and a "
+                "candidate is a matrix"
+            )
             raise NoMatrixForm(fact, "give an index form, as derive(…).result is")
         if claim.shape_ in self.fitting:
             return self.of_fitting(claim)
         if not claim.is_scalar:
             raise ShapeProblem(f"the candidate is {show_shape(claim.shape_)}", self.expected())
-        return Claim(self.repeated(claim), "" if claim.head == "num" and claim.value == 0 else REPEATED)
+        return Claim(
+            self.repeated(claim), "" if claim.head == "num" and claim.value == 0 else REPEATED
+        )
 
     def of_fitting(self, claim: Expr) -> Claim:
         if self.shape is None:
@@ -270,7 +333,11 @@ class _Question:
         if self.shape is not None:
             return ex.spread(value, self.shape)
         out = tuple(map(Label, self.atoms))
-        terms = () if value.head == "num" and value.value == 0 else (Term(Fraction(1), (Factor(value, ()), *map(one, out))),)
+        terms = (
+            ()
+            if value.head == "num" and value.value == 0
+            else (Term(Fraction(1), (Factor(value, ()), *map(one, out))),)
+        )
         return index_form(Bag(out, terms), self.axes)
 
     @property
@@ -281,13 +348,17 @@ class _Question:
         """A candidate that is an index form."""
         axes = tuple(size for shape in self.axes for size in shape if size)
         if form.axes != axes:
-            given, expected = ("×".join(map(show, sizes)) or "scalar" for sizes in (form.axes, axes))
+            given, expected = (
+                "×".join(map(show, sizes)) or "scalar" for sizes in (form.axes, axes)
+            )
             fact = f"the candidate is {given}"
             raise ShapeProblem(fact, f"the derivative by {self.derivation.wrt.name} is {expected}")
         return Claim(IndexForm(form.bag, self.axes))
 
     def of_indices(self, candidate: str, places: set[str]) -> Claim:
-        """A candidate that is typed as an index form, with some names that are places and no indices."""
+        """A candidate that is typed as an index form, with some names that are places and no
+        indices.
+        """
         program = self.derivation.program
         numerator = self.turns and self.layout == "numerator"
         out = self.atoms[::-1] if numerator else self.atoms
@@ -305,7 +376,7 @@ class _Question:
         return Claim(index_form(bag, self.axes))
 
 
-# ---- what is wrong ------------------------------------------------------------------------------------------------------
+# ---- what is wrong -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -326,19 +397,33 @@ class Examined:
 
     @property
     def answer(self) -> str:
-        """The derivative that is right, as text; nothing where it cannot be derived and verified."""
+        """The derivative that is right, as text.
+
+        Nothing where it cannot be derived and verified.
+        """
         d = self.question.derivation
         layout = self.question.layout or LAYOUTS[0]
         along = None if d.along is None else d.along.name
         try:
-            right = derive(d.program, d.wrt, order=d.order, layout=layout, along=along, symmetric=d.symmetric, limit=d.limits)
+            right = derive(
+                d.program,
+                d.wrt,
+                order=d.order,
+                layout=layout,
+                along=along,
+                symmetric=d.symmetric,
+                limit=d.limits,
+            )
         except MatcalcError:
             return ""
         return f"the {d.title} is {right.result}" if right.verification else ""
 
     @property
     def diagnosis(self) -> str:
-        """What would make a wrong candidate right, if it is one small thing; each is tried by the checks themselves."""
+        """What would make a wrong candidate right, if it is one small thing.
+
+        Each is tried by the checks themselves.
+        """
         with suppress(LimitProblem), limited(Limits(seconds=PATIENCE), "the diagnosis"):
             for said, root in self.variations():
                 if self.question.verdict(root).ok:
@@ -352,12 +437,21 @@ class Examined:
         if isinstance(root, Expr) and root.shape_[0] == root.shape_[1]:
             yield f"it is the transpose of the {d.title}", turned(root)
         if self.question.turns and isinstance(root, Expr) and structured(root, d.wrt) is not root:
-            said = f"it is the {d.title} by a matrix without structure, and {d.wrt.name} is {structure(d.wrt)}"
+            said = (
+                f"it is the {d.title} by a matrix without structure, and {d.wrt.name} is "
+                f"{structure(d.wrt)}"
+            )
             yield said, structured(root, d.wrt)
         if d.symmetric == SYMMETRIC[0]:
             moved = weighted(root, d.wrt, len(self.question.axes) - 1, Fraction(1, 2))
             if moved is not root:
-                yield f'it is the derivative by {d.wrt.name}[i,j] and {d.wrt.name}[j,i] moved together (symmetric="elements")', moved
+                yield (
+                    (
+                        f"it is the derivative by {d.wrt.name}[i,j] and {d.wrt.name}[j,i] moved "
+                        'together (symmetric="elements")'
+                    ),
+                    moved,
+                )
         for k in MULTIPLES:
             yield f"it is {number(k)} times the {d.title}", multiple(root, ex.num(1 / k))
         for size in dict.fromkeys((s,) for s in sorted(size_names(d.program))):
@@ -370,4 +464,10 @@ def multiple(root: Root, k: Expr) -> Root:
     """An answer times a number."""
     if isinstance(root, Expr):
         return ex.times(k, root)
-    return IndexForm(Bag(root.bag.out, tuple(Term(t.coefficient, (Factor(k, ()), *t.factors)) for t in root.bag.terms)), root.shapes)
+    return IndexForm(
+        Bag(
+            root.bag.out,
+            tuple(Term(t.coefficient, (Factor(k, ()), *t.factors)) for t in root.bag.terms),
+        ),
+        root.shapes,
+    )

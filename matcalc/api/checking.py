@@ -19,7 +19,11 @@ from .derived import Derived
 def _out_of_convention(d: Derived) -> Root:
     """The derivative that the answer stands for."""
     root = turned(d.result) if d.layout == "numerator" and d.kind == "gradient" else d.result
-    return weighted(root, d.wrt, times_derived(d), Fraction(1, 2)) if d.symmetric == "elements" else root
+    return (
+        weighted(root, d.wrt, times_derived(d), Fraction(1, 2))
+        if d.symmetric == "elements"
+        else root
+    )
 
 
 def times_derived(d: Derived) -> int:
@@ -44,11 +48,15 @@ def verified(d: Derived, seed: int = 0) -> Verification:
 
 
 def _verified_in_place(e: Root, wrt: Expr, claim: Root, direction: Expr, seed: int) -> Verification:
-    """At X + t·D for a direction D that is an expression, the derivative by t is the claim there."""
+    """At X + t·D for a direction D that is an expression, the derivative by t is the claim
+    there.
+    """
     names = {v.name for root in (e, claim) for v in ex.variables(*parts(root), wrt, direction)}
     t, _ = next(fresh_variables(names, [ex.ONE.shape_]))
     moved = ex.add(wrt, ex.times(ex.var(t), direction))
-    at, claimed = (replaced(root, lambda leaf: moved if leaf is wrt else leaf) for root in (e, claim))
+    at, claimed = (
+        replaced(root, lambda leaf: moved if leaf is wrt else leaf) for root in (e, claim)
+    )
     return verify(at, ex.var(t), claimed, seed)
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ..proof.verify import Verification
 
 
-
 ORDERS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
 # What to type for each derivative, of a scalar and of anything else.
 _TO_TYPE = {
@@ -35,7 +34,10 @@ _TO_TYPE = {
     ("hessian", True): "the Hessian is derive(…, order=2).hessian",
     ("gradient", False): "the first derivative of what is no scalar is derive(…).jacobian",
     ("jacobian", False): "the Jacobian is derive(…).jacobian",
-    ("hessian", False): "only a scalar has a Hessian; the second derivative is derive(…, order=2).result",
+    (
+        "hessian",
+        False,
+    ): "only a scalar has a Hessian; the second derivative is derive(…, order=2).result",
 }
 
 
@@ -44,12 +46,14 @@ _TO_TYPE = {
 class Derivation:
     """The derivative of one expression by one variable, verified.
 
-    ``result`` is the answer, whatever was asked. ``gradient`` is the first derivative of a scalar, ``jacobian`` that of
-    anything else, ``hessian`` the second derivative of a scalar; each raises NameProblem, which says what to type, where
-    the answer is none. The axes of the answer are the expression's axes followed by the variable's: the gradient of a
-    scalar has the shape of the variable, the Jacobian of a vector f by a vector x is J[i,j] = ∂f_i/∂x_j. It is an
-    :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no matrix form. With a direction
-    (``along``) it is the derivative contracted with that direction, of one axis less.
+    ``result`` is the answer, whatever was asked. ``gradient`` is the first derivative of a scalar,
+    ``jacobian`` that of anything else, ``hessian`` the second derivative of a scalar; each raises
+    NameProblem, which says what to type, where the answer is none. The axes of the answer are the
+    expression's axes followed by the variable's: the gradient of a scalar has the shape of the
+    variable, the Jacobian of a vector f by a vector x is J[i,j] = ∂f_i/∂x_j. It is an
+    :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no matrix form.
+    With a direction (``along``) it is the derivative contracted with that direction, of one axis
+    less.
     """
 
     program: Program[Root]
@@ -61,8 +65,10 @@ class Derivation:
     along: Expr | None = None
     symmetric: str = "gradient"
     verification: Verification | None = field(default=None, repr=False)
-    lower: tuple[Root, ...] = field(default=(), repr=False)  # the derivatives of lower order that this one was derived from
-    limits: Limits = field(default=DEFAULT, repr=False)  # of deriving it, and again of each thing that is done with it
+    # the derivatives of lower order that this one was derived from
+    lower: tuple[Root, ...] = field(default=(), repr=False)
+    # of deriving it, and again of each thing that is done with it
+    limits: Limits = field(default=DEFAULT, repr=False)
 
     @property
     def expr(self) -> Root:
@@ -71,12 +77,16 @@ class Derivation:
 
     @property
     def moving_variable(self) -> Expr:
-        """The variable as the chains hold it: beyond the first order it moves off the set that is declared of it."""
+        """The variable as the chains hold it: beyond the first order it moves off the set that
+        is declared of it.
+        """
         return off_its_set(self.wrt) if self.order > 1 else self.wrt
 
     @property
     def kind(self) -> str:
-        """The name of the answer: gradient, jacobian, hessian, or nothing for a derivative without a name."""
+        """The name of the answer: gradient, jacobian, hessian, or nothing for a derivative
+        without a name.
+        """
         if self.along is not None:
             return ""
         if self.order == 1:
@@ -107,13 +117,18 @@ class Derivation:
 
     @property
     def title(self) -> str:
-        """What a reader calls the answer: gradient, Jacobian, Hessian, third derivative, second derivative along v."""
+        """What a reader calls the answer: gradient, Jacobian, Hessian, third derivative, second
+        derivative along v.
+        """
         along = "" if self.along is None else f" along {self.along}"
         return _capital(self.kind) or f"{ORDERS[self.order]} derivative{along}"
 
     def __repr__(self) -> str:
         shown = self.text if not isinstance(self.result, Expr) or self.result.count < 40 else "…"
-        return f"<∂/∂{self.wrt.name} = {shown} : {self.shape_text}{', verified' if self.verification else ''}>"
+        return (
+            f"<∂/∂{self.wrt.name} = {shown} : "
+            f"{self.shape_text}{', verified' if self.verification else ''}>"
+        )
 
     @property
     def shape(self) -> tuple[str | int, ...]:
@@ -133,13 +148,16 @@ class Derivation:
 
     @property
     def text(self) -> str:
-        """The answer in one line, without names of its own: it means the same where the variables are what they are here."""
+        """The answer in one line, without names of its own: it means the same where the
+        variables are what they are here.
+        """
         with limited(self.limits, "printing"):
             return root_text(self.result, self.names)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader may take for something else: a size, a constant or a function that has another name or meaning here.
+        """What a reader may take for something else: a size, a constant or a function that has
+        another name or meaning here.
 
         >>> from matcalc import derive
         >>> derive("pi*erf(a)", "a", "pi: scalar").notes
@@ -149,12 +167,15 @@ class Derivation:
 
     @property
     def latex_notes(self) -> tuple[str, ...]:
-        """What is said of names that :meth:`latex` does not write as usual, since something else looks like that."""
+        """What is said of names that :meth:`latex` does not write as usual, since something else
+        looks like that.
+        """
         return tuple(root_latex_notes(self.result, self.names))
 
     @property
     def integers(self) -> tuple[str, ...]:
-        """The sizes that the answer uses as numbers and that no variable has: they are to be declared where it is typed again.
+        """The sizes that the answer uses as numbers and that no variable has: they are to be
+        declared where it is typed again.
 
         >>> from matcalc import derive
         >>> derive("sum(ones(k,m)*x)", "x").integers
@@ -174,7 +195,9 @@ class Derivation:
         return [] if self.along is None else ex.variables(self.along)
 
     def kronecker(self) -> Expr:
-        """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec); the Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
+        """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec).
+
+        The Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
 
         Raises NoMatrixForm where there are not four axes, or where Kronecker products do not reach.
 
@@ -188,7 +211,9 @@ class Derivation:
             return self.result.kronecker()
 
     def differential(self) -> Expr:
-        """The change of the expression for a change dX of the variable, as ``A*dX*B``; raises NoMatrixForm where it is no matrix expression.
+        """The change of the expression for a change dX of the variable, as ``A*dX*B``.
+
+        Raises NoMatrixForm where it is no matrix expression.
 
         >>> from matcalc import derive
         >>> print(derive("A*inv(X)*B", "X").differential())
@@ -212,16 +237,24 @@ class Derivation:
             return root_latex(self.result, self.names)
 
     def explain(self) -> str:
-        """How the answer was found: the scalar derivative, the arrangement that the labels force, and the checks."""
+        """How the answer was found: the scalar derivative, the arrangement that the labels
+        force, and the checks.
+        """
         from .explain import explain
 
         with limited(self.limits, "explaining"):
             return explain(self)
 
     def check(self, seed: int = 1) -> Verification:
-        """Verify once more, at the random points of another seed; for a claim of your own there is :func:`check`."""
+        """Verify once more, at the random points of another seed.
+
+        For a claim of your own there is :func:`check`.
+        """
         if not isinstance(seed, int):
-            hint = "a derivative of your own is checked by matcalc.check(expression, variable, candidate)"
+            hint = (
+                "a derivative of your own is checked by matcalc.check(expression, variable, "
+                "candidate)"
+            )
             raise TypeError(f"the seed of d.check() is a number, not {type(seed).__name__}; {hint}")
         if seed < 0:
             raise NameProblem(f"the seed {seed}", "seeds are 0, 1, 2, …")
@@ -229,14 +262,18 @@ class Derivation:
             return verified(self, seed)
 
     def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
-        """The derivative as a function of arrays by keyword; with ``value``, the pair of the expression and its derivative.
+        """The derivative as a function of arrays by keyword.
 
-        The type of the arrays is kept, integers and lists become float64. Results are fresh arrays, writable where those of the
-        library are; they share no memory with an argument or with each other, and no argument is touched. What depends on NaN is
-        NaN, but for the comparisons ``step`` and ``ismax`` and the slopes made of them, which are 0 there.
+        With ``value``, the pair of the expression and its derivative.
 
-        With ``reuse`` (numpy and numba) what is returned is overwritten by the next call with the same shapes, by any thread:
-        temporaries and results stay in arrays that are kept, and nothing large is allocated again.
+        The type of the arrays is kept, integers and lists become float64. Results are fresh arrays,
+        writable where those of the library are; they share no memory with an argument or with each
+        other, and no argument is touched. What depends on NaN is NaN, but for the comparisons
+        ``step`` and ``ismax`` and the slopes made of them, which are 0 there.
+
+        With ``reuse`` (numpy and numba) what is returned is overwritten by the next call with the
+        same shapes, by any thread: temporaries and results stay in arrays that are kept, and
+        nothing large is allocated again.
 
         >>> import numpy as np
         >>> from matcalc import derive
@@ -269,7 +306,9 @@ class Derivation:
 
     @property
     def _at_hand(self) -> list[Expr]:
-        """The variables of the expression as it was typed, those that have cancelled among them, and the direction."""
+        """The variables of the expression as it was typed, those that have cancelled among them,
+        and the direction.
+        """
         return [*self.program.variables.values(), *self._directions]
 
     def to_sympy(self) -> Any:
@@ -281,11 +320,12 @@ class Derivation:
         return to_sympy(self.result)
 
 
-
-
 @strict
 class Derivations(Mapping[str, Derivation]):
-    """Derivatives by several variables, by name; the parts that they share are computed and written once."""
+    """Derivatives by several variables, by name.
+
+    The parts that they share are computed and written once.
+    """
 
     def __init__(self, found: Mapping[str, Derivation]) -> None:
         self._found = dict(found)
@@ -308,17 +348,24 @@ class Derivations(Mapping[str, Derivation]):
         first = next(iter(self._found.values()))
         taken = frozenset().union(*(d.names for d in self.values()))
         with limited(first.limits, "printing"):
-            return named({n: d.result for n, d in self._found.items()}, first.program.definitions, taken)
+            return named(
+                {n: d.result for n, d in self._found.items()}, first.program.definitions, taken
+            )
 
     def __str__(self) -> str:
         return self.named.show()
 
     def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
-        """One function that returns all derivatives as a tuple, after the value if that is wanted; ``reuse`` as for one."""
+        """One function that returns all derivatives as a tuple, after the value if that is wanted.
+
+        ``reuse`` as for one.
+        """
         from ..codegen import compile_expr
 
         with limited(self._limits, "compiling"):
-            return compile_expr(self._roots(value), target, "gradients", self._expr, reuse, self._at_hand)
+            return compile_expr(
+                self._roots(value), target, "gradients", self._expr, reuse, self._at_hand
+            )
 
     def source(self, target: str = "numpy", value: bool = False) -> str:
         """The code of the compiled function; the packages of the target need not be installed."""

@@ -22,17 +22,31 @@ from ..proof.verify import Verification, verify
 from .checking import fresh_variables, times_derived, verified
 from .derivation import Derivation, Derivations
 from .inputs import Shapes, as_program, is_entry, matrix_and_entry, variable_of
-from .options import LAYOUTS, SYMMETRIC, Options, checked_options, direction_of, refuse_shared_direction
+from .options import (
+    LAYOUTS,
+    SYMMETRIC,
+    Options,
+    checked_options,
+    direction_of,
+    refuse_shared_direction,
+)
 
 MANY = 4  # gradients that are verified together
 
 
 @overload
-def derive(expr: Any, wrt: str | Expr, shapes: Shapes = None, **options: Unpack[Options]) -> Derivation: ...
+def derive(
+    expr: Any, wrt: str | Expr, shapes: Shapes = None, **options: Unpack[Options]
+) -> Derivation: ...
 
 
 @overload
-def derive(expr: Any, wrt: Sequence[str | Expr] | None = None, shapes: Shapes = None, **options: Unpack[Options]) -> Derivations: ...
+def derive(
+    expr: Any,
+    wrt: Sequence[str | Expr] | None = None,
+    shapes: Shapes = None,
+    **options: Unpack[Options],
+) -> Derivations: ...
 
 
 @strict
@@ -47,19 +61,24 @@ def derive(
     symmetric: str = SYMMETRIC[0],
     limit: float | Limits | None = None,
 ) -> Derivation | Derivations:
-    """The verified derivative of an expression (a text, an Expr, an IndexForm or a SymPy one) by a variable, or by several.
+    """The verified derivative of an expression (a text, an Expr, an IndexForm or a SymPy one) by a
+    variable, or by several.
 
-    ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not declared is inferred. ``order=2``
-    gives the Hessian, higher orders are index forms; ``along="v"`` contracts the last derivative with a direction v of the
-    variable's shape (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"`` transposes
-    a gradient. By a symmetric, diagonal or triangular variable the derivative of any order is the one on the space of such
-    matrices; ``symmetric="elements"`` gives, for a symmetric variable, the derivative by S[i,j] and S[j,i] moved together,
-    G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook, 2.8.2), each pair of indices so. Without ``wrt``, or
-    with a list, the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that entry alone.
-    ``limit`` is how many seconds deriving may take, 10 by default, or :class:`Limits` for more than time; 0 sets none.
-    Verifying has what is left of it and at least a half, and what it does not decide in that time is not verified. Raises
-    LimitProblem past the limit, a MatcalcError for input that does not fit, NotDifferentiable for a function without a
-    proven rule, WrongAnswer if verification contradicts the derivation, and TypeError for an option that there is not.
+    ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not
+    declared is inferred. ``order=2`` gives the Hessian, higher orders are index forms;
+    ``along="v"`` contracts the last derivative with a direction v of the variable's shape
+    (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"``
+    transposes a gradient. By a symmetric, diagonal or triangular variable the derivative of any
+    order is the one on the space of such matrices; ``symmetric="elements"`` gives, for a symmetric
+    variable, the derivative by S[i,j] and S[j,i] moved together, G + G' - diag(diag(G)) (Petersen &
+    Pedersen, The Matrix Cookbook, 2.8.2), each pair of indices so. Without ``wrt``, or with a list,
+    the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that
+    entry alone. ``limit`` is how many seconds deriving may take, 10 by default, or :class:`Limits`
+    for more than time; 0 sets none. Verifying has what is left of it and at least a half, and what
+    it does not decide in that time is not verified. Raises LimitProblem past the limit, a
+    MatcalcError for input that does not fit, NotDifferentiable for a function without a proven
+    rule, WrongAnswer if verification contradicts the derivation, and TypeError for an option that
+    there is not.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
     "2*X'*(X*w - y)"
@@ -80,19 +99,28 @@ def derive(
     return found[0] if single else Derivations({d.wrt.name: d for d in found})
 
 
-def _derived(expr: Any, wrt: Any, shapes: Shapes, options: Options) -> tuple[list[Derivation], bool]:
+def _derived(
+    expr: Any, wrt: Any, shapes: Shapes, options: Options
+) -> tuple[list[Derivation], bool]:
     """The derivations before verification, and whether one was asked for rather than a mapping."""
     program = as_program(expr, shapes, wrt)
     if is_entry(wrt):
         return [_by_entry(program, wrt, options)], True
-    single = isinstance(wrt, (str, Expr)) or (wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset)))
-    targets = [variable_of(program, w) for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)]
+    single = isinstance(wrt, (str, Expr)) or (
+        wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset))
+    )
+    targets = [
+        variable_of(program, w)
+        for w in ([wrt] if single else list(program.variables) if wrt is None else wrt)
+    ]
     if not targets:
         raise NameProblem("there is nothing to differentiate by", "the expression has no variables")
     return unverified(program, targets, **options), single
 
 
-def unverified(program: Program[Root], targets: Iterable[Expr], **options: Unpack[Options]) -> list[Derivation]:
+def unverified(
+    program: Program[Root], targets: Iterable[Expr], **options: Unpack[Options]
+) -> list[Derivation]:
     """The derivations before verification; for measuring, and for those who verify otherwise."""
     targets = list(targets)
     refuse_shared_direction(targets, options.get("along"))
@@ -100,12 +128,24 @@ def unverified(program: Program[Root], targets: Iterable[Expr], **options: Unpac
     return [_one(program, wrt, checked_options(options), first) for wrt in targets]
 
 
-def _one(program: Program[Root], wrt: Expr, options: Options, first: AnyChain | None = None) -> Derivation:
+def _one(
+    program: Program[Root], wrt: Expr, options: Options, first: AnyChain | None = None
+) -> Derivation:
     order, along = options.get("order", 1), options.get("along")
     layout, symmetric = options.get("layout", LAYOUTS[0]), options.get("symmetric", SYMMETRIC[0])
     direction = None if along is None else direction_of(program, wrt, along)
     found = derivative(program.expr, wrt, order, direction, first)
-    d = Derivation(program, wrt, order, found.result, found.chains, layout, direction, symmetric, lower=found.lower)
+    d = Derivation(
+        program,
+        wrt,
+        order,
+        found.result,
+        found.chains,
+        layout,
+        direction,
+        symmetric,
+        lower=found.lower,
+    )
     return replace(d, result=_in_convention(d))
 
 
@@ -120,18 +160,24 @@ def _in_convention(d: Derivation) -> Root:
 
 
 def _refuse_layout(d: Derivation) -> None:
-    """Raise NameProblem for what is neither a gradient nor the same in both layouts, as a Jacobian and a Hessian are."""
+    """Raise NameProblem for what is neither a gradient nor the same in both layouts, as a
+    Jacobian and a Hessian are.
+    """
     same = d.result.is_scalar or (d.along is None and UNIT in d.wrt.shape_)
     if d.expr.is_scalar and not same:
         raise NameProblem(f"the {d.title} has no numerator layout", "layouts are for gradients")
 
 
 def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
-    """The derivative by one entry: along the direction in which it alone grows, the derivative of the entry by the matrix."""
+    """The derivative by one entry: along the direction in which it alone grows, the derivative
+    of the entry by the matrix.
+    """
     plain: Options = {"order": 1, "layout": LAYOUTS[0], "along": None, "symmetric": SYMMETRIC[0]}
     asked = [name for name, value in options.items() if value != plain.get(name)]
     if asked:
-        raise NameProblem(f"{wrt} is an entry, and has no {', '.join(asked)}", "differentiate by the whole matrix")
+        raise NameProblem(
+            f"{wrt} is an entry, and has no {', '.join(asked)}", "differentiate by the whole matrix"
+        )
     matrix, entry = matrix_and_entry(program, wrt)
     direction = unfolded(derivative(entry, matrix).result)
     found = derivative(program.expr, matrix, 1, direction)
@@ -139,7 +185,9 @@ def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
 
 
 def _all_checked(found: list[Derivation]) -> list[Derivation]:
-    """Each derivative checked; many gradients together, which costs little more than one, where that decides them."""
+    """Each derivative checked; many gradients together, which costs little more than one, where
+    that decides them.
+    """
     together = _verified_together(found) if len(found) >= MANY else None
     if together is not None and together.ok:
         return [replace(d, verification=together) for d in found]
@@ -147,39 +195,65 @@ def _all_checked(found: list[Derivation]) -> list[Derivation]:
 
 
 def _verified_together(found: list[Derivation]) -> Verification | None:
-    """All gradients at once: at v + t·dv for random directions dv, the derivative by t is the sum of their products with the dv."""
+    """All gradients at once: at v + t·dv for random directions dv, the derivative by t is the
+    sum of their products with the dv.
+    """
     e = found[0].expr
     if not isinstance(e, Expr) or not all(map(_is_plain, found)):
         return None
     taken = set(found[0].program.variables)
-    t, *steps = (ex.var(name, shape) for name, shape in fresh_variables(taken, [ex.ONE.shape_, *(d.wrt.shape_ for d in found)]))
+    t, *steps = (
+        ex.var(name, shape)
+        for name, shape in fresh_variables(taken, [ex.ONE.shape_, *(d.wrt.shape_ for d in found)])
+    )
     moved = {d.wrt: ex.add(d.wrt, ex.times(t, step)) for d, step in zip(found, steps, strict=True)}
     gradients = [d.result for d in found if isinstance(d.result, Expr)]
     at = ex.substitute_all([e, *gradients], lambda node: moved.get(node, node))
-    return verify(at[e], t, ex.add(*(ex.total(ex.times(step, at[g])) for step, g in zip(steps, gradients, strict=True))))
+    return verify(
+        at[e],
+        t,
+        ex.add(
+            *(ex.total(ex.times(step, at[g])) for step, g in zip(steps, gradients, strict=True))
+        ),
+    )
 
 
 def _is_plain(d: Derivation) -> bool:
-    """Whether it is a gradient in matrix notation, by a variable that may move in every direction."""
+    """Whether it is a gradient in matrix notation, by a variable that may move in every
+    direction.
+    """
     unrestricted = d.layout == LAYOUTS[0] and not d.wrt.properties
     return d.kind == "gradient" and unrestricted and isinstance(d.result, Expr)
 
 
 def _checked(d: Derivation, waiting: int) -> Derivation:
-    """A derivation with its verification, which has its share of the time while so many are waiting."""
+    """A derivation with its verification, which has its share of the time while so many are
+    waiting.
+    """
     verification = _in_time(d, waiting)
     if verification.wrong:
         source = " ".join((d.program.text or str(d.expr)).split())
         shown = source if len(source) <= 200 else source[:199] + "…"
         message = f"the derivative of {shown} by {d.wrt.name} failed its own verification"
-        raise WrongAnswer(f"{message}: {_refuted(verification)}", "please report this expression as a defect of matcalc")
+        raise WrongAnswer(
+            f"{message}: {_refuted(verification)}",
+            "please report this expression as a defect of matcalc",
+        )
     return replace(d, verification=verification)
 
 
 def _refuted(verification: Verification) -> str:
     """Which of the two checks refutes an answer, and where."""
-    exactly = "the exact check refutes it" if verification.exact is False else "the exact check does not refute it"
-    numbers = f"the numbers refute it, {verification.worst}" if verification.numeric is False else "the numbers do not decide"
+    exactly = (
+        "the exact check refutes it"
+        if verification.exact is False
+        else "the exact check does not refute it"
+    )
+    numbers = (
+        f"the numbers refute it, {verification.worst}"
+        if verification.numeric is False
+        else "the numbers do not decide"
+    )
     return f"{exactly}; {numbers}"
 
 

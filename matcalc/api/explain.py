@@ -1,9 +1,12 @@
-"""The derivation as a reader would do it: scalar derivative, arrangement, check. It shows what chain and arrange did."""
+"""The derivation as a reader would do it: scalar derivative, arrangement, check.
+
+It shows what chain and arrange did.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise, permutations, product
 from typing import TYPE_CHECKING
 
@@ -40,11 +43,24 @@ def explain(d: Derived) -> str:
     """The whole explanation as plain text."""
     parts = []
     for order, chain in enumerate(d.chains, 1):
-        title = "" if len(d.chains) == 1 else f"Derivative {order}, of {root_text(chain.root, d.program.names)}\n\n"
-        parts.append(title + (_by_factors(chain, d) if isinstance(chain, FactorChains) else _Explained(chain, d).text()))
+        title = (
+            ""
+            if len(d.chains) == 1
+            else f"Derivative {order}, of {root_text(chain.root, d.program.names)}\n\n"
+        )
+        parts.append(
+            title
+            + (
+                _by_factors(chain, d)
+                if isinstance(chain, FactorChains)
+                else _Explained(chain, d).text()
+            )
+        )
     if d.along is not None:
         parts.append(f"         along {d.along}: one more factor, on the axes of {d.wrt.name}")
-    answer = "\n         ".join(["Answer   " + str(d).replace("\n", "\n         "), f"shape: {d.shape_text}"])
+    answer = "\n         ".join(
+        ["Answer   " + str(d).replace("\n", "\n         "), f"shape: {d.shape_text}"]
+    )
     check = f"Check    {d.verification}" if d.verification is not None else "Check    not run"
     return "\n\n".join([*parts, answer, check])
 
@@ -58,13 +74,22 @@ def _by_factors(chains: FactorChains, d: Derived) -> str:
     ]
     for factor, chain in chains.inner.items():
         result = derivative(factor, d.moving_variable, first=chain).result
-        lines.append(f"         ∂({text(factor, None, taken)})/∂{d.wrt.name} = {root_text(result, taken)}")
+        lines.append(
+            f"         ∂({text(factor, None, taken)})/∂{d.wrt.name} = {root_text(result, taken)}"
+        )
         if factor is not d.moving_variable:
-            lines += (f"           {line.strip()}" for line in _Explained(chain, d).step_one().split("\n")[1:])
+            lines += (
+                f"           {line.strip()}"
+                for line in _Explained(chain, d).step_one().split("\n")[1:]
+            )
     if not chains.inner:
         lines.append("         none: the derivative is zero")
-    found = index_form(chains.bags[d.moving_variable], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt)))
-    rule = "Step 2   the product rule: each of these derivatives times the other factors of its term"
+    found = index_form(
+        chains.bags[d.moving_variable], (sizes_of_axes(chains.root), sizes_of_axes(d.wrt))
+    )
+    rule = (
+        "Step 2   the product rule: each of these derivatives times the other factors of its term"
+    )
     return "\n".join([*lines, "", rule, f"         = {root_text(found, taken)}"])
 
 
@@ -82,21 +107,39 @@ class _Explained:
     def brief(self, e: Expr) -> str:
         if e in self.names:
             return self.names[e]
-        return text(e, self.names, self.taken) if e.count <= LONGEST else f"(an expression with {e.count} nodes)"
+        return (
+            text(e, self.names, self.taken)
+            if e.count <= LONGEST
+            else f"(an expression with {e.count} nodes)"
+        )
 
     # ---- step 1: the chain rule link by link, what multiplies the change of each part
 
     def step_one(self) -> str:
         root = self.chain.root
-        lines = [f"Step 1   the scalar chain rule: treat every matrix as a number; f = {text(root, self.names, self.taken)}"]
-        lines += (f"         where {name} = {text(part, self.names, self.taken)}" for part, name in reversed(self.names.items()) if part is not root)
+        lines = [
+            (
+                "Step 1   the scalar chain rule: treat every matrix as a number; f = "
+                f"{text(root, self.names, self.taken)}"
+            )
+        ]
+        lines += (
+            f"         where {name} = {text(part, self.names, self.taken)}"
+            for part, name in reversed(self.names.items())
+            if part is not root
+        )
         shown = self.chain.steps[1:] if len(self.chain.steps) > 1 else self.chain.steps
-        lines += (f"         ∂f/∂{self.bracketed(step.node)} = {self.adjoint(step)}" for step in shown[:MAX_STEPS])
+        lines += (
+            f"         ∂f/∂{self.bracketed(step.node)} = {self.adjoint(step)}"
+            for step in shown[:MAX_STEPS]
+        )
         if len(shown) > MAX_STEPS:
             lines.append(f"         … {len(shown) - MAX_STEPS} more links")
         terms = self.chain.bags[self.wrt].terms
         sum_of_terms = " + ".join(self.as_numbers(t) for t in terms[:8]) or "0"
-        lines.append(f"         ∂f/∂{self.wrt.name} = {sum_of_terms}{' + …' if len(terms) > 8 else ''}")
+        lines.append(
+            f"         ∂f/∂{self.wrt.name} = {sum_of_terms}{' + …' if len(terms) > 8 else ''}"
+        )
         return "\n".join(lines)
 
     def adjoint(self, step: Step) -> str:
@@ -105,7 +148,10 @@ class _Explained:
         return " + ".join(self.as_numbers(t) for t in step.adjoint.terms[:4]) or "0"
 
     def as_numbers(self, t: Term) -> str:
-        """A bag as a product of numbers: no order, no transposes; powers on the same axes merged."""
+        """A bag as a product of numbers: no order, no transposes.
+
+        Powers on the same axes merged.
+        """
         flat = opened(t.factors)
         groups: dict[tuple[Label, ...], list[Expr]] = {}
         for f in flat.factors:
@@ -122,14 +168,25 @@ class _Explained:
 
     def bracketed(self, e: Expr) -> str:
         shown = self.brief(e)
-        return f"({shown})" if e not in self.names and e.head in ("add", "times", "matmul") else shown
+        return (
+            f"({shown})" if e not in self.names and e.head in ("add", "times", "matmul") else shown
+        )
+
+    def indexed(self, f: Factor, letters: Mapping[Label, str]) -> str:
+        shown = "1" if is_one(f) else self.bracketed(f.expr)
+        return f"{shown}[{','.join(letters[i] for i in f.labels)}]"
 
     # ---- step 2: the factors with their axes, and the arrangement that fits
 
     def step_two(self) -> str:
         bag = self.chain.bags[self.wrt]
         shape = derivative_shape(self.chain.root, self.wrt) or (UNIT, UNIT)
-        lines = [f"Step 2   reorder and transpose until the dimensions agree; wanted: {_wanted(bag, self.wrt)}"]
+        lines = [
+            (
+                "Step 2   reorder and transpose until the dimensions agree; wanted: "
+                f"{_wanted(bag, self.wrt)}"
+            )
+        ]
         for t in bag.terms[:6]:
             lines += self.one_term(t, bag, shape)
         if len(bag.terms) > 6:
@@ -142,11 +199,15 @@ class _Explained:
         flat = opened(t.factors)
         letters = _letters(flat.factors, bag.out, self.names.values())
         factors = [f for f in flat.factors if not is_wire(f)]
-        listed = ", ".join(f"{'1' if is_one(f) else self.bracketed(f.expr)}[{','.join(letters[i] for i in f.labels)}]" for f in factors if f.labels)
+        listed = ", ".join(self.indexed(f, letters) for f in factors if f.labels)
         out = [f"         axes: {listed or 'none'}; out: [{','.join(letters[i] for i in bag.out)}]"]
         notes: list[str] = []
         try:
-            answer = arrange(Bag(bag.out, (t,)), shape, lambda why, e: notes.append(f"         {why}: {self.brief(e)}"))
+            answer = arrange(
+                Bag(bag.out, (t,)),
+                shape,
+                lambda why, e: notes.append(f"         {why}: {self.brief(e)}"),
+            )
         except NoMatrixForm as problem:
             return [*out, f"         {problem}"]
         listed_arrays = [f.expr for f in factors if f.labels]
@@ -159,12 +220,19 @@ def _factors(e: Expr) -> tuple[Expr, ...]:
 
 
 def _names(chain: Chain, program: Program[Root]) -> dict[Expr, str]:
-    """Names for the sums and functions that the chain goes through, innermost first; typed definitions keep theirs."""
+    """Names for the sums and functions that the chain goes through, innermost first.
+
+    Typed definitions keep theirs.
+    """
     names = {e: n for n, e in program.definitions.items() if e.args}
     taken = {*ex.names_of(postorder(chain.root)), *program.names}
     for step in reversed(chain.steps[1:]):
         part = step.node
-        worth_it = not part.is_scalar and part.count >= SHORTEST and (part.head == "add" or part.head in BY_NAME)
+        worth_it = (
+            not part.is_scalar
+            and part.count >= SHORTEST
+            and (part.head == "add" or part.head in BY_NAME)
+        )
         if worth_it and part not in names and len(names) < MAX_NAMES:
             names[part] = part_name(part, False, taken)
             taken.add(names[part])
@@ -177,8 +245,13 @@ def _wanted(bag: Bag, wrt: Expr) -> str:
     return "×".join(str(i.size) for i in bag.out)
 
 
-def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...], taken: Iterable[str]) -> dict[Label, str]:
-    """One letter for each axis, none that names something else; axes joined by an identity share a letter."""
+def _letters(
+    factors: tuple[Factor, ...], out: tuple[Label, ...], taken: Iterable[str]
+) -> dict[Label, str]:
+    """One letter for each axis, none that names something else.
+
+    Axes joined by an identity share a letter.
+    """
     names: dict[Label, str] = {}
     joined = joined_by(factors)
     written = {*ex.written_names(postorder(*(f.expr for f in factors))), *taken}
@@ -193,18 +266,30 @@ def _letters(factors: tuple[Factor, ...], out: tuple[Label, ...], taken: Iterabl
 
 
 def _uniqueness(answer: Expr, listed: Sequence[Expr]) -> str:
-    """How many products of the listed factors would be legal if all sizes were equal, where the answer is one of them."""
+    """How many products of the listed factors would be legal if all sizes were equal, where the
+    answer is one of them.
+    """
     factors = _plain_factors(answer)
     plain = Counter(factors) == Counter(listed) and _independent(factors)
     if not plain or not 2 <= len(factors) <= MAX_FACTORS:
         return ""
-    legal = sum(_fits(chain, answer.shape_) for order in permutations(factors) for chain in _orientations(order))
-    said = f"with all sizes equal, {legal} products of these factors have this shape; the labels allow one"
+    legal = sum(
+        _fits(chain, answer.shape_)
+        for order in permutations(factors)
+        for chain in _orientations(order)
+    )
+    said = (
+        f"with all sizes equal, {legal} products of these factors have this shape; the labels "
+        "allow one"
+    )
     return f"     ({said})" if legal > 1 else ""
 
 
 def _plain_factors(answer: Expr) -> list[Expr]:
-    """The factors of a number times a matrix product, transposes left out; none of what is no such product."""
+    """The factors of a number times a matrix product, transposes left out.
+
+    None of what is no such product.
+    """
     arrays = [f for f in _factors(ex.split(answer)[1]) if not f.is_scalar]
     if len(arrays) != 1 or arrays[0].head != "matmul":
         return []
@@ -212,11 +297,17 @@ def _plain_factors(answer: Expr) -> list[Expr]:
 
 
 def _independent(factors: Sequence[Expr]) -> bool:
-    """Whether different products of the factors have different values: matrices in different variables, each with two single sizes."""
+    """Whether different products of the factors have different values: matrices in different
+    variables, each with two single sizes.
+    """
     matrices = [f for f in factors if UNIT not in f.shape_]
     names = [v for f in matrices for v in ex.variables(f)]
     generic = all(ex.variables(f) for f in factors) and len(set(factors)) == len(factors)
-    return generic and len(set(names)) == len(names) and all(len(size) < 2 for f in factors for size in f.shape_)
+    return (
+        generic
+        and len(set(names)) == len(names)
+        and all(len(size) < 2 for f in factors for size in f.shape_)
+    )
 
 
 def _orientations(order: Sequence[Expr]) -> Iterator[tuple[Expr, ...]]:
@@ -227,7 +318,9 @@ def _orientations(order: Sequence[Expr]) -> Iterator[tuple[Expr, ...]]:
 def _fits(chain: Sequence[Expr], shape: Shape) -> bool:
     """Whether a product would be legal, and of the kind of a shape, if all sizes were equal."""
     kinds = [_kind(f.shape_) for f in chain]
-    return all(a[1] == b[0] for a, b in pairwise(kinds)) and (kinds[0][0], kinds[-1][1]) == _kind(shape)
+    return all(a[1] == b[0] for a, b in pairwise(kinds)) and (kinds[0][0], kinds[-1][1]) == _kind(
+        shape
+    )
 
 
 def _kind(shape: Shape) -> tuple[bool, bool]:

@@ -1,4 +1,8 @@
-"""What a caller gives, as one typed program: a text, an expression, a program or a SymPy expression; and which variable is meant."""
+"""What a caller gives, as one typed program: a text, an expression, a program or a SymPy
+expression.
+
+And which variable is meant.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,19 @@ from ..printing.text import text
 Shapes = str | Mapping[str, Declaration | Declared] | None
 
 
-def in_names_of(program: Program[Root], candidate: str, fitting: Sequence[Shape] = (), more: Sequence[Expr] = ()) -> Expr:
-    """A candidate in the variables, the sizes and the definitions of the program, and ``more`` variables.
+def in_names_of(
+    program: Program[Root], candidate: str, fitting: Sequence[Shape] = (), more: Sequence[Expr] = ()
+) -> Expr:
+    """A candidate in the variables, the sizes and the definitions of the program, and ``more``
+    variables.
 
-    Constants without a size, such as ``eye``, take it from the first of the shapes that fits. Raises NameProblem for a
-    name that the program does not have.
+    Constants without a size, such as ``eye``, take it from the first of the shapes that fits.
+    Raises NameProblem for a name that the program does not have.
     """
-    prefix = "".join(f"{name} = {text(body, None, program.names)}; " for name, body in program.definitions.items())
+    prefix = "".join(
+        f"{name} = {text(body, None, program.names)}; "
+        for name, body in program.definitions.items()
+    )
     known = {v.name: Declared(v.shape_, v.properties) for v in more}
     sizes = dict.fromkeys(size_names(program), INTEGER)
     try:
@@ -53,38 +63,56 @@ def _placed(problem: MatcalcError, candidate: str, before: int) -> MatcalcError:
     if problem.span is None:
         return problem
     start, stop = problem.span
-    problem.text, problem.span = (candidate, (start - before, stop - before)) if start >= before else (None, None)
+    problem.text, problem.span = (
+        (candidate, (start - before, stop - before)) if start >= before else (None, None)
+    )
     return problem
 
 
 def _with_variables_of(program: Program[Root], claim: Root) -> Any:
-    """The claim in the variables of the program; raises NameProblem for one that has another shape there."""
+    """The claim in the variables of the program.
+
+    Raises NameProblem for one that has another shape there.
+    """
 
     def leaf(node: Expr) -> Expr:
         own = program.variables.get(node.name, node) if node.head == "var" else node
         if own.shape_ != node.shape_:
             sizes = [show_shape(v.shape_) for v in (own, node)]
-            raise NameProblem(f"{own.name} is {sizes[0]} in the expression and {sizes[1]} in the candidate", "declare the sizes alike")
+            raise NameProblem(
+                f"{own.name} is {sizes[0]} in the expression and {sizes[1]} in the candidate",
+                "declare the sizes alike",
+            )
         return own
 
     return replaced(claim, leaf)
 
 
 def claimed(program: Program[Root], claim: Root, more: Sequence[Expr] = (), text: str = "") -> Any:
-    """A candidate in the variables of the program; raises NameProblem for a name that it does not have."""
+    """A candidate in the variables of the program.
+
+    Raises NameProblem for a name that it does not have.
+    """
     own = _with_variables_of(program, claim)
     for name in _new_names(program, own, more):
         known = [*program.variables, *(v.name for v in more)]
         hint = nearest(name, known) or f"its variables are {', '.join(known) or 'none'}"
         place = re.search(rf"\b{re.escape(name)}\b", text)
         if text and place is None:
-            raise ShapeProblem("nothing says how long a constant of the candidate is", "write its size, as in eye(n)")
-        raise NameProblem(f"'{name}' is not in the expression", hint).at(text, place.span() if place else None)
+            raise ShapeProblem(
+                "nothing says how long a constant of the candidate is",
+                "write its size, as in eye(n)",
+            )
+        raise NameProblem(f"'{name}' is not in the expression", hint).at(
+            text, place.span() if place else None
+        )
     return own
 
 
 def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program[Root]:
-    """``wrt`` are the variables that are meant, whose dimensions SymPy's expression may hold as numbers."""
+    """``wrt`` are the variables that are meant, whose dimensions SymPy's expression may hold as
+    numbers.
+    """
     if isinstance(expr, str):
         return typed(expr, shapes)
     if isinstance(expr, (Expr, IndexForm)):
@@ -109,7 +137,10 @@ def _declared(expr: Root, shapes: Shapes) -> Program[Root]:
     def leaf(node: Expr) -> Expr:
         d = declared.get(node.name) if node.head == "var" else None
         if d is not None and ex.is_array(node):
-            raise NameProblem(f"{node.name} is an array of {len(ex.own_axes(node))} axes", "matrices, vectors and scalars can be declared")
+            raise NameProblem(
+                f"{node.name} is an array of {len(ex.own_axes(node))} axes",
+                "matrices, vectors and scalars can be declared",
+            )
         if d is not None and d.is_integer:
             return ex.size_number((node.name,))
         return node if d is None else ex.var(node.name, d.shape, d.properties)
@@ -118,7 +149,10 @@ def _declared(expr: Root, shapes: Shapes) -> Program[Root]:
     found: dict[str, Expr] = {}
     for v in ex.variables(*parts(expr)):
         if found.setdefault(v.name, v) is not v:
-            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
+            raise NameProblem(
+                f"'{v.name}' stands for two different variables",
+                "they differ in shape or in properties",
+            )
     for name in sorted(_sizes(expr) & set(found), key=str):
         raise NameProblem(f"'{name}' is a variable and a size", "give one of them another name")
     return Program(expr, {}, found)
@@ -130,38 +164,59 @@ def is_entry(wrt: Any) -> bool:
 
 
 def matrix_and_entry(program: Program[Root], wrt: Any) -> tuple[Expr, Root]:
-    """The variable that an entry of SymPy is of, and the entry as an expression in it and the unit vectors of its indices."""
+    """The variable that an entry of SymPy is of, and the entry as an expression in it and the
+    unit vectors of its indices.
+    """
     from ..interop import from_sympy
 
     entry, matrix = from_sympy(wrt), variable_of(program, wrt.args[0])
     for v in ex.variables(*parts(entry)):
         if program.variables.get(v.name, v).shape_ != v.shape_:
-            raise NameProblem(f"'{v.name}' stands for two different variables", "they differ in shape or in properties")
-    return matrix, replaced(entry, lambda leaf: matrix if leaf.head == "var" and leaf.name == matrix.name else leaf)
+            raise NameProblem(
+                f"'{v.name}' stands for two different variables",
+                "they differ in shape or in properties",
+            )
+    return matrix, replaced(
+        entry, lambda leaf: matrix if leaf.head == "var" and leaf.name == matrix.name else leaf
+    )
 
 
 def variable_of(program: Program[Root], wrt: Any) -> Expr:
     if isinstance(wrt, Expr) and wrt.head != "var":
         raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
     if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
-        raise NameProblem(f"'{wrt.name}' stands for two different variables", "they differ in shape or in properties")
+        raise NameProblem(
+            f"'{wrt.name}' stands for two different variables",
+            "they differ in shape or in properties",
+        )
     if is_entry(wrt):
-        raise NameProblem(f"{wrt} is an entry, not a variable", f"differentiate by {wrt.args[0]}, or by this entry alone")
+        raise NameProblem(
+            f"{wrt} is an entry, not a variable",
+            f"differentiate by {wrt.args[0]}, or by this entry alone",
+        )
     has_name = isinstance(wrt, Expr) or _is_symbol(wrt)
     name = str(wrt.name) if has_name else text_of(wrt, "a variable").strip()
     if name in program.variables:
         return program.variables[name]
     if name in program.definitions:
-        raise NameProblem(f"'{name}' is a definition, not a variable", "differentiate by a variable, or remove the definition")
+        raise NameProblem(
+            f"'{name}' is a definition, not a variable",
+            "differentiate by a variable, or remove the definition",
+        )
     if _is_symbol(wrt) and name not in _sizes(program.expr):
         return _absent(wrt)
     known = ", ".join(program.variables) or "none"
-    raise NameProblem(f"'{name[:40]}' is not in the expression", nearest(name, program.variables) or f"its variables are {known}")
+    raise NameProblem(
+        f"'{name[:40]}' is not in the expression",
+        nearest(name, program.variables) or f"its variables are {known}",
+    )
 
 
 def size_names(program: Program[Root]) -> set[str]:
     """The names of the sizes in a program."""
-    atoms = _sizes(program.expr).union(*map(_sizes, program.definitions.values()), *map(_sizes, program.variables.values()))
+    atoms = _sizes(program.expr).union(
+        *map(_sizes, program.definitions.values()), *map(_sizes, program.variables.values())
+    )
     return {a for a in atoms if isinstance(a, str)}
 
 
@@ -172,11 +227,17 @@ def place_names(program: Program[Root]) -> set[str]:
 
 def _sizes(e: Root) -> set[Atom]:
     """The sizes that an expression has, or has as numbers."""
-    return {atom for size in (*ex.sizes_of(ex.postorder(*parts(e))), *form_sizes(e)) for atom in base_atoms(size)}
+    return {
+        atom
+        for size in (*ex.sizes_of(ex.postorder(*parts(e))), *form_sizes(e))
+        for atom in base_atoms(size)
+    }
 
 
 def _absent(wrt: Any) -> Expr:
-    """A symbol of SymPy says its shape itself, so a derivative by one that does not occur is known: zero."""
+    """A symbol of SymPy says its shape itself, so a derivative by one that does not occur is
+    known: zero.
+    """
     from ..interop import from_sympy
 
     return parts(from_sympy(wrt))[0]

@@ -39,14 +39,19 @@ def refuse_shared_direction(targets: list[Expr], along: str | None) -> None:
     if along is not None and len(spaces) > 1:
         one, other = list(spaces.values())[:2]
         shapes = f"{ex.shape_text(one)} for {one.name} and {ex.shape_text(other)} for {other.name}"
-        raise NameProblem(f"the direction '{along}' would be {shapes}", "differentiate by one variable at a time")
+        raise NameProblem(
+            f"the direction '{along}' would be {shapes}", "differentiate by one variable at a time"
+        )
 
 
 def checked_options(options: Options) -> Options:
     order = options.get("order", 1)
     if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= MAX_ORDER:
         raise NameProblem(f"order {described(order)}", f"orders are 1 to {MAX_ORDER}")
-    choices = ("layout", options.get("layout"), LAYOUTS), ("convention", options.get("symmetric"), SYMMETRIC)
+    choices = (
+        ("layout", options.get("layout"), LAYOUTS),
+        ("convention", options.get("symmetric"), SYMMETRIC),
+    )
     for name, given, allowed in choices:
         if given is not None and text_of(given, f"the {name}") not in allowed:
             raise NameProblem(f"unknown {name} '{given[:40]}'", f"choose {' or '.join(allowed)}")
@@ -56,16 +61,22 @@ def checked_options(options: Options) -> Options:
 def direction_of(program: Program[Root], wrt: Expr, name: str) -> Expr:
     """The direction with a name that nothing in the program has, in the space of the variable."""
     if name in program.variables or name in program.definitions:
-        raise NameProblem(f"the direction '{name}' is in the expression already", "choose another name")
+        raise NameProblem(
+            f"the direction '{name}' is in the expression already", "choose another name"
+        )
     if name in size_names(program) or name in place_names(program):
-        raise NameProblem(f"the direction '{name}' is a size or a place of the expression", "choose another name")
+        raise NameProblem(
+            f"the direction '{name}' is a size or a place of the expression", "choose another name"
+        )
     if name in NUMBERS:
         raise NameProblem(f"the direction '{name}' is a number", "choose another name")
     return ex.var(declared_name(name), wrt.shape_, _linear_structure(wrt))
 
 
 def _linear_structure(v: Expr) -> list[str]:
-    """The properties that a change of a variable has, too: a positive definite matrix changes by a symmetric one."""
+    """The properties that a change of a variable has, too: a positive definite matrix changes by
+    a symmetric one.
+    """
     changes = {"spd": "symmetric"}
     kept = {"symmetric", "spd", "diagonal", "lower", "upper", ex.ARRAY}
     return list(dict.fromkeys(changes.get(name, name) for name in v.properties if name in kept))

@@ -14,7 +14,8 @@ from .inputs import Shapes
 def parse(source: str, shapes: Shapes = None) -> Expr:
     """The expression that a text stands for.
 
-    Raises SyntaxProblem, NameProblem, ShapeProblem or LimitProblem, each with the place in the text.
+    Raises SyntaxProblem, NameProblem, ShapeProblem or LimitProblem, each with the place in the
+    text.
 
     >>> parse("X*w - y").shape
     ('m',)

@@ -39,7 +39,8 @@ def vector(name: str, size: str | int, *properties: str) -> Expr:
 
 @strict
 def scalar(name: str, *properties: str) -> Expr:
-    """A scalar variable; with ``integer`` a whole number, as sizes are, such as the exponent of a matrix.
+    """A scalar variable; with ``integer`` a whole number, as sizes are, such as the exponent of a
+    matrix.
 
     >>> print(matrix("X", "n", "n") ** scalar("k", "integer"))
     X^k
@@ -94,7 +95,7 @@ def table_function(name: str) -> Callable[..., Expr]:
     return function
 
 
-# ---- functions of one's own -----------------------------------------------------------------------------------------------
+# ---- functions of one's own ----------------------------------------------------------------------
 
 
 @strict
@@ -109,10 +110,11 @@ def function(
 ) -> Callable[..., Expr]:
     """Add a function to the language, and return it as a Python function.
 
-    Either an elementwise function by a SymPy expression in one symbol (its derivative is SymPy's), or a matrix function by
-    its ``meaning`` in matcalc's language (arguments ``x`` and ``w``), its ``signature`` and its differential, a ``rule`` in
-    the notation of the table of functions. The derivative is verified against the meaning before the function is accepted.
-    Raises NameProblem for a name that is taken and WrongAnswer for a rule that is wrong.
+    Either an elementwise function by a SymPy expression in one symbol (its derivative is SymPy's),
+    or a matrix function by its ``meaning`` in matcalc's language (arguments ``x`` and ``w``), its
+    ``signature`` and its differential, a ``rule`` in the notation of the table of functions. The
+    derivative is verified against the meaning before the function is accepted. Raises NameProblem
+    for a name that is taken and WrongAnswer for a rule that is wrong.
 
     >>> import sympy
     >>> t = sympy.Symbol("t")
@@ -120,7 +122,8 @@ def function(
     >>> from matcalc import derive
     >>> print(derive("sum(softsign(A*x))", "x").gradient)
     A'*(1./sqrt((A*x).^2 + 1) - (A*x).^2./((A*x).^2 + 1).^(1.5))
-    >>> energy = function("energy", meaning="sum(x.^2)", signature="ij->11", rule="2 x[i,j] dx[i,j]")
+    >>> rule = "2 x[i,j] dx[i,j]"
+    >>> energy = function("energy", meaning="sum(x.^2)", signature="ij->11", rule=rule)
     >>> print(derive("energy(A*X)", "X").gradient)
     2*A'*A*X
     >>> remove_function("softsign"); remove_function("energy")
@@ -146,36 +149,60 @@ def function(
 
 @strict
 def remove_function(name: str) -> None:
-    """Take a function that was added out of the language again; raises NameProblem if there is none."""
+    """Take a function that was added out of the language again.
+
+    Raises NameProblem if there is none.
+    """
     forget(name)
 
 
 def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row:
     """A row from a SymPy expression in one symbol."""
     if not hasattr(definition, "free_symbols") or not hasattr(definition, "diff"):
-        raise TypeError(f"the definition of {name} is a SymPy expression, not {type(definition).__name__}")
+        raise TypeError(
+            f"the definition of {name} is a SymPy expression, not {type(definition).__name__}"
+        )
     symbols = sorted(definition.free_symbols, key=str)
     if len(symbols) != 1:
-        raise NameProblem(f"the definition of {name} has {len(symbols)} symbols", "it must have exactly one")
+        raise NameProblem(
+            f"the definition of {name} has {len(symbols)} symbols", "it must have exactly one"
+        )
     if not getattr(symbols[0], "is_Symbol", False):
-        raise NameProblem(f"the definition of {name} is of {symbols[0]}, which is no number", "it must be of a Symbol")
+        raise NameProblem(
+            f"the definition of {name} is of {symbols[0]}, which is no number",
+            "it must be of a Symbol",
+        )
     value, slope = (_entrywise(e, symbols[0]) for e in (definition, definition.diff(symbols[0])))
-    return Row(name, f"{value}, added by the user", derivative=slope, exact=value, domain=domain, transpose="commutes")
+    return Row(
+        name,
+        f"{value}, added by the user",
+        derivative=slope,
+        exact=value,
+        domain=domain,
+        transpose="commutes",
+    )
 
 
 def _entrywise(definition: Any, symbol: Any) -> str:
-    """A SymPy expression in one symbol as a text of the table, in x and with entry-by-entry operators."""
+    """A SymPy expression in one symbol as a text of the table, in x and with entry-by-entry
+    operators.
+    """
     from ..interop import from_sympy
 
     found = from_sympy(definition.subs(symbol, type(symbol)("x")))
     if not isinstance(found, Expr):
-        raise NameProblem(f"the definition {definition} has no matrix form", "it must be a function of one scalar")
+        raise NameProblem(
+            f"the definition {definition} has no matrix form", "it must be a function of one scalar"
+        )
     scalar_text = str(simplify(found))
     return scalar_text.translate({ord(c): f".{c}" for c in "*/^"})
 
 
 def _prove(row: Row) -> None:
-    """Verify the derivative of a row on a generic scalar of it; raises WrongAnswer with what the numbers say."""
+    """Verify the derivative of a row on a generic scalar of it.
+
+    Raises WrongAnswer with what the numbers say.
+    """
     from ..language.program import Program
     from ..proof.verify import verify
     from .derive import unverified
@@ -190,7 +217,9 @@ def _prove(row: Row) -> None:
     for argument, d in zip(ARGUMENTS, unverified(program, args), strict=False):
         verification = verify(total, d.wrt, d.result)
         if not verification.ok:
-            raise WrongAnswer(f"the derivative of {row.name} by {argument} is not verified", str(verification))
+            raise WrongAnswer(
+                f"the derivative of {row.name} by {argument} is not verified", str(verification)
+            )
 
 
 def _generic_shapes(row: Row) -> Iterator[Shape]:
@@ -198,7 +227,13 @@ def _generic_shapes(row: Row) -> Iterator[Shape]:
     sizes: dict[str, Size] = {"1": UNIT}
     for axes in ex.signature_axes(row)[0]:
         rows, cols = (
-            tuple(a for letter in axis for a in sizes.setdefault(letter, (int(letter) if letter.isdigit() else f"n{letter}",)))
+            tuple(
+                a
+                for letter in axis
+                for a in sizes.setdefault(
+                    letter, (int(letter) if letter.isdigit() else f"n{letter}",)
+                )
+            )
             for axis in axes
         )
         yield (rows, rows) if row.square else (rows, cols)

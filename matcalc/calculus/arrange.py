@@ -9,9 +9,10 @@ Labels are the nodes of a graph, matrices its edges, vectors loose ends. Reduce 
 * a vector on a label that others need too scales rows or columns;
 * a vector on one of the three labels of a shift makes a convolution matrix on the other two.
 
-This is series-parallel reduction: it succeeds exactly for label graphs that have treewidth at most two once the outputs are
-joined, in any order of the factors (Theorem C of docs/how-it-works.md). Every step is an identity, so no order can be wrong;
-the order below is chosen to read well. Nothing is simplified here except powers of factors on identical labels.
+This is series-parallel reduction: it succeeds exactly for label graphs that have treewidth at most
+two once the outputs are joined, in any order of the factors (Theorem C of docs/how-it-works.md).
+Every step is an identity, so no order can be wrong; the order below is chosen to read well. Nothing
+is simplified here except powers of factors on identical labels.
 """
 
 from __future__ import annotations
@@ -26,7 +27,19 @@ from ..budget import spend
 from ..errors import NoMatrixForm
 from ..expr import Expr
 from ..expr.sizes import UNIT, Shape
-from ..labels.bag import Bag, Factor, Label, Labels, Term, is_one, is_wire, joined_to, label_shape, wire, with_ones
+from ..labels.bag import (
+    Bag,
+    Factor,
+    Label,
+    Labels,
+    Term,
+    is_one,
+    is_wire,
+    joined_to,
+    label_shape,
+    wire,
+    with_ones,
+)
 from ..labels.meaning import opened
 
 PRODUCT = "two factors hold a summed axis, matrix product"
@@ -38,7 +51,8 @@ def _silent(_why: str, _result: Expr) -> None:
 
 
 def arrange(bag: Bag, shape: Shape, note: Note = _silent) -> Expr:
-    """The bag as a matrix expression of the given shape, whose axes are the bag's outputs, rows first.
+    """The bag as a matrix expression of the given shape, whose axes are the bag's outputs, rows
+    first.
 
     Raises NoMatrixForm if there is none. ``note`` hears of every reduction.
     """
@@ -53,8 +67,15 @@ def arrange(bag: Bag, shape: Shape, note: Note = _silent) -> Expr:
 
 
 def reduced(bag: Bag) -> Bag:
-    """The bag with every product, trace and sum inside it carried out, as far as matrix notation reaches."""
-    return Bag(bag.out, tuple(t for t in (_Graph(t, bag.out, _silent).remainder() for t in bag.terms) if t.coefficient))
+    """The bag with every product, trace and sum inside it carried out, as far as matrix notation
+    reaches.
+    """
+    return Bag(
+        bag.out,
+        tuple(
+            t for t in (_Graph(t, bag.out, _silent).remainder() for t in bag.terms) if t.coefficient
+        ),
+    )
 
 
 def _composite(t: Term, out: Labels, shape: Shape, note: Note) -> Expr:
@@ -68,11 +89,16 @@ def _composite(t: Term, out: Labels, shape: Shape, note: Note) -> Expr:
     sides = [(rows[0], cols[0]), (rows[1], cols[1])]
     flat = opened(t.factors)
     groups = _components(flat.factors, sides)
-    first, second = (arrange(Bag(side, (Term(Fraction(1), group),)), label_shape(side), note) for side, group in zip(sides, groups, strict=True))
+    first, second = (
+        arrange(Bag(side, (Term(Fraction(1), group),)), label_shape(side), note)
+        for side, group in zip(sides, groups, strict=True)
+    )
     return ex.times(ex.num(t.coefficient * flat.coefficient), ex.call("kron", first, second))
 
 
-def _components(factors: Iterable[Factor], sides: list[tuple[Label, Label]]) -> list[tuple[Factor, ...]]:
+def _components(
+    factors: Iterable[Factor], sides: list[tuple[Label, Label]]
+) -> list[tuple[Factor, ...]]:
     """The factors that hang on each side; those that hang on neither go with the first."""
     left = list(factors)
     groups: list[list[Factor]] = []
@@ -112,10 +138,12 @@ class _Graph:
         flat = opened(t.factors)
         self.coefficient = t.coefficient * flat.coefficient
         self.note = note
-        self.both: Labels = ()  # the two outputs, where they are one label: the answer is a diagonal matrix
+        # the two outputs, where they are one label: the answer is a diagonal matrix
+        self.both: Labels = ()
         self.scalars: list[Expr] = []
         self.edges: list[_Edge] = []
-        self.ends: defaultdict[Label, list[_Edge]] = defaultdict(list)  # the edges at each label, a loop twice
+        # the edges at each label, a loop twice
+        self.ends: defaultdict[Label, list[_Edge]] = defaultdict(list)
         self.kept: list[Factor] = []  # factors with more than two axes, which nothing reduces
         self.out = out
         factors = self._joined(list(flat.factors))
@@ -145,7 +173,11 @@ class _Graph:
             self.out = (root(self.out[0]),)
         for a, b in joined:
             self._add(_Edge(ex.eye((a.size,)), (root(a), root(b))))
-        return [Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f) or root(f.labels[0]) not in self.out]
+        return [
+            Factor(f.expr, tuple(map(root, f.labels)))
+            for f in factors
+            if not is_wire(f) or root(f.labels[0]) not in self.out
+        ]
 
     def _sort_in(self, factors: list[Factor]) -> None:
         held = {i for f in factors if not is_one(f) and not is_wire(f) for i in f.labels}
@@ -193,16 +225,24 @@ class _Graph:
                 continue
             for edge in group:
                 self._drop(edge)
-            if all(f.head == "ones" for f in (product.args if product.head == "times" else (product,)) if not f.is_scalar):
+            if all(
+                f.head == "ones"
+                for f in (product.args if product.head == "times" else (product,))
+                if not f.is_scalar
+            ):
                 k, _ = ex.split(product)
                 self.coefficient *= k
-                self.scalars += (a for a in product.args if product.head == "times" and a.is_scalar and a.head != "num")
+                self.scalars += (
+                    a
+                    for a in product.args
+                    if product.head == "times" and a.is_scalar and a.head != "num"
+                )
                 bare = [i for i in group[0].labels if i not in self.out and not self.ends[i]]
                 self.scalars += (ex.size_number((i.size,)) for i in bare)
             else:
                 self._put(product, group[0].labels)
 
-    # ---- reductions ------------------------------------------------------------------------------------------------
+    # ---- reductions ------------------------------------------------------------------------------
 
     def _add(self, edge: _Edge) -> None:
         self.edges.append(edge)
@@ -235,10 +275,17 @@ class _Graph:
             spend(len(self.edges))
 
     def remainder(self) -> Term:
-        """What is left as a term: scalars, matrices between outputs, and what could not be reduced."""
+        """What is left as a term: scalars, matrices between outputs, and what could not be
+        reduced.
+        """
         self.reduce()
         diagonal = [wire(*self.both)] if self.both else []
-        factors = [*(Factor(s, ()) for s in self.scalars), *(Factor(e.expr, e.labels) for e in self.edges), *self.kept, *diagonal]
+        factors = [
+            *(Factor(s, ()) for s in self.scalars),
+            *(Factor(e.expr, e.labels) for e in self.edges),
+            *self.kept,
+            *diagonal,
+        ]
         return Term(self.coefficient, with_ones(factors, self.out))
 
     def read(self) -> Expr:
@@ -253,7 +300,9 @@ class _Graph:
             if len(edge.labels) == 2 and edge.labels[0] is edge.labels[1]:
                 if self._inner(edge.labels[0], 2):
                     return self._replace([edge], ex.call("tr", edge.expr), (), "close the cycle")
-                return self._replace([edge], ex.call("diagonal", edge.expr), edge.labels[:1], "take the diagonal")
+                return self._replace(
+                    [edge], ex.call("diagonal", edge.expr), edge.labels[:1], "take the diagonal"
+                )
         return False
 
     def _parallel(self) -> bool:
@@ -272,25 +321,49 @@ class _Graph:
         alone = self._inner(label, len(group))
         if alone and len(group) == 2:
             a, b = group
-            return self._replace(group, ex.matmul(ex.transpose(a.expr), b.expr), (), "both hold the same summed axis, inner product")
+            return self._replace(
+                group,
+                ex.matmul(ex.transpose(a.expr), b.expr),
+                (),
+                "both hold the same summed axis, inner product",
+            )
         some = group[:-1] if alone else group
-        return self._replace(some, ex.times(*(e.expr for e in some)), (label,), "same axis, entry by entry")
+        return self._replace(
+            some, ex.times(*(e.expr for e in some)), (label,), "same axis, entry by entry"
+        )
 
     def _join_matrices(self, group: list[_Edge]) -> bool:
         i, j = group[0].labels
         group.sort(key=lambda e: e.expr.order)
         if len(group) > 2:
             some = group[:-1]
-            return self._replace(some, ex.times(*(e.seen_from(i) for e in some)), (i, j), "same axes, entry by entry")
+            return self._replace(
+                some, ex.times(*(e.seen_from(i) for e in some)), (i, j), "same axes, entry by entry"
+            )
         a, b = (e.seen_from(i) for e in group)
         closed_i, closed_j = self._inner(i, 2), self._inner(j, 2)
         if closed_i and closed_j:
-            trace, total = ex.call("tr", ex.matmul(ex.transpose(a), b)), ex.call("sum", ex.times(a, b))
-            return self._replace(group, min(trace, total, key=lambda e: e.count), (), "close the cycle")
+            trace, total = (
+                ex.call("tr", ex.matmul(ex.transpose(a), b)),
+                ex.call("sum", ex.times(a, b)),
+            )
+            return self._replace(
+                group, min(trace, total, key=lambda e: e.count), (), "close the cycle"
+            )
         if closed_j:
-            return self._replace(group, ex.call("diagonal", ex.matmul(a, ex.transpose(b))), (i,), "product along one axis, diagonal along the other")
+            return self._replace(
+                group,
+                ex.call("diagonal", ex.matmul(a, ex.transpose(b))),
+                (i,),
+                "product along one axis, diagonal along the other",
+            )
         if closed_i:
-            return self._replace(group, ex.call("diagonal", ex.matmul(ex.transpose(a), b)), (j,), "product along one axis, diagonal along the other")
+            return self._replace(
+                group,
+                ex.call("diagonal", ex.matmul(ex.transpose(a), b)),
+                (j,),
+                "product along one axis, diagonal along the other",
+            )
         return self._replace(group, ex.times(a, b), (i, j), "same axes, entry by entry")
 
     def _shift(self) -> bool:
@@ -300,13 +373,21 @@ class _Graph:
                 continue
             for i in (1, 2, 0):
                 here = self.ends[f.labels[i]]
-                if self._held_by(f, f.labels[i]) and len(here) < 2 and all(len(e.labels) == 1 for e in here):
+                if (
+                    self._held_by(f, f.labels[i])
+                    and len(here) < 2
+                    and all(len(e.labels) == 1 for e in here)
+                ):
                     return self._convolved(f, i, here)
         return False
 
     def _held_by(self, f: Factor, label: Label) -> bool:
         """Whether a summed label belongs to one kept factor, once."""
-        return label not in self.out and sum(other.labels.count(label) for other in self.kept) == 1 and f.labels.count(label) == 1
+        return (
+            label not in self.out
+            and sum(other.labels.count(label) for other in self.kept) == 1
+            and f.labels.count(label) == 1
+        )
 
     def _convolved(self, f: Factor, i: int, here: list[_Edge]) -> bool:
         vector = here[0].expr if here else ex.ones(((f.labels[i].size,), UNIT))
@@ -314,17 +395,26 @@ class _Graph:
         self.kept.remove(f)
         like = ex.ones(((cols.size,), UNIT))
         why = "a vector on an axis of a shift, convolution"
-        return self._replace(here[:], ex.call("hankel" if i == 0 else "convmat", vector, like), (rows, cols), why)
+        return self._replace(
+            here[:], ex.call("hankel" if i == 0 else "convmat", vector, like), (rows, cols), why
+        )
 
     def _pendant(self) -> bool:
         for edge in self.edges:
             for label in edge.labels:
                 if self._inner(label, 1):
                     if len(edge.labels) == 1:
-                        return self._replace([edge], ex.call("sum", edge.expr), (), "nothing else holds the summed axis, sum")
+                        return self._replace(
+                            [edge],
+                            ex.call("sum", edge.expr),
+                            (),
+                            "nothing else holds the summed axis, sum",
+                        )
                     rest = edge.beyond(label)
                     total = ex.matmul(edge.seen_from(rest), ex.ones(((label.size,), UNIT)))
-                    return self._replace([edge], total, (rest,), "nothing else holds the summed axis, times ones")
+                    return self._replace(
+                        [edge], total, (rest,), "nothing else holds the summed axis, times ones"
+                    )
         return False
 
     def _series(self) -> bool:
@@ -334,7 +424,9 @@ class _Graph:
                     if self._inner(label, 2):
                         other = self._other(edge, label)
                         if len(edge.labels) + len(other.labels) <= most:
-                            return self._multiply(min(edge, other, key=lambda e: len(e.labels)), label)
+                            return self._multiply(
+                                min(edge, other, key=lambda e: len(e.labels)), label
+                            )
         return False
 
     def _other(self, edge: _Edge, label: Label) -> _Edge:
@@ -343,7 +435,9 @@ class _Graph:
         return b if a is edge else a
 
     def _multiply(self, edge: _Edge, label: Label) -> bool:
-        """The product along the path that leaves ``edge`` through ``label``, as far as two factors hold each axis."""
+        """The product along the path that leaves ``edge`` through ``label``, as far as two
+        factors hold each axis.
+        """
         path = [edge]
         chain = [ex.transpose(edge.seen_from(label))]
         ends: Labels = () if len(edge.labels) == 1 else (edge.beyond(label),)
@@ -359,10 +453,14 @@ class _Graph:
             if label in ends:
                 break
         product = ex.matmul(*chain)
-        return self._replace(path, product if ends else ex.transpose(product), (*ends, label), PRODUCT)
+        return self._replace(
+            path, product if ends else ex.transpose(product), (*ends, label), PRODUCT
+        )
 
     def _scale(self) -> bool:
-        """A vector on a summed label that two or more matrices need scales the rows of one of them."""
+        """A vector on a summed label that two or more matrices need scales the rows of one of
+        them.
+        """
         for vector in self.edges:
             label = vector.labels[0]
             if len(vector.labels) == 1 and not self._needed(label):
@@ -370,25 +468,41 @@ class _Graph:
                 if matrices:
                     m = min(matrices, key=lambda e: e.expr.order)
                     scaled = ex.matmul(ex.call("diag", vector.expr), m.seen_from(label))
-                    return self._replace([vector, m], scaled, (label, m.beyond(label)), "a vector on an axis that others need, scale the rows")
+                    return self._replace(
+                        [vector, m],
+                        scaled,
+                        (label, m.beyond(label)),
+                        "a vector on an axis that others need, scale the rows",
+                    )
         return False
 
-    # ---- the end ---------------------------------------------------------------------------------------------------------
+    # ---- the end ---------------------------------------------------------------------------------
 
     def _written(self) -> Expr:
         matrices = [e for e in self.edges if len(e.labels) == 2]
         vectors = {e.labels[0]: e.expr for e in self.edges if len(e.labels) == 1}
-        if self.kept or len(matrices) > 1 or any(i not in self.out for e in self.edges for i in e.labels):
-            raise NoMatrixForm("no arrangement in matrix notation fits: the factors' axes form a graph of treewidth above two")
+        if (
+            self.kept
+            or len(matrices) > 1
+            or any(i not in self.out for e in self.edges for i in e.labels)
+        ):
+            raise NoMatrixForm(
+                "no arrangement in matrix notation fits: the factors' axes form a graph of "
+                "treewidth above two"
+            )
         factor = ex.times(ex.num(self.coefficient), *self.scalars)
         if self.both:
             (i,) = self.out
-            return ex.times(factor, ex.call("diag", vectors[i]) if i in vectors else ex.eye((i.size,)))
+            return ex.times(
+                factor, ex.call("diag", vectors[i]) if i in vectors else ex.eye((i.size,))
+            )
         if not self.out:
             return factor
         sides = [vectors.get(i) for i in self.out]
         if len(self.out) == 1:
-            return ex.times(factor, sides[0] if sides[0] is not None else ex.ones(label_shape(self.out)))
+            return ex.times(
+                factor, sides[0] if sides[0] is not None else ex.ones(label_shape(self.out))
+            )
         left, right = sides
         i, j = self.out
         if not matrices:

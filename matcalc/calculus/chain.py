@@ -1,8 +1,9 @@
 """Step 1: the scalar chain rule, in reverse over the shared graph, and nothing else.
 
-The adjoint of a node is a bag: its free labels (the axes of the whole expression) and the node's own axes are its outputs.
-Every operation passes its adjoint on by its links; a sum of several terms that fits in matrix notation becomes one factor,
-the δ of the textbooks, so the cost stays a small multiple of the size of the expression.
+The adjoint of a node is a bag: its free labels (the axes of the whole expression) and the node's
+own axes are its outputs. Every operation passes its adjoint on by its links; a sum of several terms
+that fits in matrix notation becomes one factor, the δ of the textbooks, so the cost stays a small
+multiple of the size of the expression.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from ..labels.differentials import Link, links
 from ..language.elaborate import template
 from ..tables.functions import BY_NAME
 
-MANY_TERMS = 4  # a structural node with more terms than this in its adjoint is folded into one factor
+# a structural node with more terms than this in its adjoint is folded into one factor
+MANY_TERMS = 4
 LONG_BAG = 12  # so is a term with more factors than this
 
 Fold = Callable[[Bag], Expr | None]
@@ -27,7 +29,9 @@ Fold = Callable[[Bag], Expr | None]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node that the chain rule passed through, with its adjoint: what an explanation is made of."""
+    """One node that the chain rule passed through, with its adjoint: what an explanation is made
+    of.
+    """
 
     node: Expr
     adjoint: Bag
@@ -45,9 +49,11 @@ class Chain:
 
 
 def chain(root: Expr, wrt: Iterable[Expr], fold: Fold) -> Chain:
-    """The derivative of ``root`` by each variable, as bags with the labels of the root followed by the variable's.
+    """The derivative of ``root`` by each variable, as bags with the labels of the root followed by
+    the variable's.
 
-    ``fold`` arranges a bag in matrix notation, or returns None. Raises NotDifferentiable for a function without a rule.
+    ``fold`` arranges a bag in matrix notation, or returns None. Raises NotDifferentiable for a
+    function without a rule.
     """
     targets = set(wrt)
     order = postorder(root)
@@ -92,7 +98,9 @@ def _depends(order: list[Expr], targets: set[Expr]) -> set[Expr]:
 
 
 def _should_fold(node: Expr, bag: Bag) -> bool:
-    if len(bag.terms) > (1 if node.head in ("add", "pow") or links_through_function(node) else MANY_TERMS):
+    if len(bag.terms) > (
+        1 if node.head in ("add", "pow") or links_through_function(node) else MANY_TERMS
+    ):
         return True
     return any(len(t.factors) > LONG_BAG for t in bag.terms)
 
@@ -118,7 +126,9 @@ def adjoint_of(node: Expr, free: Labels) -> str | None:
 
 def _linear(node: Expr, adjoint: str, g: Expr | None, free: Labels) -> Expr:
     if g is None or free:
-        raise NotDifferentiable(f"{node.head} has a derivative in the table for gradients of scalars only")
+        raise NotDifferentiable(
+            f"{node.head} has a derivative in the table for gradients of scalars only"
+        )
     return template(adjoint, dict(zip("xw", node.args, strict=False)) | {"y": node, "g": g})
 
 

@@ -22,14 +22,18 @@ def turned(root: Root) -> Root:
         return ex.transpose(root)
     *before, shape = root.shapes
     if len(shape) > 2:
-        raise NoMatrixForm(f"the gradient is an index form of {len(shape)} axes", "the numerator layout is for matrices")
+        raise NoMatrixForm(
+            f"the gradient is an index form of {len(shape)} axes",
+            "the numerator layout is for matrices",
+        )
     cut = len(shape[0])
     out = (*root.bag.out[cut:], *root.bag.out[:cut])
     return IndexForm(Bag(out, root.bag.terms), (*before, shape[::-1]))
 
 
 def weighted(root: Root, wrt: Expr, times: int, weight: Fraction) -> Root:
-    """What was derived so many times by a symmetric variable, its entries off the diagonal times a weight.
+    """What was derived so many times by a symmetric variable, its entries off the diagonal times a
+    weight.
 
     With the weight 2 it is the derivative by S[i,j] and S[j,i] moved together; 1/2 takes that back.
     """

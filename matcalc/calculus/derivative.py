@@ -1,6 +1,7 @@
 """Derivatives of any order: chain, then arrange and simplify, as often as needed; no second engine.
 
-An answer is a matrix expression where one exists, else an index form. A direction is one more factor on the variable's labels.
+An answer is a matrix expression where one exists, else an index form. A direction is one more
+factor on the variable's labels.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from ..budget import reached, spend
 from ..errors import NoMatrixForm
 from ..expr import Expr
 from ..expr.sizes import SCALAR, UNIT, Shape, Size, shape_of
-from ..labels.bag import Bag, Factor, Labels, Term, fresh, label_shape, rename, rows_and_columns, wire
+from ..labels.bag import (
+    Bag,
+    Factor,
+    Labels,
+    Term,
+    fresh,
+    label_shape,
+    rename,
+    rows_and_columns,
+    wire,
+)
 from ..labels.index_form import IndexForm
 from ..labels.roots import Root, replaced, shape_as_matrix, sizes_of_axes
 from .arrange import arrange
@@ -22,13 +33,21 @@ from .index import index_form
 from .rewrite import recognised
 from .simplify import simplify
 
-SPACES = {"symmetric": "symmetric", "spd": "symmetric", "diagonal": "diagonal", "lower": "lower", "upper": "upper"}
+SPACES = {
+    "symmetric": "symmetric",
+    "spd": "symmetric",
+    "diagonal": "diagonal",
+    "lower": "lower",
+    "upper": "upper",
+}
 TRIANGLES = {"lower": "tril", "upper": "triu"}
 
 
 @dataclass(frozen=True)
 class FactorChains:
-    """The derivative of an index form by several variables: the product rule, with the chain of each factor that holds one of them."""
+    """The derivative of an index form by several variables: the product rule, with the chain of
+    each factor that holds one of them.
+    """
 
     root: IndexForm
     inner: dict[Expr, Chain]
@@ -40,7 +59,9 @@ AnyChain = Chain | FactorChains
 
 @dataclass(frozen=True)
 class Derivative:
-    """An answer, the derivatives of lower order below it, and the chains that it was read from, one for each order."""
+    """An answer, the derivatives of lower order below it, and the chains that it was read from,
+    one for each order.
+    """
 
     result: Root
     lower: tuple[Root, ...]
@@ -48,7 +69,9 @@ class Derivative:
 
 
 def derivative_shape(e: Root, wrt: Expr) -> Shape | None:
-    """The shape of a derivative with at most two axes, or None if it has more, or is by an array or of one."""
+    """The shape of a derivative with at most two axes, or None if it has more, or is by an array
+    or of one.
+    """
     above, below = shape_as_matrix(e), shape_as_matrix(wrt)
     if above is None or below is None:
         return None
@@ -67,8 +90,8 @@ VALUES_ONLY = {"simplex", "onehot", "pm1", "mask", "orthogonal"}
 def off_its_set(v: Expr) -> Expr:
     """A variable without the properties that hold on a set alone, and not around it.
 
-    The second derivative moves the variable off the set before it comes back: what is simplified by such a property,
-    as sum(y) = 1, is no longer the function whose derivative is wanted.
+    The second derivative moves the variable off the set before it comes back: what is simplified by
+    such a property, as sum(y) = 1, is no longer the function whose derivative is wanted.
     """
     kept = [name for name in v.properties if name not in VALUES_ONLY]
     return v if len(kept) == len(v.properties) else ex.var(v.name, v.shape_, kept)
@@ -79,8 +102,12 @@ def moved_to(root: Root, old: Expr, new: Expr) -> Root:
     return root if old is new else replaced(root, lambda leaf: new if leaf is old else leaf)
 
 
-def derivative(e: Root, wrt: Expr, order: int = 1, direction: Expr | None = None, first: AnyChain | None = None) -> Derivative:
-    """The derivative of some order, contracted with a direction if there is one; ``first`` is the first chain, if it is known.
+def derivative(
+    e: Root, wrt: Expr, order: int = 1, direction: Expr | None = None, first: AnyChain | None = None
+) -> Derivative:
+    """The derivative of some order, contracted with a direction if there is one.
+
+    ``first`` is the first chain, if it is known.
 
     By a variable on a set it is that of the expression on all of space, at points of the set.
     """
@@ -89,11 +116,15 @@ def derivative(e: Root, wrt: Expr, order: int = 1, direction: Expr | None = None
         return _derivative(e, wrt, order, direction, first)
     in_space = _derivative(moved_to(e, wrt, free), free, order, direction, None)
     result = moved_to(in_space.result, free, wrt)
-    settled = simplify(result) if isinstance(result, Expr) else index_form(result.bag, result.shapes)
+    settled = (
+        simplify(result) if isinstance(result, Expr) else index_form(result.bag, result.shapes)
+    )
     return Derivative(settled, in_space.lower, in_space.chains)
 
 
-def _derivative(e: Root, wrt: Expr, order: int, direction: Expr | None, first: AnyChain | None) -> Derivative:
+def _derivative(
+    e: Root, wrt: Expr, order: int, direction: Expr | None, first: AnyChain | None
+) -> Derivative:
     chains: list[AnyChain] = [first if first is not None else first_chain(e, [wrt])]
     lower: list[Root] = []
     for k in range(1, order):
@@ -102,7 +133,11 @@ def _derivative(e: Root, wrt: Expr, order: int, direction: Expr | None, first: A
         chains.append(_chain(lower[-1], [wrt]))
     bag = chains[-1].bags[wrt]
     reached(f"order {order} of {order}" if order > 1 else "")
-    result = _answer(bag, e, wrt, order) if direction is None else _contracted(bag, e, wrt, direction, order)
+    result = (
+        _answer(bag, e, wrt, order)
+        if direction is None
+        else _contracted(bag, e, wrt, direction, order)
+    )
     return Derivative(result, tuple(lower), tuple(chains))
 
 
@@ -115,7 +150,9 @@ def _chain(e: Root, wrt: list[Expr], seen: Callable[[Expr], Expr] = lambda e: e)
     """The chain of an expression, or of each factor of an index form."""
     if isinstance(e, Expr):
         return chain(seen(e), wrt, fold)
-    inner = {f: chain(seen(f), wrt, fold) for f in e.factors if not set(wrt).isdisjoint(ex.variables(f))}
+    inner = {
+        f: chain(seen(f), wrt, fold) for f in e.factors if not set(wrt).isdisjoint(ex.variables(f))
+    }
     return FactorChains(e, inner, {v: _by_product_rule(e, inner, v) for v in wrt})
 
 
@@ -152,7 +189,13 @@ def _contracted(bag: Bag, e: Root, wrt: Expr, direction: Expr, order: int) -> Ro
     extra = Factor(direction, bag.out[cut:])
     along = Bag(bag.out[:cut], tuple(Term(t.coefficient, (*t.factors, extra)) for t in bag.terms))
     shapes = (sizes_of_axes(e), *[sizes_of_axes(wrt)] * (order - 1))
-    shape = shape_as_matrix(e) if order == 1 else derivative_shape(e, wrt) if order == 2 else _matrix_shape(shapes)
+    shape = (
+        shape_as_matrix(e)
+        if order == 1
+        else derivative_shape(e, wrt)
+        if order == 2
+        else _matrix_shape(shapes)
+    )
     if shape is not None:
         try:
             return simplify(arrange(along, shape))
@@ -162,7 +205,9 @@ def _contracted(bag: Bag, e: Root, wrt: Expr, direction: Expr, order: int) -> Ro
 
 
 def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) -> Bag:
-    """The derivative of an index form: the sum over its factors of the others times the derivative of that one."""
+    """The derivative of an index form: the sum over its factors of the others times the
+    derivative of that one.
+    """
     new = fresh(wrt.shape_)
     terms: list[Term] = []
     for t in form.bag.terms:
@@ -171,15 +216,20 @@ def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) ->
             names = dict(zip(bag.out, f.labels + new, strict=True)) if bag.terms else {}
             rest = t.factors[:k] + t.factors[k + 1 :]
             spend(terms=len(bag.terms))
-            terms += (Term(t.coefficient * d.coefficient, (*rest, *rename(d.factors, names))) for d in bag.terms)
+            terms += (
+                Term(t.coefficient * d.coefficient, (*rest, *rename(d.factors, names)))
+                for d in bag.terms
+            )
     return Bag(form.bag.out + new, tuple(terms))
 
 
-# ---- structured variables: a derivative lives on the space where the variable does -------------------------------
+# ---- structured variables: a derivative lives on the space where the variable does ---------------
 
 
 def structure(wrt: Expr) -> str:
-    """The space that a variable moves in: symmetric, diagonal, lower or upper, or nothing for all matrices."""
+    """The space that a variable moves in: symmetric, diagonal, lower or upper, or nothing for
+    all matrices.
+    """
     if wrt.is_scalar:
         return ""
     return next((SPACES[name] for name in wrt.properties if name in SPACES), "")
@@ -203,7 +253,9 @@ def _in_structure(bag: Bag, wrt: Expr) -> Bag:
     rows, cols = axes_of(bag.out, wrt, 0)
     if space == "symmetric":
         turned = dict(zip(rows + cols, cols + rows, strict=True))
-        both = [(t, factors) for t in bag.terms for factors in (t.factors, rename(t.factors, turned))]
+        both = [
+            (t, factors) for t in bag.terms for factors in (t.factors, rename(t.factors, turned))
+        ]
         return Bag(bag.out, tuple(Term(t.coefficient / 2, tuple(factors)) for t, factors in both))
     mask = [*map(wire, rows, cols)]
     if space in TRIANGLES:
@@ -212,7 +264,9 @@ def _in_structure(bag: Bag, wrt: Expr) -> Bag:
 
 
 def axes_of(out: Labels, wrt: Expr, after: int) -> tuple[Labels, Labels]:
-    """The rows and the columns of the last derivative by a variable, or of the one so many before it."""
+    """The rows and the columns of the last derivative by a variable, or of the one so many
+    before it.
+    """
     width = sum(map(len, wrt.shape_))
     start = len(out) - width * (after + 1)
     return rows_and_columns(wrt, out[start : start + width])

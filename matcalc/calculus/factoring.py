@@ -1,7 +1,7 @@
 """Common factors of sums: A*x + A'*x is (A + A')*x.
 
-Each term is taken apart in every way that has a factor to give, on its left, on its right, among its scalars or its entry-by-entry
-factors; the factor that shortens the sum most is taken out.
+Each term is taken apart in every way that has a factor to give, on its left, on its right, among
+its scalars or its entry-by-entry factors; the factor that shortens the sum most is taken out.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ class _Reading:
     arrays: tuple[Expr, ...]
     chain: tuple[Expr, ...]
 
-    def value(self, scalars: tuple[Expr, ...], arrays: tuple[Expr, ...], chain: tuple[Expr, ...]) -> Expr:
-        return ex.times(ex.num(self.coefficient), *scalars, *arrays, *([ex.matmul(*chain)] if chain else []))
+    def value(
+        self, scalars: tuple[Expr, ...], arrays: tuple[Expr, ...], chain: tuple[Expr, ...]
+    ) -> Expr:
+        return ex.times(
+            ex.num(self.coefficient), *scalars, *arrays, *([ex.matmul(*chain)] if chain else [])
+        )
 
 
 _Side = Callable[[_Reading], Iterator[tuple[Expr, Expr]]]
@@ -44,10 +48,19 @@ def _readings(e: Expr) -> list[_Reading]:
     scalars = tuple(p for p in parts if p.is_scalar and p.head != "matmul")
     inner = tuple(p for p in parts if p.is_scalar and p.head == "matmul")
     arrays = tuple(p for p in parts if not p.is_scalar)
-    chain = arrays[0].args if len(arrays) == 1 and arrays[0].head == "matmul" else arrays if len(arrays) == 1 else ()
+    chain = (
+        arrays[0].args
+        if len(arrays) == 1 and arrays[0].head == "matmul"
+        else arrays
+        if len(arrays) == 1
+        else ()
+    )
     rest = () if chain else arrays
     if not arrays and len(inner) == 1:
-        return [_Reading(coefficient, scalars, (), inner[0].args), _Reading(coefficient, scalars + inner, (), ())]
+        return [
+            _Reading(coefficient, scalars, (), inner[0].args),
+            _Reading(coefficient, scalars + inner, (), ()),
+        ]
     out = [_Reading(coefficient, scalars + inner, rest, chain)]
     if len(chain) > 1 and chain[0].head == "diag" and chain[1].shape_[1] != UNIT:
         repeated = ex.matmul(chain[0].args[0], ex.ones((UNIT, chain[-1].shape_[1])))
@@ -76,7 +89,9 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
     for split_off, join in _SIDES:
         for factor, places in _places(read, split_off):
             spend(len(places))
-            if len(places) < len(e.args) and any(ex.split(rest)[1].head == "matmul" for rest in places.values()):
+            if len(places) < len(e.args) and any(
+                ex.split(rest)[1].head == "matmul" for rest in places.values()
+            ):
                 continue  # nobody writes X*(X*A + A*X) + A*X^2
             if all(_of_parts(ex.split(rest)[1]) for rest in places.values()):
                 continue  # nor a difference of x[2:n] and x[1:n-1] by parts of the identity
@@ -109,11 +124,16 @@ def _places(read: list[list[_Reading]], split_off: _Side) -> Iterator[tuple[Expr
 
 def _off_scalar(r: _Reading) -> Iterator[tuple[Expr, Expr]]:
     for i, s in enumerate(r.scalars):
-        yield from ((base, r.value((*r.scalars[:i], *more, *r.scalars[i + 1 :]), r.arrays, r.chain)) for base, more in _lower(s))
+        yield from (
+            (base, r.value((*r.scalars[:i], *more, *r.scalars[i + 1 :]), r.arrays, r.chain))
+            for base, more in _lower(s)
+        )
 
 
 def _off_array(r: _Reading) -> Iterator[tuple[Expr, Expr]]:
-    arrays = r.arrays or ((ex.matmul(*r.chain),) if r.chain and not ex.matmul(*r.chain).is_scalar else ())
+    arrays = r.arrays or (
+        (ex.matmul(*r.chain),) if r.chain and not ex.matmul(*r.chain).is_scalar else ()
+    )
     for i, a in enumerate(arrays):
         for base, more in _lower(a):
             rest = (*arrays[:i], *more, *arrays[i + 1 :])

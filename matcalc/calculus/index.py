@@ -1,4 +1,6 @@
-"""What has more than two axes: the index form of a bag, its terms reduced, simplified and collected."""
+"""What has more than two axes: the index form of a bag, its terms reduced, simplified and
+collected.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from .arrange import reduced
 from .simplify import simplify
 
 
-def index_form(bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Expr] = simplify) -> IndexForm:
+def index_form(
+    bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Expr] = simplify
+) -> IndexForm:
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
     for t in _polished_terms(bag, settle):
@@ -43,8 +47,12 @@ def _multiplied_vectors(t: Term, settle: Callable[[Expr], Expr]) -> Term:
     return Term(coefficient, tuple(factors))
 
 
-def _added_on_diagonals(terms: Iterable[Term], out: Labels, settle: Callable[[Expr], Expr]) -> list[Term]:
-    """Vectors beside the same identities added up: a[i]*I[i,j]*I[i,k] + b[i]*I[i,j]*I[i,k] is (a + b)[i]*I[i,j]*I[i,k]."""
+def _added_on_diagonals(
+    terms: Iterable[Term], out: Labels, settle: Callable[[Expr], Expr]
+) -> list[Term]:
+    """Vectors beside the same identities added up: a[i]*I[i,j]*I[i,k] + b[i]*I[i,j]*I[i,k] is (a
+    + b)[i]*I[i,j]*I[i,k].
+    """
     sums: dict[tuple[object, ...], list[Term]] = {}
     for t in terms:
         sums.setdefault(_diagonal_key(t, out) or (t,), []).append(t)
@@ -52,19 +60,33 @@ def _added_on_diagonals(terms: Iterable[Term], out: Labels, settle: Callable[[Ex
 
 
 def _diagonal_key(t: Term, out: Labels) -> tuple[object, ...] | None:
-    """What terms have in common that can be added: their outputs joined in the same way; None for other terms."""
+    """What terms have in common that can be added: their outputs joined in the same way.
+
+    None for other terms.
+    """
     vectors = [f for f in t.factors if len(f.labels) == 1]
     wires = tuple(f.labels for f in t.factors if is_wire(f))
-    if not wires or len(vectors) != 1 or 1 + len(wires) != len(out) or any(len(f.labels) > 1 and not is_wire(f) for f in t.factors):
+    if (
+        not wires
+        or len(vectors) != 1
+        or 1 + len(wires) != len(out)
+        or any(len(f.labels) > 1 and not is_wire(f) for f in t.factors)
+    ):
         return None
-    return (vectors[0].labels, wires) if all(f.labels[0] is vectors[0].labels[0] for f in t.factors if f.labels) else None
+    return (
+        (vectors[0].labels, wires)
+        if all(f.labels[0] is vectors[0].labels[0] for f in t.factors if f.labels)
+        else None
+    )
 
 
 def _sum_of(terms: Iterable[Term], settle: Callable[[Expr], Expr]) -> Term:
     """Terms with a vector each beside the same identities as one."""
     parts: list[Expr] = []
     for t in terms:
-        parts.append(ex.times(ex.num(t.coefficient), *(f.expr for f in t.factors if not is_wire(f))))
+        parts.append(
+            ex.times(ex.num(t.coefficient), *(f.expr for f in t.factors if not is_wire(f)))
+        )
         labelled = tuple(f for f in t.factors if f.labels)
     vector, *wires = labelled
     coefficient, total = ex.split(settle(ex.add(*parts)))
@@ -72,7 +94,10 @@ def _sum_of(terms: Iterable[Term], settle: Callable[[Expr], Expr]) -> Term:
 
 
 def _polished_terms(bag: Bag, settle: Callable[[Expr], Expr]) -> Iterator[Term]:
-    """The terms reduced, with simple factors; again where a factor has become an identity between summed labels."""
+    """The terms reduced, with simple factors.
+
+    Again where a factor has become an identity between summed labels.
+    """
     for t in reduced(bag).terms:
         polished = _polished(t, settle)
         joins = any(is_wire(f) and not set(f.labels) <= set(bag.out) for f in polished.factors)
@@ -91,12 +116,18 @@ def _polished(t: Term, settle: Callable[[Expr], Expr]) -> Term:
             if core.head == "diag" and len(f.labels) == 2:
                 factors += (Factor(core.args[0], f.labels[:1]), wire(*f.labels))
                 continue
-            factors.append(Factor(core.args[0], f.labels[::-1]) if core.head == "T" and len(f.labels) == 2 else Factor(core, f.labels))
+            factors.append(
+                Factor(core.args[0], f.labels[::-1])
+                if core.head == "T" and len(f.labels) == 2
+                else Factor(core, f.labels)
+            )
     return Term(coefficient, tuple(factors))
 
 
 def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
-    """Identities between outputs all start at the first output that they join, and the other factors use that one."""
+    """Identities between outputs all start at the first output that they join, and the other
+    factors use that one.
+    """
     first: dict[Label, Label] = {}
     root = partial(joined_to, first)
     for f in factors:
@@ -105,7 +136,10 @@ def _rewired(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
             if a is not b:
                 first[b] = a
     wires = [wire(root(i), i) for i in out if root(i) is not i]
-    return (*(Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f)), *wires)
+    return (
+        *(Factor(f.expr, tuple(map(root, f.labels))) for f in factors if not is_wire(f)),
+        *wires,
+    )
 
 
 def _mirrored(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
@@ -128,7 +162,12 @@ def _ordered(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
     place = {i: k for k, i in enumerate(out)}
 
     def key(f: Factor) -> tuple[object, ...]:
-        return bool(f.labels), is_wire(f), () if is_wire(f) else f.expr.order, [place.get(i, len(out)) for i in f.labels]
+        return (
+            bool(f.labels),
+            is_wire(f),
+            () if is_wire(f) else f.expr.order,
+            [place.get(i, len(out)) for i in f.labels],
+        )
 
     return tuple(sorted(factors, key=key))
 
@@ -136,4 +175,6 @@ def _ordered(factors: tuple[Factor, ...], out: Labels) -> tuple[Factor, ...]:
 def _key(factors: tuple[Factor, ...], out: Labels) -> tuple[object, ...]:
     """Equal for terms that differ only in the names of their summed labels."""
     number: dict[Label, int] = {i: k for k, i in enumerate(out)}
-    return tuple((f.expr, tuple(number.setdefault(i, len(number)) for i in f.labels)) for f in factors)
+    return tuple(
+        (f.expr, tuple(number.setdefault(i, len(number)) for i in f.labels)) for f in factors
+    )

@@ -1,4 +1,6 @@
-"""The Kronecker form of a matrix by a matrix: ∂vec(F)/∂vec(X)', with the commutation matrix K(m,n)."""
+"""The Kronecker form of a matrix by a matrix: ∂vec(F)/∂vec(X)', with the commutation matrix
+K(m,n).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ End = Label | None  # None is an axis of length one
 
 
 def kronecker(form: IndexForm) -> Expr:
-    """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""
+    """The matrix ∂vec(F)/∂vec(X)' of a first derivative.
+
+    Raises NoMatrixForm where Kronecker products do not reach.
+    """
     shapes = [shape for shape in form.shapes if any(shape)]
     if [len(shape) for shape in shapes] != [2, 2] or any(len(size) > 1 for size in form.axes):
         raise NoMatrixForm("a Kronecker form is for the derivative of one matrix by another")
@@ -30,7 +35,9 @@ def _kronecker_term(t: Term, a: End, b: End, i: End, j: End) -> Expr:
     scalars = [f.expr for f in t.factors if not f.labels]
     edges = [f for f in t.factors if f.labels and not is_one(f)]
     if any(len(f.labels) > 2 or set(f.labels) - {a, b, i, j} for f in edges):
-        raise NoMatrixForm("the factors hang together in a way that Kronecker products cannot write")
+        raise NoMatrixForm(
+            "the factors hang together in a way that Kronecker products cannot write"
+        )
     left, edges = _taken(edges, a, b)
     right, edges = _taken(edges, i, j)
     if left is not None and right is not None and not edges:
@@ -64,7 +71,9 @@ def _size(end: End) -> Size:
 
 
 def _crossed(edges: list[Factor], a: End, b: End, i: End, j: End) -> Expr:
-    """Factors from the axes of F to the axes of X: kron, with the commutation matrix where they cross."""
+    """Factors from the axes of F to the axes of X: kron, with the commutation matrix where they
+    cross.
+    """
     if all(set(f.labels) <= {a, i} or set(f.labels) <= {b, j} for f in edges):
         return ex.call("kron", _between(edges, b, j), _between(edges, a, i))
     if all(set(f.labels) <= {a, j} or set(f.labels) <= {b, i} for f in edges):

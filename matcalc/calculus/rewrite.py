@@ -1,9 +1,10 @@
 """Rewrite rules, as strings in matcalc's own language, and the matcher that applies them.
 
-``left -> right`` with the shapes and properties of its letters; a letter stands for any expression of that kind: a scalar,
-a column (``n``), or any array (``m×n``; square where both sizes are equal). Sums and entry-by-entry products match any of
-their parts, matrix products any run of their factors. A test proves every row by evaluating both sides on random matrices.
-A rule that is not applied is a missed beauty, never a wrong answer.
+``left -> right`` with the shapes and properties of its letters; a letter stands for any expression
+of that kind: a scalar, a column (``n``), or any array (``m×n``; square where both sizes are equal).
+Sums and entry-by-entry products match any of their parts, matrix products any run of their factors.
+A test proves every row by evaluating both sides on random matrices. A rule that is not applied is a
+missed beauty, never a wrong answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from ..tables.rules import ROWS
 
 Bindings = Mapping[str, Expr]
 ROUNDS = 8  # how often one node may be rewritten
-
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ OF_EIGENVALUES = tuple(rule for rule in RULES if "eigvecs" in rule.left_text)
 
 
 def recognised(e: Expr) -> Expr:
-    """An equal expression in which what has a name is called by it: ``exp(x)/sum(exp(x))`` is ``softmax(x)``.
+    """An equal expression in which what has a name is called by it: ``exp(x)/sum(exp(x))`` is
+    ``softmax(x)``.
 
     >>> print(recognised(typed("y'*log(1+exp(x))").expr))
     y'*softplus(x)
@@ -83,10 +84,15 @@ Table = Callable[[frozenset[str]], Mapping[str, tuple["Rule", ...]]]
 Rewrite = Callable[[Expr], Expr | None]
 
 
-def rewritten(order: Iterable[Expr], table: Table, others: Iterable[Rewrite] = ()) -> dict[Expr, Expr]:
-    """Every node with its arguments rewritten, then itself: by the rules of a table while one applies, then by each other."""
+def rewritten(
+    order: Iterable[Expr], table: Table, others: Iterable[Rewrite] = ()
+) -> dict[Expr, Expr]:
+    """Every node with its arguments rewritten, then itself: by the rules of a table while one
+    applies, then by each other.
+    """
     known: dict[Expr, Expr] = {}
-    powers: dict[Expr, Expr] = {}  # as products see them: a rule for a quotient comes before one for a reciprocal
+    # as products see them: a rule for a quotient comes before one for a reciprocal
+    powers: dict[Expr, Expr] = {}
     for node in order:
         seen = powers if node.head == "times" else known
         args = tuple(seen.get(a, known[a]) for a in node.args)
@@ -115,7 +121,9 @@ def _applied(e: Expr, table: Table) -> Expr:
 
 @cache
 def rules_for(functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
-    """The rules that can apply to an expression with these functions, by the head of their left side."""
+    """The rules that can apply to an expression with these functions, by the head of their left
+    side.
+    """
     return by_head(RULES, functions)
 
 
@@ -125,7 +133,9 @@ def _named(functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
 
 
 def by_head(rules: Iterable[Rule], functions: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
-    """Those of some rules that can apply to an expression with these functions, by the head of their left side."""
+    """Those of some rules that can apply to an expression with these functions, by the head of
+    their left side.
+    """
     out: dict[str, list[Rule]] = {}
     for rule in rules:
         if rule.needs <= functions:
@@ -178,12 +188,24 @@ def match(p: Expr, e: Expr, bound: Bindings) -> Iterator[Bindings]:
                 yield bound
         elif _fits(p, e):
             yield {**bound, p.name: e}
-    elif p.head == "times" and len(p.args) == 2 and p.args[0].head == "num" and p.args[1].head == "var":
+    elif (
+        p.head == "times"
+        and len(p.args) == 2
+        and p.args[0].head == "num"
+        and p.args[1].head == "var"
+    ):
         yield from match(p.args[1], ex.scaled(1 / p.args[0].value, e), bound)
     elif p.head != e.head:
         return
     elif not p.args:
-        if p is e or (p.head == "eye") or (p.head in ("ones", "zeros") and [s == UNIT for s in p.shape_] == [s == UNIT for s in e.shape_]):
+        if (
+            p is e
+            or (p.head == "eye")
+            or (
+                p.head in ("ones", "zeros")
+                and [s == UNIT for s in p.shape_] == [s == UNIT for s in e.shape_]
+            )
+        ):
             yield bound
     elif len(p.args) != len(e.args):
         return
@@ -199,7 +221,10 @@ def _fits(p: Expr, e: Expr) -> bool:
         return False
     if p.shape_[0] == p.shape_[1] and e.shape_[0] != e.shape_[1]:
         return False
-    return all(q in ("positive", "spd") or q in e.properties or (q == "symmetric" and ex.transpose(e) is e) for q in p.properties)
+    return all(
+        q in ("positive", "spd") or q in e.properties or (q == "symmetric" and ex.transpose(e) is e)
+        for q in p.properties
+    )
 
 
 def _sequence(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iterator[Bindings]:
@@ -210,7 +235,9 @@ def _sequence(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> It
             yield from _sequence(ps[1:], es[1:], b)
 
 
-def _subset(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iterator[tuple[Bindings, list[Expr]]]:
+def _subset(
+    ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings
+) -> Iterator[tuple[Bindings, list[Expr]]]:
     """Match each pattern with a different expression; the rest is left over."""
     if not ps:
         yield bound, list(es)

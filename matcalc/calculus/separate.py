@@ -1,16 +1,22 @@
-"""Sums over samples: one pass over an expression proves, from its labels, how it falls apart into blocks of rows.
+"""Sums over samples: one pass over an expression proves, from its labels, how it falls apart into
+blocks of rows.
 
-One size, such as the m of ``X: m×n; y: m``, counts the samples. Every node of an expression is one of five things:
+One size, such as the m of ``X: m×n; y: m``, counts the samples. Every node of an expression is one
+of five things:
 
 * *free*: no sample in it; the weights, a penalty, the number m itself;
-* *rows*: one axis of samples, and what stands there for a sample needs that sample alone: ``X*w - y``, ``softmax_rows(X*W)``;
-* *sum*: no axis of samples, and the value for all samples is the sum of its values for the blocks: ``X'*(X*w - y)``;
-* *after*: no axis of samples, and a function of sums: ``norm2(X*w - y)``, a sum plus a penalty, ``logdet(X'*X)``;
+* *rows*: one axis of samples, and what stands there for a sample needs that sample alone: ``X*w -
+  y``, ``softmax_rows(X*W)``;
+* *sum*: no axis of samples, and the value for all samples is the sum of its values for the blocks:
+  ``X'*(X*w - y)``;
+* *after*: no axis of samples, and a function of sums: ``norm2(X*w - y)``, a sum plus a penalty,
+  ``logdet(X'*X)``;
 * *square*: two axes of samples, as in ``X*X'``, or in ``diag(v)``, whose two axes are one label.
 
-The proof of a product is its bag: opened as deep as it goes, all its axes of samples must be *one* label. If that label is an
-output the product is rows, if it is summed the product is a sum. Functions are rows if each link of their differential
-carries the label. Whatever is none of these is refused by name.
+The proof of a product is its bag: opened as deep as it goes, all its axes of samples must be *one*
+label. If that label is an output the product is rows, if it is summed the product is a sum.
+Functions are rows if each link of their differential carries the label. Whatever is none of these
+is refused by name.
 """
 
 from __future__ import annotations
@@ -38,11 +44,23 @@ LINEAR = frozenset({"T", "tr", "sum", "diagonal"})
 # norms of all rows, as functions of a sum over them
 NORMS = {"norm1": "sum(abs(x))", "norm2": "sum(x.^2)^(1/2)"}
 HINTS = {
-    **dict.fromkeys(("softmax", "logsoftmax", "logsumexp"), "softmax_rows and logsumexp_rows take each row by itself"),
-    **dict.fromkeys(("inv", "det", "logdet", "pinv", "expm", "kron", "vec"), "use it on what has no axis of length {rows}, such as X'*X"),
+    **dict.fromkeys(
+        ("softmax", "logsoftmax", "logsumexp"),
+        "softmax_rows and logsumexp_rows take each row by itself",
+    ),
+    **dict.fromkeys(
+        ("inv", "det", "logdet", "pinv", "expm", "kron", "vec"),
+        "use it on what has no axis of length {rows}, such as X'*X",
+    ),
     "part": "every sample must be treated alike, wherever it stands",
-    **dict.fromkeys(("amax", "amin", "ismax"), "a largest entry is no sum; logsumexp_rows is a smooth one in each row"),
-    **dict.fromkeys(("softmax_rows", "logsumexp_rows", "logsoftmax_rows"), "the samples must be the rows of its argument, not the columns"),
+    **dict.fromkeys(
+        ("amax", "amin", "ismax"),
+        "a largest entry is no sum; logsumexp_rows is a smooth one in each row",
+    ),
+    **dict.fromkeys(
+        ("softmax_rows", "logsumexp_rows", "logsoftmax_rows"),
+        "the samples must be the rows of its argument, not the columns",
+    ),
 }
 ONE_PASS = "only a sum over {rows} of what each sample gives by itself is found in one pass"
 
@@ -51,9 +69,10 @@ ONE_PASS = "only a sum over {rows} of what each sample gives by itself is found 
 class Separated:
     """Expressions as blocks see them.
 
-    ``sums`` are to be evaluated on each block and added up; ``after`` are the results without samples, in terms of the
-    variables ``totals`` for the sums; ``rows`` are the results that each block has for itself. Where the number of all samples
-    is used as a number, it is the variable ``count``.
+    ``sums`` are to be evaluated on each block and added up; ``after`` are the results without
+    samples, in terms of the variables ``totals`` for the sums; ``rows`` are the results that each
+    block has for itself. Where the number of all samples is used as a number, it is the variable
+    ``count``.
     """
 
     sums: tuple[Expr, ...]
@@ -66,7 +85,9 @@ class Separated:
 
 
 def separate(roots: Sequence[Root], rows: str) -> Separated:
-    """How expressions fall apart over the size ``rows``; raises NotSeparable, which names the part that does not.
+    """How expressions fall apart over the size ``rows``.
+
+    Raises NotSeparable, which names the part that does not.
 
     >>> from matcalc.language.typed import typed
     >>> found = separate([typed("norm2(X*w - y)^2/m + c*w'*w", "X: m×n; c: scalar").expr], "m")
@@ -76,14 +97,22 @@ def separate(roots: Sequence[Root], rows: str) -> Separated:
     exprs = _over_sums([_matrix_form(root) for root in roots], rows)
     found = _Separation(rows, exprs)
     kinds = [found.of_root(e) for e in exprs]
-    after = {i: found.whole(e) for i, (e, kind) in enumerate(zip(exprs, kinds, strict=True)) if kind in SMALL}
-    local = {i: e for i, (e, kind) in enumerate(zip(exprs, kinds, strict=True)) if kind is Kind.ROWS}
+    after = {
+        i: found.whole(e)
+        for i, (e, kind) in enumerate(zip(exprs, kinds, strict=True))
+        if kind in SMALL
+    }
+    local = {
+        i: e for i, (e, kind) in enumerate(zip(exprs, kinds, strict=True)) if kind is Kind.ROWS
+    }
     return found.counted(after, local)
 
 
 def _matrix_form(root: Root) -> Expr:
     if not isinstance(root, Expr):
-        raise NotSeparable(f"{str(root)[:60]} is an index form", "only a matrix is added up over the rows")
+        raise NotSeparable(
+            f"{str(root)[:60]} is an index form", "only a matrix is added up over the rows"
+        )
     e = written_out(root)
     assert isinstance(e, Expr)
     return e
@@ -100,12 +129,21 @@ def _over_sums(exprs: Sequence[Expr], rows: str) -> list[Expr]:
     for e in ex.postorder(*exprs):
         args = tuple(new[a] for a in e.args)
         norm = e.head in NORMS and any(rows in size for size in e.args[0].shape_)
-        new[e] = template(NORMS[e.head], {"x": args[0]}) if norm else e if args == e.args else ex.rebuild(e, args)
+        new[e] = (
+            template(NORMS[e.head], {"x": args[0]})
+            if norm
+            else e
+            if args == e.args
+            else ex.rebuild(e, args)
+        )
     return [new[e] for e in exprs]
 
 
 class _Separation:
-    """The kinds of the nodes of some expressions; results of the kind *after* are rewritten in variables for the sums."""
+    """The kinds of the nodes of some expressions.
+
+    Results of the kind *after* are rewritten in variables for the sums.
+    """
 
     def __init__(self, rows: str, exprs: Sequence[Expr]) -> None:
         self.rows = rows
@@ -113,7 +151,9 @@ class _Separation:
         self.rewritten: dict[Expr, Expr] = {}
         self.sums: dict[Expr, Expr] = {}
         nodes = ex.postorder(*exprs)
-        self.taken = {v.name for v in ex.variables(*exprs)} | {str(a) for size in ex.sizes_of(nodes) for a in base_atoms(size)}
+        self.taken = {v.name for v in ex.variables(*exprs)} | {
+            str(a) for size in ex.sizes_of(nodes) for a in base_atoms(size)
+        }
         variables = sorted(ex.variables(*exprs), key=lambda v: v.name)
         self.chunked = tuple(v for v in variables if self._samples(v))
         self.free = tuple(v for v in variables if not self._samples(v))
@@ -121,29 +161,53 @@ class _Separation:
     def _samples(self, e: Expr) -> int:
         """How many axes are samples."""
         for size in e.shape_:
-            if self.rows in base_atoms(size) and (self.rows not in size or len(size) > 1 or e.head == "part"):
+            if self.rows in base_atoms(size) and (
+                self.rows not in size or len(size) > 1 or e.head == "part"
+            ):
                 raise self.refused(e, f"is {show_shape(e.shape_)}")
         return sum(self.rows in size for size in e.shape_)
 
     def refused(self, e: Expr, why: str) -> NotSeparable:
-        """The refusal of an expression, or of the function of all samples that is a factor of it."""
+        """The refusal of an expression, or of the function of all samples that is a factor of
+        it.
+        """
         e = next((a for a in e.args if self.kinds.get(a) is Kind.SQUARE and a.head in HINTS), e)
-        return NotSeparable(f"{_shown(e)} {why}", HINTS.get(e.head, ONE_PASS).format(rows=self.rows))
+        return NotSeparable(
+            f"{_shown(e)} {why}", HINTS.get(e.head, ONE_PASS).format(rows=self.rows)
+        )
 
     def fresh(self, wish: str) -> str:
-        name = next(n for n in (wish, *(f"{wish}{i}" for i in range(2, len(self.taken) + 3))) if n not in self.taken)
+        name = next(
+            n
+            for n in (wish, *(f"{wish}{i}" for i in range(2, len(self.taken) + 3)))
+            if n not in self.taken
+        )
         self.taken.add(name)
         return name
 
     def counted(self, after: Mapping[int, Expr], local: Mapping[int, Expr]) -> Separated:
-        """The length of the samples' axis is that of a block; as a number it is that of all blocks."""
+        """The length of the samples' axis is that of a block.
+
+        As a number it is that of all blocks.
+        """
         count = ex.var(self.fresh("count"))
         everything = [*self.sums, *after.values(), *local.values()]
-        new = ex.substitute_all(everything, lambda leaf: count if leaf.head == "size" and leaf.data == self.rows else leaf)
+        new = ex.substitute_all(
+            everything,
+            lambda leaf: count if leaf.head == "size" and leaf.data == self.rows else leaf,
+        )
         ends, each = ({i: new[e] for i, e in found.items()} for found in (after, local))
-        return Separated(tuple(new[e] for e in self.sums), tuple(self.sums.values()), ends, each, count, self.chunked, self.free)
+        return Separated(
+            tuple(new[e] for e in self.sums),
+            tuple(self.sums.values()),
+            ends,
+            each,
+            count,
+            self.chunked,
+            self.free,
+        )
 
-    # ---- kinds ----------------------------------------------------------------------------------------------------------
+    # ---- kinds -----------------------------------------------------------------------------------
 
     def of_root(self, e: Expr) -> Kind:
         kind = self(e)
@@ -166,7 +230,9 @@ class _Separation:
             return Kind.SQUARE
         out = fresh(e.shape_)
         terms = meaning(e, out)
-        kinds = {self._bag(t, out) for t in terms} if terms is not None else {self._function(e, out)}
+        kinds = (
+            {self._bag(t, out) for t in terms} if terms is not None else {self._function(e, out)}
+        )
         if len(kinds) == 1 and None not in kinds:
             return kinds.pop() or Kind.ROWS
         return self._cut(e) if not samples else self._refuse_rows(e)
@@ -175,14 +241,22 @@ class _Separation:
         """A product with one label for samples is rows or a sum, whatever its order."""
         factors = opened(t.factors, WHOLE).factors
         joined = joined_by(factors)
-        known = all(is_one(f) or is_wire(f) or self(f.expr) in (Kind.FREE, Kind.ROWS) for f in factors)
-        samples = {joined_to(joined, i) for i in (*out, *(i for f in factors for i in f.labels)) if i.size == self.rows}
+        known = all(
+            is_one(f) or is_wire(f) or self(f.expr) in (Kind.FREE, Kind.ROWS) for f in factors
+        )
+        samples = {
+            joined_to(joined, i)
+            for i in (*out, *(i for f in factors for i in f.labels))
+            if i.size == self.rows
+        }
         if not known or len(samples) != 1:
             return None
         return Kind.ROWS if samples <= {joined_to(joined, i) for i in out} else Kind.SUM
 
     def _function(self, e: Expr, out: Labels) -> Kind | None:
-        """A function is rows if an entry of the result changes only with the same sample of the argument."""
+        """A function is rows if an entry of the result changes only with the same sample of the
+        argument.
+        """
         if not {self.kinds[a] for a in e.args} <= {Kind.FREE, Kind.ROWS}:
             return None
         if e.head == "pow" or BY_NAME[e.head].elementwise:
@@ -197,14 +271,19 @@ class _Separation:
         kinds = [self.kinds[a] for a in e.args]
         if set(kinds) == {Kind.FREE}:
             return Kind.FREE
-        linear = e.head in LINEAR or (e.head == "times" and kinds.count(Kind.SUM) == 1 and Kind.AFTER not in kinds)
+        linear = e.head in LINEAR or (
+            e.head == "times" and kinds.count(Kind.SUM) == 1 and Kind.AFTER not in kinds
+        )
         if Kind.SUM in kinds and (linear or (e.head == "add" and set(kinds) == {Kind.SUM})):
             return Kind.SUM
         args = list(e.args)
         if e.head == "add" and kinds.count(Kind.SUM) > 1:
             together = ex.add(*(a for a, kind in zip(args, kinds, strict=True) if kind is Kind.SUM))
             self.kinds[together] = Kind.SUM
-            args = [together, *(a for a, kind in zip(args, kinds, strict=True) if kind is not Kind.SUM)]
+            args = [
+                together,
+                *(a for a, kind in zip(args, kinds, strict=True) if kind is not Kind.SUM),
+            ]
         self.rewritten[e] = ex.rebuild(e, tuple(map(self.whole, args)))
         return Kind.AFTER
 
@@ -218,7 +297,7 @@ class _Separation:
             self.sums[e] = ex.var(self.fresh("total"), e.shape_)
         return self.sums[e]
 
-    # ---- products of sums, and what is refused ----------------------------------------------------------------------------
+    # ---- products of sums, and what is refused ---------------------------------------------------
 
     def _cut(self, e: Expr) -> Kind:
         """A product of sums: each is found by itself, and they meet afterwards."""
@@ -232,7 +311,9 @@ class _Separation:
         sums = [a for a in e.args if self.kinds[a] in (Kind.SUM, Kind.AFTER)]
         if sums:
             hint = "that takes a second pass; compute the sum first and give it as a variable"
-            raise NotSeparable(f"{_shown(e)} needs {_shown(sums[0])}, a sum over {self.rows}, in every row", hint)
+            raise NotSeparable(
+                f"{_shown(e)} needs {_shown(sums[0])}, a sum over {self.rows}, in every row", hint
+            )
         raise self.refused(e, "mixes the samples")
 
     def product(self, e: Expr) -> Expr | None:
@@ -253,7 +334,14 @@ class _Separation:
         """The trace of a product, begun where no axis of samples is."""
         chain = e.args[0].args if e.args[0].head == "matmul" else ()
         start = next((i for i, a in enumerate(chain) if self.rows not in a.shape_[0]), None)
-        return None if start is None else ex.call("tr", self._settled([*chain[start:], *chain[:start]]))
+        return (
+            None
+            if start is None
+            else ex.call("tr", self._settled([*chain[start:], *chain[:start]]))
+        )
 
 
-_CUTS: dict[str, Callable[[_Separation, Expr], Expr | None]] = {"matmul": _Separation.product, "tr": _Separation.trace}
+_CUTS: dict[str, Callable[[_Separation, Expr], Expr | None]] = {
+    "matmul": _Separation.product,
+    "tr": _Separation.trace,
+}

@@ -1,8 +1,9 @@
 """What a person would write: rules, common factors, and expansion where it cancels.
 
-Works on finished matrix notation, never on the bags between chain and arrange. Bottom up, each node is rewritten by the
-rules of :mod:`matcalc.calculus.rewrite`, then by the rearrangements below, each kept only if it makes the expression smaller; the
-result is therefore never larger than what came in.
+Works on finished matrix notation, never on the bags between chain and arrange. Bottom up, each node
+is rewritten by the rules of :mod:`matcalc.calculus.rewrite`, then by the rearrangements below, each
+kept only if it makes the expression smaller; the result is therefore never larger than what came
+in.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _by_shape(e: Expr) -> Expr | None:
     return None
 
 
-# ---- matrix products -----------------------------------------------------------------------------------------------------
+# ---- matrix products -----------------------------------------------------------------------------
 
 
 def _inverse_chain(e: Expr) -> tuple[Expr, ...] | None:
@@ -123,7 +124,9 @@ def _cancel_inverse(e: Expr) -> Expr | None:
             return ex.matmul(*chain[: i - k], identity, *chain[i + 1 :])
         if k > 1 and all(f.shape_[0] == f.shape_[1] for f in m):
             if i and chain[i - 1] is m[-1]:
-                return ex.matmul(*chain[: i - 1], ex.call("inv", ex.matmul(*m[:-1])), *chain[i + 1 :])
+                return ex.matmul(
+                    *chain[: i - 1], ex.call("inv", ex.matmul(*m[:-1])), *chain[i + 1 :]
+                )
             if i + 1 < len(chain) and chain[i + 1] is m[0]:
                 return ex.matmul(*chain[:i], ex.call("inv", ex.matmul(*m[1:])), *chain[i + 2 :])
     return None
@@ -145,16 +148,24 @@ def _part_inside(e: Expr) -> Expr | None:
         return None
     for i, (a, b) in enumerate(pairwise(e.args)):
         if takes_rows(a) or b.head == "part":
-            better = ex.matmul(*e.args[:i], _part_of(b, a, 0) if takes_rows(a) else _part_of(a, b, 1), *e.args[i + 2 :])
+            better = ex.matmul(
+                *e.args[:i],
+                _part_of(b, a, 0) if takes_rows(a) else _part_of(a, b, 1),
+                *e.args[i + 2 :],
+            )
             if better.count < e.count:
                 return better
     return None
 
 
 def _part_of(e: Expr, part: Expr, axis: int) -> Expr:
-    """The rows or columns of an expression that a part takes, as deep as it is made entry by entry."""
+    """The rows or columns of an expression that a part takes, as deep as it is made entry by
+    entry.
+    """
     product = ex.matmul(part, e) if axis == 0 else ex.matmul(e, part)
-    if e.head not in ("add", "times", "pow") and not (e.head in BY_NAME and BY_NAME[e.head].elementwise):
+    if e.head not in ("add", "times", "pow") and not (
+        e.head in BY_NAME and BY_NAME[e.head].elementwise
+    ):
         return product
     taken = tuple(a if a.shape_[axis] == UNIT else _part_of(a, part, axis) for a in e.args)
     return ex.spread(ex.add(*taken) if e.head == "add" else ex.rebuild(e, taken), product.shape_)
@@ -168,12 +179,16 @@ def _cancel_quotient(e: Expr) -> Expr | None:
         left, right = ex.transpose(ex.matmul(*e.args[:i])), ex.matmul(*e.args[i:])
         for x, y in ((left, right), (right, left)):
             if x.head == "times" and (divided := ex.pow_(y, ex.MINUS_ONE)) in x.args:
-                return ex.total(ex.spread(ex.times(*(a for a in x.args if a is not divided)), x.shape_))
+                return ex.total(
+                    ex.spread(ex.times(*(a for a in x.args if a is not divided)), x.shape_)
+                )
     return None
 
 
 def expand(e: Expr) -> Expr:
-    """Multiply out sums inside matrix products, as deep as they go, unless that makes very many terms."""
+    """Multiply out sums inside matrix products, as deep as they go, unless that makes very many
+    terms.
+    """
     return _expanded(e) if _terms_in(e) <= MANY_TERMS else e
 
 
@@ -193,14 +208,23 @@ def _expanded(e: Expr) -> Expr:
         return ex.times(*(a if a.is_scalar else _expanded(a) for a in e.args))
     if e.head == "T":
         inner = _expanded(e.args[0])
-        return ex.add(*map(ex.transpose, _parts(inner))) if inner.head == "add" else ex.transpose(inner)
+        return (
+            ex.add(*map(ex.transpose, _parts(inner)))
+            if inner.head == "add"
+            else ex.transpose(inner)
+        )
     if e.head != "matmul":
         return e
     for i, a in enumerate(e.args):
         inner = a.args[0] if a.head == "T" else a
         if inner.head == "add":
-            parts = [ex.transpose(p) if a.head == "T" else p for p in (ex.spread(p, inner.shape_) for p in inner.args)]
-            return ex.add(*(_expanded(_cancelled(ex.matmul(*e.args[:i], p, *e.args[i + 1 :]))) for p in parts))
+            parts = [
+                ex.transpose(p) if a.head == "T" else p
+                for p in (ex.spread(p, inner.shape_) for p in inner.args)
+            ]
+            return ex.add(
+                *(_expanded(_cancelled(ex.matmul(*e.args[:i], p, *e.args[i + 1 :]))) for p in parts)
+            )
     return _cancelled(e)
 
 
@@ -225,13 +249,16 @@ def _expand_side(e: Expr) -> Expr | None:
     for i, a in enumerate(e.args):
         if (a.args[0] if a.head == "T" else a).head != "add":
             continue
-        for better in (ex.matmul(expand(ex.matmul(*e.args[: i + 1])), *e.args[i + 1 :]), ex.matmul(*e.args[:i], expand(ex.matmul(*e.args[i:])))):
+        for better in (
+            ex.matmul(expand(ex.matmul(*e.args[: i + 1])), *e.args[i + 1 :]),
+            ex.matmul(*e.args[:i], expand(ex.matmul(*e.args[i:]))),
+        ):
             if better.count < e.count:
                 return better
     return None
 
 
-# ---- entry-by-entry products ------------------------------------------------------------------------------------------------
+# ---- entry-by-entry products ---------------------------------------------------------------------
 
 
 def _distribute(e: Expr) -> Expr | None:
@@ -247,7 +274,7 @@ def _distribute(e: Expr) -> Expr | None:
     return None
 
 
-# ---- sums ---------------------------------------------------------------------------------------------------------------------
+# ---- sums ----------------------------------------------------------------------------------------
 
 
 def _content(e: Expr) -> Expr | None:
@@ -263,7 +290,11 @@ def _content(e: Expr) -> Expr | None:
 def _one_diagonal(e: Expr) -> Expr | None:
     """diag(x) + diag(y) is diag(x + y), and the identity is diag(1)."""
     parts = [(a, scalars, body) for a in e.args for scalars, body in [ex.scalars_and_array(a)]]
-    diagonals = [ex.times(*scalars, body.args[0] if body.args else ex.ONE) for _, scalars, body in parts if body.head in ("diag", "eye")]
+    diagonals = [
+        ex.times(*scalars, body.args[0] if body.args else ex.ONE)
+        for _, scalars, body in parts
+        if body.head in ("diag", "eye")
+    ]
     if len(diagonals) < 2:
         return None
     others = [a for a, _, body in parts if body.head not in ("diag", "eye")]
@@ -292,7 +323,12 @@ def _products_of_sums(e: Expr) -> list[Expr]:
         parts = [[*done, option] for done in parts for option in options]
         if len(parts) > MANY_TERMS:
             return [e]
-    return [ex.spread(ex.times(ex.num(k), *p), core.shape_) if core.is_scalar else ex.times(ex.num(k), ex.ones(core.shape_), *p) for p in parts]
+    return [
+        ex.spread(ex.times(ex.num(k), *p), core.shape_)
+        if core.is_scalar
+        else ex.times(ex.num(k), ex.ones(core.shape_), *p)
+        for p in parts
+    ]
 
 
 def _over_sum(e: Expr) -> Expr | None:

@@ -1,6 +1,8 @@
-"""What has more than two axes as one expression with a label on each axis, as an elementwise function needs its argument.
+"""What has more than two axes as one expression with a label on each axis, as an elementwise
+function needs its argument.
 
-An array lies unfolded in its variable, and factors that share no axis lie side by side in a Kronecker product:
+An array lies unfolded in its variable, and factors that share no axis lie side by side in a
+Kronecker product:
 
     A[i,k]*v[j]   is   kron(v', A)   with the row label i and the column labels j, k
 """
@@ -22,12 +24,18 @@ from .arrange import arrange, reduced
 
 
 def unfolded(root: Root) -> Expr:
-    """What has more than two axes as the matrix of its first axis by all others, as an array is; raises NoMatrixForm where there is none."""
+    """What has more than two axes as the matrix of its first axis by all others, as an array is.
+
+    Raises NoMatrixForm where there is none.
+    """
     return root if isinstance(root, Expr) else _on(root.bag, root.bag.out[:1], root.bag.out[1:])
 
 
 def as_factor(bag: Bag) -> Factor:
-    """One expression that holds the outputs of a bag, in an order of its own; raises NoMatrixForm where its terms share none."""
+    """One expression that holds the outputs of a bag, in an order of its own.
+
+    Raises NoMatrixForm where its terms share none.
+    """
     for rows, cols in (*map(_own_order, reduced(bag).terms), (bag.out[:1], bag.out[1:])):
         if set(rows + cols) == set(bag.out):  # or the labels that are left out would be summed
             try:
@@ -82,20 +90,30 @@ def _turned(f: Factor, rows: Labels, cols: Labels) -> Expr:
 
 
 def _side_by_side(t: Term, rows: Labels, cols: Labels) -> Expr:
-    """A term as the Kronecker product of its groups, in the order in which their labels follow each other."""
+    """A term as the Kronecker product of its groups, in the order in which their labels follow
+    each other.
+    """
     scalars, groups = [f.expr for f in t.factors if not f.labels], list(_groups(t))
     matrices: list[Expr] = []
     while groups:
         for g in groups:
             here, there = (tuple(i for i in side if i in g.labels) for side in (rows, cols))
-            if len(here + there) == len(g.labels) and rows[: len(here)] == here and cols[: len(there)] == there:
+            if (
+                len(here + there) == len(g.labels)
+                and rows[: len(here)] == here
+                and cols[: len(there)] == there
+            ):
                 break
         else:
             raise NoMatrixForm("the factors share axes in a way that no Kronecker product has")
         matrices.append(g.on(here, there))
         groups.remove(g)
         rows, cols = rows[len(here) :], cols[len(there) :]
-    return ex.times(ex.num(t.coefficient), *scalars, *([reduce(lambda a, b: ex.call("kron", a, b), matrices)] if matrices else []))
+    return ex.times(
+        ex.num(t.coefficient),
+        *scalars,
+        *([reduce(lambda a, b: ex.call("kron", a, b), matrices)] if matrices else []),
+    )
 
 
 def _groups(t: Term) -> Iterator[_Group]:
@@ -103,7 +121,9 @@ def _groups(t: Term) -> Iterator[_Group]:
     left = [f for f in t.factors if f.labels]
     while left:
         group, left = left[:1], left[1:]
-        while near := [f for f in left if {i for g in group for i in g.labels}.intersection(f.labels)]:
+        while near := [
+            f for f in left if {i for g in group for i in g.labels}.intersection(f.labels)
+        ]:
             group += near
             left = [f for f in left if f not in near]
         yield _Group(tuple(group))

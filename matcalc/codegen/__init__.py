@@ -1,4 +1,6 @@
-"""Expressions as functions: a plan, its source for a target, and the compiled function with its checks."""
+"""Expressions as functions: a plan, its source for a target, and the compiled function with its
+checks.
+"""
 
 from __future__ import annotations
 
@@ -33,33 +35,47 @@ def compile_expr(
 ) -> Compiled:
     """Compile an expression, or several into a function that returns a tuple.
 
-    With ``reuse`` (numpy and numba) temporaries and results stay in arrays that the next call with the same shapes overwrites.
-    ``beside`` is the expression that was differentiated: costs are shown beside its own. Its variables, and others that are
-    ``known`` though they have cancelled, show sizes.
-    Raises NameProblem for a target that does not exist or whose package is not installed.
+    With ``reuse`` (numpy and numba) temporaries and results stay in arrays that the next call with
+    the same shapes overwrites. ``beside`` is the expression that was differentiated: costs are
+    shown beside its own. Its variables, and others that are ``known`` though they have cancelled,
+    show sizes. Raises NameProblem for a target that does not exist or whose package is not
+    installed.
     """
     at_hand = dict.fromkeys([*(variables(*parts(beside)) if beside is not None else ()), *known])
     found = source(e, target, name, at_hand, reuse, large=True)
     try:
         return Compiled(found, target, beside)
     except ModuleNotFoundError as missing:
-        raise NameProblem(f"the target {target} needs the package {missing.name}", "it is not installed here") from None
+        raise NameProblem(
+            f"the target {target} needs the package {missing.name}", "it is not installed here"
+        ) from None
 
 
 @within_limits("compiling")
 def source(
-    e: Root | tuple[Root, ...], target: str = "numpy", name: str = "f", known: Iterable[Expr] = (), reuse: bool = False, large: bool = False
+    e: Root | tuple[Root, ...],
+    target: str = "numpy",
+    name: str = "f",
+    known: Iterable[Expr] = (),
+    reuse: bool = False,
+    large: bool = False,
 ) -> Source:
-    """The source of a function for a target, with another for large arrays on request; nothing of the target is imported."""
+    """The source of a function for a target, with another for large arrays on request.
+
+    Nothing of the target is imported.
+    """
     if flag(reuse, "reuse") and text_of(target, "the target") not in REUSING:
-        raise NameProblem(f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do")
+        raise NameProblem(
+            f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do"
+        )
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
     made, chosen, several = plan(roots, known), dialect(target), isinstance(e, tuple)
     if reuse:
         return write_reusing(made, chosen, name, several)
     found = write(made, chosen, name, several)
     other = by_blocks(made, chosen, name, several) if large else None
-    same = other is not None and list(other.parameters.values()) == list(found.parameters.values())  # sizes may be asked for in another order
+    # sizes may be asked for in another order
+    same = other is not None and list(other.parameters.values()) == list(found.parameters.values())
     return replace(found, large=other) if same else found
 
 
@@ -68,7 +84,11 @@ def dialect(target: str) -> Dialect:
     if text_of(target, "the target") not in TARGETS:
         raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
     module = import_module(f".targets.{target}", __name__)
-    found: Dialect = module.dialect(find_spec("scipy") is not None) if target in ("numpy", "numba") else module.DIALECT
+    found: Dialect = (
+        module.dialect(find_spec("scipy") is not None)
+        if target in ("numpy", "numba")
+        else module.DIALECT
+    )
     return found
 
 

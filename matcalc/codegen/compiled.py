@@ -1,4 +1,6 @@
-"""A compiled function: checks its arguments, runs the generated code, gives the result back in the caller's layout."""
+"""A compiled function: checks its arguments, runs the generated code, gives the result back in
+the caller's layout.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,39 @@ from ..expr.sizes import Sum, Unknown, base_atoms, linear, show, total_of
 from ..expr.sizes import length as product_of
 from ..labels.roots import Root, parts
 from ..tables.functions import BY_NAME
-from .targets.convert import NUMBER_OF_ARRAYS, OF_ONE_TYPE, TO_ARRAY, TO_NUMBER, is_finite, is_number, reshaped, undefined
+from .targets.convert import (
+    NUMBER_OF_ARRAYS,
+    OF_ONE_TYPE,
+    TO_ARRAY,
+    TO_NUMBER,
+    is_finite,
+    is_number,
+    reshaped,
+    undefined,
+)
 
 if TYPE_CHECKING:
     from .cost import Cost
     from .write.source import Source
 
 
-FAILURES = ("LinAlgError", "_LinAlgError")  # of NumPy and of PyTorch: a matrix that has no factorization
+# of NumPy and of PyTorch: a matrix that has no factorization
+FAILURES = ("LinAlgError", "_LinAlgError")
 
 
 class Compiled:
     """Evaluates an expression on arrays given by keyword.
 
-    One dictionary may serve many functions: arguments that this one does not need are ignored. Vectors are 1-D arrays; a
-    column (n, 1) is accepted and given back. ``source`` is the code that runs, ``raw`` the function that it defines, of
-    positional arguments in the order of ``parameters`` and without checks. ``source_for_large`` is code for the same by blocks of
-    rows, which runs where that takes less time, or empty. Raises NameProblem for a missing argument and ShapeProblem for arrays
-    that do not fit, before any work is done.
+    One dictionary may serve many functions: arguments that this one does not need are ignored.
+    Vectors are 1-D arrays; a column (n, 1) is accepted and given back. ``source`` is the code that
+    runs, ``raw`` the function that it defines, of positional arguments in the order of
+    ``parameters`` and without checks. ``source_for_large`` is code for the same by blocks of rows,
+    which runs where that takes less time, or empty. Raises NameProblem for a missing argument and
+    ShapeProblem for arrays that do not fit, before any work is done.
     """
 
-    _first: Mapping[str, str] = {}  # under which names the call of a quick function compares the first shapes
+    # under which names the call of a quick function compares the first shapes
+    _first: Mapping[str, str] = {}
     _scope: dict[str, Any]
 
     def __init__(self, source: Source, target: str = "numpy", beside: Root | None = None) -> None:
@@ -58,7 +72,11 @@ class Compiled:
         self._body = source.body
         self.seen: set[Any] = set()
         self.raw = load(source)
-        if target in ("numpy", "numba") and self.parameters == tuple(source.parameters) and self.parameters:
+        if (
+            target in ("numpy", "numba")
+            and self.parameters == tuple(source.parameters)
+            and self.parameters
+        ):
             self.__class__ = _quick(self, source)
 
     def __reduce__(self) -> tuple[type[Compiled], tuple[Source, str, Root | None]]:
@@ -69,19 +87,36 @@ class Compiled:
         return self.checked(arguments)
 
     def checked(self, arguments: Mapping[str, Any]) -> Any:
-        """Check the arguments, then run; what needed no change is let through at once from then on."""
+        """Check the arguments, then run.
+
+        What needed no change is let through at once from then on.
+        """
         missing = [n for n in self.parameters if n not in arguments]
         if missing:
-            raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(self.parameters)}")
+            raise NameProblem(
+                f"missing argument {', '.join(missing)}",
+                f"the function takes {', '.join(self.parameters)}",
+            )
         arrays, column = self._checked(arguments)
         ready = [arrays[n] for n in self.parameters]
         result = self._evaluated(ready)
         if all(ready[i] is arguments[n] for i, n in enumerate(self.parameters)):
-            self._remember({n: getattr(a, "shape", a if n in self._sizes else None) for n, a in zip(self.parameters, ready, strict=True)})
-        return tuple(_as_given(r, column) for r in result) if isinstance(result, tuple) else _as_given(result, column)
+            self._remember(
+                {
+                    n: getattr(a, "shape", a if n in self._sizes else None)
+                    for n, a in zip(self.parameters, ready, strict=True)
+                }
+            )
+        return (
+            tuple(_as_given(r, column) for r in result)
+            if isinstance(result, tuple)
+            else _as_given(result, column)
+        )
 
     def _evaluated(self, arguments: list[Any]) -> Any:
-        """The results; Python's numbers raise where those of an array are infinite, and become such then."""
+        """The results; Python's numbers raise where those of an array are infinite, and become
+        such then.
+        """
         of, least = self._least
         large = bool(of) and arguments[self.parameters.index(of)].size > least
         function = self.large if large else self.raw
@@ -94,9 +129,18 @@ class Compiled:
                 raise
             return self._undefined(arguments)
         try:
-            return function(*(NUMBER_OF_ARRAYS[self.target](a) if isinstance(a, float) else a for a in arguments))
+            return function(
+                *(
+                    NUMBER_OF_ARRAYS[self.target](a) if isinstance(a, float) else a
+                    for a in arguments
+                )
+            )
         except (ZeroDivisionError, OverflowError) as problem:  # by numbers made of sizes alone
-            what = "a division by zero" if isinstance(problem, ZeroDivisionError) else "a number beyond double precision"
+            what = (
+                "a division by zero"
+                if isinstance(problem, ZeroDivisionError)
+                else "a number beyond double precision"
+            )
             raise ShapeProblem(f"{what} at these sizes", self._said_sizes(arguments)) from None
 
     def _undefined(self, arguments: list[Any]) -> Any:
@@ -104,7 +148,9 @@ class Compiled:
         sizes = self._lengths(arguments)
         like = max(arguments, key=lambda a: getattr(a, "ndim", -1))
         axes = [own_axes(r) if isinstance(r, Expr) else r.axes for r in self.exprs]
-        results = tuple(undefined(tuple(product_of(size, sizes) for size in shape), like) for shape in axes)
+        results = tuple(
+            undefined(tuple(product_of(size, sizes) for size in shape), like) for shape in axes
+        )
         return results if len(results) > 1 or self._body.endswith(",") else results[0]
 
     def _lengths(self, arguments: list[Any]) -> dict[str | int, int]:
@@ -195,8 +241,9 @@ class Compiled:
             _check_empty(self._nodes, sizes)
         self._unite(arrays)
         known = [a for n, a in arrays.items() if self._wanted.get(n)]
-        return arrays | {n: TO_NUMBER[self.target](_double(n, arguments[n]), known) for n in numbers}, column
-
+        return arrays | {
+            n: TO_NUMBER[self.target](_double(n, arguments[n]), known) for n in numbers
+        }, column
 
     def _unite(self, arrays: dict[str, Any]) -> None:
         """Arrays of one type, the widest, where the target needs that."""
@@ -206,9 +253,14 @@ class Compiled:
 
 
 def fit(v: Expr, shape: tuple[int, ...], sizes: dict[str | int, int]) -> None:
-    """Learn the lengths of named sizes from the shape of an array; raises ShapeProblem where it does not fit what is known."""
+    """Learn the lengths of named sizes from the shape of an array.
+
+    Raises ShapeProblem where it does not fit what is known.
+    """
     if shape != tuple(_bound(own_axes(v), shape, sizes)):
-        raise ShapeProblem(f"{v.name} has shape {shape}", f"{v.name} is {shape_text(v)}{_known(sizes)}")
+        raise ShapeProblem(
+            f"{v.name} has shape {shape}", f"{v.name} is {shape_text(v)}{_known(sizes)}"
+        )
 
 
 def _size_names(nodes: Iterable[Expr]) -> set[str]:
@@ -242,7 +294,9 @@ def _shape(name: str, given: Any) -> tuple[int, ...]:
         lengths = (-1,)
     if min(lengths, default=0) < 0:
         shown = str(given)[:40]
-        raise ShapeProblem(f"{name} has no shape {shown}", "one is a whole number, a tuple of them, or an array")
+        raise ShapeProblem(
+            f"{name} has no shape {shown}", "one is a whole number, a tuple of them, or an array"
+        )
     return lengths
 
 
@@ -250,7 +304,9 @@ def _array(name: str, value: Any, target: str) -> Any:
     try:
         return TO_ARRAY[target](value)
     except (TypeError, ValueError, RuntimeError):
-        raise ShapeProblem(f"{name} is no array of numbers", f"it is a {type(value).__name__}") from None
+        raise ShapeProblem(
+            f"{name} is no array of numbers", f"it is a {type(value).__name__}"
+        ) from None
 
 
 def _double(name: str, value: Any) -> float:
@@ -268,12 +324,15 @@ def _length(name: str, value: Any) -> int:
     except TypeError:
         length = -1
     if length < 0:
-        raise ShapeProblem(f"{name} is a size", f"it must be a whole number, 0 or more, not {str(value)[:40]}")
+        raise ShapeProblem(
+            f"{name} is a size", f"it must be a whole number, 0 or more, not {str(value)[:40]}"
+        )
     return length
 
 
 def _quick(f: Compiled, source: Source) -> type[Compiled]:
-    """The class of one function, whose call is the code itself behind the least that must be known of arrays of double precision.
+    """The class of one function, whose call is the code itself behind the least that must be known
+    of arrays of double precision.
 
     The shapes of the first call are compared one by one, others are looked up.
     """
@@ -285,26 +344,60 @@ def _quick(f: Compiled, source: Source) -> type[Compiled]:
     own = ("this", "others", "array", "double", "number", "whole", "missing", "singular")
     this, others, array, double, number, whole, missing, singular = (_unused(n, taken) for n in own)
     failures = f"ZeroDivisionError, OverflowError, {singular}"
-    first = {n: _unused(f"{n}_shape", taken) for n in arrays} | {n: _unused(f"{n}_size", taken) for n in f._sizes}
-    kinds = [(arrays, "__class__", array), (arrays, "dtype", double), (scalars, "__class__", number), (f._sizes, "__class__", whole)]
-    types = [f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}" for names, attribute, kind in kinds if names]
-    seen = {n: f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters}
+    first = {n: _unused(f"{n}_shape", taken) for n in arrays} | {
+        n: _unused(f"{n}_size", taken) for n in f._sizes
+    }
+    kinds = [
+        (arrays, "__class__", array),
+        (arrays, "dtype", double),
+        (scalars, "__class__", number),
+        (f._sizes, "__class__", whole),
+    ]
+    types = [
+        f"{' is '.join(f'{n}.{attribute}' for n in names)} is {kind}"
+        for names, attribute, kind in kinds
+        if names
+    ]
+    seen = {
+        n: f"{n}.shape" if n in arrays else n if n in f._sizes else "None" for n in f.parameters
+    }
     same = " and ".join(f"{seen[n]} == {name}" for n, name in first.items()) or "True"
     of, least = f._least
-    large = f"        if {of}.size > {least}:\n            return {this}.large({', '.join(f.parameters)})\n" if of else ""
-    text = f"""def __call__({this}, /, {", ".join(f"{n}={missing}" for n in f.parameters)}, **{others}):
-    if {" and ".join([*types, f"({same} or ({', '.join(seen.values())},) in {this}.seen)"])}:
+    large = (
+        (
+            f"        if {of}.size > {least}:\n            return "
+            f"{this}.large({', '.join(f.parameters)})\n"
+        )
+        if of
+        else ""
+    )
+    declared = ", ".join(f"{n}={missing}" for n in f.parameters)
+    by_name = ", ".join(f"{n!r}: {n}" for n in f.parameters)
+    seen_before = f"({same} or ({', '.join(seen.values())},) in {this}.seen)"
+    text = f"""def __call__({this}, /, {declared}, **{others}):
+    if {" and ".join([*types, seen_before])}:
         try:
 {indent(large, "    ")}{indent(source.body, "        ")}
         except ({failures}):
             pass
-    return {this}.checked({{n: a for n, a in {{{", ".join(f"{n!r}: {n}" for n in f.parameters)}}}.items() if a is not {missing}}} | {others})
+    given = {{n: a for n, a in {{{by_name}}}.items() if a is not {missing}}}
+    return {this}.checked(given | {others})
 """
-    scope = f.raw.__globals__ | {array: np.ndarray, double: np.dtype(float), missing: object(), number: float, whole: int}
+    scope = f.raw.__globals__ | {
+        array: np.ndarray,
+        double: np.dtype(float),
+        missing: object(),
+        number: float,
+        whole: int,
+    }
     scope[singular] = np.linalg.LinAlgError
     scope |= dict.fromkeys(first.values())
     call = defined(text, "__call__", scope)
-    return type("Compiled", (Compiled,), {"__call__": call, "__doc__": Compiled.__doc__, "_first": first, "_scope": scope})
+    return type(
+        "Compiled",
+        (Compiled,),
+        {"__call__": call, "__doc__": Compiled.__doc__, "_first": first, "_scope": scope},
+    )
 
 
 def _unused(wish: str, taken: set[str]) -> str:
@@ -319,8 +412,13 @@ def _as_given(result: Any, column: bool) -> Any:
     return result[:, None] if column and getattr(result, "ndim", 0) == 1 else result
 
 
-def _bound(wanted: tuple[Any, ...], shape: tuple[int, ...], sizes: dict[str | int, int]) -> list[int]:
-    """The lengths that the axes must have; a name that is met first takes the length it is met with."""
+def _bound(
+    wanted: tuple[Any, ...], shape: tuple[int, ...], sizes: dict[str | int, int]
+) -> list[int]:
+    """The lengths that the axes must have.
+
+    A name that is met first takes the length it is met with.
+    """
     if len(shape) != len(wanted):
         return [-1]
     out = []
@@ -331,7 +429,9 @@ def _bound(wanted: tuple[Any, ...], shape: tuple[int, ...], sizes: dict[str | in
         try:
             out.append(product_of(size, sizes))
         except KeyError:
-            out.append(length if linear(size) is None else sizes.setdefault(total_of([(size, 1)]), length))
+            out.append(
+                length if linear(size) is None else sizes.setdefault(total_of([(size, 1)]), length)
+            )
     return out
 
 
@@ -342,7 +442,9 @@ def _solve(sizes: dict[str | int, int]) -> None:
         if solvable is not None and solvable[0] not in sizes:
             name, k, c = solvable
             if (length - c) % k or length < c:
-                raise ShapeProblem(f"an axis of length {a} has length {length}", f"no {name} has that")
+                raise ShapeProblem(
+                    f"an axis of length {a} has length {length}", f"no {name} has that"
+                )
             sizes[name] = (length - c) // k
 
 
@@ -350,24 +452,40 @@ def _consistent(sizes: Mapping[str | int, int]) -> None:
     """Raise ShapeProblem where the length of a sum of sizes is not that sum."""
     simple = {a: n for a, n in sizes.items() if not isinstance(a, Sum)}
     for a, found in sizes.items():
-        if isinstance(a, Sum) and all(b in simple for b in base_atoms((a,))) and product_of((a,), simple) != found:
-            raise ShapeProblem(f"an axis of length {a} has length {found}", _known(simple).removeprefix(" with "))
+        if (
+            isinstance(a, Sum)
+            and all(b in simple for b in base_atoms((a,)))
+            and product_of((a,), simple) != found
+        ):
+            raise ShapeProblem(
+                f"an axis of length {a} has length {found}", _known(simple).removeprefix(" with ")
+            )
 
 
 def _present(p: Expr, sizes: Mapping[str | int, int]) -> None:
     """Raise ShapeProblem for a part that goes beyond its axis."""
     if not exists(p, sizes):
-        raise ShapeProblem(f"the place {range_of(p)} of an axis of length {show(p.shape_[0])}", f"the length is {product_of(p.shape_[0], sizes)}")
+        raise ShapeProblem(
+            f"the place {range_of(p)} of an axis of length {show(p.shape_[0])}",
+            f"the length is {product_of(p.shape_[0], sizes)}",
+        )
 
 
 def _positive(a: Sum, sizes: Mapping[str | int, int]) -> None:
     """Raise ShapeProblem for an axis that would be shorter than nothing."""
-    if all(b in sizes or isinstance(b, int) for b in base_atoms((a,))) and (found := product_of((a,), sizes)) < 0:
-        raise ShapeProblem(f"an axis of length {a} would have length {found}", _known(sizes).removeprefix(" with "))
+    if (
+        all(b in sizes or isinstance(b, int) for b in base_atoms((a,)))
+        and (found := product_of((a,), sizes)) < 0
+    ):
+        raise ShapeProblem(
+            f"an axis of length {a} would have length {found}", _known(sizes).removeprefix(" with ")
+        )
 
 
 def _check_empty(nodes: Iterable[Expr], sizes: Mapping[str | int, int]) -> None:
-    """Raise ShapeProblem for an entry of an empty array, and for a function that has no value of such."""
+    """Raise ShapeProblem for an entry of an empty array, and for a function that has no value of
+    such.
+    """
     for e in nodes:
         if e.head == "part" and all(a in sizes for size in e.shape_ for a in base_atoms(size)):
             _present(e, sizes)
@@ -375,8 +493,15 @@ def _check_empty(nodes: Iterable[Expr], sizes: Mapping[str | int, int]) -> None:
         if row is None or not row.entries:
             continue
         letters = letter_sizes(row, e.args)
-        if any(sizes.get(a) == 0 for letter in row.entries for a in letters[letter] if not isinstance(a, Unknown)):
-            raise ShapeProblem(f"{row.name} of an array without entries", _known(sizes).removeprefix(" with "))
+        if any(
+            sizes.get(a) == 0
+            for letter in row.entries
+            for a in letters[letter]
+            if not isinstance(a, Unknown)
+        ):
+            raise ShapeProblem(
+                f"{row.name} of an array without entries", _known(sizes).removeprefix(" with ")
+            )
 
 
 def _known(sizes: Mapping[str | int, int]) -> str:
@@ -385,7 +510,10 @@ def _known(sizes: Mapping[str | int, int]) -> str:
 
 
 def load(source: Source) -> Callable[..., Any]:
-    """Run generated source and return its function. The source holds nothing of the user's but validated identifiers."""
+    """Run generated source and return its function.
+
+    The source holds nothing of the user's but validated identifiers.
+    """
     return defined(source.text, source.name, {})
 
 

@@ -1,8 +1,10 @@
-"""Bigger than one machine: a loss that is a sum over rows, with its gradient, on dask arrays or JAX meshes, in one pass over the data.
+"""Bigger than one machine: a loss that is a sum over rows, with its gradient, on dask arrays or JAX
+meshes, in one pass over the data.
 
-:mod:`matcalc.calculus.separate` proves what to add up. Each block of rows runs the compiled function of the sums and gives arrays as
-small as the answers; a tree adds them up; what is a function of the sums, or does not depend on the rows, is found once at
-the end. Rows are never brought together.
+:mod:`matcalc.calculus.separate` proves what to add up. Each block of rows runs the compiled
+function of the sums and gives arrays as small as the answers; a tree adds them up; what is a
+function of the sums, or does not depend on the rows, is found once at the end. Rows are never
+brought together.
 """
 
 from __future__ import annotations
@@ -34,44 +36,69 @@ Array = Any
 
 
 @strict
-def distribute(expr: Any, wrt: str | Sequence[str] | None = None, *, rows: str, shapes: Shapes = None, target: str = "numpy") -> Distributed:
+def distribute(
+    expr: Any,
+    wrt: str | Sequence[str] | None = None,
+    *,
+    rows: str,
+    shapes: Shapes = None,
+    target: str = "numpy",
+) -> Distributed:
     """A scalar and its derivatives as a function of arrays that are cut into blocks of rows.
 
-    ``expr`` is what :func:`matcalc.derive` returned, or a loss, which is then derived by ``wrt``. ``rows`` names the size of
-    the samples' axis, the m of ``X: m×n; y: m``; the arguments that have it are dask arrays, the others are small and whole.
-    The result gives the value and the derivatives in the order of the variables, as ``compile(value=True)`` does. Raises
-    NotSeparable, which names what cannot be added up from blocks of rows.
+    ``expr`` is what :func:`matcalc.derive` returned, or a loss, which is then derived by ``wrt``.
+    ``rows`` names the size of the samples' axis, the m of ``X: m×n; y: m``; the arguments that have
+    it are dask arrays, the others are small and whole. The result gives the value and the
+    derivatives in the order of the variables, as ``compile(value=True)`` does. Raises NotSeparable,
+    which names what cannot be added up from blocks of rows.
 
     >>> import matcalc as mc
-    >>> f = mc.distribute(mc.derive("norm2(X*w - y)^2/m + c*w'*w", "w", shapes="X: m×n; c: scalar"), rows="m")
+    >>> ridge = mc.derive("norm2(X*w - y)^2/m + c*w'*w", "w", shapes="X: m×n; c: scalar")
+    >>> f = mc.distribute(ridge, rows="m")
     >>> print(f)
     in each block: sum((X*w - y).^2)/count, X'*(X*w - y)/count
     at the end: c*(w'*w) + total, 2*(c*w + total2)
     """
     derived = isinstance(expr, (Derivation, Derivations))
     if derived and (wrt is not None or shapes is not None):
-        raise NameProblem("a derivation has its variable and its shapes", "give them to derive, or the expression here")
+        raise NameProblem(
+            "a derivation has its variable and its shapes",
+            "give them to derive, or the expression here",
+        )
     d = expr if derived else derive(expr, wrt, shapes)
     found = {d.wrt.name: d} if isinstance(d, Derivation) else dict(d)
     program = next(iter(found.values())).program
     variables = program.variables.values()
     text_of(rows, "rows")
     if not any(rows in size for v in variables for size in v.shape_):
-        raise NotSeparable(f"no variable has an axis of length {rows}", "; ".join(f"{v.name}: {show_shape(v.shape_)}" for v in variables))
-    return Distributed((program.expr, *(one.result for one in found.values())), rows, target, program, tuple(found))
+        raise NotSeparable(
+            f"no variable has an axis of length {rows}",
+            "; ".join(f"{v.name}: {show_shape(v.shape_)}" for v in variables),
+        )
+    return Distributed(
+        (program.expr, *(one.result for one in found.values())), rows, target, program, tuple(found)
+    )
 
 
 @strict
 class Distributed:
-    """The value and the derivatives as a function of arrays by keyword; blocks of rows are evaluated where they lie.
+    """The value and the derivatives as a function of arrays by keyword.
 
-    ``f(X=…, y=…, w=…)`` computes all that is a sum over the rows, in one pass; what has a row for each row of the data, such
-    as the derivative by y, is returned as a dask array. ``lazy`` computes nothing. ``block`` is the compiled function of a
-    block, ``block.source`` its code. Raises NameProblem for a missing argument and ShapeProblem for what does not fit.
+    Blocks of rows are evaluated where they lie.
+
+    ``f(X=…, y=…, w=…)`` computes all that is a sum over the rows, in one pass; what has a row for
+    each row of the data, such as the derivative by y, is returned as a dask array. ``lazy``
+    computes nothing. ``block`` is the compiled function of a block, ``block.source`` its code.
+    Raises NameProblem for a missing argument and ShapeProblem for what does not fit.
     """
 
     def __init__(
-        self, roots: Sequence[Root], rows: str, target: str = "numpy", program: Program[Root] | None = None, wrt: Sequence[str] = ()
+        self,
+        roots: Sequence[Root],
+        rows: str,
+        target: str = "numpy",
+        program: Program[Root] | None = None,
+        wrt: Sequence[str] = (),
     ) -> None:
         self.rows, self.target, self.roots = rows, target, tuple(roots)
         self.parts = separate(roots, rows)
@@ -79,14 +106,24 @@ class Distributed:
         self._shapes = [root.shape_ for root in self.roots if isinstance(root, Expr)]
 
     def __str__(self) -> str:
-        lines = {"in each block": self.parts.sums, "for each row": self.parts.rows.values(), "at the end": self.parts.after.values()}
-        return "\n".join(f"{where}: {', '.join(map(str, found))}" for where, found in lines.items() if found)
+        lines = {
+            "in each block": self.parts.sums,
+            "for each row": self.parts.rows.values(),
+            "at the end": self.parts.after.values(),
+        }
+        return "\n".join(
+            f"{where}: {', '.join(map(str, found))}" for where, found in lines.items() if found
+        )
 
     def __call__(self, /, **arguments: Any) -> tuple[Array, ...]:
-        """The value and the derivatives: one ``dask.compute``, by the current dask client if there is one."""
+        """The value and the derivatives: one ``dask.compute``, by the current dask client if
+        there is one.
+        """
         found = list(self.lazy(**arguments))
         small = list(self.parts.after)
-        for i, computed in zip(small, _package("dask").compute(*(found[i] for i in small)), strict=True):
+        for i, computed in zip(
+            small, _package("dask").compute(*(found[i] for i in small)), strict=True
+        ):
             found[i] = computed
         return tuple(found)
 
@@ -98,22 +135,28 @@ class Distributed:
         return lazily(self, *self.sorted(arguments))
 
     def sharded(self, mesh: Any) -> Callable[..., tuple[Array, ...]]:
-        """The same over the devices of a ``jax.sharding.Mesh``: each has its rows, and one all-reduce adds the sums up."""
+        """The same over the devices of a ``jax.sharding.Mesh``: each has its rows, and one
+        all-reduce adds the sums up.
+        """
         _package("jax")
         from .on_mesh import Sharded
 
         return Sharded(self, mesh)
 
-    def value_and_grad(self, data: Mapping[str, Any], start: Mapping[str, Any] | None = None) -> ValueAndGrad:
-        """What ``scipy.optimize.minimize(g, g.start, jac=True, hessp=g.hessp)`` takes, as :func:`matcalc.value_and_grad` gives it.
+    def value_and_grad(
+        self, data: Mapping[str, Any], start: Mapping[str, Any] | None = None
+    ) -> ValueAndGrad:
+        """What ``scipy.optimize.minimize(g, g.start, jac=True, hessp=g.hessp)`` takes, as
+        :func:`matcalc.value_and_grad` gives it.
 
-        ``data`` holds the dask arrays and the small arguments that stay. Every call is one pass over the data.
+        ``data`` holds the dask arrays and the small arguments that stay. Every call is one pass
+        over the data.
         """
         if self._program is None:
             raise NameProblem("there is no variable to minimize by", "use matcalc.distribute")
         return ValueAndGrad(_Chunked(self, self._program, self._wrt, data, start))
 
-    # ---- the functions of a block, of its rows, and of the sums -------------------------------------------------------------
+    # ---- the functions of a block, of its rows, and of the sums ----------------------------------
 
     @cached_property
     def block(self) -> Compiled:
@@ -130,21 +173,33 @@ class Distributed:
         """The results, from the sums and the small arguments."""
         return compile_expr(tuple(self.parts.after.values()), "numpy", "finish")
 
-    # ---- arguments ------------------------------------------------------------------------------------------------------------
+    # ---- arguments -------------------------------------------------------------------------------
 
-    def sorted(self, arguments: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, Array], dict[str, int]]:
-        """The arguments with rows, those without, in which the number of rows is one, and the length of every size."""
+    def sorted(
+        self, arguments: Mapping[str, Any]
+    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, int]]:
+        """The arguments with rows, those without, in which the number of rows is one, and the
+        length of every size.
+        """
         places = index_names(postorder(*parts(*self.roots)))
-        names = [*(v.name for v in (*self.parts.chunked, *self.parts.free) if v is not self.parts.count), *places]
+        names = [
+            *(v.name for v in (*self.parts.chunked, *self.parts.free) if v is not self.parts.count),
+            *places,
+        ]
         missing = [n for n in names if n not in arguments]
         if missing:
-            raise NameProblem(f"missing argument {', '.join(missing)}", f"the function takes {', '.join(names)}")
+            raise NameProblem(
+                f"missing argument {', '.join(missing)}", f"the function takes {', '.join(names)}"
+            )
         free = {v.name: _whole(v, arguments[v.name], self.rows) for v in self.parts.free}
         chunked = {v.name: arguments[v.name] for v in self.parts.chunked}
         for name, array in (chunked | free).items():
             check_real(name, array)
         sizes = lengths((*self.parts.chunked, *self.parts.free), chunked | free)
-        free |= {n: _place(n, arguments[n], [length(size, sizes) for size in axes]) for n, axes in places.items()}
+        free |= {
+            n: _place(n, arguments[n], [length(size, sizes) for size in axes])
+            for n, axes in places.items()
+        }
         return chunked, free | {self.parts.count.name: float(sizes.get(self.rows, 0))}, sizes
 
     def axis(self, v: Expr) -> int:
@@ -163,7 +218,10 @@ def _place(name: str, given: Any, axes: Sequence[int]) -> int:
     except TypeError:
         place = 0
     if not 1 <= place <= min(axes):
-        raise ShapeProblem(f"{name} is a place", f"it must be an integer from 1 to {min(axes)}, not {str(given)[:40]}")
+        raise ShapeProblem(
+            f"{name} is a place",
+            f"it must be an integer from 1 to {min(axes)}, not {str(given)[:40]}",
+        )
     return place
 
 
@@ -173,14 +231,19 @@ def lengths(variables: Iterable[Expr], arrays: Mapping[str, Array]) -> dict[str,
     for v in variables:
         shape = tuple(getattr(arrays[v.name], "shape", ()))
         if any(n != n for n in shape):  # dask's nan for a length that only computing can tell
-            raise ShapeProblem(f"how many rows {v.name} has is not known", "call its compute_chunk_sizes() first")
+            raise ShapeProblem(
+                f"how many rows {v.name} has is not known", "call its compute_chunk_sizes() first"
+            )
         fit(v, shape, found)
     return {str(a): n for a, n in found.items()}
 
 
 def _whole(v: Expr, value: Any, rows: str) -> Array:
     if hasattr(value, "__dask_graph__"):
-        raise ShapeProblem(f"{v.name} is a dask array and has no axis of length {rows}", "give it whole, as an array of NumPy")
+        raise ShapeProblem(
+            f"{v.name} is a dask array and has no axis of length {rows}",
+            "give it whole, as an array of NumPy",
+        )
     return float(value) if isinstance(value, (int, float)) else TO_ARRAY["numpy"](value)[()]
 
 
@@ -189,14 +252,25 @@ def _package(name: str) -> Any:
         return import_module(name)
     except ImportError:
         package = name.partition(".")[0]
-        hint = "install the extra matgrad[distribute]" if package == "dask" else f"install {package}"
-        raise MatcalcError(f"this needs the package {package}, which is not installed here", hint) from None
+        hint = (
+            "install the extra matgrad[distribute]" if package == "dask" else f"install {package}"
+        )
+        raise MatcalcError(
+            f"this needs the package {package}, which is not installed here", hint
+        ) from None
 
 
 class _Chunked(Objective):
     """An objective whose data stays in blocks of rows."""
 
-    def __init__(self, f: Distributed, program: Program[Root], wrt: Sequence[str], data: Mapping[str, Any], start: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        f: Distributed,
+        program: Program[Root],
+        wrt: Sequence[str],
+        data: Mapping[str, Any],
+        start: Mapping[str, Any] | None,
+    ) -> None:
         self._how = f.rows, f.target
         super().__init__(program, wrt, data, None, start)
 

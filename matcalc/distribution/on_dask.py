@@ -1,4 +1,6 @@
-"""The dask graph of a distributed function: one task for each block of rows, and a tree that adds up what they give."""
+"""The dask graph of a distributed function: one task for each block of rows, and a tree that
+adds up what they give.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ WIDTH = 16  # partial sums that one task of the tree adds up
 
 @dataclass(frozen=True)
 class Code:
-    """A compiled function as it travels to a worker: its source, which is compiled once in each process."""
+    """A compiled function as it travels to a worker: its source, which is compiled once in each
+    process.
+    """
 
     text: str
     name: str
@@ -54,7 +58,9 @@ class Block:
     axis: int
 
     def __call__(self, free: Mapping[str, Array], *chunks: Any) -> Sums:
-        arrays = {n: TO_ARRAY["numpy"](_only(chunk)) for n, chunk in zip(self.names, chunks, strict=True)}
+        arrays = {
+            n: TO_ARRAY["numpy"](_only(chunk)) for n, chunk in zip(self.names, chunks, strict=True)
+        }
         sums = self.code({**free, **arrays, self.rows: arrays[self.names[0]].shape[self.axis]})
         return tuple(np.asarray(s, dtype=np.result_type(s, np.float64)) for s in sums)
 
@@ -86,14 +92,18 @@ class Finish:
         return self.code({**free, **dict(zip(self.totals, (t[()] for t in totals), strict=True))})
 
 
-def lazily(f: Blocks, chunked: Mapping[str, Any], free: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
+def lazily(
+    f: Blocks, chunked: Mapping[str, Any], free: Mapping[str, Any], sizes: Mapping[str, int]
+) -> tuple[Any, ...]:
     """The results as dask arrays."""
     chunked, token = _aligned(f, chunked), tokenize(f.parts, f.target, chunked, free)
     known = {n: k for n, k in sizes.items() if n != f.rows} | dict(free)
     given = delayed(known, traverse=False, name=f"given-{token}")
     found = {i: _for_each_row(f, i, chunked, given, sizes, token) for i in f.parts.rows}
     finish = Finish(Code.of(f.finish), tuple(v.name for v in f.parts.totals))
-    results = delayed(finish, pure=True)(_summed(f, chunked, given, token), given, dask_key_name=f"finish-{token}")
+    results = delayed(finish, pure=True)(
+        _summed(f, chunked, given, token), given, dask_key_name=f"finish-{token}"
+    )
     for place, i in enumerate(f.parts.after):
         found[i] = da.from_delayed(results[place], f.shape(i, sizes), dtype=float)
     return tuple(found[i] for i in range(len(f.roots)))
@@ -104,7 +114,10 @@ def _aligned(f: Blocks, arrays: Mapping[str, Any]) -> dict[str, Any]:
     flat: list[Any] = []
     for v in f.parts.chunked:
         array, axis = da.asarray(arrays[v.name]), f.axis(v)
-        flat += array.rechunk({k: -1 for k in range(array.ndim) if k != axis}), _indices(v.name, array.ndim, axis)
+        flat += (
+            array.rechunk({k: -1 for k in range(array.ndim) if k != axis}),
+            _indices(v.name, array.ndim, axis),
+        )
     aligned = da.core.unify_chunks(*flat, warn=False)[1]
     return {v.name: array for v, array in zip(f.parts.chunked, aligned, strict=True)}
 
@@ -114,8 +127,12 @@ def _indices(name: str, ndim: int, axis: int) -> tuple[str, ...]:
     return tuple("rows" if k == axis else f"{name} {k}" for k in range(ndim))
 
 
-def _blockwise(f: Blocks, code: Compiled, arrays: Mapping[str, Any], given: Delayed) -> tuple[Block, list[Any]]:
-    """The function of a block, and what dask's blockwise gives it: only the arrays that it uses, or one that shows the rows."""
+def _blockwise(
+    f: Blocks, code: Compiled, arrays: Mapping[str, Any], given: Delayed
+) -> tuple[Block, list[Any]]:
+    """The function of a block, and what dask's blockwise gives it: only the arrays that it uses,
+    or one that shows the rows.
+    """
     used = [v for v in f.parts.chunked if v.name in code.parameters] or list(f.parts.chunked[:1])
     block = Block(Code.of(code), tuple(v.name for v in used), f.rows, f.axis(used[0]))
     pairs = ((arrays[v.name], _indices(v.name, arrays[v.name].ndim, f.axis(v))) for v in used)
@@ -128,8 +145,18 @@ def _summed(f: Blocks, arrays: Mapping[str, Any], given: Delayed, token: str) ->
         return ()
     block, operands = _blockwise(f, f.block, arrays, given)
     name = f"added-{token}"
-    kept = tuple(dict.fromkeys(("rows", *(index for indices in operands[3::2] for index in indices))))  # so that no block comes as a list
-    parts = da.blockwise(block, kept, *operands, dtype=object, meta=np.empty((0,) * len(kept), object), name=f"block-{token}")
+    # so that no block comes as a list
+    kept = tuple(
+        dict.fromkeys(("rows", *(index for indices in operands[3::2] for index in indices)))
+    )
+    parts = da.blockwise(
+        block,
+        kept,
+        *operands,
+        dtype=object,
+        meta=np.empty((0,) * len(kept), object),
+        name=f"block-{token}",
+    )
     keys = [(parts.name, i, *(0,) * (len(kept) - 1)) for i in range(parts.npartitions)]
     tree = _tree(keys, name)
     graph = HighLevelGraph.from_collections(name, tree, dependencies=[parts])
@@ -148,11 +175,28 @@ def _tree(keys: Iterable[Any], name: str) -> dict[Any, Any]:
     return tree | {name: (added, left)}
 
 
-def _for_each_row(f: Blocks, i: int, arrays: Mapping[str, Any], given: Delayed, sizes: Mapping[str, int], token: str) -> Any:
+def _for_each_row(
+    f: Blocks,
+    i: int,
+    arrays: Mapping[str, Any],
+    given: Delayed,
+    sizes: Mapping[str, int],
+    token: str,
+) -> Any:
     """A result that each block has for its own rows."""
     block, operands = _blockwise(f, f.row_functions[i], arrays, given)
-    axis = next(k for k, size in enumerate(s for s in f.parts.rows[i].shape_ if s) if f.rows in size)
+    axis = next(
+        k for k, size in enumerate(s for s in f.parts.rows[i].shape_ if s) if f.rows in size
+    )
     shape = f.shape(i, sizes)
     out = _indices("result", len(shape), axis)
     new = {index: n for index, n in zip(out, shape, strict=True) if index != "rows"}
-    return da.blockwise(block.single, out, *operands, dtype=float, new_axes=new, meta=np.empty((0,) * len(shape)), name=f"rows-{i}-{token}")
+    return da.blockwise(
+        block.single,
+        out,
+        *operands,
+        dtype=float,
+        new_axes=new,
+        meta=np.empty((0,) * len(shape)),
+        name=f"rows-{i}-{token}",
+    )

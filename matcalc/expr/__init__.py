@@ -1,8 +1,9 @@
 """Matrix expressions: frozen nodes, and the constructors that keep them in normal form.
 
-``nodes`` holds what an expression is, ``algebra`` the normal forms of sums, products and transposes, ``calls`` the functions
-of the table and the operators of the language, ``parts`` and ``blocks`` parts of matrices and matrices made of them, ``hints`` what to
-say when shapes do not fit.
+``nodes`` holds what an expression is, ``algebra`` the normal forms of sums, products and
+transposes, ``calls`` the functions of the table and the operators of the language, ``parts`` and
+``blocks`` parts of matrices and matrices made of them, ``hints`` what to say when shapes do not
+fit.
 """
 
 from . import operators as _operators  # noqa: F401 (enters the operators of Python)
@@ -36,15 +37,73 @@ from .nodes import (
     variables,
     zeros,
 )
-from .normal import add, broadcast, matmul, neg, pow_, scalars_and_array, scaled, size_number, spread, times, total, transpose
+from .normal import (
+    add,
+    broadcast,
+    matmul,
+    neg,
+    pow_,
+    scalars_and_array,
+    scaled,
+    size_number,
+    spread,
+    times,
+    total,
+    transpose,
+)
 from .rebuild import rebuild, substitute, substitute_all
 from .signatures import letter_sizes, result_shape, signature_axes
 
 __all__ = [
-    "ARRAY", "MINUS_ONE", "ONE", "PI", "ZERO", "Expr", "add", "array", "as_expr", "blocks", "broadcast", "call",
-    "check_product", "commutation", "declared_text", "divide", "eye", "is_array", "letter_sizes", "matmul",
-    "names_of", "neg", "num", "ones", "own_axes", "part", "postorder", "pow_", "power", "product", "rebuild",
-    "result_shape", "scalars_and_array", "scaled", "shape_text", "shifts", "signature_axes", "size_number",
-    "sizes_of", "split", "spread", "substitute", "substitute_all", "taken", "times", "total", "transpose", "var",
-    "variables", "written_names", "zeros",
-]  # fmt: skip
+    "ARRAY",
+    "MINUS_ONE",
+    "ONE",
+    "PI",
+    "ZERO",
+    "Expr",
+    "add",
+    "array",
+    "as_expr",
+    "blocks",
+    "broadcast",
+    "call",
+    "check_product",
+    "commutation",
+    "declared_text",
+    "divide",
+    "eye",
+    "is_array",
+    "letter_sizes",
+    "matmul",
+    "names_of",
+    "neg",
+    "num",
+    "ones",
+    "own_axes",
+    "part",
+    "postorder",
+    "pow_",
+    "power",
+    "product",
+    "rebuild",
+    "result_shape",
+    "scalars_and_array",
+    "scaled",
+    "shape_text",
+    "shifts",
+    "signature_axes",
+    "size_number",
+    "sizes_of",
+    "split",
+    "spread",
+    "substitute",
+    "substitute_all",
+    "taken",
+    "times",
+    "total",
+    "transpose",
+    "var",
+    "variables",
+    "written_names",
+    "zeros",
+]

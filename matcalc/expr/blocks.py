@@ -1,4 +1,6 @@
-"""Parts of vectors and matrices, and matrices made of blocks: products with columns of the identity, and sums of such."""
+"""Parts of vectors and matrices, and matrices made of blocks: products with columns of the
+identity, and sums of such.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +14,42 @@ from .normal import add, matmul, scalars_and_array, spread, times, transpose
 from .parts import Range, check_fits, is_part, range_of, takes_rows
 from .sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
 
-# ---- parts --------------------------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------
 
 
 def taken(e: Expr, rows: Range | None, cols: Range | None) -> Expr:
-    """The rows and columns of an expression, None for all of them; raises ShapeProblem for places that it does not have."""
+    """The rows and columns of an expression, None for all of them.
+
+    Raises ShapeProblem for places that it does not have.
+    """
     left = [] if rows is None else [transpose(_checked_part(e, 0, rows))]
     right = [] if cols is None else [_checked_part(e, 1, cols)]
     return matmul(*left, e, *right)
 
 
 def sliced(e: Expr, key: object) -> Expr:
-    """What Python's index takes, counted from 0: ``x[0]``, ``x[-1]``, ``X[:, 1:3]``; raises ShapeProblem, and TypeError for no index."""
+    """What Python's index takes, counted from 0: ``x[0]``, ``x[-1]``, ``X[:, 1:3]``.
+
+    Raises ShapeProblem, and TypeError for no index.
+    """
     keys = key if isinstance(key, tuple) else (key,)
     axes = [axis for axis, size in enumerate(e.shape_) if size]
     if len(keys) != len(axes):
-        wanted = "a scalar has none" if not axes else "write x[i]" if len(axes) == 1 else "write X[i, :] for a row, X[:, j] for a column"
+        wanted = (
+            "a scalar has none"
+            if not axes
+            else "write x[i]"
+            if len(axes) == 1
+            else "write X[i, :] for a row, X[:, j] for a column"
+        )
         raise ShapeProblem(f"{len(keys)} indices of {brief(e)}: {show_shape(e.shape_)}", wanted)
-    ranges = dict(zip(axes, (_range(k, e.shape_[axis]) for k, axis in zip(keys, axes, strict=True)), strict=True))
+    ranges = dict(
+        zip(
+            axes,
+            (_range(k, e.shape_[axis]) for k, axis in zip(keys, axes, strict=True)),
+            strict=True,
+        )
+    )
     return taken(e, ranges.get(0), ranges.get(1))
 
 
@@ -41,10 +61,16 @@ def _range(key: object, whole: Size) -> Range | None:
         raise ShapeProblem(f"a step of {key.step}", "ranges go by steps of 1")
     if key.start is None and key.stop is None:
         return None
-    start, stop = Sum({}) if key.start is None else _place(key.start, whole), total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole)
+    start, stop = (
+        Sum({}) if key.start is None else _place(key.start, whole),
+        total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole),
+    )
     width = total_of([((stop,), 1), ((start,), -1)])
     if width.is_empty:
-        raise ShapeProblem("this range is empty", "it begins at its first place and ends before its second, counted from 0")
+        raise ShapeProblem(
+            "this range is empty",
+            "it begins at its first place and ends before its second, counted from 0",
+        )
     return Range(start, width.size())
 
 
@@ -62,23 +88,35 @@ def _place(key: object, whole: Size) -> Sum:
 def _checked_part(e: Expr, axis: int, places: Range) -> Expr:
     whole = e.shape_[axis]
     if whole == UNIT:
-        raise ShapeProblem(f"{brief(e)} is {show_shape(e.shape_)} and has no entry {places}", "a vector has one index, x[i], a matrix two, X[i,:]")
+        raise ShapeProblem(
+            f"{brief(e)} is {show_shape(e.shape_)} and has no entry {places}",
+            "a vector has one index, x[i], a matrix two, X[i,:]",
+        )
     check_fits(whole, places)
     return part(whole, places.start, places.width)
 
 
-# ---- blocks -------------------------------------------------------------------------------------------------------------
+# ---- blocks --------------------------------------------------------------------------------------
 
 
 def blocks(rows: Sequence[Sequence[Expr]]) -> Expr:
     """The matrix made of blocks; a number fills a block that has the size of its neighbours."""
     if len({len(row) for row in rows}) > 1:
-        raise ShapeProblem("the rows of a block matrix have different numbers of blocks", "write [A, B; C, D]")
+        raise ShapeProblem(
+            "the rows of a block matrix have different numbers of blocks", "write [A, B; C, D]"
+        )
     heights = [_common(row, 0) for row in rows]
     widths = [_common(column, 1) for column in zip(*rows, strict=True)]
-    filled = [[spread(b, (h, w)) if b.is_scalar else b for b, w in zip(row, widths, strict=True)] for row, h in zip(rows, heights, strict=True)]
+    filled = [
+        [spread(b, (h, w)) if b.is_scalar else b for b, w in zip(row, widths, strict=True)]
+        for row, h in zip(rows, heights, strict=True)
+    ]
     left, right = _parts(heights), _parts(widths)
-    terms = [matmul(*p, b, *map(transpose, q)) for row, p in zip(filled, left, strict=True) for b, q in zip(row, right, strict=True)]
+    terms = [
+        matmul(*p, b, *map(transpose, q))
+        for row, p in zip(filled, left, strict=True)
+        for b, q in zip(row, right, strict=True)
+    ]
     return add(*terms) if terms else zeros((UNIT, UNIT))
 
 
@@ -86,25 +124,41 @@ def _common(line: Sequence[Expr], axis: int) -> Size:
     """The size that the blocks of one row, or of one column, share across it."""
     size = next((b.shape_[axis] for b in line if not b.is_scalar), UNIT)
     for b in line:
-        if not b.is_scalar and not (b.shape_[axis] == size == UNIT) and not unify(b.shape_[axis], size):
+        if (
+            not b.is_scalar
+            and not (b.shape_[axis] == size == UNIT)
+            and not unify(b.shape_[axis], size)
+        ):
             what = "rows" if axis == 0 else "columns"
-            raise ShapeProblem(f"the block {brief(b)} of {show_shape(b.shape_)} stands beside {what} of length {show(size)}")
+            raise ShapeProblem(
+                f"the block {brief(b)} of {show_shape(b.shape_)} stands beside {what} of "
+                "length "
+                f"{show(size)}"
+            )
     return resolve(size)
 
 
 def _parts(sizes: Sequence[Size]) -> list[list[Expr]]:
-    """The part of the identity that puts each block in its place; nothing to do for a single one."""
+    """The part of the identity that puts each block in its place.
+
+    Nothing to do for a single one.
+    """
     if len(sizes) == 1:
         return [[]]
     whole = total_of([(size, 1) for size in sizes]).size()
-    return [[part(whole, total_of([(size, 1) for size in sizes[:k]]), width)] for k, width in enumerate(sizes)]
+    return [
+        [part(whole, total_of([(size, 1) for size in sizes[:k]]), width)]
+        for k, width in enumerate(sizes)
+    ]
 
 
-# ---- reading back -------------------------------------------------------------------------------------------------------
+# ---- reading back --------------------------------------------------------------------------------
 
 
 def indexed(chain: Sequence[Expr]) -> Iterator[tuple[Expr, Range | None, Range | None]]:
-    """The factors of a product, those that parts of the identity take rows or columns of with their places."""
+    """The factors of a product, those that parts of the identity take rows or columns of with
+    their places.
+    """
     i = 0
     while i < len(chain):
         rows, cols = None, None
@@ -118,7 +172,10 @@ def indexed(chain: Sequence[Expr]) -> Iterator[tuple[Expr, Range | None, Range |
 
 
 def grid(e: Expr) -> list[list[Expr | None]] | None:
-    """The blocks of a sum that :func:`blocks` could have made, None for a block of zeros; or None if it is no such sum."""
+    """The blocks of a sum that :func:`blocks` could have made, None for a block of zeros.
+
+    Or None if it is no such sum.
+    """
     placed: dict[tuple[Range | None, Range | None], Expr] = {}
     for term in e.args if e.head == "add" else ():
         found = _placed(term)
@@ -130,7 +187,10 @@ def grid(e: Expr) -> list[list[Expr | None]] | None:
 
 
 def _placed(term: Expr) -> tuple[tuple[Range | None, Range | None], Expr] | None:
-    """The places, None for all, and the block of a term that parts of the identity put there; a number goes with the block."""
+    """The places, None for all, and the block of a term that parts of the identity put there.
+
+    A number goes with the block.
+    """
     scalars, array = scalars_and_array(term)
     chain = array.args if array.head == "matmul" else (array,)
     rows = range_of(chain[0]) if chain[0].head == "part" else None

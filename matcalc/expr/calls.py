@@ -31,7 +31,10 @@ def product(a: Expr, b: Expr) -> Expr:
 def divide(a: Expr, b: Expr) -> Expr:
     """``/``: division by a scalar."""
     if not b.is_scalar:
-        raise ShapeProblem(f"division by {brief(b)}: {show_shape(b.shape_)}", "use ./ for entries or inv() for matrices")
+        raise ShapeProblem(
+            f"division by {brief(b)}: {show_shape(b.shape_)}",
+            "use ./ for entries or inv() for matrices",
+        )
     return times(a, pow_(b, MINUS_ONE))
 
 
@@ -40,39 +43,57 @@ def power(base: Expr, exponent: Expr) -> Expr:
     if base.is_scalar and exponent.is_scalar:
         return pow_(base, exponent)
     if not exponent.is_scalar:
-        whole = f"declare {exponent.name}: integer; " if exponent.head == "var" and UNIT not in base.shape_ else ""
-        raise ShapeProblem(f"the exponent {brief(exponent)} is not a scalar", f"{whole}A' is the transpose, .^ the entry-by-entry power")
+        whole = (
+            f"declare {exponent.name}: integer; "
+            if exponent.head == "var" and UNIT not in base.shape_
+            else ""
+        )
+        raise ShapeProblem(
+            f"the exponent {brief(exponent)} is not a scalar",
+            f"{whole}A' is the transpose, .^ the entry-by-entry power",
+        )
     if base.shape_[1] == UNIT or base.shape_[0] == UNIT:
-        raise ShapeProblem(f"{brief(base)} is a vector and has no power", "use .^ for the power of each entry")
+        raise ShapeProblem(
+            f"{brief(base)} is a vector and has no power", "use .^ for the power of each entry"
+        )
     if not unify(*base.shape_):
-        raise ShapeProblem(f"power of {brief(base)}: {show_shape(base.shape_)}", "only a square matrix has powers")
+        raise ShapeProblem(
+            f"power of {brief(base)}: {show_shape(base.shape_)}", "only a square matrix has powers"
+        )
     return call("powm", base, exponent)
 
 
-# Calls that are something simpler, entered by :mod:`matcalc.expr.values`: of any arguments, and of a 1×1 matrix.
+# Calls that are something simpler, entered by :mod:`matcalc.expr.values`: of any arguments, and of
+# a 1×1 matrix.
 KNOWN: dict[str, Callable[..., Expr | None]] = {}
 OF_SCALARS: dict[str, Callable[[Expr], Expr]] = {}
 
 
-# ---- calls of functions -----------------------------------------------------------------------------------------------
+# ---- calls of functions --------------------------------------------------------------------------
 
 
 def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
     """A function of the table applied to arguments.
 
-    Raises NameProblem for a name or a number of arguments that the table does not have, ShapeProblem for a wrong shape, and, unless
-    it is ``trusted``, for a matrix that must be symmetric and cannot be seen to be.
+    Raises NameProblem for a name or a number of arguments that the table does not have,
+    ShapeProblem for a wrong shape, and, unless it is ``trusted``, for a matrix that must be
+    symmetric and cannot be seen to be.
     """
     row = BY_NAME.get(name)
     if row is None:
         raise NameProblem(f"unknown function '{name}'")
     if len(args) != row.arity:
-        raise NameProblem(f"{row.name} takes {row.arity} argument{'s' * (row.arity > 1)}, not {len(args)}")
+        raise NameProblem(
+            f"{row.name} takes {row.arity} argument{'s' * (row.arity > 1)}, not {len(args)}"
+        )
     if row.name == "diag":
         return _diag(args[0])
     _check(row, args[0])
     if row.symmetric and not trusted and transpose(args[0]) is not args[0]:
-        raise ShapeProblem(f"{name}({brief(args[0])}) of a matrix that may not be symmetric", "declare it symmetric, or take (A + A')/2")
+        raise ShapeProblem(
+            f"{name}({brief(args[0])}) of a matrix that may not be symmetric",
+            "declare it symmetric, or take (A + A')/2",
+        )
     table = OF_SCALARS if args[0].is_scalar and row.arity == 1 and row.name in OF_SCALARS else KNOWN
     known = table[row.name](*args) if row.name in table else None
     if known is not None:
@@ -82,43 +103,22 @@ def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
     return _function_node(row, args)
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 def _check(row: Row, x: Expr) -> None:
     """The shape that a function asks for."""
     name = "diag" if row.name == "diagonal" else row.name
     if row.square and not unify(*x.shape_):
-        raise ShapeProblem(f"{name}({brief(x)}) of {show_shape(x.shape_)}", f"{name} needs a square matrix")
+        raise ShapeProblem(
+            f"{name}({brief(x)}) of {show_shape(x.shape_)}", f"{name} needs a square matrix"
+        )
     if row.matrix and UNIT in x.shape_ and not x.is_scalar:
-        raise ShapeProblem(f"{name}({brief(x)}) of {show_shape(x.shape_)}", f"{name} needs a matrix")
+        raise ShapeProblem(
+            f"{name}({brief(x)}) of {show_shape(x.shape_)}", f"{name} needs a matrix"
+        )
     if row.vector and UNIT not in x.shape_:
-        raise ShapeProblem(f"{row.name}({brief(x)}) of {show_shape(x.shape_)} is ambiguous", f"write {row.name}_rows({brief(x)}) for each row")
+        raise ShapeProblem(
+            f"{row.name}({brief(x)}) of {show_shape(x.shape_)} is ambiguous",
+            f"write {row.name}_rows({brief(x)}) for each row",
+        )
 
 
 def _diag(x: Expr) -> Expr:
@@ -138,7 +138,9 @@ def _function_node(row: Row, args: tuple[Expr, ...]) -> Expr:
 
 
 def _pair_node(row: Row, args: tuple[Expr, ...]) -> Expr:
-    """A function of the entries of two arguments, of which one may be a scalar: the transpose of the one of their transposes, if that is plainer."""
+    """A function of the entries of two arguments, of which one may be a scalar: the transpose of
+    the one of their transposes, if that is plainer.
+    """
     try:
         shape = broadcast(a.shape_ for a in args)
     except ShapeProblem as problem:

@@ -12,7 +12,10 @@ from .sizes import UNIT, Shape, Size, might_be_equal, resolve, same, show, show_
 def check_product(a: Expr, b: Expr) -> None:
     """Raise ShapeProblem unless the columns of a are the rows of b."""
     if not unify(a.shape_[1], b.shape_[0]):
-        raise ShapeProblem(f"{brief(a)}: {show_shape(a.shape_)} times {brief(b)}: {show_shape(b.shape_)}", _product_hint(a, b))
+        raise ShapeProblem(
+            f"{brief(a)}: {show_shape(a.shape_)} times {brief(b)}: {show_shape(b.shape_)}",
+            _product_hint(a, b),
+        )
 
 
 def brief(e: Expr) -> str:
@@ -23,7 +26,11 @@ def _product_hint(a: Expr, b: Expr) -> str:
     (r, c), (p, q) = a.shape_, b.shape_
     if hint := _product_of_numbers(c, p) or _product_of_numbers(p, c):
         return hint
-    x, y, xt, yt = (f"({s})" if e.head in ("add", "times", "matmul") else s for e in (a, b, transposed(a), transposed(b)) for s in (brief(e),))
+    x, y, xt, yt = (
+        f"({s})" if e.head in ("add", "times", "matmul") else s
+        for e in (a, b, transposed(a), transposed(b))
+        for s in (brief(e),)
+    )
     if c == UNIT == q and might_be_equal(r, p):
         return f"did you mean {xt}*{y}, {x}*{yt} or {x}.*{y}?"
     if might_be_equal(r, p) and xt != x:
@@ -36,7 +43,9 @@ def _product_hint(a: Expr, b: Expr) -> str:
 
 
 def _product_of_numbers(product: Size, length: Size) -> str:
-    """What to say where one size is 12 and the other 3*4: axes that vec and kron make keep their factors."""
+    """What to say where one size is 12 and the other 3*4: axes that vec and kron make keep their
+    factors.
+    """
     product, length = resolve(product), resolve(length)
     numbers = [a for a in product if isinstance(a, int)]
     if len(numbers) == len(product) > 1 and length == (prod(numbers),):

@@ -17,7 +17,9 @@ def names_of(nodes: Collection[Expr]) -> set[str]:
 
 
 def written_names(nodes: Collection[Expr]) -> set[str]:
-    """The names that stand in the text of nodes: those of variables, and sizes only where they are written."""
+    """The names that stand in the text of nodes: those of variables, and sizes only where they
+    are written.
+    """
     variables = {e.name for e in nodes if e.head == "var"}
     numbers: list[Size] = [(e.atom,) for e in nodes if e.head == "size"]
     shapes = [size for e in nodes if not e.args and e.head != "var" for size in e.shape_]

@@ -1,12 +1,13 @@
 """The nodes of matrix expressions: frozen, interned, compared by identity.
 
-There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones``, ``zeros``, ``eye``,
-``part`` (columns of the identity), ``shifts`` and ``commutation`` are leaves.
-``add`` is a sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the matrix product;
-``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the name of a row of the table of functions.
+There are few heads. ``var``, ``num``, ``pi``, ``size`` (n as a number), ``ones``, ``zeros``,
+``eye``, ``part`` (columns of the identity), ``shifts`` and ``commutation`` are leaves. ``add`` is a
+sum; ``times`` is the commutative product, scalars and entry-by-entry alike; ``matmul`` is the
+matrix product; ``T`` the transpose and ``pow`` the entry-by-entry power. Every other head is the
+name of a row of the table of functions.
 
-Nodes are made by the constructors of :mod:`matcalc.expr.normal` and :mod:`matcalc.expr.calls`, which keep them in normal
-form; equal expressions are then the same object.
+Nodes are made by the constructors of :mod:`matcalc.expr.normal` and :mod:`matcalc.expr.calls`,
+which keep them in normal form; equal expressions are then the same object.
 """
 
 from __future__ import annotations
@@ -23,7 +24,21 @@ from ..errors import LimitProblem, described
 from ..faces import face
 from ..options import strict
 from ..tables.functions import BY_NAME
-from .sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, Unknown, base_atoms, public, public_size, show_axes, show_shape, total_of
+from .sizes import (
+    SCALAR,
+    UNIT,
+    Atom,
+    Shape,
+    Size,
+    Sum,
+    Unknown,
+    base_atoms,
+    public,
+    public_size,
+    show_axes,
+    show_shape,
+    total_of,
+)
 from .walk import arguments_first
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
@@ -36,13 +51,26 @@ ARRAY = "array"  # the property of a variable of three axes or more
 class Expr:
     """A matrix expression; vectors are columns, a scalar has no axes.
 
-    Build one with :func:`matcalc.parse`, or with :func:`matcalc.matrix` and its sisters and the operators
-    ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in the typed language) and ``[]``, which
-    counts from 0 as Python does: ``x[0]``, ``X[:, 1:]``.
+    Build one with :func:`matcalc.parse`, or with :func:`matcalc.matrix` and its sisters and the
+    operators ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in
+    the typed language) and ``[]``, which counts from 0 as Python does: ``x[0]``, ``X[:, 1:]``.
     """
 
-    __array_ufunc__ = None  # numpy is to refuse an array and an expression, not to make an array of objects
-    __slots__ = ("__weakref__", "args", "count", "data", "flipped", "functions", "head", "order", "shape_", "transposes", "unsettled")
+    # numpy is to refuse an array and an expression, not to make an array of objects
+    __array_ufunc__ = None
+    __slots__ = (
+        "__weakref__",
+        "args",
+        "count",
+        "data",
+        "flipped",
+        "functions",
+        "head",
+        "order",
+        "shape_",
+        "transposes",
+        "unsettled",
+    )
 
     head: str
     args: tuple[Expr, ...]
@@ -57,7 +85,10 @@ class Expr:
 
     @property
     def shape(self) -> tuple[str | int, ...]:
-        """``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise, every axis of an array; names or integers."""
+        """``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise, every axis of an array.
+
+        Names or integers.
+        """
         return tuple(map(public_size, own_axes(self))) if is_array(self) else public(self.shape_)
 
     @property
@@ -160,10 +191,13 @@ class Expr:
 
     @strict
     def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
-        """A function of the variables, by keyword, that evaluates this expression; its ``.source`` is the code.
+        """A function of the variables, by keyword, that evaluates this expression.
 
-        It keeps the type of its arrays, touches none of them and returns fresh ones, as the compiled derivatives do.
-        With ``reuse`` (numpy and numba) the next call with the same shapes overwrites the array that was returned.
+        Its ``.source`` is the code.
+
+        It keeps the type of its arrays, touches none of them and returns fresh ones, as the
+        compiled derivatives do. With ``reuse`` (numpy and numba) the next call with the same shapes
+        overwrites the array that was returned.
         """
         function: Callable[..., object] = face("compile")(self, target, reuse=reuse)
         return function
@@ -181,7 +215,8 @@ def _is_open(data: Data, shape: Shape) -> bool:
     return any(isinstance(a, Unknown) for size in sizes for a in base_atoms(size))
 
 
-OPERATORS: dict[str, Callable[..., Expr]] = {}  # entered by :mod:`matcalc.expr.operators`, which is made of nodes
+# entered by :mod:`matcalc.expr.operators`, which is made of nodes
+OPERATORS: dict[str, Callable[..., Expr]] = {}
 _NO_FUNCTIONS: frozenset[str] = frozenset()
 _nodes: weakref.WeakValueDictionary[tuple[object, ...], Expr] = weakref.WeakValueDictionary()
 
@@ -193,7 +228,10 @@ def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
         return found
     spend(len(args) >> 3, nodes=1)
     if max(map(len, shape)) > MAX_AXIS:
-        raise LimitProblem(f"an axis that is the product of {max(map(len, shape))} sizes", f"the limit is {MAX_AXIS}")
+        raise LimitProblem(
+            f"an axis that is the product of {max(map(len, shape))} sizes",
+            f"the limit is {MAX_AXIS}",
+        )
     self = object.__new__(Expr)
     self.head, self.args, self.data, self.shape_ = head, args, data, shape
     self.count = _count(head, args)
@@ -228,13 +266,18 @@ def _functions(head: str, args: tuple[Expr, ...]) -> frozenset[str]:
 def _count(head: str, args: tuple[Expr, ...]) -> int:
     inside = sum(a.count for a in args)
     if head in ("add", "times", "matmul"):
-        return inside + len(args) - 1 - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
+        return (
+            inside
+            + len(args)
+            - 1
+            - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
+        )
     if head == "pow":
         return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
     return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "shifts": 3}.get(head, 1)
 
 
-# ---- leaves -----------------------------------------------------------------------------------------------------------
+# ---- leaves --------------------------------------------------------------------------------------
 
 
 def var(name: str, shape: Shape = SCALAR, properties: Iterable[str] = ()) -> Expr:
@@ -243,7 +286,8 @@ def var(name: str, shape: Shape = SCALAR, properties: Iterable[str] = ()) -> Exp
 
 
 def array(name: str, sizes: Iterable[Size]) -> Expr:
-    """A variable of three axes or more as the matrix that it unfolds to: the first axis is the rows, the others, row by row, the columns.
+    """A variable of three axes or more as the matrix that it unfolds to: the first axis is the
+    rows, the others, row by row, the columns.
 
     Kolda and Bader 2009, 2.4, unfold along the first axis too, with the columns in another order.
     """
@@ -257,8 +301,15 @@ def is_array(e: Expr) -> bool:
 
 
 def own_axes(e: Expr) -> tuple[Size, ...]:
-    """The sizes of the axes longer than one; of an array, which an expression holds unfolded, each axis apart."""
-    return tuple((a,) for size in e.shape_ for a in size) if is_array(e) else tuple(size for size in e.shape_ if size)
+    """The sizes of the axes longer than one.
+
+    Of an array, which an expression holds unfolded, each axis apart.
+    """
+    return (
+        tuple((a,) for size in e.shape_ for a in size)
+        if is_array(e)
+        else tuple(size for size in e.shape_ if size)
+    )
 
 
 def shape_text(e: Expr) -> str:
@@ -272,7 +323,9 @@ def declared_text(v: Expr) -> str:
 
 
 def num(value: int | Fraction) -> Expr:
-    """A rational number; raises LimitProblem for one that has no place among the floating-point numbers."""
+    """A rational number; raises LimitProblem for one that has no place among the floating-point
+    numbers.
+    """
     value = Fraction(value)
     if abs(value.numerator.bit_length() - value.denominator.bit_length()) > MAX_BITS:
         raise LimitProblem("a number beyond 10^300", "numbers stay between 10^-300 and 10^300")
@@ -295,15 +348,21 @@ def eye(size: Size) -> Expr:
 
 
 def part(whole: Size, start: Sum, width: Size) -> Expr:
-    """Neighbouring columns of the identity, those after the first ``start``: P'*x is a part of x, and P*y is y among zeros."""
+    """Neighbouring columns of the identity, those after the first ``start``: P'*x is a part of
+    x, and P*y is y among zeros.
+    """
     return eye(whole) if whole == width else node("part", (), start, (whole, width))
 
 
 def shifts(first: Size, second: Size) -> Expr:
-    """The matrix of 1 where the place of the row is the sum of the two places that the column counts, from 0; zeros elsewhere."""
+    """The matrix of 1 where the place of the row is the sum of the two places that the column
+    counts, from 0; zeros elsewhere.
+    """
     if UNIT in (first, second):
         return eye(first + second)
-    return node("shifts", (), None, (total_of([(first, 1), (second, 1)], -1).size(), first + second))
+    return node(
+        "shifts", (), None, (total_of([(first, 1), (second, 1)], -1).size(), first + second)
+    )
 
 
 def commutation(rows: Size, cols: Size) -> Expr:
@@ -330,7 +389,7 @@ def as_expr(value: object) -> Expr:
     raise TypeError(f"a matcalc expression or a finite number is needed, not {described(value)}")
 
 
-# ---- taking apart -------------------------------------------------------------------------------------------------------
+# ---- taking apart --------------------------------------------------------------------------------
 
 
 def split(e: Expr) -> tuple[Fraction, Expr]:
@@ -338,12 +397,17 @@ def split(e: Expr) -> tuple[Fraction, Expr]:
     if e.head == "num":
         return e.value, ONE
     if e.head == "times" and e.args[0].head == "num":
-        return e.args[0].value, e.args[1] if len(e.args) == 2 else node("times", e.args[1:], None, e.shape_)
+        return e.args[0].value, e.args[1] if len(e.args) == 2 else node(
+            "times", e.args[1:], None, e.shape_
+        )
     return Fraction(1), e
 
 
 def postorder(*roots: Expr, skip: Callable[[Expr], bool] | None = None) -> list[Expr]:
-    """Every node once, arguments before the nodes that use them; without those for which ``skip`` holds and what only they use."""
+    """Every node once, arguments before the nodes that use them.
+
+    Without those for which ``skip`` holds and what only they use.
+    """
     return arguments_first(roots, _arguments, skip)
 
 
@@ -353,7 +417,10 @@ _arguments: Callable[[Expr], tuple[Expr, ...]] = attrgetter("args")
 def sizes_of(nodes: Iterable[Expr]) -> list[Size]:
     """The sizes of the axes of nodes, and those that stand as numbers."""
     nodes = list(nodes)
-    return [*(size for e in nodes for size in e.shape_), *((e.atom,) for e in nodes if e.head == "size")]
+    return [
+        *(size for e in nodes for size in e.shape_),
+        *((e.atom,) for e in nodes if e.head == "size"),
+    ]
 
 
 def variables(*roots: Expr) -> list[Expr]:

@@ -1,7 +1,8 @@
 """Normal forms: the constructors of sums, products, powers and transposes.
 
-They flatten, sort, collect like terms and powers, pull scalars out of products and push transposes towards the leaves, so
-that equal expressions become the same node. Sums that are smaller than their terms broadcast, as in ``X + 1``.
+They flatten, sort, collect like terms and powers, pull scalars out of products and push transposes
+towards the leaves, so that equal expressions become the same node. Sums that are smaller than their
+terms broadcast, as in ``X + 1``.
 """
 
 from __future__ import annotations
@@ -19,14 +20,25 @@ from .sizes import SCALAR, UNIT, Shape, Size, Sum, same, show_shape, unify
 
 SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
 MAX_FACTORS = 2000
-FLAT = 40  # a sum or product of more parts than this stays whole inside another one, which keeps deep networks small
+# a sum or product of more parts than this stays whole inside another one, which keeps deep networks
+# small
+FLAT = 40
 UNSETTLED_LIMIT = 100
 TRANSPOSE_LIMIT = 400  # a sum larger than this is transposed as a whole, without looking inside
 
 
 def size_number(size: Size) -> Expr:
     """The length of an axis, as a number."""
-    return times(*(num(a) if isinstance(a, int) else _sum_number(a) if isinstance(a, Sum) else node("size", (), a, SCALAR) for a in size))
+    return times(
+        *(
+            num(a)
+            if isinstance(a, int)
+            else _sum_number(a)
+            if isinstance(a, Sum)
+            else node("size", (), a, SCALAR)
+            for a in size
+        )
+    )
 
 
 def _sum_number(a: Sum) -> Expr:
@@ -42,7 +54,7 @@ def neg(e: Expr) -> Expr:
     return times(MINUS_ONE, e)
 
 
-# ---- sums -------------------------------------------------------------------------------------------------------------
+# ---- sums ----------------------------------------------------------------------------------------
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape:
@@ -58,7 +70,9 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
         row_above = out[0] == UNIT != shape[0] and shape[1] != UNIT
         fits = unify(out[1], shape[1]) and (row_below or row_above or unify(out[0], shape[0]))
         if not fits:
-            raise ShapeProblem(f"cannot add {show_shape(out)} and {show_shape(shape)}", add_hint(out, shape))
+            raise ShapeProblem(
+                f"cannot add {show_shape(out)} and {show_shape(shape)}", add_hint(out, shape)
+            )
         out = shape if row_above else out
     return out
 
@@ -69,7 +83,12 @@ def _terms(args: Iterable[Expr]) -> Iterator[tuple[Fraction, Expr]]:
         if core.head == "add" and len(core.args) <= FLAT:
             for k, inner in map(split, core.args):
                 yield coefficient * k, inner
-        elif core.head == "T" and core.args[0].head == "add" and len(core.args[0].args) <= FLAT and not _repeats_rows(core.args[0]):
+        elif (
+            core.head == "T"
+            and core.args[0].head == "add"
+            and len(core.args[0].args) <= FLAT
+            and not _repeats_rows(core.args[0])
+        ):
             for k, inner in map(split, core.args[0].args):
                 yield coefficient * k, transpose(inner)
         else:
@@ -86,7 +105,11 @@ def add(*args: Expr) -> Expr:
         if core.head != "zeros":
             total[core] = total.get(core, Fraction(0)) + coefficient
     full = ones(shape)
-    if full is not ONE and full in total and any(_fills(c, shape) and k for c, k in total.items() if c is not full):
+    if (
+        full is not ONE
+        and full in total
+        and any(_fills(c, shape) and k for c, k in total.items() if c is not full)
+    ):
         total[ONE] = total.get(ONE, Fraction(0)) + total.pop(full)
     parts = [scaled(k, core) for core, k in total.items() if k]
     if not parts:
@@ -121,7 +144,9 @@ def spread(e: Expr, shape: Shape) -> Expr:
 
 
 def _balanced(e: Expr) -> Expr:
-    """A sum or entry-by-entry product whose parts are mostly transposed is the transpose of the plain one."""
+    """A sum or entry-by-entry product whose parts are mostly transposed is the transpose of the
+    plain one.
+    """
     if e.transposes == 0 or e.count > TRANSPOSE_LIMIT or UNIT in e.shape_ or _repeats_rows(e):
         return e
     inside = [transpose(a) for a in e.args]
@@ -141,7 +166,7 @@ def _repeats_rows(e: Expr) -> bool:
     return any(a.shape_ not in (e.shape_, SCALAR) for a in e.args)
 
 
-# ---- commutative products ---------------------------------------------------------------------------------------------
+# ---- commutative products ------------------------------------------------------------------------
 
 
 def _times_order(e: Expr) -> tuple[object, ...]:
@@ -149,7 +174,10 @@ def _times_order(e: Expr) -> tuple[object, ...]:
 
 
 def times(*args: Expr) -> Expr:
-    """The commutative product: scalars, and matrices of one shape entry by entry; equal bases merge their powers."""
+    """The commutative product: scalars, and matrices of one shape entry by entry.
+
+    Equal bases merge their powers.
+    """
     coefficient, shape = Fraction(1), SCALAR
     powers: dict[Expr, Expr] = {}
     queue = list(reversed(args))
@@ -159,8 +187,13 @@ def times(*args: Expr) -> Expr:
             coefficient *= e.value
             continue
         if not e.is_scalar and e.shape_ != shape:
-            if shape != SCALAR and not (unify(shape[0], e.shape_[0]) and unify(shape[1], e.shape_[1])):
-                raise ShapeProblem(f"entry-by-entry product of {show_shape(shape)} and {show_shape(e.shape_)}", "the shapes must be equal")
+            if shape != SCALAR and not (
+                unify(shape[0], e.shape_[0]) and unify(shape[1], e.shape_[1])
+            ):
+                raise ShapeProblem(
+                    f"entry-by-entry product of {show_shape(shape)} and {show_shape(e.shape_)}",
+                    "the shapes must be equal",
+                )
             shape = e.shape_
         if e.head == "times" and len(e.args) <= FLAT:
             queue += reversed(e.args)
@@ -231,7 +264,8 @@ def pow_(base: Expr, exponent: Expr) -> Expr:
         return times(base, ones(exponent.shape_))
     if base.head == "T" and exponent.is_scalar:
         return transpose(pow_(base.args[0], exponent))
-    shape = times(base, exponent).shape_ if not exponent.is_scalar else base.shape_  # the shapes must be equal
+    # the shapes must be equal
+    shape = times(base, exponent).shape_ if not exponent.is_scalar else base.shape_
     return node("pow", (base, exponent), None, shape)
 
 
@@ -241,12 +275,15 @@ def _number_power(base: Fraction, k: Fraction) -> Expr:
     if k.denominator == 1:
         bits = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(k)
         if bits > 4096:
-            raise LimitProblem(f"the power {base}^{k} is too large".replace("/1", "")[:60], "numbers stay below 2^4096")
+            raise LimitProblem(
+                f"the power {base}^{k} is too large".replace("/1", "")[:60],
+                "numbers stay below 2^4096",
+            )
         return num(base ** int(k))
     return node("pow", (num(base), num(k)), None, SCALAR)
 
 
-# ---- matrix products ----------------------------------------------------------------------------------------------------
+# ---- matrix products -----------------------------------------------------------------------------
 
 
 def matmul(*args: Expr) -> Expr:
@@ -261,7 +298,11 @@ def matmul(*args: Expr) -> Expr:
     if any(e.head == "zeros" for e in chain):
         return times(*scalars, zeros((chain[0].shape_[0], chain[-1].shape_[1])))
     segments = [_absorb(part) for part in _cut_at_vectors(chain)]
-    if any(e.is_scalar or e.head in ("matmul", "zeros") or (e.head == "times" and e.args[0].is_scalar) for part in segments for e in part):
+    if any(
+        e.is_scalar or e.head in ("matmul", "zeros") or (e.head == "times" and e.args[0].is_scalar)
+        for part in segments
+        for e in part
+    ):
         return matmul(*scalars, *(e for part in segments for e in part))
     pieces: list[Expr] = []
     for part in segments:
@@ -272,12 +313,18 @@ def matmul(*args: Expr) -> Expr:
     if not pieces:
         return times(*scalars)
     joined = _outer_of_ones(pieces)
-    body = joined[0] if len(joined) == 1 else node("matmul", tuple(joined), None, (joined[0].shape_[0], joined[-1].shape_[1]))
+    body = (
+        joined[0]
+        if len(joined) == 1
+        else node("matmul", tuple(joined), None, (joined[0].shape_[0], joined[-1].shape_[1]))
+    )
     return times(*scalars, body) if scalars else body
 
 
 def _gathered(args: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
-    """The scalars of a product, and its other factors in order, with the signs of sums among the scalars."""
+    """The scalars of a product, and its other factors in order, with the signs of sums among the
+    scalars.
+    """
     scalars: list[Expr] = []
     chain: list[Expr] = []
     stack = list(args)[::-1]
@@ -353,7 +400,11 @@ def _inner(segment: list[Expr]) -> Expr:
     if last.head == "ones":
         return total(matmul(*segment[:-1]))
     flipped = [transpose(e) for e in reversed(segment)]
-    best = min(segment, flipped, key=lambda chain: (sum(e.transposes for e in chain), [e.order for e in chain]))
+    best = min(
+        segment,
+        flipped,
+        key=lambda chain: (sum(e.transposes for e in chain), [e.order for e in chain]),
+    )
     return node("matmul", tuple(best), None, SCALAR)
 
 
@@ -366,7 +417,7 @@ def _outer_of_ones(chain: list[Expr]) -> list[Expr]:
     return chain
 
 
-# ---- transposes, sums of entries, diagonal matrices -----------------------------------------------------------------------
+# ---- transposes, sums of entries, diagonal matrices ----------------------------------------------
 
 
 def transpose(e: Expr) -> Expr:
@@ -387,7 +438,11 @@ def _transposed(e: Expr) -> Expr:
     if e.head == "ones":
         return ones(flipped)
     if e.head == "commutation":
-        return commutation((e.shape_[1][0],), (e.shape_[1][1],)) if len(e.shape_[0]) == 2 else node("T", (e,), None, flipped)
+        return (
+            commutation((e.shape_[1][0],), (e.shape_[1][1],))
+            if len(e.shape_[0]) == 2
+            else node("T", (e,), None, flipped)
+        )
     if e.head == "kron":
         return node("kron", tuple(map(transpose, e.args)), None, flipped)
     if e.head == "zeros":
@@ -397,34 +452,61 @@ def _transposed(e: Expr) -> Expr:
     if e.head == "times" and e.args[0].is_scalar:
         scalars, array = scalars_and_array(e)
         return times(*scalars, transpose(array))
-    if e.head in ("add", "times") and e.count <= TRANSPOSE_LIMIT and UNIT not in e.shape_ and not _repeats_rows(e):
+    if (
+        e.head in ("add", "times")
+        and e.count <= TRANSPOSE_LIMIT
+        and UNIT not in e.shape_
+        and not _repeats_rows(e)
+    ):
         return _transposed_parts(e)
-    if _commutes(e) and e.args[0].count <= _symmetry_limit(e) and all(transpose(a) is a for a in e.args):
+    if (
+        _commutes(e)
+        and e.args[0].count <= _symmetry_limit(e)
+        and all(transpose(a) is a for a in e.args)
+    ):
         return e
     return node("T", (e,), None, flipped)
 
 
 def _symmetry_limit(e: Expr) -> int:
-    """How large an argument may be in which symmetry is looked for; where sizes are open nothing is remembered, and the look is deep."""
+    """How large an argument may be in which symmetry is looked for.
+
+    Where sizes are open nothing is remembered, and the look is deep.
+    """
     return UNSETTLED_LIMIT if e.unsettled else TRANSPOSE_LIMIT
 
 
 def scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:
-    """The scalar factors of a product, and its other factors as one; anything else is its own array."""
+    """The scalar factors of a product, and its other factors as one.
+
+    Anything else is its own array.
+    """
     if e.head != "times":
         return (), e
     scalars, arrays = (tuple(a for a in e.args if a.is_scalar is kind) for kind in (True, False))
-    array = ONE if not arrays else arrays[0] if len(arrays) == 1 else node("times", arrays, None, e.shape_)
+    array = (
+        ONE
+        if not arrays
+        else arrays[0]
+        if len(arrays) == 1
+        else node("times", arrays, None, e.shape_)
+    )
     return scalars, array
 
 
 def _transposed_parts(e: Expr) -> Expr:
-    """The transpose of a sum or an entry-by-entry product: inside or outside, whichever has fewer transposes."""
+    """The transpose of a sum or an entry-by-entry product: inside or outside, whichever has
+    fewer transposes.
+    """
     parts = [transpose(a) for a in e.args]
     if any(a.head == e.head for a in parts):  # a transpose of a transposed sum: flatten
         return add(*parts) if e.head == "add" else times(*parts)
     inside = _plain(e.head, parts, e.shape_[::-1])
-    return inside if inside is e or inside.transposes <= e.transposes + 1 else node("T", (e,), None, e.shape_[::-1])
+    return (
+        inside
+        if inside is e or inside.transposes <= e.transposes + 1
+        else node("T", (e,), None, e.shape_[::-1])
+    )
 
 
 def _commutes(e: Expr) -> bool:
@@ -449,11 +531,16 @@ def total(e: Expr) -> Expr:
 
 
 def plainer(e: Expr) -> Expr:
-    """The expression or its transpose, whichever has fewer transposes; a row always becomes a column."""
+    """The expression or its transpose, whichever has fewer transposes.
+
+    A row always becomes a column.
+    """
     if e.shape_[1] == UNIT or e.count > TRANSPOSE_LIMIT:
         return e
     flipped = transpose(e)
-    return flipped if e.shape_[0] == UNIT or e.head == "T" or flipped.transposes < e.transposes else e
+    return (
+        flipped if e.shape_[0] == UNIT or e.head == "T" or flipped.transposes < e.transposes else e
+    )
 
 
 def _sum_of_product(chain: tuple[Expr, ...]) -> Expr | None:

@@ -9,5 +9,11 @@ from .nodes import OPERATORS
 from .normal import add, neg, transpose
 
 OPERATORS.update(
-    add=add, neg=neg, transpose=transpose, product=product, divide=divide, power=power, sliced=sliced
+    add=add,
+    neg=neg,
+    transpose=transpose,
+    product=product,
+    divide=divide,
+    power=power,
+    sliced=sliced,
 )

@@ -16,7 +16,12 @@ def is_whole(e: Expr) -> bool:
     if not e.args:
         return e.head == "size" or (e.head == "num" and e.value.denominator == 1)
     if e.head == "pow":
-        return is_whole(e.args[0]) and e.args[1].head == "num" and e.args[1].value.denominator == 1 and e.args[1].value > 0
+        return (
+            is_whole(e.args[0])
+            and e.args[1].head == "num"
+            and e.args[1].value.denominator == 1
+            and e.args[1].value > 0
+        )
     return e.head in ("add", "times") and all(map(is_whole, e.args))
 
 
@@ -41,7 +46,9 @@ def names_in(exponent: Expr) -> set[str]:
 
 
 def exponents_of(nodes: Iterable[Expr]) -> set[str]:
-    """The names of whole numbers that matrices are raised to, and that are the length of no axis."""
+    """The names of whole numbers that matrices are raised to, and that are the length of no
+    axis.
+    """
     nodes = list(nodes)
     found = {name for e in nodes if e.head in POWERS for name in names_in(e.args[-1])}
     return found and found - {a for e in nodes for size in e.shape_ for a in base_atoms(size)}

@@ -20,18 +20,32 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     return call(e.head, *args, trusted=True) if e.head in BY_NAME else e
 
 
-_BUILD: dict[str, Callable[..., Expr]] = {"times": times, "matmul": matmul, "T": transpose, "pow": pow_}
+_BUILD: dict[str, Callable[..., Expr]] = {
+    "times": times,
+    "matmul": matmul,
+    "T": transpose,
+    "pow": pow_,
+}
 
 
-def substitute(e: Expr, leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None) -> Expr:
-    """Replace every leaf and rebuild what stands above it; nodes for which ``skip`` holds stay as they are."""
+def substitute(
+    e: Expr, leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None
+) -> Expr:
+    """Replace every leaf and rebuild what stands above it.
+
+    Nodes for which ``skip`` holds stay as they are.
+    """
     return substitute_all((e,), leaf, skip)[e]
 
 
-def substitute_all(roots: Iterable[Expr], leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None) -> dict[Expr, Expr]:
+def substitute_all(
+    roots: Iterable[Expr], leaf: Callable[[Expr], Expr], skip: Callable[[Expr], bool] | None = None
+) -> dict[Expr, Expr]:
     """Several expressions at once, with the parts that they share rebuilt once."""
     roots = list(roots)
     new: dict[Expr, Expr] = {}
     for part in postorder(*roots, skip=skip):
-        new[part] = leaf(part) if not part.args else rebuild(part, tuple(new.get(a, a) for a in part.args))
+        new[part] = (
+            leaf(part) if not part.args else rebuild(part, tuple(new.get(a, a) for a in part.args))
+        )
     return {e: new.get(e, e) for e in roots}

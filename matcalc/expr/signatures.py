@@ -1,4 +1,6 @@
-"""Signatures of functions: which axes of the arguments are which axes of the result, and their sizes."""
+"""Signatures of functions: which axes of the arguments are which axes of the result, and their
+sizes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from .sizes import UNIT, Shape, Size, Sum, resolve, show_shape, total_of, unify
 
 
 def signature_axes(row: Row) -> tuple[list[list[str]], list[str]]:
-    """The letters of each axis: ``ij,kl->(ik)(jl)`` gives [["i", "j"], ["k", "l"]] and ["ik", "jl"]."""
+    """The letters of each axis: ``ij,kl->(ik)(jl)`` gives [["i", "j"], ["k", "l"]] and ["ik",
+    "jl"].
+    """
     inputs, output = row.signature.split("->")
 
     def axes(side: str) -> list[str]:
@@ -27,7 +31,10 @@ def signature_axes(row: Row) -> tuple[list[list[str]], list[str]]:
 
 
 def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
-    """The size that each letter of the signature has in a call; letters that meet twice are unified."""
+    """The size that each letter of the signature has in a call.
+
+    Letters that meet twice are unified.
+    """
     sizes: dict[str, Size] = {"1": UNIT, "3": (3,)}
     spread_out = bool(row.second) and not all(a.is_scalar for a in args)
     for letters, arg in zip(signature_axes(row)[0], args, strict=True):
@@ -49,15 +56,22 @@ def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
 
 def _positive(row: Row, length: Sum) -> Size:
     if length.is_empty:
-        raise ShapeProblem(f"{row.name} of a vector by a longer one", f"its length would be {length}")
+        raise ShapeProblem(
+            f"{row.name} of a vector by a longer one", f"its length would be {length}"
+        )
     size = length.size()
     if len(size) > 1:
-        raise ShapeProblem(f"{row.name} of the length {length}, a product", "lengths of convolutions are names, numbers and sums")
+        raise ShapeProblem(
+            f"{row.name} of the length {length}, a product",
+            "lengths of convolutions are names, numbers and sums",
+        )
     return size
 
 
 def result_shape(row: Row, args: tuple[Expr, ...]) -> Shape:
     """The shape of a call, from the signature."""
     sizes = letter_sizes(row, args)
-    rows, cols = (tuple(a for letter in axis for a in sizes[letter]) for axis in signature_axes(row)[1])
+    rows, cols = (
+        tuple(a for letter in axis for a in sizes[letter]) for axis in signature_axes(row)[1]
+    )
     return rows, cols

@@ -1,9 +1,9 @@
 """Sizes of axes: their unification, and the names given to the unknown ones.
 
-A size is a tuple of atoms: ``()`` is length 1, ``("n",)`` a named size, ``(3,)`` a number, and ``("n", "m")`` the product
-n·m that ``vec`` and ``kron`` make. Atoms are names, integers, sums (n + m, of blocks; n - 1, of a range) or, while parsing, unknowns
-that unification binds.
-Sizes check and report; they never drive the algebra, which labels do.
+A size is a tuple of atoms: ``()`` is length 1, ``("n",)`` a named size, ``(3,)`` a number, and
+``("n", "m")`` the product n·m that ``vec`` and ``kron`` make. Atoms are names, integers, sums (n +
+m, of blocks; n - 1, of a range) or, while parsing, unknowns that unification binds. Sizes check and
+report; they never drive the algebra, which labels do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from typing import Any
 
 
 class Unknown:
-    """A size that the text has not decided yet; ``length``, if given, is the product that it must be, in some order."""
+    """A size that the text has not decided yet.
+
+    ``length``, if given, is the product that it must be, in some order.
+    """
 
     __slots__ = ("length", "serial", "value")
     made = count()
@@ -35,18 +38,23 @@ class Unknown:
         return multiple(size) == multiple(self.length)
 
     def preferred(self) -> Size | None:
-        """The product that it must be where nothing says in which order: a multiple, as n + n is, where there is a number in it."""
+        """The product that it must be where nothing says in which order: a multiple, as n + n
+        is, where there is a number in it.
+        """
         counted = self.length is not None and any(isinstance(a, int) for a in self.length)
         return multiple(self.length or ()).size() if counted else self.length
 
 
 def in_any_order(size: Size) -> Size:
-    """A size as it is written; a product may turn out to be one in another order, as n*m beside kron(x, y)."""
+    """A size as it is written; a product may turn out to be one in another order, as n*m beside
+    kron(x, y).
+    """
     return size if len(size) < 2 else (Unknown(size),)
 
 
 class Sum(str):
-    """A sum of sizes with whole coefficients, and a number: a name like any other, which knows what it is made of.
+    """A sum of sizes with whole coefficients, and a number: a name like any other, which knows what
+    it is made of.
 
     >>> Sum({("n",): 1, ("m", "k"): 2}, -1)
     'n+2*k*m-1'
@@ -57,9 +65,17 @@ class Sum(str):
 
     def __new__(cls, terms: Mapping[Size, int], constant: int = 0) -> Sum:
         settled = {tuple(sorted(size, key=str)): k for size, k in terms.items()}
-        ordered = sorted(settled.items(), key=lambda term: (term[1] < 0, len(term[0]), show(term[0], marks=True)))
-        parts = [f"{'-' if k < 0 else '+'}{f'{abs(k)}*' if abs(k) > 1 else ''}{show(size, marks=True)}" for size, k in ordered]
-        self = super().__new__(cls, "".join([*parts, f"{constant:+d}" if constant or not parts else ""]).removeprefix("+"))
+        ordered = sorted(
+            settled.items(), key=lambda term: (term[1] < 0, len(term[0]), show(term[0], marks=True))
+        )
+        parts = [
+            f"{'-' if k < 0 else '+'}{f'{abs(k)}*' if abs(k) > 1 else ''}{show(size, marks=True)}"
+            for size, k in ordered
+        ]
+        self = super().__new__(
+            cls,
+            "".join([*parts, f"{constant:+d}" if constant or not parts else ""]).removeprefix("+"),
+        )
         self.terms, self.constant = tuple(ordered), constant
         return self
 
@@ -70,7 +86,11 @@ class Sum(str):
         """The sum as a size, which may be a number or a single name."""
         if not self.terms:
             return UNIT if self.constant == 1 else (self.constant,)
-        return self.terms[0][0] if len(self.terms) == 1 and self.terms[0][1] == 1 and not self.constant else (self,)
+        return (
+            self.terms[0][0]
+            if len(self.terms) == 1 and self.terms[0][1] == 1 and not self.constant
+            else (self,)
+        )
 
     def resolved(self) -> Sum:
         """The sum with what unification has bound put in."""
@@ -79,7 +99,9 @@ class Sum(str):
     @property
     def is_empty(self) -> bool:
         """Whether an axis of this length has no place, whatever the sizes are."""
-        return all(k < 0 for _, k in self.terms) and self.constant + sum(k for _, k in self.terms) < 1
+        return (
+            all(k < 0 for _, k in self.terms) and self.constant + sum(k for _, k in self.terms) < 1
+        )
 
     @property
     def is_positive(self) -> bool:
@@ -163,9 +185,21 @@ NAMES = ("n", "m", "p", "q", "r", "k", "l", "h")
 
 def resolve(size: Size) -> Size:
     """Replace the unknowns that are bound by what they are bound to."""
-    if all((not isinstance(a, Unknown) or a.value is None) and not isinstance(a, Sum) for a in size):
+    if all(
+        (not isinstance(a, Unknown) or a.value is None) and not isinstance(a, Sum) for a in size
+    ):
         return size
-    return tuple(b for a in size for b in (_root(a) if isinstance(a, Unknown) else a.resolved().size() if isinstance(a, Sum) else (a,)))
+    return tuple(
+        b
+        for a in size
+        for b in (
+            _root(a)
+            if isinstance(a, Unknown)
+            else a.resolved().size()
+            if isinstance(a, Sum)
+            else (a,)
+        )
+    )
 
 
 def _root(unknown: Unknown) -> Size:
@@ -194,12 +228,18 @@ def unify(a: Size, b: Size) -> bool:
             return True
     if any(isinstance(x, Sum) for x in a + b):
         return _balance(total_of([(a, 1), (b, -1)]))
-    return len(a) == len(b) and len(a) > 1 and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
+    return (
+        len(a) == len(b)
+        and len(a) > 1
+        and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
+    )
 
 
 def _balance(gap: Sum) -> bool:
     """Make a sum zero by what is unknown in it, if that is possible."""
-    unknown = [(size[0], k) for size, k in gap.terms if len(size) == 1 and isinstance(size[0], Unknown)]
+    unknown = [
+        (size[0], k) for size, k in gap.terms if len(size) == 1 and isinstance(size[0], Unknown)
+    ]
     if not unknown:
         return not gap.terms and not gap.constant
     (first, k), *others = unknown
@@ -208,7 +248,9 @@ def _balance(gap: Sum) -> bool:
         return unify((first,), (partner,)) and _balance(gap.resolved())
     if abs(k) != 1:
         return False
-    rest = total_of([(size, -c * k) for size, c in gap.terms if size != (first,)], -gap.constant * k)
+    rest = total_of(
+        [(size, -c * k) for size, c in gap.terms if size != (first,)], -gap.constant * k
+    )
     if all(c < 0 for _, c in rest.terms) and (rest.terms or rest.constant < 1):
         return False
     return (first.length is None or first.admits(rest.size())) and unify((first,), rest.size())
@@ -252,7 +294,9 @@ def same(a: Size, b: Size) -> bool:
 def might_be_equal(a: Size, b: Size) -> bool:
     """Equal, or not known to differ."""
     a, b = resolve(a), resolve(b)
-    return a == b or (a != UNIT != b and any(isinstance(atom, Unknown) for atom in base_atoms(a + b)))
+    return a == b or (
+        a != UNIT != b and any(isinstance(atom, Unknown) for atom in base_atoms(a + b))
+    )
 
 
 def show(size: Size, marks: bool = False) -> str:
@@ -262,12 +306,23 @@ def show(size: Size, marks: bool = False) -> str:
     ('m*n', '3', '1', 'k*(n+1)')
     """
     size = resolve(size)
-    texts = [(f"?{a.serial:09d}" if marks else "?") if isinstance(a, Unknown) else str(a) for a in size]
-    return "*".join(f"({t})" if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, texts, strict=True)) or "1"
+    texts = [
+        (f"?{a.serial:09d}" if marks else "?") if isinstance(a, Unknown) else str(a) for a in size
+    ]
+    return (
+        "*".join(
+            f"({t})" if isinstance(a, Sum) and len(size) > 1 else t
+            for a, t in zip(size, texts, strict=True)
+        )
+        or "1"
+    )
 
 
 def show_shape(shape: Shape) -> str:
-    """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``; sizes that nothing says yet leave only the kind."""
+    """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``.
+
+    Sizes that nothing says yet leave only the kind.
+    """
     rows, cols = resolve(shape[0]), resolve(shape[1])
     if any(isinstance(a, Unknown) for a in base_atoms(rows + cols)):
         return "a matrix" if rows and cols else "a vector" if rows else "a row"

@@ -1,4 +1,6 @@
-"""Calls that are something simpler: functions of matrices at 1×1 and at arguments with a known form."""
+"""Calls that are something simpler: functions of matrices at 1×1 and at arguments with a known
+form.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,20 @@ from ..tables.functions import BY_NAME
 from .calls import KNOWN, OF_SCALARS, call, power
 from .mismatch import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, split, zeros
-from .normal import MAX_FACTORS, add, diagonal_matrix, matmul, neg, pow_, scalars_and_array, size_number, spread, times, total, transpose
+from .normal import (
+    MAX_FACTORS,
+    add,
+    diagonal_matrix,
+    matmul,
+    neg,
+    pow_,
+    scalars_and_array,
+    size_number,
+    spread,
+    times,
+    total,
+    transpose,
+)
 from .powers import base_and_exponent, is_whole
 from .signatures import result_shape
 from .sizes import SCALAR, UNIT, same, show_shape
@@ -22,10 +37,15 @@ MAX_ORDER = 100  # of polygamma, whose factorials must be numbers of double prec
 
 
 def _matrix_power(x: Expr, exponent: Expr) -> Expr | None:
-    """A product if it can be written out; the power of a power, an inverse and a diagonal matrix by simpler ones."""
+    """A product if it can be written out.
+
+    The power of a power, an inverse and a diagonal matrix by simpler ones.
+    """
     k, rest = split(exponent)
     if not is_whole(exponent):
-        raise ShapeProblem("a matrix power needs an integer exponent", "use .^ for the power of each entry")
+        raise ShapeProblem(
+            "a matrix power needs an integer exponent", "use .^ for the power of each entry"
+        )
     if x.is_scalar:
         return pow_(x, exponent)
     if exponent.head == "num" and abs(k) <= MAX_EXPONENT and abs(k) * x.count <= MAX_FACTORS:
@@ -40,9 +60,14 @@ def _matrix_power(x: Expr, exponent: Expr) -> Expr | None:
 
 
 def _power_slope(x: Expr, direction: Expr, exponent: Expr) -> Expr | None:
-    """The derivative of a power in a direction that commutes with it, a multiple of the identity or another power; multiples come out."""
+    """The derivative of a power in a direction that commutes with it, a multiple of the identity
+    or another power; multiples come out.
+    """
     if not is_whole(exponent):
-        raise ShapeProblem("a matrix power needs an integer exponent", "powm_frechet(X, E, k) is for a whole number k")
+        raise ShapeProblem(
+            "a matrix power needs an integer exponent",
+            "powm_frechet(X, E, k) is for a whole number k",
+        )
     scalars, array = scalars_and_array(direction)
     (base, k), (other, j) = base_and_exponent(x), base_and_exponent(array)
     if array.head == "zeros":
@@ -68,7 +93,9 @@ def _correlated(x: Expr, w: Expr) -> Expr | None:
 
 def _not_longer(name: str, w: Expr, x: Expr) -> None:
     if x.is_scalar and not w.is_scalar:
-        raise ShapeProblem(f"{name} of a number by a vector", f"{name}(x, w) is for a w that is not longer than x")
+        raise ShapeProblem(
+            f"{name} of a number by a vector", f"{name}(x, w) is for a w that is not longer than x"
+        )
 
 
 def _correlation_matrix(x: Expr, w: Expr) -> Expr | None:
@@ -86,7 +113,9 @@ def _convolution_matrix(x: Expr, w: Expr) -> Expr | None:
     return times(x, eye(w.shape_[0])) if x.is_scalar else x if w.is_scalar else None
 
 
-def _of_columns(name: str, simple: Callable[[Expr, Expr], Expr | None]) -> Callable[[Expr, Expr], Expr | None]:
+def _of_columns(
+    name: str, simple: Callable[[Expr, Expr], Expr | None]
+) -> Callable[[Expr, Expr], Expr | None]:
     """A function of two columns, by a simpler one where there is such."""
 
     def value(x: Expr, w: Expr) -> Expr | None:
@@ -160,7 +189,9 @@ def _without_scalars(name: str, x: Expr) -> Expr | None:
 
 
 def _cycle(product: Expr) -> Expr:
-    """The trace of a product, which may begin anywhere and run backwards: the way with the fewest transposes."""
+    """The trace of a product, which may begin anywhere and run backwards: the way with the
+    fewest transposes.
+    """
     chain = product.args
     for i, e in enumerate(chain):
         if e.shape_[0] == UNIT:
@@ -168,7 +199,9 @@ def _cycle(product: Expr) -> Expr:
     turns = [chain[i:] + chain[:i] for i in range(len(chain))]
     turns += [tuple(transpose(e) for e in reversed(turn)) for turn in turns]
     best = min(turns, key=lambda turn: (sum(e.transposes for e in turn), [e.order for e in turn]))
-    return node("tr", (node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR)
+    return node(
+        "tr", (node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR
+    )
 
 
 def _reciprocal(x: Expr) -> Expr:
@@ -176,47 +209,75 @@ def _reciprocal(x: Expr) -> Expr:
 
 
 # functions of matrices at a 1×1 matrix
-OF_SCALARS.update({
-    **dict.fromkeys(("tr", "sum", "det", "diagonal", "vec", "tril", "triu", "amax", "amin", "logsumexp", "logsumexp_rows", "eigvals"), lambda x: x),
-    **dict.fromkeys(("top", "top_rows"), lambda x: x),
-    **dict.fromkeys(("inv", "pinv"), _reciprocal),
-    **dict.fromkeys(("norm1", "norm2", "normnuc", "normspec"), lambda x: call("abs", x)),
-    **dict.fromkeys(("sqrtm", "chol"), lambda x: pow_(x, num(Fraction(1, 2)))),
-    **dict.fromkeys(("polar", "leading"), lambda x: call("sign", x)),
-    **dict.fromkeys(("softmax", "softmax_rows", "eigvecs", "ismax"), lambda _: ONE),
-    **dict.fromkeys(("logsoftmax", "logsoftmax_rows"), lambda _: ZERO),
-    "logdet": lambda x: call("log", call("abs", x)),
-    "logm": lambda x: call("log", x),
-    "expm": lambda x: call("exp", x),
-})
+OF_SCALARS.update(
+    {
+        **dict.fromkeys(
+            (
+                "tr",
+                "sum",
+                "det",
+                "diagonal",
+                "vec",
+                "tril",
+                "triu",
+                "amax",
+                "amin",
+                "logsumexp",
+                "logsumexp_rows",
+                "eigvals",
+            ),
+            lambda x: x,
+        ),
+        **dict.fromkeys(("top", "top_rows"), lambda x: x),
+        **dict.fromkeys(("inv", "pinv"), _reciprocal),
+        **dict.fromkeys(("norm1", "norm2", "normnuc", "normspec"), lambda x: call("abs", x)),
+        **dict.fromkeys(("sqrtm", "chol"), lambda x: pow_(x, num(Fraction(1, 2)))),
+        **dict.fromkeys(("polar", "leading"), lambda x: call("sign", x)),
+        **dict.fromkeys(("softmax", "softmax_rows", "eigvecs", "ismax"), lambda _: ONE),
+        **dict.fromkeys(("logsoftmax", "logsoftmax_rows"), lambda _: ZERO),
+        "logdet": lambda x: call("log", call("abs", x)),
+        "logm": lambda x: call("log", x),
+        "expm": lambda x: call("exp", x),
+    }
+)
 
 
-KNOWN.update({
-    "tr": _trace,
-    "diagonal": _diagonal,
-    "sum": total,
-    "polygamma": _polygamma,
-    "inv": lambda x: call("powm", call("inv", x.args[0]), x.args[1]) if x.head == "powm" else None,
-    "det": lambda x: pow_(call("det", x.args[0]), x.args[1]) if x.head == "powm" else None,
-    "logdet": lambda x: times(x.args[1], call("logdet", x.args[0])) if x.head == "powm" else None,
-    "powm": _matrix_power,
-    "powm_frechet": _power_slope,
-    "conv": _of_columns("conv", _convolved),
-    "corr": _of_columns("corr", _correlated),
-    "convmat": _of_columns("convmat", _convolution_matrix),
-    "hankel": _of_columns("hankel", _correlation_matrix),
-    "expm_frechet": _frechet(lambda x: call("exp", x)),
-    "logm_frechet": _frechet(_reciprocal),
-    "sqrtm_frechet": _frechet(lambda x: times(num(Fraction(1, 2)), pow_(x, num(Fraction(-1, 2))))),
-    "pinv": lambda x: times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None,
-    "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
-    "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
-    "logsoftmax_rows": lambda x: zeros(x.shape_) if x.shape_[1] == UNIT else None,
-    "top_rows": lambda x: x if x.shape_[1] == UNIT else None,
-    "vec": lambda x: x if x.shape_[1] == UNIT else None,
-    "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
-    "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
-    "kron": _kronecker,
-    "max": _larger,
-    "min": _smaller,
-})
+KNOWN.update(
+    {
+        "tr": _trace,
+        "diagonal": _diagonal,
+        "sum": total,
+        "polygamma": _polygamma,
+        "inv": lambda x: (
+            call("powm", call("inv", x.args[0]), x.args[1]) if x.head == "powm" else None
+        ),
+        "det": lambda x: pow_(call("det", x.args[0]), x.args[1]) if x.head == "powm" else None,
+        "logdet": lambda x: (
+            times(x.args[1], call("logdet", x.args[0])) if x.head == "powm" else None
+        ),
+        "powm": _matrix_power,
+        "powm_frechet": _power_slope,
+        "conv": _of_columns("conv", _convolved),
+        "corr": _of_columns("corr", _correlated),
+        "convmat": _of_columns("convmat", _convolution_matrix),
+        "hankel": _of_columns("hankel", _correlation_matrix),
+        "expm_frechet": _frechet(lambda x: call("exp", x)),
+        "logm_frechet": _frechet(_reciprocal),
+        "sqrtm_frechet": _frechet(
+            lambda x: times(num(Fraction(1, 2)), pow_(x, num(Fraction(-1, 2))))
+        ),
+        "pinv": lambda x: (
+            times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None
+        ),
+        "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
+        "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
+        "logsoftmax_rows": lambda x: zeros(x.shape_) if x.shape_[1] == UNIT else None,
+        "top_rows": lambda x: x if x.shape_[1] == UNIT else None,
+        "vec": lambda x: x if x.shape_[1] == UNIT else None,
+        "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
+        "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
+        "kron": _kronecker,
+        "max": _larger,
+        "min": _smaller,
+    }
+)

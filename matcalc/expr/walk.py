@@ -1,4 +1,6 @@
-"""The one walk over shared graphs, of expressions, of the steps of a plan and of SymPy's trees alike."""
+"""The one walk over shared graphs, of expressions, of the steps of a plan and of SymPy's trees
+alike.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ Node = TypeVar("Node", bound=Hashable)
 
 
 def arguments_first(
-    roots: Sequence[Node], arguments: Callable[[Node], Sequence[Node]], skip: Callable[[Node], bool] | None = None
+    roots: Sequence[Node],
+    arguments: Callable[[Node], Sequence[Node]],
+    skip: Callable[[Node], bool] | None = None,
 ) -> list[Node]:
     """Every node once, its arguments before it; no recursion, whatever the depth.
 

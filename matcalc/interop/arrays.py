@@ -1,7 +1,9 @@
-"""Arrays of SymPy as labelled bags: tensor products, contractions, diagonals and permutations only rename labels.
+"""Arrays of SymPy as labelled bags: tensor products, contractions, diagonals and permutations only
+rename labels.
 
-An array of any number of axes is kept as labels and terms while it is read; what is left at the end with at most two axes longer
-than one is a matrix expression, which :func:`matrix` arranges, and an index form where that has no form or there are more axes.
+An array of any number of axes is kept as labels and terms while it is read; what is left at the end
+with at most two axes longer than one is a matrix expression, which :func:`matrix` arranges, and an
+index form where that has no form or there are more axes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from ..labels.roots import Root
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """The labels of every axis (none where it has length one, several where it is a product of axes), and a sum of terms."""
+    """The labels of every axis (none where it has length one, several where it is a product of
+    axes), and a sum of terms.
+    """
 
     axes: tuple[Labels, ...]
     terms: tuple[Term, ...]
@@ -54,7 +58,9 @@ Build = Callable[[Reader, Any, list[Value]], Value]
 
 
 def root(value: Value) -> Root:
-    """The matrix expression that an array is, or its index form where it has more than two axes longer than one, or no matrix form."""
+    """The matrix expression that an array is, or its index form where it has more than two axes
+    longer than one, or no matrix form.
+    """
     if isinstance(value, Expr):
         return value
     try:
@@ -62,11 +68,18 @@ def root(value: Value) -> Root:
     except NoMatrixForm:
         long = tuple(axis for axis in value.axes if axis)
         sizes = tuple(tuple(i.size for i in axis) for axis in long)
-        return index_form(Bag(value.out, value.terms), (sizes if len(sizes) > 2 else shape_of(sizes),), lambda e: e)
+        return index_form(
+            Bag(value.out, value.terms),
+            (sizes if len(sizes) > 2 else shape_of(sizes),),
+            lambda e: e,
+        )
 
 
 def matrix(value: Value) -> Expr:
-    """The matrix expression that an array inside another expression is; raises NameProblem where it has none."""
+    """The matrix expression that an array inside another expression is.
+
+    Raises NameProblem where it has none.
+    """
     if isinstance(value, Expr):
         return value
     try:
@@ -74,7 +87,9 @@ def matrix(value: Value) -> Expr:
     except NoMatrixForm:
         long = sum(map(bool, value.axes))
         what = f"of {long} axes" if long > 2 else "whose axes no matrix expression joins"
-        raise NameProblem(f"an array {what} has no form inside another expression", _INSIDE) from None
+        raise NameProblem(
+            f"an array {what} has no form inside another expression", _INSIDE
+        ) from None
 
 
 def _arranged(a: Array) -> Expr:
@@ -86,7 +101,10 @@ def _arranged(a: Array) -> Expr:
 
 
 def combined(node: Any, values: Sequence[Value]) -> Array | None:
-    """The sum, the product or the power of scalars some of which have no matrix form; None if that is not what it is."""
+    """The sum, the product or the power of scalars some of which have no matrix form.
+
+    None if that is not what it is.
+    """
     if any(getattr(a, "shape", ()) for a in node.args) or all(_has_form(v) for v in values):
         return None
     given = list(zip(node.args, values, strict=True))
@@ -95,7 +113,9 @@ def combined(node: Any, values: Sequence[Value]) -> Array | None:
             return None
         given = given[:1] * int(node.exp)
     parts = [array(a, v).terms for a, v in given]
-    return Array((), tuple(t for terms in parts for t in terms) if node.is_Add else multiplied(parts))
+    return Array(
+        (), tuple(t for terms in parts for t in terms) if node.is_Add else multiplied(parts)
+    )
 
 
 def _has_form(value: Value) -> bool:
@@ -124,15 +144,25 @@ def _shape(a: Array) -> Shape:
 
 def _is_whole(t: Term, out: Labels, shape: Shape) -> bool:
     """Whether a term is one matrix expression as it stands."""
-    return t.coefficient == 1 and len(t.factors) == 1 and t.factors[0].labels == out and t.factors[0].expr.shape_ == shape
+    return (
+        t.coefficient == 1
+        and len(t.factors) == 1
+        and t.factors[0].labels == out
+        and t.factors[0].expr.shape_ == shape
+    )
 
 
 def array(node: Any, value: Value) -> Array:
-    """What is read as an array with labels of its own; a scalar that SymPy has no axes for has none."""
+    """What is read as an array with labels of its own.
+
+    A scalar that SymPy has no axes for has none.
+    """
     if isinstance(value, Array):
         return _renewed(value)
     if any(len(size) > 1 for size in value.shape_):
-        raise NameProblem(f"an array of {value} has no form in matcalc", "its axes are products of axes")
+        raise NameProblem(
+            f"an array of {value} has no form in matcalc", "its axes are products of axes"
+        )
     labels = fresh(value.shape_)
     axes = rows_and_columns(value, labels) if getattr(node, "shape", ()) else ()
     return Array(axes, (Term(Fraction(1), (Factor(value, labels),)),))
@@ -149,7 +179,7 @@ def _renamed(a: Array, names: dict[Label, Label]) -> Array:
     return Array(axes, tuple(Term(t.coefficient, tuple(rename(t.factors, names))) for t in a.terms))
 
 
-# ---- one builder per class ------------------------------------------------------------------------------------------------
+# ---- one builder per class -----------------------------------------------------------------------
 
 
 def _tensor_product(_: Reader, node: Any, args: list[Value]) -> Array:
@@ -169,9 +199,16 @@ def _permuted(_: Reader, node: Any, args: list[Value]) -> Array:
 
 
 def _joined(node: Any, value: Value, groups: Iterable[Any]) -> tuple[Array, tuple[Labels, ...]]:
-    """The axes of each group made one: the array with the axes that are left, and the joined axes."""
+    """The axes of each group made one: the array with the axes that are left, and the joined
+    axes.
+    """
     a, positions = array(node.expr, value), [[int(k) for k in group] for group in groups]
-    names = {i: j for first, *rest in positions for k in rest for i, j in zip(a.axes[k], a.axes[first], strict=True)}
+    names = {
+        i: j
+        for first, *rest in positions
+        for k in rest
+        for i, j in zip(a.axes[k], a.axes[first], strict=True)
+    }
     taken = {k for group in positions for k in group}
     left = tuple(axis for k, axis in enumerate(a.axes) if k not in taken)
     return Array(left, _renamed(a, names).terms), tuple(a.axes[group[0]] for group in positions)
@@ -187,7 +224,9 @@ def _diagonal(_: Reader, node: Any, args: list[Value]) -> Array:
 
 
 def _elementwise(reader: Reader, node: Any, args: list[Value]) -> Value:
-    """A function of every entry: of a matrix expression where there is one, else of one that has a label for each axis."""
+    """A function of every entry: of a matrix expression where there is one, else of one that has
+    a label for each axis.
+    """
     a = args[0]
     if isinstance(a, Expr):
         return reader.applied(node.function, a)
@@ -203,7 +242,9 @@ def _applied(reader: Reader, node: Any, a: Array) -> Factor:
     except NoMatrixForm:
         why = "its entries share axes, or its terms hold them in different orders"
         what = f"an array of {len(a.out)} ax{'is' if len(a.out) == 1 else 'es'} that factors share"
-        raise NameProblem(f"SymPy's {type(node).__name__} of {what} has no form in matcalc", why) from None
+        raise NameProblem(
+            f"SymPy's {type(node).__name__} of {what} has no form in matcalc", why
+        ) from None
     return Factor(reader.applied(node.function, inner.expr), inner.labels)
 
 
@@ -215,7 +256,10 @@ def _reshaped(reader: Reader, node: Any, args: list[Value]) -> Array:
         return Array(tuple(axes.pop(0) if size else () for size in sizes), a.terms)
     if sum(map(bool, sizes)) == 1:
         return Array(tuple(a.out if size else () for size in sizes), a.terms)
-    raise NameProblem(f"SymPy's Reshape to {node.shape} has no form in matcalc", "all axes become one, or none changes")
+    raise NameProblem(
+        f"SymPy's Reshape to {node.shape} has no form in matcalc",
+        "all axes become one, or none changes",
+    )
 
 
 def _symbol(reader: Reader, node: Any, _: list[Value]) -> Value:
@@ -223,8 +267,15 @@ def _symbol(reader: Reader, node: Any, _: list[Value]) -> Value:
     sizes = tuple(reader.size(dim) for dim in node.shape)
     long = [size for size in sizes if size]
     if len(long) > 2 and any(len(size) > 1 for size in long):
-        raise NameProblem(f"the array {node.name} has an axis that is a product of sizes", "name that size, or give it as a number")
-    e = ex.array(reader.name(node), long) if len(long) > 2 else ex.var(reader.name(node), sizes if len(sizes) == 2 else shape_of(long))
+        raise NameProblem(
+            f"the array {node.name} has an axis that is a product of sizes",
+            "name that size, or give it as a number",
+        )
+    e = (
+        ex.array(reader.name(node), long)
+        if len(long) > 2
+        else ex.var(reader.name(node), sizes if len(sizes) == 2 else shape_of(long))
+    )
     return e if len(sizes) == 2 else _of_variable(e, sizes)
 
 
@@ -238,16 +289,27 @@ def _of_variable(e: Expr, sizes: tuple[Size, ...]) -> Array:
 
 def _filled(reader: Reader, node: Any, with_ones: bool) -> Array:
     axes = tuple(fresh((reader.size(dim), UNIT)) for dim in node.shape)
-    return Array(axes, (Term(Fraction(1), tuple(one(i) for axis in axes for i in axis)),) if with_ones else ())
+    return Array(
+        axes,
+        (Term(Fraction(1), tuple(one(i) for axis in axes for i in axis)),) if with_ones else (),
+    )
 
 
 _INSIDE = "ArrayTensorProduct, ArrayAdd, ArrayElementwiseApplyFunc and the like take arrays"
 ARRAYS: dict[str, Build] = {
-    "ArrayTensorProduct": _tensor_product, "ArrayAdd": _sum, "PermuteDims": _permuted, "ArrayContraction": _contraction,
-    "ArrayDiagonal": _diagonal, "ArrayElementwiseApplyFunc": _elementwise, "Reshape": _reshaped, "ArraySymbol": _symbol,
-    "ZeroArray": lambda reader, node, _: _filled(reader, node, False), "OneArray": lambda reader, node, _: _filled(reader, node, True),
-}  # fmt: skip
+    "ArrayTensorProduct": _tensor_product,
+    "ArrayAdd": _sum,
+    "PermuteDims": _permuted,
+    "ArrayContraction": _contraction,
+    "ArrayDiagonal": _diagonal,
+    "ArrayElementwiseApplyFunc": _elementwise,
+    "Reshape": _reshaped,
+    "ArraySymbol": _symbol,
+    "ZeroArray": lambda reader, node, _: _filled(reader, node, False),
+    "OneArray": lambda reader, node, _: _filled(reader, node, True),
+}
 ARRAY_OPERANDS = {
-    **dict.fromkeys(("PermuteDims", "ArrayContraction", "ArrayDiagonal", "Reshape"), slice(1)), "ArrayElementwiseApplyFunc": slice(1, 2),
+    **dict.fromkeys(("PermuteDims", "ArrayContraction", "ArrayDiagonal", "Reshape"), slice(1)),
+    "ArrayElementwiseApplyFunc": slice(1, 2),
     **dict.fromkeys(("ArraySymbol", "ZeroArray", "OneArray"), slice(0)),
-}  # fmt: skip
+}

@@ -1,7 +1,9 @@
-"""Entries and sums over indices as labelled bags: an index of a sum is a label, ``A[i,j]`` is A with two labels.
+"""Entries and sums over indices as labelled bags: an index of a sum is a label, ``A[i,j]`` is A
+with two labels.
 
-An index that no sum binds is its unit vector: a variable for a symbol, ``x[i, 0]`` is ``i'*x``, and the derivative by x holds whatever
-vector stands there; for a number a column of the identity, ``x[2, 0]`` is ``x[3]``.
+An index that no sum binds is its unit vector: a variable for a symbol, ``x[i, 0]`` is ``i'*x``, and
+the derivative by x holds whatever vector stands there; for a number a column of the identity,
+``x[2, 0]`` is ``x[3]``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,18 @@ from ..errors import NameProblem, NoMatrixForm, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
 from ..expr.sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
-from ..labels.bag import Bag, Factor, Label, Labels, Term, fresh, label_shape, rename, wire, with_ones
+from ..labels.bag import (
+    Bag,
+    Factor,
+    Label,
+    Labels,
+    Term,
+    fresh,
+    label_shape,
+    rename,
+    wire,
+    with_ones,
+)
 from .arrays import Array, Reader, Value, array, multiplied, root
 
 
@@ -31,7 +44,10 @@ def entry(reader: Reader, node: Any, _: list[Value]) -> Value:
 
 
 class _Entries:
-    """Reads a scalar of indices; ``bound`` has the label of every index that a sum around it binds."""
+    """Reads a scalar of indices.
+
+    ``bound`` has the label of every index that a sum around it binds.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
@@ -45,7 +61,10 @@ class _Entries:
         if not self.bound.keys() & node.free_symbols:
             return self.scalar(node)
         if not node.args:
-            raise NameProblem(f"SymPy's Sum over numbers {node} has no form in matcalc", "an index stands in A[i, j] and KroneckerDelta(i, j)")
+            raise NameProblem(
+                f"SymPy's Sum over numbers {node} has no form in matcalc",
+                "an index stands in A[i, j] and KroneckerDelta(i, j)",
+            )
         return self.function(node)
 
     def scalar(self, node: Any) -> tuple[Term, ...]:
@@ -53,7 +72,10 @@ class _Entries:
         value = self.reader.value(node)
         e = root(value)
         if not e.is_scalar:
-            raise NameProblem(f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc", "a sum is of scalars, as A[i, j]")
+            raise NameProblem(
+                f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc",
+                "a sum is of scalars, as A[i, j]",
+            )
         return _single(e, ()) if isinstance(e, Expr) else array(node, value).terms
 
     def function(self, node: Any) -> tuple[Term, ...]:
@@ -63,12 +85,24 @@ class _Entries:
         args = [self.factor(terms, out if self.open(terms) else ()) for terms in groups]
         if len({f.labels for f in args if f.labels}) > 1:
             raise _no_entry(out)
-        return (Term(Fraction(1), (_factor(self.reader.entrywise(node, [f.expr for f in args]), max((f.labels for f in args), key=len)),)),)
+        return (
+            Term(
+                Fraction(1),
+                (
+                    _factor(
+                        self.reader.entrywise(node, [f.expr for f in args]),
+                        max((f.labels for f in args), key=len),
+                    ),
+                ),
+            ),
+        )
 
     def open(self, terms: Iterable[Term]) -> Labels:
         """The labels that stand for an index of a sum around."""
         outside = {i for labels in self.bound.values() for i in labels}
-        return tuple(dict.fromkeys(i for t in terms for f in t.factors for i in f.labels if i in outside))
+        return tuple(
+            dict.fromkeys(i for t in terms for f in t.factors for i in f.labels if i in outside)
+        )
 
     def factor(self, terms: Iterable[Term], out: Labels) -> Factor:
         """A sum of terms as one expression with a label on each axis."""
@@ -102,7 +136,10 @@ class _Entries:
         before, labels = dict(self.bound), list[Label]()
         for index, first, last in node.limits:
             if first != 0:
-                raise NameProblem(f"SymPy's Sum from {first} has no form in matcalc", "sum over all entries, from 0")
+                raise NameProblem(
+                    f"SymPy's Sum from {first} has no form in matcalc",
+                    "sum over all entries, from 0",
+                )
             self.bound[index] = fresh((self.reader.size(last + 1), UNIT))
             labels += self.bound[index]
         terms = self.terms(node.function)
@@ -112,7 +149,11 @@ class _Entries:
     def element(self, node: Any) -> tuple[Term, ...]:
         """An entry of a matrix, or of an array."""
         parent, *indices = node.args if len(node.args) == 3 else (node.args[0], *node.args[1])
-        a, names, units = array(parent, self.reader.value(parent)), dict[Label, Label](), list[Factor]()
+        a, names, units = (
+            array(parent, self.reader.value(parent)),
+            dict[Label, Label](),
+            list[Factor](),
+        )
         for axis, index in zip(a.axes, indices, strict=True):
             if axis:
                 labels, factors = self.at(index, tuple(i.size for i in axis), node)
@@ -130,7 +171,10 @@ class _Entries:
     def unit(self, index: Any, size: Size, node: Any) -> Expr:
         """The unit vector of an index: a variable of its name, or a column of the identity."""
         if not index.is_Symbol and not index.is_Integer:
-            raise NameProblem(f"SymPy's {type(node).__name__} {node} has no form in matcalc", "an index is a symbol or a number")
+            raise NameProblem(
+                f"SymPy's {type(node).__name__} {node} has no form in matcalc",
+                "an index is a symbol or a number",
+            )
         if index.is_Integer:
             return ex.taken(ex.eye(size), None, Range(Sum({}, int(index)), UNIT))
         return ex.var(self.reader.name(index, str(index.name)), (size, UNIT))
@@ -146,7 +190,10 @@ class _Entries:
             if index in self.bound:
                 return tuple(i.size for i in self.bound[index])
         if node.delta_range is None:
-            raise NameProblem(f"SymPy's {node} has no form in matcalc", "say the range of its indices, as in KroneckerDelta(i, j, (0, n - 1))")
+            raise NameProblem(
+                f"SymPy's {node} has no form in matcalc",
+                "say the range of its indices, as in KroneckerDelta(i, j, (0, n - 1))",
+            )
         return self.reader.size(node.delta_range[1] + 1)
 
 
@@ -159,8 +206,14 @@ def _factor(e: Expr, labels: Labels) -> Factor:
 
 
 def _no_entry(out: Labels) -> NameProblem:
-    what = f"a function of an entry of {len(out)} ind{'ex' if len(out) == 1 else 'ices'} that share factors"
-    return NameProblem(f"{what} has no form in matcalc", "one of factors side by side has, as of T[i, j, k] - x[i]*A[j, k]")
+    what = (
+        f"a function of an entry of {len(out)} ind{'ex' if len(out) == 1 else 'ices'} that "
+        "share factors"
+    )
+    return NameProblem(
+        f"{what} has no form in matcalc",
+        "one of factors side by side has, as of T[i, j, k] - x[i]*A[j, k]",
+    )
 
 
 def _filled(t: Term, out: Iterable[Label]) -> Term:
@@ -171,13 +224,21 @@ def _filled(t: Term, out: Iterable[Label]) -> Term:
 def _same_length(labels: Labels, size: Size, index: Any) -> Labels:
     found: tuple[Atom, ...] = tuple(i.size for i in labels)
     if found != size:
-        raise ShapeProblem(f"the index {index} runs over {show_shape((found, UNIT))} of {show_shape((size, UNIT))} entries", "sum over all of them")
+        raise ShapeProblem(
+            f"the index {index} runs over {show_shape((found, UNIT))} of "
+            f"{show_shape((size, UNIT))} entries",
+            "sum over all of them",
+        )
     return labels
 
 
 _TERMS: dict[str, Callable[[_Entries, Any], tuple[Term, ...]]] = {
-    "Sum": _Entries.sum_over_indices, "Mul": _Entries.product, "Add": _Entries.sum_of_terms, "MatrixElement": _Entries.element,
-    "ArrayElement": _Entries.element, "KroneckerDelta": _Entries.delta,
-}  # fmt: skip
+    "Sum": _Entries.sum_over_indices,
+    "Mul": _Entries.product,
+    "Add": _Entries.sum_of_terms,
+    "MatrixElement": _Entries.element,
+    "ArrayElement": _Entries.element,
+    "KroneckerDelta": _Entries.delta,
+}
 ENTRIES = dict.fromkeys(("Sum", "MatrixElement", "ArrayElement", "KroneckerDelta"), entry)
 ENTRY_OPERANDS = dict.fromkeys(ENTRIES, slice(0))

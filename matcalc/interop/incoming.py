@@ -1,6 +1,8 @@
-"""SymPy in: SymPy's matrix and array expressions, and sums over their entries, as expressions of matcalc.
+"""SymPy in: SymPy's matrix and array expressions, and sums over their entries, as expressions of
+matcalc.
 
-Reading, entry by entry and matrix operations are kept apart: SymPy's ``exp(X)`` of a matrix is no ``X.applyfunc(exp)``.
+Reading, entry by entry and matrix operations are kept apart: SymPy's ``exp(X)`` of a matrix is no
+``X.applyfunc(exp)``.
 """
 
 from __future__ import annotations
@@ -32,14 +34,17 @@ Read = Callable[["_Reader", Any, list[Expr]], Expr]
 
 
 def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Root:
-    """The matcalc expression that a SymPy expression stands for; n×1 matrices are columns, 1×1 matrices scalars.
+    """The matcalc expression that a SymPy expression stands for.
 
-    An array with more than two axes longer than one, or without matrix form, is an index form. ``x[i, 0]`` of an index i that no sum binds is
-    ``i'*x`` with the unit vector i, ``x[2, 0]`` of a vector of n entries ``e2_n'*x``. The dimensions and names of the symbols
-    ``beside`` belong with those of the expression.
+    N×1 matrices are columns, 1×1 matrices scalars.
 
-    Raises NameProblem for a class that matcalc has no form for, ShapeProblem for dimensions that are no products of names and
-    numbers, LimitProblem for an expression too deep for SymPy.
+    An array with more than two axes longer than one, or without matrix form, is an index form.
+    ``x[i, 0]`` of an index i that no sum binds is ``i'*x`` with the unit vector i, ``x[2, 0]`` of a
+    vector of n entries ``e2_n'*x``. The dimensions and names of the symbols ``beside`` belong with
+    those of the expression.
+
+    Raises NameProblem for a class that matcalc has no form for, ShapeProblem for dimensions that
+    are no products of names and numbers, LimitProblem for an expression too deep for SymPy.
 
     >>> from sympy import MatrixSymbol, Symbol, Trace
     >>> X = MatrixSymbol("X", Symbol("m"), Symbol("n"))
@@ -51,7 +56,10 @@ def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Root:
     """
     sympy = import_module("sympy")
     if not isinstance(expression, (sympy.Basic, sympy.MatrixBase)):
-        raise TypeError(f"a text, a matcalc expression or a SymPy expression is needed, not {type(expression).__name__}")
+        raise TypeError(
+            "a text, a matcalc expression or a SymPy expression is needed, not "
+            f"{type(expression).__name__}"
+        )
     _kind(expression)  # what cannot be read at all need not be walked
     try:
         return root(_Reader([expression, *beside]).value(expression))
@@ -63,8 +71,10 @@ class _Reader:
     """Reads one SymPy expression, whose symbols and dimensions it knows from a first walk."""
 
     def __init__(self, roots: Sequence[Any]) -> None:
-        self.symbols: dict[str, tuple[Any, str]] = {}  # the one symbol of every name, and the unit vector that it is as an index
-        self.orders: dict[Any, Size] = {}  # products of dimensions, in the order in which a Kronecker product makes them
+        # the one symbol of every name, and the unit vector that it is as an index
+        self.symbols: dict[str, tuple[Any, str]] = {}
+        # products of dimensions, in the order in which a Kronecker product makes them
+        self.orders: dict[Any, Size] = {}
         self.dimensions: set[Any] = set()  # symbols that are dimensions, or whole exponents
         for node in arguments_first(roots, lambda node: getattr(node, "args", ())[::-1]):
             kind = type(node).__name__
@@ -73,7 +83,9 @@ class _Reader:
             if kind == "MatPow":
                 self.dimensions |= {s for s in node.args[1].free_symbols if s.is_integer}
             for dims in _joined_dimensions(node, kind):
-                self.orders.setdefault(prod(dims), tuple(atom for dim in dims for atom in self.size(dim)))
+                self.orders.setdefault(
+                    prod(dims), tuple(atom for dim in dims for atom in self.size(dim))
+                )
 
     def read(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Expr:
         """The matrix expression; ``bound`` says what the variable of a Lambda stands for."""
@@ -82,7 +94,9 @@ class _Reader:
     def value(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Value:
         """The expression, or the array."""
         done: dict[Any, Value] = dict(bound or {})
-        for node in arguments_first([root], lambda node: () if node in done else _operands(node)[::-1]):
+        for node in arguments_first(
+            [root], lambda node: () if node in done else _operands(node)[::-1]
+        ):
             if node not in done:
                 done[node] = self._built(node, [done[a] for a in _operands(node)])
         return done[root]
@@ -98,7 +112,9 @@ class _Reader:
             return _MATRIX[kind](self, node, args)
         for given, arg in zip(node.args, args, strict=False):
             if getattr(given, "shape", ()) and not arg.is_scalar:
-                raise NameProblem(f"SymPy's {kind} of the {show_shape(arg.shape_)} matrix {arg}", _ENTRYWISE_HINT)
+                raise NameProblem(
+                    f"SymPy's {kind} of the {show_shape(arg.shape_)} matrix {arg}", _ENTRYWISE_HINT
+                )
         return self.entrywise(node, args)
 
     def entrywise(self, node: Any, args: list[Expr]) -> Expr:
@@ -111,7 +127,9 @@ class _Reader:
         return template(_FUNCTIONS[kind], {"x": args[0]})
 
     def name(self, symbol: Any, unit: str = "") -> str:
-        """The name of a symbol, or of the unit vector of an index, if matcalc can use it and it is the name of this one alone."""
+        """The name of a symbol, or of the unit vector of an index, if matcalc can use it and it
+        is the name of this one alone.
+        """
         name = unit or str(symbol.name)
         declarations({name: Declared(SCALAR)})  # refuses what is not a name
         if self.symbols.setdefault(name, (symbol, unit)) != (symbol, unit):
@@ -125,11 +143,20 @@ class _Reader:
         if dim.is_Add:
             terms = [term.as_coeff_Mul() for term in dim.args]
             if all(k.is_Integer for k, _ in terms):
-                return total_of([(self.size(rest) if rest != 1 else UNIT, int(k)) for k, rest in terms]).size()
+                return total_of(
+                    [(self.size(rest) if rest != 1 else UNIT, int(k)) for k, rest in terms]
+                ).size()
         atoms: list[str | int] = []
         for base, exponent in (f.as_base_exp() for f in dim.as_ordered_factors()):
-            if not (exponent.is_Integer and 0 < exponent <= MAX_ATOMS and (base.is_Symbol or (base.is_Integer and base > 0))):
-                raise ShapeProblem(f"the dimension {dim}", "dimensions are positive integers, names, sums and products of them")
+            if not (
+                exponent.is_Integer
+                and 0 < exponent <= MAX_ATOMS
+                and (base.is_Symbol or (base.is_Integer and base > 0))
+            ):
+                raise ShapeProblem(
+                    f"the dimension {dim}",
+                    "dimensions are positive integers, names, sums and products of them",
+                )
             atoms += [self.name(base) if base.is_Symbol else int(base)] * int(exponent)
         return tuple(a for a in atoms if a != 1)
 
@@ -142,8 +169,15 @@ class _Reader:
     def symbol(self, node: Any, _: list[Expr]) -> Expr:
         name = self.name(node)
         if not node.is_commutative or node.is_real is False:
-            raise NameProblem(f"the symbol '{name}' is not a real number", "matcalc is real; a matrix is a MatrixSymbol")
-        return ex.size_number((name,)) if node in self.dimensions else ex.var(name, SCALAR, ("positive",) * bool(node.is_positive))
+            raise NameProblem(
+                f"the symbol '{name}' is not a real number",
+                "matcalc is real; a matrix is a MatrixSymbol",
+            )
+        return (
+            ex.size_number((name,))
+            if node in self.dimensions
+            else ex.var(name, SCALAR, ("positive",) * bool(node.is_positive))
+        )
 
     def matrix_symbol(self, node: Any, _: list[Expr]) -> Expr:
         return ex.var(self.name(node), self.shape(node))
@@ -152,25 +186,36 @@ class _Reader:
         unknown = [s for s in node.args[1].free_symbols if s not in self.dimensions]
         if unknown:
             hint = f"say so of its symbol: Symbol('{unknown[0]}', integer=True)"
-            raise NameProblem(f"the exponent {node.args[1]} of a matrix may not be a whole number", hint)
+            raise NameProblem(
+                f"the exponent {node.args[1]} of a matrix may not be a whole number", hint
+            )
         return ex.power(*args)
 
     def slice(self, node: Any, args: list[Expr]) -> Expr:
         """Rows and columns, which SymPy counts from 0."""
-        return ex.taken(args[0], *(self.range(node, places) for places in (node.rowslice, node.colslice)))
+        return ex.taken(
+            args[0], *(self.range(node, places) for places in (node.rowslice, node.colslice))
+        )
 
     def range(self, node: Any, places: Sequence[Any]) -> Range:
         start, stop, step = places
         if step != 1:
-            raise NameProblem(f"SymPy's slice {node} has no form in matcalc", "ranges go by steps of 1")
+            raise NameProblem(
+                f"SymPy's slice {node} has no form in matcalc", "ranges go by steps of 1"
+            )
         first, last = (total_of([(self.size(s), 1)]) if s else Sum({}) for s in (start, stop))
         return Range(first, total_of([((last,), 1), ((first,), -1)]).size())
 
     def applied(self, function: Any, argument: Expr) -> Expr:
         """A Lambda of one entry, at every entry."""
         variables: Sequence[Any] = getattr(function, "variables", ())
-        if len(variables) != 1 or any(_is_array_of(variables[0], part) for part in arguments_first([function.expr], lambda n: n.args)):
-            raise NameProblem(f"the function {function} is no function of one entry", "use a Lambda of one scalar")
+        if len(variables) != 1 or any(
+            _is_array_of(variables[0], part)
+            for part in arguments_first([function.expr], lambda n: n.args)
+        ):
+            raise NameProblem(
+                f"the function {function} is no function of one entry", "use a Lambda of one scalar"
+            )
         return ex.spread(self.read(function.expr, {variables[0]: argument}), argument.shape_)
 
 
@@ -186,7 +231,11 @@ def _kind(node: Any) -> str:
 
 def _operands(node: Any) -> tuple[Any, ...]:
     kind = _kind(node)
-    return tuple(node.blocks) if kind == "BlockMatrix" else tuple(node.args[_OPERANDS.get(kind, slice(None))])
+    return (
+        tuple(node.blocks)
+        if kind == "BlockMatrix"
+        else tuple(node.args[_OPERANDS.get(kind, slice(None))])
+    )
 
 
 def _joined_dimensions(node: Any, kind: str) -> Iterable[Sequence[Any]]:
@@ -211,7 +260,9 @@ def _float(node: Any) -> Expr:
     """The shortest decimal that is this number in double precision."""
     value = float(node)
     if not node.is_zero and not TINY < abs(value) < 1 / TINY:
-        raise LimitProblem(f"the number {node} is out of range", f"numbers stay between {TINY} and {1 / TINY}")
+        raise LimitProblem(
+            f"the number {node} is out of range", f"numbers stay between {TINY} and {1 / TINY}"
+        )
     return ex.num(Fraction(repr(value)))
 
 
@@ -239,48 +290,102 @@ def _blocks(node: Any, args: list[Expr]) -> Expr:
 
 
 def _dot(a: Expr, b: Expr) -> Expr:
-    row, column = (a if a.shape_[0] == UNIT else ex.transpose(a)), (b if b.shape_[1] == UNIT else ex.transpose(b))
+    row, column = (
+        (a if a.shape_[0] == UNIT else ex.transpose(a)),
+        (b if b.shape_[1] == UNIT else ex.transpose(b)),
+    )
     return ex.matmul(row, column)
 
 
-_ENTRYWISE_HINT = "of entries: X.applyfunc(f), HadamardProduct, HadamardPower; of matrices: MatAdd, MatMul, MatPow"
+_ENTRYWISE_HINT = (
+    "of entries: X.applyfunc(f), HadamardProduct, HadamardPower; of matrices: "
+    "MatAdd, MatMul, MatPow"
+)
 _HINTS = {
     "MutableDenseMatrix": "name the matrix with a MatrixSymbol",
     "ImmutableDenseMatrix": "name the matrix with a MatrixSymbol",
     "Adjoint": "matcalc is real: write the transpose",
     "Derivative": "call doit(), or derive the inner expression",
 }
-_LEAVES = ("MatrixSymbol", "Identity", "OneMatrix", "ZeroMatrix", "ArraySymbol", "ZeroArray", "OneArray")
+_LEAVES = (
+    "MatrixSymbol",
+    "Identity",
+    "OneMatrix",
+    "ZeroMatrix",
+    "ArraySymbol",
+    "ZeroArray",
+    "OneArray",
+)
 _ARRAYS = ARRAYS | ENTRIES
 _OPERANDS = {
-    **dict.fromkeys((*_LEAVES, "Symbol"), slice(0)), "ElementwiseApplyFunction": slice(1, 2), "Heaviside": slice(1),
-    "MatrixSlice": slice(1), **ARRAY_OPERANDS, **ENTRY_OPERANDS,
-}  # fmt: skip
+    **dict.fromkeys((*_LEAVES, "Symbol"), slice(0)),
+    "ElementwiseApplyFunction": slice(1, 2),
+    "Heaviside": slice(1),
+    "MatrixSlice": slice(1),
+    **ARRAY_OPERANDS,
+    **ENTRY_OPERANDS,
+}
 _MATRIX: dict[str, Read] = {
-    "Symbol": _Reader.symbol, "MatrixSymbol": _Reader.matrix_symbol,
+    "Symbol": _Reader.symbol,
+    "MatrixSymbol": _Reader.matrix_symbol,
     "ElementwiseApplyFunction": lambda reader, node, args: reader.applied(node.function, args[0]),
-    "Rational": lambda _, node, args: _rational(node), "Float": lambda _, node, args: _float(node),
-    "Exp1": lambda *_: ex.call("exp", ex.ONE), "Pi": lambda *_: ex.PI,
+    "Rational": lambda _, node, args: _rational(node),
+    "Float": lambda _, node, args: _float(node),
+    "Exp1": lambda *_: ex.call("exp", ex.ONE),
+    "Pi": lambda *_: ex.PI,
     "Identity": lambda reader, node, _: ex.eye(reader.shape(node)[0]),
-    "OneMatrix": lambda reader, node, _: ex.ones(reader.shape(node)), "ZeroMatrix": lambda reader, node, _: ex.zeros(reader.shape(node)),
-    "MatAdd": lambda _, node, args: ex.add(*args), "MatMul": lambda _, node, args: ex.matmul(*args),
-    "MatPow": _Reader.matrix_power, "Transpose": lambda _, node, args: ex.transpose(*args),
-    "HadamardProduct": lambda _, node, args: ex.times(*args), "HadamardPower": lambda _, node, args: ex.pow_(*args),
-    "KroneckerProduct": lambda _, node, args: reduce(_kron, args), "DotProduct": lambda _, node, args: _dot(*args),
-    "Inverse": lambda _, node, args: ex.call("inv", args[0]), "Trace": lambda _, node, args: ex.call("tr", *args),
-    "Determinant": lambda _, node, args: ex.call("det", *args), "DiagMatrix": lambda _, node, args: ex.call("diag", *args),
+    "OneMatrix": lambda reader, node, _: ex.ones(reader.shape(node)),
+    "ZeroMatrix": lambda reader, node, _: ex.zeros(reader.shape(node)),
+    "MatAdd": lambda _, node, args: ex.add(*args),
+    "MatMul": lambda _, node, args: ex.matmul(*args),
+    "MatPow": _Reader.matrix_power,
+    "Transpose": lambda _, node, args: ex.transpose(*args),
+    "HadamardProduct": lambda _, node, args: ex.times(*args),
+    "HadamardPower": lambda _, node, args: ex.pow_(*args),
+    "KroneckerProduct": lambda _, node, args: reduce(_kron, args),
+    "DotProduct": lambda _, node, args: _dot(*args),
+    "Inverse": lambda _, node, args: ex.call("inv", args[0]),
+    "Trace": lambda _, node, args: ex.call("tr", *args),
+    "Determinant": lambda _, node, args: ex.call("det", *args),
+    "DiagMatrix": lambda _, node, args: ex.call("diag", *args),
     "DiagonalOf": lambda _, node, args: ex.call("diagonal", *args),
-    "BlockMatrix": lambda _, node, args: _blocks(node, args), "MatrixSlice": _Reader.slice,
+    "BlockMatrix": lambda _, node, args: _blocks(node, args),
+    "MatrixSlice": _Reader.slice,
     "DiagonalMatrix": lambda _, node, args: ex.call("diag", ex.call("diagonal", *args)),
-}  # fmt: skip
+}
 _ENTRYWISE: dict[str, Callable[..., Expr]] = {
-    "Add": ex.add, "Mul": ex.times, "Pow": ex.pow_, "Max": _maximum, "Min": lambda *args: ex.neg(_maximum(*map(ex.neg, args))), "log": _logarithm,
+    "Add": ex.add,
+    "Mul": ex.times,
+    "Pow": ex.pow_,
+    "Max": _maximum,
+    "Min": lambda *args: ex.neg(_maximum(*map(ex.neg, args))),
+    "log": _logarithm,
     "polygamma": lambda k, x: ex.call("digamma", x) if k is ex.ZERO else ex.call("polygamma", k, x),
-}  # fmt: skip
+}
 _FUNCTIONS = {
-    "exp": "exp(x)", "Abs": "abs(x)", "sign": "sign(x)", "Heaviside": "step(x)", "re": "x",
-    "sin": "sin(x)", "cos": "cos(x)", "tan": "tan(x)", "asin": "arcsin(x)", "acos": "arccos(x)", "atan": "arctan(x)",
-    "sinh": "sinh(x)", "cosh": "cosh(x)", "tanh": "tanh(x)", "asinh": "arcsinh(x)", "acosh": "arccosh(x)", "atanh": "arctanh(x)",
-    "erf": "erf(x)", "loggamma": "lgamma(x)",
-    "sec": "1./cos(x)", "csc": "1./sin(x)", "cot": "1./tan(x)", "sech": "1./cosh(x)", "csch": "1./sinh(x)", "coth": "1./tanh(x)",
-}  # fmt: skip
+    "exp": "exp(x)",
+    "Abs": "abs(x)",
+    "sign": "sign(x)",
+    "Heaviside": "step(x)",
+    "re": "x",
+    "sin": "sin(x)",
+    "cos": "cos(x)",
+    "tan": "tan(x)",
+    "asin": "arcsin(x)",
+    "acos": "arccos(x)",
+    "atan": "arctan(x)",
+    "sinh": "sinh(x)",
+    "cosh": "cosh(x)",
+    "tanh": "tanh(x)",
+    "asinh": "arcsinh(x)",
+    "acosh": "arccosh(x)",
+    "atanh": "arctanh(x)",
+    "erf": "erf(x)",
+    "loggamma": "lgamma(x)",
+    "sec": "1./cos(x)",
+    "csc": "1./sin(x)",
+    "cot": "1./tan(x)",
+    "sech": "1./cosh(x)",
+    "csch": "1./sinh(x)",
+    "coth": "1./tanh(x)",
+}

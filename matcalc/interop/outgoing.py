@@ -21,10 +21,12 @@ Write = Callable[["_Writer", Expr, list[Any]], Any]
 
 
 def to_sympy(e: Expr, symbols: Iterable[Any] = ()) -> Any:
-    """The SymPy expression of a matcalc expression, in a Symbol or MatrixSymbol for every variable and a Symbol for every size.
+    """The SymPy expression of a matcalc expression, in a Symbol or MatrixSymbol for every variable
+    and a Symbol for every size.
 
-    ``symbols`` are used where their names occur, so that their assumptions are kept. Raises NameProblem for a function that
-    SymPy has no form for, LimitProblem for an expression too deep for SymPy.
+    ``symbols`` are used where their names occur, so that their assumptions are kept. Raises
+    NameProblem for a function that SymPy has no form for, LimitProblem for an expression too deep
+    for SymPy.
 
     >>> from matcalc import parse
     >>> to_sympy(parse("2*X'*(X*w - y)"))
@@ -47,7 +49,9 @@ class _Writer:
     """Writes expressions with one symbol for every name."""
 
     def __init__(self, symbols: Iterable[Any]) -> None:
-        self.symbols = {s.name: s[0, 0] if s.is_Matrix and s.shape == (1, 1) else s for s in symbols}
+        self.symbols = {
+            s.name: s[0, 0] if s.is_Matrix and s.shape == (1, 1) else s for s in symbols
+        }
 
     def write(self, root: Expr) -> Any:
         root, done = _in_simpler_functions(root), dict[Expr, Any]()
@@ -62,13 +66,25 @@ class _Writer:
         if e.head in _WRITERS:
             return _WRITERS[e.head](self, e, args)
         if e.head not in _SCALAR_FUNCTIONS and not _defined_by_entry(e.head):
-            raise NameProblem(f"the function {e.head} has no SymPy form", "SymPy has elementary functions, inverse, determinant and trace")
+            raise NameProblem(
+                f"the function {e.head} has no SymPy form",
+                "SymPy has elementary functions, inverse, determinant and trace",
+            )
         if e.is_scalar:
             return _applied(e.head, args[0])
         return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(e.head, _entry())))
 
     def dimension(self, size: Iterable[object]) -> Any:
-        return _sympy().Mul(*(a if isinstance(a, int) else self.total(a) if isinstance(a, Sum) else self.symbol(str(a)) for a in size))
+        return _sympy().Mul(
+            *(
+                a
+                if isinstance(a, int)
+                else self.total(a)
+                if isinstance(a, Sum)
+                else self.symbol(str(a))
+                for a in size
+            )
+        )
 
     def total(self, a: Sum) -> Any:
         """A sum of sizes."""
@@ -90,7 +106,9 @@ class _Writer:
         """The upper right block of the power of [x e; 0 x] (Mathias 1996)."""
         x, direction, k = args
         n = x.shape[0]
-        power = _sympy().MatPow(_sympy().BlockMatrix([[x, direction], [_sympy().ZeroMatrix(n, n), x]]), k)
+        power = _sympy().MatPow(
+            _sympy().BlockMatrix([[x, direction], [_sympy().ZeroMatrix(n, n), x]]), k
+        )
         return _sympy().MatrixSlice(power, (0, n), (n, 2 * n))
 
     def symbol(self, name: str, **assumptions: bool) -> Any:
@@ -98,13 +116,19 @@ class _Writer:
 
     def variable(self, e: Expr, _: list[Any]) -> Any:
         if e.is_scalar:
-            return self.symbol(e.name, **{"positive": True} if ABOVE_ZERO.intersection(e.properties) else {})
+            return self.symbol(
+                e.name, **{"positive": True} if ABOVE_ZERO.intersection(e.properties) else {}
+            )
         return _sympy().MatrixSymbol(e.name, *map(self.dimension, e.shape_))
 
     def sum(self, e: Expr, args: list[Any]) -> Any:
         if e.is_scalar:
             return _sympy().Add(*args)
-        return _plain(_sympy().MatAdd(*(self.spread(x, a.shape_, e.shape_) for x, a in zip(args, e.args, strict=True))))
+        return _plain(
+            _sympy().MatAdd(
+                *(self.spread(x, a.shape_, e.shape_) for x, a in zip(args, e.args, strict=True))
+            )
+        )
 
     def spread(self, x: Any, shape: Shape, wanted: Shape) -> Any:
         """A scalar, or a row, repeated to fill a shape."""
@@ -118,7 +142,10 @@ class _Writer:
         return _plain(_sympy().MatMul(*factors))
 
     def times(self, e: Expr, args: list[Any]) -> Any:
-        scalars, arrays = ([x for x, a in zip(args, e.args, strict=True) if a.is_scalar is kind] for kind in (True, False))
+        scalars, arrays = (
+            [x for x, a in zip(args, e.args, strict=True) if a.is_scalar is kind]
+            for kind in (True, False)
+        )
         if not arrays:
             return _sympy().Mul(*scalars)
         array = arrays[0] if len(arrays) == 1 else _sympy().HadamardProduct(*arrays)
@@ -133,10 +160,16 @@ class _Writer:
         return self.closed((self.ones(UNIT, rows), *args, self.ones(columns, UNIT)))
 
     def norm(self, e: Expr, args: list[Any]) -> Any:
-        return _sympy().Abs(args[0]) if e.args[0].is_scalar else _sympy().sqrt(self.closed((_sympy().Transpose(args[0]), args[0])))
+        return (
+            _sympy().Abs(args[0])
+            if e.args[0].is_scalar
+            else _sympy().sqrt(self.closed((_sympy().Transpose(args[0]), args[0])))
+        )
 
     def logdet(self, e: Expr, args: list[Any]) -> Any:
-        return _sympy().log(_sympy().Abs(args[0] if e.args[0].is_scalar else _sympy().Determinant(args[0])))
+        return _sympy().log(
+            _sympy().Abs(args[0] if e.args[0].is_scalar else _sympy().Determinant(args[0]))
+        )
 
 
 @cache
@@ -156,7 +189,13 @@ def _in_simpler_functions(e: Expr) -> Expr:
     for node in ex.postorder(e):
         args = tuple(new[a] for a in node.args)
         meaning = _definition(node.head)
-        new[node] = template(meaning, dict(zip("xw", args, strict=False))) if meaning else ex.rebuild(node, args) if args != node.args else node
+        new[node] = (
+            template(meaning, dict(zip("xw", args, strict=False)))
+            if meaning
+            else ex.rebuild(node, args)
+            if args != node.args
+            else node
+        )
     return new[e]
 
 
@@ -173,7 +212,9 @@ def _defined_by_entry(head: str) -> bool:
 
 
 def _applied(name: str, x: Any) -> Any:
-    """An elementwise function of the table on a scalar of SymPy: SymPy's own, or by the table's definition."""
+    """An elementwise function of the table on a scalar of SymPy: SymPy's own, or by the table's
+    definition.
+    """
     function = _SCALAR_FUNCTIONS.get(name)
     if function is None:
         definition = template(BY_NAME[name].exact, {"x": ex.var(_entry().name)})
@@ -182,24 +223,54 @@ def _applied(name: str, x: Any) -> Any:
 
 
 _SCALAR_FUNCTIONS: dict[str, str | Callable[[Any, Any], Any]] = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
-    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
-    "abs": "Abs", "sign": "sign", "erf": "erf", "lgamma": "loggamma", "digamma": "digamma",
-    "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)), "tanhalf": lambda sp, x: sp.tan(x / 2),
-    "relu": lambda sp, x: sp.Max(x, 0), "step": lambda sp, x: sp.Heaviside(x, 0),
-}  # fmt: skip
+    "exp": "exp",
+    "log": "log",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "abs": "Abs",
+    "sign": "sign",
+    "erf": "erf",
+    "lgamma": "loggamma",
+    "digamma": "digamma",
+    "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)),
+    "tanhalf": lambda sp, x: sp.tan(x / 2),
+    "relu": lambda sp, x: sp.Max(x, 0),
+    "step": lambda sp, x: sp.Heaviside(x, 0),
+}
 _WRITERS: dict[str, Write] = {
-    "var": _Writer.variable, "num": lambda _, e, args: _sympy().Rational(e.value.numerator, e.value.denominator),
+    "var": _Writer.variable,
+    "num": lambda _, e, args: _sympy().Rational(e.value.numerator, e.value.denominator),
     "size": lambda writer, e, _: writer.dimension((e.data,)),
-    "ones": lambda writer, e, _: writer.ones(*e.shape_), "zeros": lambda writer, e, _: _sympy().ZeroMatrix(*map(writer.dimension, e.shape_)),
+    "ones": lambda writer, e, _: writer.ones(*e.shape_),
+    "zeros": lambda writer, e, _: _sympy().ZeroMatrix(*map(writer.dimension, e.shape_)),
     "eye": lambda writer, e, _: _sympy().Identity(writer.dimension(e.shape_[0])),
-    "add": _Writer.sum, "times": _Writer.times, "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
+    "add": _Writer.sum,
+    "times": _Writer.times,
+    "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
     "matmul": lambda writer, e, args: writer.closed(args) if e.is_scalar else writer.product(*args),
-    "T": lambda _, e, args: _sympy().Transpose(*args), "tr": lambda _, e, args: _sympy().Trace(*args),
-    "sum": _Writer.sum_of_entries, "part": _Writer.part, "polygamma": _Writer.polygamma, "pi": lambda *_: _sympy().pi,
-    "norm2": _Writer.norm, "logdet": _Writer.logdet,
-    "powm": lambda _, e, args: _sympy().MatPow(*args), "powm_frechet": _Writer.power_slope,
-    "inv": lambda _, e, args: _sympy().Inverse(*args), "det": lambda _, e, args: _sympy().Determinant(*args),
-    "diag": lambda _, e, args: _sympy().DiagMatrix(*args), "diagonal": lambda _, e, args: _sympy().DiagonalOf(*args),
+    "T": lambda _, e, args: _sympy().Transpose(*args),
+    "tr": lambda _, e, args: _sympy().Trace(*args),
+    "sum": _Writer.sum_of_entries,
+    "part": _Writer.part,
+    "polygamma": _Writer.polygamma,
+    "pi": lambda *_: _sympy().pi,
+    "norm2": _Writer.norm,
+    "logdet": _Writer.logdet,
+    "powm": lambda _, e, args: _sympy().MatPow(*args),
+    "powm_frechet": _Writer.power_slope,
+    "inv": lambda _, e, args: _sympy().Inverse(*args),
+    "det": lambda _, e, args: _sympy().Determinant(*args),
+    "diag": lambda _, e, args: _sympy().DiagMatrix(*args),
+    "diagonal": lambda _, e, args: _sympy().DiagonalOf(*args),
     "kron": lambda _, e, args: _sympy().KroneckerProduct(*args),
-}  # fmt: skip
+}

@@ -1,10 +1,11 @@
 """Labelled bags: every axis of every occurrence of every factor carries its own label.
 
-    Factor = expression + labels, one per axis        A:(i,j)   x:(j)   sigmoid(Z):(i,j)   inv(X):(j,i)
+    Factor = expression + labels, one per axis: A:(i,j)  x:(j)  sigmoid(Z):(i,j)  inv(X):(j,i)
     Term   = coefficient × unordered bag of factors;  a label that is not an output is summed
 
-Matrix product, transpose, trace, sum, outer and Hadamard product, diag and broadcasting are nothing but bags with labels:
-:func:`meaning` says which bag. An axis of length one has no label, an axis made by ``vec`` or ``kron`` has two.
+Matrix product, transpose, trace, sum, outer and Hadamard product, diag and broadcasting are nothing
+but bags with labels: :func:`meaning` says which bag. An axis of length one has no label, an axis
+made by ``vec`` or ``kron`` has two.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from ..expr.sizes import UNIT, Atom, Shape, shape_of
 
 
 class Label:
-    """The identity of one axis of one occurrence; two labels are equal only if they are the same object."""
+    """The identity of one axis of one occurrence.
+
+    Two labels are equal only if they are the same object.
+    """
 
     __slots__ = ("size",)
 

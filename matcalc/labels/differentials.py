@@ -20,7 +20,9 @@ MAX_CUT = 5_000  # occurrences times factors of one product
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of the chain rule: an entry of the result changes by ``coefficient · factors · d argument[labels]``."""
+    """One link of the chain rule: an entry of the result changes by ``coefficient · factors · d
+    argument[labels]``.
+    """
 
     coefficient: Fraction
     factors: tuple[Factor, ...]
@@ -29,17 +31,29 @@ class Link:
 
 
 def cut(terms: Iterable[Term], wanted: Container[Expr]) -> Iterable[Link]:
-    """Theorem A: the derivative of a product by one occurrence is the product without it, its labels exposed."""
+    """Theorem A: the derivative of a product by one occurrence is the product without it, its
+    labels exposed.
+    """
     for t in terms:
         places = [k for k, f in enumerate(t.factors) if f.expr in wanted]
         if len(places) * len(t.factors) > MAX_CUT:
-            raise LimitProblem(f"a derivative of {len(places)} terms of {len(t.factors)} factors each", f"the limit is {MAX_CUT} factors in all")
+            raise LimitProblem(
+                f"a derivative of {len(places)} terms of {len(t.factors)} factors each",
+                f"the limit is {MAX_CUT} factors in all",
+            )
         for k in places:
-            yield Link(t.coefficient, t.factors[:k] + t.factors[k + 1 :], t.factors[k].expr, t.factors[k].labels)
+            yield Link(
+                t.coefficient,
+                t.factors[:k] + t.factors[k + 1 :],
+                t.factors[k].expr,
+                t.factors[k].labels,
+            )
 
 
 def links(e: Expr, out: Labels, wanted: Container[Expr]) -> Iterable[Link] | None:
-    """The differential of one operation by its ``wanted`` arguments, in labels, or None if the table has no proven rule for it."""
+    """The differential of one operation by its ``wanted`` arguments, in labels, or None if the
+    table has no proven rule for it.
+    """
     terms = meaning(e, out)
     if terms is not None:
         return cut(terms, wanted)
@@ -50,7 +64,9 @@ def links(e: Expr, out: Labels, wanted: Container[Expr]) -> Iterable[Link] | Non
         return ()
     if row.derivative:
         names = dict(zip("xw", e.args, strict=False))
-        return _entry_links([template(text, names) for text in (row.derivative, row.second) if text], e, out)
+        return _entry_links(
+            [template(text, names) for text in (row.derivative, row.second) if text], e, out
+        )
     if not row.rule:
         return None
     return _rule_links(row, e, out)
@@ -78,7 +94,8 @@ def _rule_links(row: Row, e: Expr, out: Labels) -> Iterable[Link]:
         letters = Letters(row, e, out)
         factors: list[Factor] = []
         struck: Link | None = None
-        for word, axes in sorted(read, key=lambda factor: factor[0] == "1"):  # ones know their axes from other factors
+        # ones know their axes from other factors
+        for word, axes in sorted(read, key=lambda factor: factor[0] == "1"):
             if word in ("dx", "dw"):
                 argument = names[word[1]]
                 struck = Link(Fraction(sign), (), argument, letters.of(axes, argument.shape_))

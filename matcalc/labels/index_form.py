@@ -1,8 +1,10 @@
-"""What has more than two axes: an expression or a derivative in index form and, of a matrix by a matrix, the Kronecker form.
+"""What has more than two axes: an expression or a derivative in index form and, of a matrix by a
+matrix, the Kronecker form.
 
-An index form is a bag that is shown as it is: ``A[i,k]*B[l,j]``, with the axes of the expression first (i, j), those of the
-variable after (k, l), and every other letter summed. The Kronecker form is the matrix ∂vec(F)/∂vec(X)' for the
-column-major vec, with the commutation matrix ``K(m,n)``, for which K(m,n)*vec(X) = vec(X') for X m×n.
+An index form is a bag that is shown as it is: ``A[i,k]*B[l,j]``, with the axes of the expression
+first (i, j), those of the variable after (k, l), and every other letter summed. The Kronecker form
+is the matrix ∂vec(F)/∂vec(X)' for the column-major vec, with the commutation matrix ``K(m,n)``, for
+which K(m,n)*vec(X) = vec(X') for X m×n.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from ..faces import face
 from ..options import strict
 from .bag import Bag, Factor, Label, Term, is_one, is_wire
 
-Sizes = tuple[Size, ...]  # of the axes of an expression or a variable; those of a matrix are two, of length one or not
+# of the axes of an expression or a variable; those of a matrix are two, of length one or not
+Sizes = tuple[Size, ...]
 LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -54,13 +57,18 @@ class IndexForm:
 
     def with_factors(self, change: Callable[[Expr], Expr]) -> IndexForm:
         """The same form with every factor changed."""
-        terms = (Term(t.coefficient, tuple(Factor(change(f.expr), f.labels) for f in t.factors)) for t in self.bag.terms)
+        terms = (
+            Term(t.coefficient, tuple(Factor(change(f.expr), f.labels) for f in t.factors))
+            for t in self.bag.terms
+        )
         return IndexForm(Bag(self.bag.out, tuple(terms)), self.shapes)
 
     @property
     def count(self) -> int:
         """Nodes, with one for each subscript list."""
-        return sum(sum(f.expr.count + 1 for f in t.factors) + len(t.factors) for t in self.bag.terms)
+        return sum(
+            sum(f.expr.count + 1 for f in t.factors) + len(t.factors) for t in self.bag.terms
+        )
 
     @within_limits("printing")
     def __str__(self) -> str:
@@ -77,78 +85,52 @@ class IndexForm:
         return shown
 
     def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
-        """A function of the variables, by keyword, that returns the array with all axes; with ``reuse`` always the same array."""
+        """A function of the variables, by keyword, that returns the array with all axes.
+
+        With ``reuse`` always the same array.
+        """
         function: Callable[..., object] = face("compile")(self, target, reuse=reuse)
         return function
 
     @cached_property
     def alphabet(self) -> list[str]:
-        """The letters that name nothing in a factor: no place, such as the j of X[:,j], no variable, no size that is written."""
+        """The letters that name nothing in a factor: no place, such as the j of X[:,j], no
+        variable, no size that is written.
+        """
         taken = ex.written_names(self.written_nodes)
         return [letter for letter in LETTERS if letter not in taken]
 
     @property
     def written_nodes(self) -> list[Expr]:
-        """The nodes that stand in the text: the identity and ones stand there without their sizes."""
-        return ex.postorder(*(f.expr for t in self.bag.terms for f in t.factors if not (is_wire(f) or is_one(f))))
+        """The nodes that stand in the text: the identity and ones stand there without their
+        sizes.
+        """
+        return ex.postorder(
+            *(f.expr for t in self.bag.terms for f in t.factors if not (is_wire(f) or is_one(f)))
+        )
 
     def letters(self, t: Term, taken: Collection[str] = ()) -> dict[Label, str]:
-        """A letter for each label of a term, none that is ``taken``: outputs first, the same in every term."""
+        """A letter for each label of a term, none that is ``taken``: outputs first, the same in
+        every term.
+        """
         labels = dict.fromkeys((*self.bag.out, *(i for f in t.factors for i in f.labels)))
         alphabet = [letter for letter in self.alphabet if letter not in taken]
         if len(labels) > len(alphabet):
-            raise LimitProblem(f"an index form with {len(labels)} indices", f"the limit is {len(alphabet)}")
+            raise LimitProblem(
+                f"an index form with {len(labels)} indices", f"the limit is {len(alphabet)}"
+            )
         return dict(zip(labels, alphabet, strict=False))
 
     def kronecker(self) -> Expr:
-        """The matrix ∂vec(F)/∂vec(X)' of a first derivative; raises NoMatrixForm where Kronecker products do not reach."""
+        """The matrix ∂vec(F)/∂vec(X)' of a first derivative.
+
+        Raises NoMatrixForm where Kronecker products do not reach.
+        """
         matrix: Expr = face("kronecker")(self)
         return matrix
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-# ---- evaluation -------------------------------------------------------------------------------------------------------------
+# ---- evaluation ----------------------------------------------------------------------------------
 
 
 def subscripts(form: IndexForm, t: Term) -> str:

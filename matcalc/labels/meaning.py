@@ -13,7 +13,9 @@ from .notation import labelled
 
 
 def meaning(e: Expr, out: Labels) -> list[Term] | None:
-    """The bag that an entry of ``e`` is, or None if ``e`` is not made of labels alone (a variable, a function)."""
+    """The bag that an entry of ``e`` is, or None if ``e`` is not made of labels alone (a
+    variable, a function).
+    """
     rows, cols = rows_and_columns(e, out)
     if e.head == "num":
         return [Term(e.value, ())]
@@ -54,16 +56,22 @@ def _summand(a: Expr, e: Expr, rows: Labels, cols: Labels) -> Term:
 
 
 def opened(factors: Iterable[Factor], limit: int = 60) -> Term:
-    """Replace products, transposes and the like by the bags they are, as deep as they go; sums stay whole.
+    """Replace products, transposes and the like by the bags they are, as deep as they go.
 
-    A factor with more than ``limit`` nodes stays whole too, so that the bag of a deep network stays small; that may cost
-    beauty, never correctness.
+    Sums stay whole.
+
+    A factor with more than ``limit`` nodes stays whole too, so that the bag of a deep network stays
+    small; that may cost beauty, never correctness.
     """
     coefficient, out = Fraction(1), list[Factor]()
     queue = list(reversed(list(factors)))
     while queue:
         f = queue.pop()
-        shut = f.expr.head == "add" or (f.expr.count > limit and f.expr.head != "T") or (is_one(f) and len(f.labels) == 1)
+        shut = (
+            f.expr.head == "add"
+            or (f.expr.count > limit and f.expr.head != "T")
+            or (is_one(f) and len(f.labels) == 1)
+        )
         terms = None if shut or (is_wire(f) and len(f.labels) == 2) else meaning(f.expr, f.labels)
         if terms is None:
             out.append(f)

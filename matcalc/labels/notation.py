@@ -57,7 +57,11 @@ class Letters:
     def shift(self, letters: tuple[str, ...]) -> Factor:
         """The factor that is 1 where the first place is the sum of the two others."""
         sizes = [self.sizes[letter] for letter in letters]
-        labels = [i for letter, size in zip(letters, sizes, strict=True) for i in self.of(letter, (size, UNIT))]
+        labels = [
+            i
+            for letter, size in zip(letters, sizes, strict=True)
+            for i in self.of(letter, (size, UNIT))
+        ]
         return Factor(ex.shifts(sizes[1], sizes[2]), tuple(labels))
 
 
@@ -66,5 +70,10 @@ def labelled(row: Row, text: str, e: Expr, out: Labels) -> Iterable[Term]:
     for sign, read in terms_of(text):
         letters = Letters(row, e, out)
         names = dict(zip(("x", "w"), e.args, strict=False))
-        factors = [letters.shift(axes) if word == "shift" else Factor(names[word], letters.of(axes, names[word].shape_)) for word, axes in read]
+        factors = [
+            letters.shift(axes)
+            if word == "shift"
+            else Factor(names[word], letters.of(axes, names[word].shape_))
+            for word, axes in read
+        ]
         yield Term(Fraction(sign), (*factors, *letters.wires))

@@ -1,4 +1,6 @@
-"""Roots: what is derived or compiled, an expression or an index form, looked at as one kind of thing."""
+"""Roots: what is derived or compiled, an expression or an index form, looked at as one kind of
+thing.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def shape_as_matrix(root: Root) -> Shape | None:
 
 def sizes_of_axes(root: Root) -> Sizes:
     """The sizes of the axes: two of a matrix, as many as there are of what has more."""
-    return shape_as_matrix(root) or (root.axes if isinstance(root, IndexForm) else ex.own_axes(root))
+    return shape_as_matrix(root) or (
+        root.axes if isinstance(root, IndexForm) else ex.own_axes(root)
+    )
 
 
 def shape_text(root: Root) -> str:
@@ -33,7 +37,9 @@ def shape_text(root: Root) -> str:
 
 def parts(*roots: Root) -> tuple[Expr, ...]:
     """The expressions that are evaluated: an index form's factors, or the expression itself."""
-    return tuple(part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors))
+    return tuple(
+        part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors)
+    )
 
 
 def form_sizes(*roots: Root) -> list[Size]:
@@ -43,7 +49,11 @@ def form_sizes(*roots: Root) -> list[Size]:
 
 def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
     """The expression or index form with its leaves replaced."""
-    return ex.substitute(root, leaf) if isinstance(root, Expr) else root.with_factors(lambda f: ex.substitute(f, leaf))
+    return (
+        ex.substitute(root, leaf)
+        if isinstance(root, Expr)
+        else root.with_factors(lambda f: ex.substitute(f, leaf))
+    )
 
 
 def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
@@ -52,5 +62,11 @@ def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
 
 
 def written_out(root: Root) -> Root:
-    """The expression or index form with every function that a user added replaced by its meaning."""
-    return extend.written_out(root) if isinstance(root, Expr) else root.with_factors(extend.written_out)
+    """The expression or index form with every function that a user added replaced by its
+    meaning.
+    """
+    return (
+        extend.written_out(root)
+        if isinstance(root, Expr)
+        else root.with_factors(extend.written_out)
+    )

@@ -1,7 +1,8 @@
 """Syntax tree to typed expression: what every name is, and which sizes fit.
 
-A name is a scalar (a-g, Greek letters), a vector (h-z) or a matrix (A-Z) unless it is declared, or used in a way that only
-a vector allows. Sizes that nobody declared are unknowns, unified by the operations and named at the end.
+A name is a scalar (a-g, Greek letters), a vector (h-z) or a matrix (A-Z) unless it is declared, or
+used in a way that only a vector allows. Sizes that nobody declared are unknowns, unified by the
+operations and named at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from ..budget import spend
 from ..errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from ..expr import Expr
 from ..expr.powers import POWERS, names_in
-from ..expr.sizes import UNIT, Shape, Size, Unknown, base_atoms, fresh_names, in_any_order, might_be_equal, resolve, unify
+from ..expr.sizes import (
+    UNIT,
+    Shape,
+    Size,
+    Unknown,
+    base_atoms,
+    fresh_names,
+    in_any_order,
+    might_be_equal,
+    resolve,
+    unify,
+)
 from ..options import nearest
 from ..tables.functions import BY_NAME, MACROS, visible
 from .declarations import CONSTANTS, NUMBERS, Declared, declared_shape, is_function, kind_shape
@@ -31,26 +43,34 @@ from .syntax import Syntax, span, syntax
 MAX_NUMBER_DIGITS = 400
 
 
-# ---- typing -----------------------------------------------------------------------------------------------------------
-
-
-
-
+# ---- typing --------------------------------------------------------------------------------------
 
 
 class Builder:
     """Builds expressions bottom up from a syntax tree, with an explicit stack."""
 
     def __init__(
-        self, text: str, tree: Syntax, declared: Mapping[str, Declared], kinds: Mapping[str, str], numbers: Set[str] = frozenset()
+        self,
+        text: str,
+        tree: Syntax,
+        declared: Mapping[str, Declared],
+        kinds: Mapping[str, str],
+        numbers: Set[str] = frozenset(),
     ) -> None:
         self.text, self.tree, self.declared = text, tree, declared
         self.raised_to: set[str] = set()  # the names of sizes that matrices are raised to
         self.trusted = False  # a text of the table may call the table's hidden functions
         self.names: dict[str, Expr] = {}
-        self.entrywise: list[tuple[str, str, Expr]] = []  # calls, their functions and their arguments
+        # calls, their functions and their arguments
+        self.entrywise: list[tuple[str, str, Expr]] = []
         self.definitions: dict[str, Expr] = {}
-        self.sizes = {a for d in declared.values() for size in d.shape for a in base_atoms(size) if isinstance(a, str)}
+        self.sizes = {
+            a
+            for d in declared.values()
+            for size in d.shape
+            for a in base_atoms(size)
+            if isinstance(a, str)
+        }
         self.sizes |= written_sizes(tree) | numbers
         self.assumed: list[str] = []
         self.sizes |= {name for name, d in declared.items() if d.is_integer}
@@ -72,9 +92,13 @@ class Builder:
             token, value = statement.children
             name = str(token)
             if is_function(name) or name in self.definitions or name in self.declared:
-                raise NameProblem(f"'{name}' already has a meaning", "choose another name").at(self.text, span(statement))
+                raise NameProblem(f"'{name}' already has a meaning", "choose another name").at(
+                    self.text, span(statement)
+                )
             if (early := self._used_before(name, statement)) is not None:
-                raise NameProblem(f"'{name}' is used before it is defined").at(self.text, span(early))
+                raise NameProblem(f"'{name}' is used before it is defined").at(
+                    self.text, span(early)
+                )
             assert not isinstance(value, Token)
             self.names[name] = self.definitions[name] = self.build(value)
             if name in self.assumed:
@@ -86,7 +110,9 @@ class Builder:
     def _used_before(self, name: str, statement: Syntax) -> Syntax | None:
         """A use of a name up to the end of its own definition."""
         first = self.first_uses.get(name)
-        return first if first is not None and first.meta.start_pos < statement.meta.end_pos else None
+        return (
+            first if first is not None and first.meta.start_pos < statement.meta.end_pos else None
+        )
 
     @cached_property
     def first_uses(self) -> dict[str, Syntax]:
@@ -99,7 +125,10 @@ class Builder:
     def _named(self, expr: Expr) -> Program[Expr]:
         """Give names to the sizes that are still unknown."""
         roots = [expr, *self.definitions.values()]
-        used = [*ex.variables(*roots), *(v for n, v in self.names.items() if n in self.first_uses and v.head == "var")]
+        used = [
+            *ex.variables(*roots),
+            *(v for n, v in self.names.items() if n in self.first_uses and v.head == "var"),
+        ]
         taken = {v.name for v in used} | set(self.definitions) | self.sizes | set(self.names)
         names = fresh_names(taken)
         for v in sorted(used, key=lambda v: (v.shape_[1] == UNIT, v.name)):
@@ -109,14 +138,24 @@ class Builder:
             name_unknowns(size, names)
         settled = ex.substitute_all(roots, settled_leaf, skip=is_settled)
         found = {v.name: v for v in ex.variables(*settled.values())}
-        cancelled = [n for n in self.first_uses if n in self.names and n not in found and n not in self.definitions]
+        cancelled = [
+            n
+            for n in self.first_uses
+            if n in self.names and n not in found and n not in self.definitions
+        ]
         found |= {n: settle(self.names[n]) for n in cancelled}
         definitions = {n: settled[e] for n, e in self.definitions.items()}
         assumed = tuple(n for n in self.assumed if n in found)
-        unused = tuple(n for n, d in self.declared.items() if n not in found and not (d.is_integer and n in self.first_uses))
+        unused = tuple(
+            n
+            for n, d in self.declared.items()
+            if n not in found and not (d.is_integer and n in self.first_uses)
+        )
         integers = tuple(n for n, d in self.declared.items() if d.is_integer)
         notes = dict.fromkeys(self._notes([found[n] for n in assumed]))
-        return Program(settled[expr], definitions, found, assumed, unused, self.text, integers, tuple(notes))
+        return Program(
+            settled[expr], definitions, found, assumed, unused, self.text, integers, tuple(notes)
+        )
 
     def _notes(self, assumed: list[Expr]) -> Iterator[str]:
         yield from notes_on_names(assumed, self.tree)
@@ -137,7 +176,9 @@ class Builder:
                 stack += ((c, False) for c in reversed(children))
                 continue
             try:
-                done[id(node)] = _NODES[node.data](self, node, [done[id(c)] for c in children if id(c) in done])
+                done[id(node)] = _NODES[node.data](
+                    self, node, [done[id(c)] for c in children if id(c) in done]
+                )
             except MatcalcError as problem:
                 raise problem.at(self.text, span(node)) from None
         return done[id(root)]
@@ -146,7 +187,9 @@ class Builder:
         """The parts of a node that are expressions, not sizes or places."""
         parts = [c for c in node.children if not isinstance(c, Token)]
         if node.data == "block":
-            return [block for row in parts for block in row.children if not isinstance(block, Token)]
+            return [
+                block for row in parts for block in row.children if not isinstance(block, Token)
+            ]
         name = str(node.children[0]) if node.data == "call" else ""
         sizes_only = name in CONSTANTS or (name in OF_TWO_SIZES and name not in self.names)
         return parts[: 1 if node.data == "indexed" else 0 if sizes_only else None]
@@ -157,7 +200,10 @@ class Builder:
         text = str(node.children[0])
         mantissa, _e, exponent = text.lower().partition("e")
         if len(exponent) > 4 or (exponent and abs(int(exponent)) > MAX_NUMBER_DIGITS):
-            raise LimitProblem(f"the number {text[:40]} is out of range", f"exponents stay below {MAX_NUMBER_DIGITS}")
+            raise LimitProblem(
+                f"the number {text[:40]} is out of range",
+                f"exponents stay below {MAX_NUMBER_DIGITS}",
+            )
         return ex.num(Fraction(mantissa) * Fraction(10) ** int(exponent or 0))
 
     def named(self, node: Syntax, _: list[Expr]) -> Expr:
@@ -171,16 +217,23 @@ class Builder:
         if name in NUMBERS:
             return ex.PI
         known = [*self.names, *self.sizes]
-        raise NameProblem(f"'{name}' is a function" if is_function(name) else f"unknown name '{name[:40]}'", nearest(name, known))
+        raise NameProblem(
+            f"'{name}' is a function" if is_function(name) else f"unknown name '{name[:40]}'",
+            nearest(name, known),
+        )
 
     def call(self, node: Syntax, args: list[Expr]) -> Expr:
         name = str(node.children[0])
         if name in CONSTANTS:
             return self._constant(name, [c for c in node.children[1:] if not isinstance(c, Token)])
         if name in self.names:
-            raise NameProblem(f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)")
+            raise NameProblem(
+                f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)"
+            )
         if name in OF_TWO_SIZES:
-            return self._of_two_sizes(name, [c for c in node.children[1:] if not isinstance(c, Token)])
+            return self._of_two_sizes(
+                name, [c for c in node.children[1:] if not isinstance(c, Token)]
+            )
         if name in ENTRYWISE and len(args) == 1:
             start, stop = span(node) or (0, 0)
             self.entrywise.append((self.text[start:stop], name, args[0]))
@@ -193,9 +246,12 @@ class Builder:
         if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
             rows = [n for row in visible() for n in (row.name, *row.aliases)]
             hint = nearest(name, [*rows, *MACROS, *CONSTANTS, "numel", *LENGTHS])
-            raise NameProblem(f"unknown function '{name[:40]}'", hint).at(self.text, span(node.children[0]))
+            raise NameProblem(f"unknown function '{name[:40]}'", hint).at(
+                self.text, span(node.children[0])
+            )
         if BY_NAME[name].symmetric and len(args) == 1 and unify(*args[0].shape_):
-            args = [settle(args[0])]  # A + A' is seen to be symmetric when its sizes are known to be equal
+            # A + A' is seen to be symmetric when its sizes are known to be equal
+            args = [settle(args[0])]
         if name in POWERS and args:
             self.raised_to |= names_in(args[-1])
         return ex.call(name, *args, trusted=self.trusted)
@@ -207,7 +263,10 @@ class Builder:
             return ex.times(self.build(args[0]), ex.ones(kind_shape(name)))
         sizes = [in_any_order(self._size(a)) for a in args]
         if not sizes or len(sizes) > (1 if name == "eye" else 2):
-            raise NameProblem(f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}", f"write {name}(n)")
+            raise NameProblem(
+                f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}",
+                f"write {name}(n)",
+            )
         if name == "eye":
             return ex.eye(sizes[0])
         return (ex.ones if name == "ones" else ex.zeros)(declared_shape(sizes))
@@ -227,13 +286,22 @@ class Builder:
         if len(places) > 2:
             raise ShapeProblem(f"{len(places)} indices", "a matrix has two")
         if len(places) == 1 and UNIT not in e.shape_:
-            raise ShapeProblem("a matrix has two indices", "write X[i,:] for a row, X[:,j] for a column")
+            raise ShapeProblem(
+                "a matrix has two indices", "write X[i,:] for a row, X[:,j] for a column"
+            )
         axes = (0, 1) if len(places) == 2 else (1,) if e.shape_[0] == UNIT else (0,)
-        found = {axis: range_in(p, self.text, self.names, e.shape_[axis]) for axis, p in zip(axes, places, strict=True)}
+        found = {
+            axis: range_in(p, self.text, self.names, e.shape_[axis])
+            for axis, p in zip(axes, places, strict=True)
+        }
         return ex.taken(e, found.get(0), found.get(1))
 
     def block(self, node: Syntax, args: list[Expr]) -> Expr:
-        lengths = [sum(not isinstance(c, Token) for c in row.children) for row in node.children if not isinstance(row, Token)]
+        lengths = [
+            sum(not isinstance(c, Token) for c in row.children)
+            for row in node.children
+            if not isinstance(row, Token)
+        ]
         left = iter(args)
         return ex.blocks([[next(left) for _ in range(k)] for k in lengths])
 
@@ -262,7 +330,10 @@ class Builder:
 
     def sum(self, node: Syntax, args: list[Expr]) -> Expr:
         signs = [str(t) for t in node.children if isinstance(t, Token)]
-        terms = [args[0], *(ex.neg(a) if s != "+" else a for s, a in zip(signs, args[1:], strict=True))]
+        terms = [
+            args[0],
+            *(ex.neg(a) if s != "+" else a for s, a in zip(signs, args[1:], strict=True)),
+        ]
         shape = terms[0].shape_
         for i, term in enumerate(terms[1:], 1):
             try:
@@ -277,7 +348,9 @@ class Builder:
         for i, factor in enumerate(args[1:], 1):
             operator = str(node.children[2 * i - 1])
             try:
-                if operator in ("*", "@", "·") and not (run[0].is_scalar or factor.is_scalar or _closed(run)):
+                if operator in ("*", "@", "·") and not (
+                    run[0].is_scalar or factor.is_scalar or _closed(run)
+                ):
                     ex.check_product(run[-1], factor)
                     run.append(factor)
                     continue
@@ -285,7 +358,9 @@ class Builder:
                 run = [total]
             except MatcalcError as problem:
                 before, here = span(node.children[2 * i - 2]), span(node.children[2 * i])
-                raise problem.at(self.text, (before[0], here[1]) if before and here else None) from None
+                raise problem.at(
+                    self.text, (before[0], here[1]) if before and here else None
+                ) from None
         return ex.matmul(*run) if len(run) > 1 else run[0]
 
 
@@ -299,14 +374,31 @@ def _elementwise_division(a: Expr, b: Expr) -> Expr:
 
 
 _PRODUCTS: dict[str, Callable[[Expr, Expr], Expr]] = {
-    "*": ex.product, "@": ex.product, "·": ex.product, "/": ex.divide, ".*": ex.times, "⊙": ex.times, "∘": ex.times,
-    "\\": lambda a, b: ex.matmul(ex.call("inv", a), b), "./": _elementwise_division, "⊗": lambda a, b: ex.call("kron", a, b),
-}  # fmt: skip
+    "*": ex.product,
+    "@": ex.product,
+    "·": ex.product,
+    "/": ex.divide,
+    ".*": ex.times,
+    "⊙": ex.times,
+    "∘": ex.times,
+    "\\": lambda a, b: ex.matmul(ex.call("inv", a), b),
+    "./": _elementwise_division,
+    "⊗": lambda a, b: ex.call("kron", a, b),
+}
 _NODES: dict[str, Callable[[Builder, Syntax, list[Expr]], Expr]] = {
-    "number": Builder.number, "name": Builder.named, "call": Builder.call, "transpose": Builder.transposed,
-    "superscript": Builder.superscript, "signed": Builder.signed, "power": Builder.power, "norm": Builder.norm,
-    "sum": Builder.sum, "product": Builder.product, "indexed": Builder.indexed, "block": Builder.block,
-}  # fmt: skip
+    "number": Builder.number,
+    "name": Builder.named,
+    "call": Builder.call,
+    "transpose": Builder.transposed,
+    "superscript": Builder.superscript,
+    "signed": Builder.signed,
+    "power": Builder.power,
+    "norm": Builder.norm,
+    "sum": Builder.sum,
+    "product": Builder.product,
+    "indexed": Builder.indexed,
+    "block": Builder.block,
+}
 
 
 def _fit(e: Expr, shapes: Iterable[Shape]) -> None:
@@ -318,33 +410,38 @@ def _fit(e: Expr, shapes: Iterable[Shape]) -> None:
             return
 
 
-
-
-
-
-
-
-
-
 def abbreviation(name: str, args: list[Expr]) -> Expr:
-    """What an abbreviated function means for its arguments; raises NameProblem for a wrong number of them."""
+    """What an abbreviated function means for its arguments.
+
+    Raises NameProblem for a wrong number of them.
+    """
     macro = MACROS[name]
     if len(args) != len(macro.parameters):
-        raise NameProblem(f"{name} takes {len(macro.parameters)} argument{'s' * (len(macro.parameters) > 1)}, not {len(args)}")
+        raise NameProblem(
+            f"{name} takes {len(macro.parameters)} "
+            f"argument{'s' * (len(macro.parameters) > 1)}, "
+            f"not {len(args)}"
+        )
     try:
-        return template(macro.meaning, dict(zip(macro.parameters, args, strict=True)), trusted=False)
+        return template(
+            macro.meaning, dict(zip(macro.parameters, args, strict=True)), trusted=False
+        )
     except MatcalcError as problem:
-        problem.text = problem.span = None  # a place in the meaning is none in the text that uses it
+        # a place in the meaning is none in the text that uses it
+        problem.text = problem.span = None
         raise
 
 
-# ---- templates --------------------------------------------------------------------------------------------------------
+# ---- templates -----------------------------------------------------------------------------------
 
 _templates: dict[str, Syntax] = {}
 
 
 def template(text: str, names: Mapping[str, Expr], trusted: bool = True) -> Expr:
-    """An expression of the table, or of a rewrite rule, with expressions put in for its names; a ``trusted`` one asks for no symmetry."""
+    """An expression of the table, or of a rewrite rule, with expressions put in for its names.
+
+    A ``trusted`` one asks for no symmetry.
+    """
     if text not in _templates:
         _templates[text] = syntax(text)
     tree = _templates[text]
@@ -353,4 +450,3 @@ def template(text: str, names: Mapping[str, Expr], trusted: bool = True) -> Expr
     body = tree.children[-1]
     assert not isinstance(body, Token)
     return settle(builder.build(body))
-

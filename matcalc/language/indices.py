@@ -30,26 +30,38 @@ def size_in(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Size:
 
 
 def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], whole: Size) -> Range | None:
-    """The places that an index takes on an axis, None for all of them; places are counted from 1, and both ends are included."""
+    """The places that an index takes on an axis, None for all of them.
+
+    Places are counted from 1, and both ends are included.
+    """
     if node.data != "range":
         return Range(total_of([((_length(node, text, variables),), 1)], -1), UNIT)
     colon = next(i for i, c in enumerate(node.children) if isinstance(c, Token))
-    first, last = ([_length(c, text, variables) for c in side if not isinstance(c, Token)] for side in (node.children[:colon], node.children[colon:]))
+    first, last = (
+        [_length(c, text, variables) for c in side if not isinstance(c, Token)]
+        for side in (node.children[:colon], node.children[colon:])
+    )
     if not first and not last:
         return None
     start = total_of([((first[0],), 1)], -1) if first else Sum({})
     open_ended = any(isinstance(a, Unknown) for a in resolve(whole))
     if last and open_ended and last[0].size() in [size for size, _ in last[0].terms]:
-        unify(whole, last[0].size())  # x[2:n] of a vector that nothing else is known of: n is its length
+        # x[2:n] of a vector that nothing else is known of: n is its length
+        unify(whole, last[0].size())
     stop = last[0] if last else total_of([(whole, 1)])
     width = total_of([((stop,), 1), ((start,), -1)])
     if (not start.terms and start.constant < 0) or width.is_empty:
-        raise ShapeProblem("this range is empty", "places are counted from 1, and both ends are included").at(text, span(node))
+        raise ShapeProblem(
+            "this range is empty", "places are counted from 1, and both ends are included"
+        ).at(text, span(node))
     return Range(start, width.size())
 
 
 def _factors(node: Syntax, text: str, variables: Mapping[str, Expr]) -> list[Sum]:
-    """The factors of a product of sizes in the order in which they are written; none of what is no product."""
+    """The factors of a product of sizes in the order in which they are written.
+
+    None of what is no product.
+    """
     if node.data != "product" or any(str(op) != "*" for op in node.children[1::2]):
         return []
     return [_length(part, text, variables) for part in node.children if not isinstance(part, Token)]
@@ -61,18 +73,31 @@ def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
         return Sum({}, int(str(node.children[0])))
     if node.data == "name" and str(node.children[0]) not in variables:
         if str(node.children[0]) in (*NUMBERS, *CONSTANTS, *BY_NAME, *MACROS):
-            raise NameProblem(f"'{node.children[0]}' is no size and no place", "it has a meaning already").at(text, span(node))
+            raise NameProblem(
+                f"'{node.children[0]}' is no size and no place", "it has a meaning already"
+            ).at(text, span(node))
         return total_of([((str(node.children[0]),), 1)])
     parts = [part for part in node.children if not isinstance(part, Token)]
-    if (axis := measured_axis(node)) is not None and parts[0].data == "name" and str(parts[0].children[0]) in variables:
+    if (
+        (axis := measured_axis(node)) is not None
+        and parts[0].data == "name"
+        and str(parts[0].children[0]) in variables
+    ):
         return total_of([(variables[str(parts[0].children[0])].shape_[axis], 1)])
     if factors := _factors(node, text, variables):
         names = tuple(a for f in factors if f.terms for a in f.size())
         return total_of([(names, prod(f.constant for f in factors if not f.terms))])
     if node.data == "sum":
         signs = ["+", *(str(t) for t in node.children if isinstance(t, Token))]
-        return total_of([((_length(part, text, variables),), 1 if sign == "+" else -1) for sign, part in zip(signs, parts, strict=True)])
-    raise ShapeProblem("this is not a size", "sizes are positive integers, names, and sums and products of them").at(text, span(node))
+        return total_of(
+            [
+                ((_length(part, text, variables),), 1 if sign == "+" else -1)
+                for sign, part in zip(signs, parts, strict=True)
+            ]
+        )
+    raise ShapeProblem(
+        "this is not a size", "sizes are positive integers, names, and sums and products of them"
+    ).at(text, span(node))
 
 
 def measured_axis(node: Syntax) -> int | None:

@@ -1,4 +1,6 @@
-"""What an undeclared name is, by its first letter and its use: a scalar, a vector, a matrix, a size or a place."""
+"""What an undeclared name is, by its first letter and its use: a scalar, a vector, a matrix, a
+size or a place.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,34 @@ from .syntax import Syntax, span
 # constants that answers may hold
 OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
     "K": (ex.commutation, "K(m,n)*vec(X) is vec(X') for X m×n"),
-    "commutation": (ex.commutation, "commutation(m,n)*vec(X) is vec(X') for X m×n"),  # where K is a variable
+    # where K is a variable
+    "commutation": (ex.commutation, "commutation(m,n)*vec(X) is vec(X') for X m×n"),
     "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
 }
 VECTOR_FUNCTIONS = (
-    "diag", "norm2", "norm1", "sum", "softmax", "logsumexp", "logsoftmax", "mean", "var", "std", "skew", "cross", "outer",
-    "dot", "conv", "corr",
-)  # fmt: skip
+    "diag",
+    "norm2",
+    "norm1",
+    "sum",
+    "softmax",
+    "logsumexp",
+    "logsoftmax",
+    "mean",
+    "var",
+    "std",
+    "skew",
+    "cross",
+    "outer",
+    "dot",
+    "conv",
+    "corr",
+)
 
 
 def kinds_of(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
-    """The kind of every undeclared name: by its first letter, unless it is transposed or is the argument of a vector function."""
+    """The kind of every undeclared name: by its first letter, unless it is transposed or is the
+    argument of a vector function.
+    """
     kinds: dict[str, str] = {}
     for node in sorted(tree.find_data("name"), key=lambda node: span(node) or (0, 0)):
         name = str(node.children[0])
@@ -44,11 +63,17 @@ def _used_as_vectors(tree: Syntax) -> Iterator[str]:
     for node in tree.iter_subtrees():
         if node.data == "transpose":
             inside = node.children[:1]
-        elif node.data == "norm" or (node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS):
+        elif node.data == "norm" or (
+            node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS
+        ):
             inside = node.children[1:]
         else:
             continue
-        yield from (str(inner.children[0]) for inner in inside if not isinstance(inner, Token) and inner.data == "name")
+        yield from (
+            str(inner.children[0])
+            for inner in inside
+            if not isinstance(inner, Token) and inner.data == "name"
+        )
 
 
 def written_sizes(tree: Syntax) -> set[str]:
@@ -57,7 +82,9 @@ def written_sizes(tree: Syntax) -> set[str]:
     for node in tree.find_data("call"):
         if str(node.children[0]) in ("ones", "zeros", "eye", *OF_TWO_SIZES):
             places += node.children[1:]
-    return {name for place in places if not isinstance(place, Token) for name in _sizes_named(place)}
+    return {
+        name for place in places if not isinstance(place, Token) for name in _sizes_named(place)
+    }
 
 
 def _sizes_named(place: Syntax) -> Iterator[str]:
@@ -71,9 +98,22 @@ def _sizes_named(place: Syntax) -> Iterator[str]:
 
 
 def written_exponents(tree: Syntax) -> set[str]:
-    """The names that stand in exponents and nowhere else, which are whole numbers if they are those of matrices."""
-    exponents = [node.children[2] for node in tree.find_data("power") if str(node.children[1]) != ".^"]
-    exponents += [node.children[-1] for node in tree.find_data("call") if str(node.children[0]) in POWERS]
-    inside = {id(name) for exponent in exponents if not isinstance(exponent, Token) for name in exponent.find_data("name")}
+    """The names that stand in exponents and nowhere else, which are whole numbers if they are
+    those of matrices.
+    """
+    exponents = [
+        node.children[2] for node in tree.find_data("power") if str(node.children[1]) != ".^"
+    ]
+    exponents += [
+        node.children[-1] for node in tree.find_data("call") if str(node.children[0]) in POWERS
+    ]
+    inside = {
+        id(name)
+        for exponent in exponents
+        if not isinstance(exponent, Token)
+        for name in exponent.find_data("name")
+    }
     names = list(tree.find_data("name"))
-    return {str(n.children[0]) for n in names} - {str(n.children[0]) for n in names if id(n) not in inside}
+    return {str(n.children[0]) for n in names} - {
+        str(n.children[0]) for n in names if id(n) not in inside
+    }

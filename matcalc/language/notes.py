@@ -1,4 +1,6 @@
-"""What is said of a text whose writer may have meant something else: sizes, names and functions that are not what they look like."""
+"""What is said of a text whose writer may have meant something else: sizes, names and functions
+that are not what they look like.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +16,47 @@ from .declarations import NUMBERS, Declared, is_function
 from .syntax import Syntax
 
 MEANT = {"I": "the identity is eye", "E": "the identity is eye", "T": "the transpose is ' or .T"}
-ENTRYWISE = {"exp": "expm", "log": "logm", "ln": "logm", "sqrt": "sqrtm"}  # and the functions of matrices
+# and the functions of matrices
+ENTRYWISE = {"exp": "expm", "log": "logm", "ln": "logm", "sqrt": "sqrtm"}
 SHOWN = 30  # characters of a call in a note
 
 
-def apart(declared: Mapping[str, Declared], tree: Syntax) -> tuple[dict[str, Declared], tuple[str, ...]]:
-    """The declarations with other names for the sizes whose names stand for something else, and what is said of that."""
+def apart(
+    declared: Mapping[str, Declared], tree: Syntax
+) -> tuple[dict[str, Declared], tuple[str, ...]]:
+    """The declarations with other names for the sizes whose names stand for something else, and
+    what is said of that.
+    """
     variables = {name for name, d in declared.items() if not d.is_integer}
     variables |= {str(node.children[0]) for node in tree.find_data("definition")}
     sizes = names_of_sizes(size for d in declared.values() for size in d.shape)
-    clashes = sorted(name for name in sizes if name in variables or name in NUMBERS or is_function(name))
-    taken = {*declared, *sizes, *(str(node.children[0]) for node in tree.find_data("name")), *variables}
+    clashes = sorted(
+        name for name in sizes if name in variables or name in NUMBERS or is_function(name)
+    )
+    taken = {
+        *declared,
+        *sizes,
+        *(str(node.children[0]) for node in tree.find_data("name")),
+        *variables,
+    }
     names: dict[str, str] = {}
     for name in clashes:
         names[name] = unused(name, taken)
         taken.add(names[name])
     if not names:
         return dict(declared), ()
-    other = {name: replace(d, shape=(renamed(d.shape[0], names), renamed(d.shape[1], names))) for name, d in declared.items()}
-    kinds = {name: "variable" if name in variables else "function" if is_function(name) else "number" for name in names}
-    return other, tuple(f"{name} is a {kinds[name]} here (the size {name} is written {new})" for name, new in names.items())
+    other = {
+        name: replace(d, shape=(renamed(d.shape[0], names), renamed(d.shape[1], names)))
+        for name, d in declared.items()
+    }
+    kinds = {
+        name: "variable" if name in variables else "function" if is_function(name) else "number"
+        for name in names
+    }
+    return other, tuple(
+        f"{name} is a {kinds[name]} here (the size {name} is written {new})"
+        for name, new in names.items()
+    )
 
 
 def notes_on_names(variables: Iterable[Expr], tree: Syntax) -> Iterator[str]:
@@ -55,7 +78,9 @@ def notes_on_numbers(tree: Syntax) -> Iterator[str]:
 
 
 def note_on_call(call: str, name: str, argument: Expr) -> str | None:
-    """What is said of a function of entries that is applied to a symmetric matrix, of which there is a function of matrices, too."""
+    """What is said of a function of entries that is applied to a symmetric matrix, of which
+    there is a function of matrices, too.
+    """
     if UNIT in argument.shape_ or ex.transpose(argument) is not argument:
         return None
     shown = call if len(call) <= SHOWN else f"{name}(…)"

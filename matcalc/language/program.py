@@ -1,4 +1,6 @@
-"""What a text, an expression of Python or one of SymPy becomes before it is derived: an expression with its names."""
+"""What a text, an expression of Python or one of SymPy becomes before it is derived: an
+expression with its names.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ E_co = TypeVar("E_co", bound=Expr | Factored, covariant=True)
 
 @dataclass
 class Program(Generic[E_co]):
-    """A typed program: the expression, its definitions by name, and what was assumed; the expression of a text is an Expr."""
+    """A typed program: the expression, its definitions by name, and what was assumed.
+
+    The expression of a text is an Expr.
+    """
 
     expr: E_co
     definitions: dict[str, Expr] = field(default_factory=dict)
@@ -35,13 +40,17 @@ class Program(Generic[E_co]):
 
     @property
     def declarations(self) -> dict[str, Declared]:
-        """What a text in the names of this one may use: its variables, and the sizes in it, which are whole numbers."""
+        """What a text in the names of this one may use: its variables, and the sizes in it,
+        which are whole numbers.
+        """
         integers = dict.fromkeys(sorted(ex.names_of(self._nodes) - set(self.variables)), INTEGER)
         return integers | {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of variables and definitions, those among them that the expression does not hold any more."""
+        """The names of variables and definitions, those among them that the expression does not
+        hold any more.
+        """
         return frozenset([*self.variables, *self.definitions, *self.unused])
 
     @property

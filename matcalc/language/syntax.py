@@ -1,7 +1,9 @@
-"""Text to syntax tree: the grammar, its limits and its error messages. Nothing is evaluated, nothing recurses.
+"""Text to syntax tree: the grammar, its limits and its error messages.
 
-The tree is lark's; every node carries the range of characters it came from (:func:`span`). What the names mean, and which
-sizes fit, is decided afterwards by :mod:`matcalc.language.elaborate`.
+Nothing is evaluated, nothing recurses.
+
+The tree is lark's; every node carries the range of characters it came from (:func:`span`). What the
+names mean, and which sizes fit, is decided afterwards by :mod:`matcalc.language.elaborate`.
 """
 
 from __future__ import annotations
@@ -24,10 +26,23 @@ MAX_DIGITS = 1_000
 TOKEN = 8  # steps that reading a token and building its part of the tree take
 
 _EXPECTED = {
-    "NAME": "a name", "NUMBER": "a number", "LPAR": "'('", "RPAR": "')'", "COMMA": "','", "SIGN": "'+' or '-'",
-    "LSQB": "'['", "RSQB": "']'", "COLON": "':'",
-    "TIMES": "'*'", "POWER": "'^'", "QUOTE": "a transpose", "BAR": "'‖'", "_END": "';'", "EQUAL": "'='", "$END": "the end",
-}  # fmt: skip
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "COMMA": "','",
+    "SIGN": "'+' or '-'",
+    "LSQB": "'['",
+    "RSQB": "']'",
+    "COLON": "':'",
+    "TIMES": "'*'",
+    "POWER": "'^'",
+    "QUOTE": "a transpose",
+    "BAR": "'‖'",
+    "_END": "';'",
+    "EQUAL": "'='",
+    "$END": "the end",
+}
 _VALUE = {"NAME", "NUMBER", "LPAR"}
 
 
@@ -35,10 +50,28 @@ _VALUE = {"NAME", "NUMBER", "LPAR"}
 def _lark() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     counted = dict.fromkeys(_COUNTED, _count)
-    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False, lexer_callbacks=counted)
+    return Lark(
+        grammar,
+        parser="lalr",
+        propagate_positions=True,
+        maybe_placeholders=False,
+        lexer_callbacks=counted,
+    )
 
 
-_COUNTED = ("NAME", "NUMBER", "SIGN", "TIMES", "POWER", "QUOTE", "SUPERSCRIPT", "BAR", "_END", "COMMA", "LPAR")
+_COUNTED = (
+    "NAME",
+    "NUMBER",
+    "SIGN",
+    "TIMES",
+    "POWER",
+    "QUOTE",
+    "SUPERSCRIPT",
+    "BAR",
+    "_END",
+    "COMMA",
+    "LPAR",
+)
 
 
 def _count(token: Token) -> Token:
@@ -54,7 +87,9 @@ def syntax(text: str) -> Syntax:
         return _lark().parse(text)
     except UnexpectedInput as unexpected:
         problem = _explain(text, unexpected)
-    raise problem  # not above, where it would keep the parser as its context: dask pickles an error with its context
+    # not above, where it would keep the parser as its context: dask pickles an error with its
+    # context
+    raise problem
 
 
 def span(node: Syntax | Token) -> tuple[int, int] | None:
@@ -68,7 +103,9 @@ def _check_limits(text: str) -> None:
     if len(text) > MAX_LENGTH:
         raise LimitProblem(f"the text has {len(text)} characters", f"the limit is {MAX_LENGTH}")
     if not text.strip("; \t\r\n"):
-        raise SyntaxProblem("the text is empty", "type an expression, such as norm2(X*w - y)^2").at(text, (0, 0))
+        raise SyntaxProblem("the text is empty", "type an expression, such as norm2(X*w - y)^2").at(
+            text, (0, 0)
+        )
     depth = signs = digits = bars = 0
     for i, c in enumerate(text):
         bars += c == "‖" or text.startswith("||", i)
@@ -77,7 +114,9 @@ def _check_limits(text: str) -> None:
         digits = digits + 1 if c.isdigit() else 0
         if max(depth, signs, bars) > MAX_DEPTH:
             hint = "name parts with definitions: r = X*w; …"
-            raise LimitProblem(f"more than {MAX_DEPTH} nested brackets, bars or signs", hint).at(text, (i, i + 1))
+            raise LimitProblem(f"more than {MAX_DEPTH} nested brackets, bars or signs", hint).at(
+                text, (i, i + 1)
+            )
         if digits > MAX_DIGITS:
             raise LimitProblem(f"a number of more than {MAX_DIGITS} digits").at(text, (i, i + 1))
 
@@ -86,9 +125,15 @@ def _explain(text: str, problem: UnexpectedInput) -> MatcalcError:
     if isinstance(problem, UnexpectedCharacters):
         at = problem.pos_in_stream or 0
         c = text[at]
-        code = "" if c.isascii() and c.isprintable() else f" (U+{ord(c):04X} {unicodedata.name(c, 'control character')})"
+        code = (
+            ""
+            if c.isascii() and c.isprintable()
+            else f" (U+{ord(c):04X} {unicodedata.name(c, 'control character')})"
+        )
         shown = c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        return SyntaxProblem(f"unexpected character '{shown}'{code}", _character_hint(c)).at(text, (at, at + 1))
+        return SyntaxProblem(f"unexpected character '{shown}'{code}", _character_hint(c)).at(
+            text, (at, at + 1)
+        )
     assert isinstance(problem, UnexpectedToken)
     token, accepted = problem.token, set(problem.accepts or problem.expected)
     unclosed = _unclosed(text[: token.start_pos if token.type != "$END" else len(text)])
@@ -96,18 +141,29 @@ def _explain(text: str, problem: UnexpectedInput) -> MatcalcError:
         return SyntaxProblem("'‖' is never closed").at(text, (opened, opened + 1))
     if token.type == "$END":
         if unclosed is not None and _CLOSING[text[unclosed]] in accepted:
-            return SyntaxProblem(f"'{text[unclosed]}' is never closed").at(text, (unclosed, unclosed + 1))
+            return SyntaxProblem(f"'{text[unclosed]}' is never closed").at(
+                text, (unclosed, unclosed + 1)
+            )
         end = len(text.rstrip())
-        return SyntaxProblem("the expression ends too early", "a value is missing").at(text, (end, end + 1))
+        return SyntaxProblem("the expression ends too early", "a value is missing").at(
+            text, (end, end + 1)
+        )
     place = (token.start_pos or 0, token.end_pos or 0)
     if token.type in ("RPAR", "RSQB") and unclosed is None:
         return SyntaxProblem(f"'{token}' closes nothing").at(text, place)
     if accepted >= _VALUE:
-        return SyntaxProblem(f"unexpected '{token}'", "a value is missing before it").at(text, place)
+        return SyntaxProblem(f"unexpected '{token}'", "a value is missing before it").at(
+            text, place
+        )
     if token.type in _VALUE:
-        return SyntaxProblem(f"unexpected '{_short(token)}'", "an operator is missing before it, such as *").at(text, place)
+        return SyntaxProblem(
+            f"unexpected '{_short(token)}'", "an operator is missing before it, such as *"
+        ).at(text, place)
     wanted = " or ".join(sorted(_EXPECTED[t] for t in accepted if t in _EXPECTED))
-    return SyntaxProblem(f"unexpected '{_short(token).strip() or 'end of line'}'", f"expected {wanted}" if wanted else "").at(text, place)
+    return SyntaxProblem(
+        f"unexpected '{_short(token).strip() or 'end of line'}'",
+        f"expected {wanted}" if wanted else "",
+    ).at(text, place)
 
 
 def _short(token: str) -> str:
@@ -119,7 +175,7 @@ def _character_hint(c: str) -> str:
         return "names begin with a letter"
     if c in "{}":
         return "use round brackets"
-    if c in "\"`´’‘":
+    if c in '"`´’‘':
         return "the transpose is '"
     if c in "&|<>!?:#$%\\~":
         return ""
@@ -128,7 +184,11 @@ def _character_hint(c: str) -> str:
 
 def _unclosed_norm(text: str) -> int | None:
     """The position of the last bar, if the bars do not pair."""
-    bars = [i for i, c in enumerate(text) if c == "‖" or (text.startswith("||", i) and text[i - 1 : i] != "|")]
+    bars = [
+        i
+        for i, c in enumerate(text)
+        if c == "‖" or (text.startswith("||", i) and text[i - 1 : i] != "|")
+    ]
     return bars[-1] if len(bars) % 2 else None
 
 

@@ -18,7 +18,9 @@ from .syntax import Syntax, syntax
 
 
 def typed(
-    text: str, shapes: str | Mapping[str, Declaration | Declared] | None = None, fitting: Sequence[Shape] = ()
+    text: str,
+    shapes: str | Mapping[str, Declaration | Declared] | None = None,
+    fitting: Sequence[Shape] = (),
 ) -> Program[Expr]:
     """The typed expression that a text stands for; the errors carry the place.
 
@@ -38,11 +40,17 @@ def typed(
     return replace(program, notes=notes + program.notes)
 
 
-def _other_readings(text: str, tree: Syntax, declared: Mapping[str, Declared]) -> Iterator[Program[Expr]]:
-    """If reading an exponent as a whole number, or exactly one scalar-by-default name as a vector, makes the shapes fit, that was meant."""
+def _other_readings(
+    text: str, tree: Syntax, declared: Mapping[str, Declared]
+) -> Iterator[Program[Expr]]:
+    """If reading an exponent as a whole number, or exactly one scalar-by-default name as a
+    vector, makes the shapes fit, that was meant.
+    """
     kinds = kinds_of(tree, declared)
     found: list[Program[Expr]] = []
-    if exponents := {name for name in written_exponents(tree) if kinds.get(name, "matrix") != "matrix"}:
+    if exponents := {
+        name for name in written_exponents(tree) if kinds.get(name, "matrix") != "matrix"
+    }:
         builder = Builder(text, tree, declared, kinds, exponents)
         with suppress(MatcalcError):
             program = builder.program()

@@ -1,7 +1,8 @@
 """A layer's backward pass, derived from its forward expression and compiled.
 
-For a layer Y = f(X, θ) and the cotangent G = ∂J/∂Y, the change of J is that of sum(G.*f(X, θ)) with G held fixed. So the
-gradients of that scalar, by X and by each θ, *are* the backward pass. A scalar f is a loss and needs no G.
+For a layer Y = f(X, θ) and the cotangent G = ∂J/∂Y, the change of J is that of sum(G.*f(X, θ)) with
+G held fixed. So the gradients of that scalar, by X and by each θ, *are* the backward pass. A scalar
+f is a loss and needs no G.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ COTANGENT = "G"
 
 @dataclass(frozen=True, eq=False)
 class Derived:
-    """The forward expression, its derivations by name, and both passes as code; what the passes share is computed once."""
+    """The forward expression, its derivations by name, and both passes as code.
+
+    What the passes share is computed once.
+    """
 
     text: str
     value: Expr
@@ -35,13 +39,17 @@ class Derived:
         forward = {e for e in postorder(self.value) if e.args and variables(e) and e.head != "T"}
         roots = [_matrix_form(d.result) for d in self.derivations.values()]
         above = postorder(*roots, skip=lambda e: e in forward)
-        met = dict.fromkeys(a for e in above for a in e.args if a in forward) | dict.fromkeys(e for e in roots if e in forward)
+        met = dict.fromkeys(a for e in above for a in e.args if a in forward) | dict.fromkeys(
+            e for e in roots if e in forward
+        )
         return {e: var(f"S{i}", e.shape_) for i, e in enumerate(met, 1)}
 
     @cached_property
     def gradients(self) -> Mapping[str, Expr]:
         """The backward pass by name, in terms of what the forward pass saved."""
-        return {n: _replaced(_matrix_form(d.result), self.saved) for n, d in self.derivations.items()}
+        return {
+            n: _replaced(_matrix_form(d.result), self.saved) for n, d in self.derivations.items()
+        }
 
     @cached_property
     def forward(self) -> Compiled:
@@ -84,7 +92,11 @@ def derived(text: str, shapes: tuple[tuple[str, str], ...], wrt: tuple[str, ...]
     if value.is_scalar:
         return Derived(text, value, None, derive(value, wrt))
     cotangent = var(COTANGENT, value.shape_)
-    scalar = matmul(transpose(cotangent), value) if value.shape_[1] == UNIT else call("sum", times(cotangent, value))
+    scalar = (
+        matmul(transpose(cotangent), value)
+        if value.shape_[1] == UNIT
+        else call("sum", times(cotangent, value))
+    )
     return Derived(text, value, cotangent, derive(scalar, wrt))
 
 

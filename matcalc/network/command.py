@@ -1,4 +1,6 @@
-"""The command ``matcalc network``: the back-propagation of a network on stdout, the verdict on stderr."""
+"""The command ``matcalc network``: the back-propagation of a network on stdout, the verdict on
+stderr.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ EXAMPLES = """examples:
 def network(argv: Sequence[str]) -> int:
     """Run the command; the exit status is 0 if every line is verified."""
     options = _parser().parse_args(argv)
-    found = Network("-".join(options.widths), options.activation, options.loss, options.output, batch=options.batch)
+    found = Network(
+        "-".join(options.widths),
+        options.activation,
+        options.loss,
+        options.output,
+        batch=options.batch,
+    )
     if options.explain:
         print(found.explain())
     elif options.to in ("latex", "text"):
@@ -32,12 +40,41 @@ def network(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="matcalc network", description=EXAMPLES, formatter_class=plain, allow_abbrev=False)
-    parser.add_argument("widths", nargs="+", metavar="WIDTHS", help="the widths of the layers, such as 784-128-64-10")
-    parser.add_argument("--activation", choices=list(ACTIVATIONS), default="relu", help="between the layers (default: relu)")
-    parser.add_argument("--loss", choices=list(LOSSES), default="cross_entropy", help="default: cross_entropy, of the softmax of the last z")
-    parser.add_argument("--output", choices=list(ACTIVATIONS), default="linear", help="activation of the last layer (default: linear)")
-    parser.add_argument("--batch", action="store_true", help="many samples, as the rows of a matrix")
+    parser = argparse.ArgumentParser(
+        prog="matcalc network", description=EXAMPLES, formatter_class=plain, allow_abbrev=False
+    )
+    parser.add_argument(
+        "widths",
+        nargs="+",
+        metavar="WIDTHS",
+        help="the widths of the layers, such as 784-128-64-10",
+    )
+    parser.add_argument(
+        "--activation",
+        choices=list(ACTIVATIONS),
+        default="relu",
+        help="between the layers (default: relu)",
+    )
+    parser.add_argument(
+        "--loss",
+        choices=list(LOSSES),
+        default="cross_entropy",
+        help="default: cross_entropy, of the softmax of the last z",
+    )
+    parser.add_argument(
+        "--output",
+        choices=list(ACTIVATIONS),
+        default="linear",
+        help="activation of the last layer (default: linear)",
+    )
+    parser.add_argument(
+        "--batch", action="store_true", help="many samples, as the rows of a matrix"
+    )
     parser.add_argument("--explain", action="store_true", help="show each derivation step by step")
-    parser.add_argument("--to", choices=("text", "latex", "numpy", "jax", "torch"), default="text", help="what to print (default: text)")
+    parser.add_argument(
+        "--to",
+        choices=("text", "latex", "numpy", "jax", "torch"),
+        default="text",
+        help="what to print (default: text)",
+    )
     return parser

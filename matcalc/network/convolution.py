@@ -1,8 +1,10 @@
-"""Convolution in the frequency domain: the products of the derived formulas, evaluated by Fourier transforms.
+"""Convolution in the frequency domain: the products of the derived formulas, evaluated by Fourier
+transforms.
 
-Nothing is derived anew. The formulas of :class:`Conv2d` contain three products of windows, kernel and cotangent; each of them
-is a correlation or a convolution of images, so each is a product of spectra (the correlation theorem). The products are looked
-up by their derived text: a formula that is not in the table would be an error.
+Nothing is derived anew. The formulas of :class:`Conv2d` contain three products of windows, kernel
+and cotangent; each of them is a correlation or a convolution of images, so each is a product of
+spectra (the correlation theorem). The products are looked up by their derived text: a formula that
+is not in the table would be an error.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ class Spectra:
         return self.fft.irfft2(a.transpose(2, 3, 0, 1), self.size)
 
     def of_kernel(self, k: Array, channels: int) -> Array:
-        return self.spectrum(k.reshape(*self.kernel, channels, -1).transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
+        return self.spectrum(k.reshape(*self.kernel, channels, -1).transpose(2, 3, 0, 1)).transpose(
+            2, 3, 0, 1
+        )
 
     def of_cotangent(self, g: Array) -> Array:
         """The cotangent on the grid of the image: zeros between the strides."""
@@ -63,29 +67,39 @@ def correlation(at: Spectra, k: Array) -> Array:
     """P*K: each window times the kernel."""
     out = at.image(at.x @ at.of_kernel(k, at.shape[3]).conj())
     rows, columns = at.height - at.kernel[0] + 1, at.width - at.kernel[1] + 1
-    return out[:, :, :rows : at.stride, :columns : at.stride].transpose(0, 2, 3, 1)
+    return out[:, :, : rows : at.stride, : columns : at.stride].transpose(0, 2, 3, 1)
 
 
 def kernel_gradient(at: Spectra, g: Array) -> Array:
     """P'*G: the image correlated with the cotangent, as far as the kernel reaches."""
-    found = at.image(at.x.swapaxes(2, 3) @ at.of_cotangent(g).conj())[:, :, : at.kernel[0], : at.kernel[1]]
+    found = at.image(at.x.swapaxes(2, 3) @ at.of_cotangent(g).conj())[
+        :, :, : at.kernel[0], : at.kernel[1]
+    ]
     return found.transpose(2, 3, 0, 1).reshape(-1, g.shape[3])
 
 
 def image_gradient(at: Spectra, g: Array, k: Array) -> Array:
     """col2im(G*K'): the cotangent convolved with the kernel."""
-    found = at.image(at.of_cotangent(g) @ at.of_kernel(k, at.shape[3]).swapaxes(2, 3)).transpose(0, 2, 3, 1)
+    found = at.image(at.of_cotangent(g) @ at.of_kernel(k, at.shape[3]).swapaxes(2, 3)).transpose(
+        0, 2, 3, 1
+    )
     p = at.padding
     return found[:, p : p + at.shape[1], p : p + at.shape[2]]
 
 
-PRODUCTS: dict[str, Callable[..., Array]] = {"P*K": correlation, "P'*G": kernel_gradient, "G*K'": image_gradient}
+PRODUCTS: dict[str, Callable[..., Array]] = {
+    "P*K": correlation,
+    "P'*G": kernel_gradient,
+    "G*K'": image_gradient,
+}
 
 
 class Conv2d(Layer):
-    """A convolution of images with ``outputs`` kernels: P*K + b', where the rows of P are the windows (im2col).
+    """A convolution of images with ``outputs`` kernels: P*K + b', where the rows of P are the
+    windows (im2col).
 
-    ``method="fft"`` evaluates the same three products in the frequency domain. K is (kernel rows · kernel columns · inputs)×outputs.
+    ``method="fft"`` evaluates the same three products in the frequency domain. K is (kernel rows ·
+    kernel columns · inputs)×outputs.
 
     >>> layer = Conv2d(1, 4, kernel=3)
     >>> layer.propagate(np.zeros((2, 8, 8, 1))).shape
@@ -95,13 +109,30 @@ class Conv2d(Layer):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int | tuple[int, int] = 3, stride: int = 1, padding: int = 0, seed: int | None = None,
-        start: Mapping[str, Any] | None = None, method: str = "im2col",
-    ) -> None:  # fmt: skip
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int] = 3,
+        stride: int = 1,
+        padding: int = 0,
+        seed: int | None = None,
+        start: Mapping[str, Any] | None = None,
+        method: str = "im2col",
+    ) -> None:
         columns = Im2col(kernel, stride, padding)
         window = columns.kernel[0] * columns.kernel[1]
-        sizes = {"n": window * whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
-        super().__init__("P*K + b'", shapes="P: m×n; K: n×k; b: k", maps={"P": columns}, sizes=sizes, seed=seed, start=start)
+        sizes = {
+            "n": window * whole_number(inputs, "inputs", 1),
+            "k": whole_number(outputs, "outputs", 1),
+        }
+        super().__init__(
+            "P*K + b'",
+            shapes="P: m×n; K: n×k; b: k",
+            maps={"P": columns},
+            sizes=sizes,
+            seed=seed,
+            start=start,
+        )
         self.columns, self.inputs, self.outputs, self.method = columns, inputs, outputs, method
         self._in_frequencies = FourierPasses(self) if method == "fft" else None
 
@@ -123,7 +154,9 @@ class Conv2d(Layer):
 
 
 class FourierPasses:
-    """Both passes of a convolution, with the products of its derived formulas evaluated in the frequency domain."""
+    """Both passes of a convolution, with the products of its derived formulas evaluated in the
+    frequency domain.
+    """
 
     def __init__(self, layer: Conv2d) -> None:
         self.layer = layer
@@ -132,7 +165,9 @@ class FourierPasses:
         self._by_kernel = PRODUCTS[str(layer.derivations["K"].gradient)]
         self._by_windows = PRODUCTS[str(layer.derivations["P"].gradient)]
         value = layer.rule.value
-        rest = rebuild(value, tuple(var("C", product.shape_) if a is product else a for a in value.args))
+        rest = rebuild(
+            value, tuple(var("C", product.shape_) if a is product else a for a in value.args)
+        )
         self._rest = compile_expr(rest, "numpy", "forward")
 
     def forward(self, x: Array) -> Array:

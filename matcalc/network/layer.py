@@ -1,8 +1,10 @@
-"""A layer is an expression: what is typed is the forward pass, the backward pass is derived from it.
+"""A layer is an expression: what is typed is the forward pass, the backward pass is derived from
+it.
 
-Rows are samples (or pixels, or positions): an array of more than two axes is evaluated as the matrix of its last axis, and
-gets its leading axes back. A name of the expression may stand for a *map* of the input, which is a linear map with its
-adjoint or another layer; the chain rule through it is its own ``backpropagate``.
+Rows are samples (or pixels, or positions): an array of more than two axes is evaluated as the
+matrix of its last axis, and gets its leading axes back. A name of the expression may stand for a
+*map* of the input, which is a linear map with its adjoint or another layer; the chain rule through
+it is its own ``backpropagate``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..calculus.separate import separate
-from ..errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, check_real, described, text_of, whole_number
+from ..errors import (
+    MatcalcError,
+    NameProblem,
+    NotSeparable,
+    ShapeProblem,
+    check_real,
+    described,
+    text_of,
+    whole_number,
+)
 from ..expr import Expr, variables
 from ..expr.sizes import show_shape
 from ..language.program import Program
@@ -50,9 +61,11 @@ class Part:
         raise NotImplementedError
 
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
-        """∂J/∂input from ∂J/∂output (by default ``self.output_diff``), and the gradients by the parameters.
+        """∂J/∂input from ∂J/∂output (by default ``self.output_diff``), and the gradients by the
+        parameters.
 
-        With ``wanted=False`` the gradient by the input is left out: the first layer of a network needs none.
+        With ``wanted=False`` the gradient by the input is left out: the first layer of a network
+        needs none.
         """
         raise NotImplementedError
 
@@ -75,12 +88,23 @@ class Part:
             step.update(self.parameters_by_name(), self.gradients_by_name())
 
     def parameters_by_name(self) -> dict[str, Array]:
-        """All parameters as ``1.W``: the number of the layer and the name in its expression; arrays, not copies."""
-        return {f"{i}.{n}": a for i, layer in enumerate(self.layers(), 1) for n, a in layer.parameters.items()}
+        """All parameters as ``1.W``: the number of the layer and the name in its expression.
+
+        Arrays, not copies.
+        """
+        return {
+            f"{i}.{n}": a
+            for i, layer in enumerate(self.layers(), 1)
+            for n, a in layer.parameters.items()
+        }
 
     def gradients_by_name(self) -> dict[str, Array]:
         """The gradients of the last backward pass, named as the parameters."""
-        return {f"{i}.{n}": a for i, layer in enumerate(self.layers(), 1) for n, a in layer.gradients.items()}
+        return {
+            f"{i}.{n}": a
+            for i, layer in enumerate(self.layers(), 1)
+            for n, a in layer.gradients.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -94,13 +118,16 @@ class _Pass:
 class Layer(Part):
     """A layer given by its forward expression.
 
-    ``input`` names the variable that is the input; ``maps`` gives names to maps of the input, ``constants`` to arrays that
-    are not trained (or to functions of the values known so far, such as a mask). Every other variable is a parameter:
-    its shape is declared or inferred, ``sizes`` says how long the named axes are, and ``start`` may give first values.
-    Without a ``seed`` the first values are those of its place in a network. Of an input with more than two axes each row is
-    treated by itself; if the expression mixes rows, as attention does, each matrix of the last two axes is.
+    ``input`` names the variable that is the input; ``maps`` gives names to maps of the input,
+    ``constants`` to arrays that are not trained (or to functions of the values known so far, such
+    as a mask). Every other variable is a parameter: its shape is declared or inferred, ``sizes``
+    says how long the named axes are, and ``start`` may give first values. Without a ``seed`` the
+    first values are those of its place in a network. Of an input with more than two axes each row
+    is treated by itself; if the expression mixes rows, as attention does, each matrix of the last
+    two axes is.
 
-    >>> layer = Layer("relu(S*X*W)", shapes="S: m×m; W: n×k", constants={"S": np.eye(3)}, sizes={"k": 2})
+    >>> given = {"S": np.eye(3)}
+    >>> layer = Layer("relu(S*X*W)", shapes="S: m×m; W: n×k", constants=given, sizes={"k": 2})
     >>> layer.propagate(np.ones((3, 4))).shape
     (3, 2)
     >>> print(layer.derivations["W"])
@@ -108,25 +135,50 @@ class Layer(Part):
     """
 
     def __init__(
-        self, expression: str, *, input: str = "X", shapes: str | Mapping[str, str] | None = None, maps: Mapping[str, Map] | None = None,
-        constants: Mapping[str, Constant] | None = None, sizes: Mapping[str, int] | None = None, start: Mapping[str, Any] | None = None,
+        self,
+        expression: str,
+        *,
+        input: str = "X",
+        shapes: str | Mapping[str, str] | None = None,
+        maps: Mapping[str, Map] | None = None,
+        constants: Mapping[str, Constant] | None = None,
+        sizes: Mapping[str, int] | None = None,
+        start: Mapping[str, Any] | None = None,
         seed: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.maps, self.constants = dict(maps or {}), dict(constants or {})
-        self.input_name, self._start, self.training = text_of(input, "input"), dict(start or {}), True
+        self.input_name, self._start, self.training = (
+            text_of(input, "input"),
+            dict(start or {}),
+            True,
+        )
         self.seed: int | tuple[int, int] = 0 if seed is None else whole_number(seed, "seed")
         self.has_own_seed = seed is not None
         if shapes is not None and not isinstance(shapes, (str, Mapping)):
             raise TypeError(f"shapes are declared in a text or a mapping, not {described(shapes)}")
-        program = _program(text_of(expression, "expression"), tuple(shapes.items()) if isinstance(shapes, Mapping) else shapes)
+        program = _program(
+            text_of(expression, "expression"),
+            tuple(shapes.items()) if isinstance(shapes, Mapping) else shapes,
+        )
         if COTANGENT in program.variables:
             raise NameProblem(f"{COTANGENT} is the gradient by the output", "choose another name")
         names = set(program.variables)
         self.uses_input = input in names
         if not (self.uses_input or names & set(self.maps)):
-            raise NameProblem(f"the input '{input}' is not in the expression", f"its variables are {', '.join(program.variables)}")
-        self._trained = tuple(n for n in program.variables if n != input and n not in self.maps and n not in self.constants)
-        flowing = (*self._trained, *(n for n in self.maps if n in names), *([input] if self.uses_input else []))
+            raise NameProblem(
+                f"the input '{input}' is not in the expression",
+                f"its variables are {', '.join(program.variables)}",
+            )
+        self._trained = tuple(
+            n
+            for n in program.variables
+            if n != input and n not in self.maps and n not in self.constants
+        )
+        flowing = (
+            *self._trained,
+            *(n for n in self.maps if n in names),
+            *([input] if self.uses_input else []),
+        )
         self.rule: Derived = derived(expression, _declarations(program.variables), flowing)
         self.sizes: dict[str, int] = dict(sizes or {})
         self.parameters: dict[str, Array] = {}
@@ -151,7 +203,7 @@ class Layer(Part):
                 yield from part.layers()
         yield self
 
-    # ---- parameters -------------------------------------------------------------------------------------------------------
+    # ---- parameters ------------------------------------------------------------------------------
 
     def _shape(self, name: str) -> tuple[str | int, ...]:
         return next(v.shape for v in self.variables() if v.name == name)
@@ -161,10 +213,14 @@ class Layer(Part):
         return list(next(iter(self.rule.derivations.values())).program.variables.values())
 
     def _known(self, name: str) -> bool:
-        return name in self._start or all(isinstance(a, int) or a in self.sizes for a in self._shape(name))
+        return name in self._start or all(
+            isinstance(a, int) or a in self.sizes for a in self._shape(name)
+        )
 
     def _initialise(self) -> None:
-        """First values: given, or zeros for vectors and uniform within sqrt(6/(rows + columns)) for matrices (Glorot & Bengio 2010)."""
+        """First values: given, or zeros for vectors and uniform within sqrt(6/(rows + columns))
+        for matrices (Glorot & Bengio 2010).
+        """
         self.parameters.update(self._first_values())
 
     def _first_values(self) -> dict[str, Array]:
@@ -173,13 +229,17 @@ class Layer(Part):
             if name in self._start:
                 values[name] = np.array(self._start[name], dtype=float)
                 continue
-            lengths = tuple(a if isinstance(a, int) else self._length(name, a) for a in self._shape(name))
+            lengths = tuple(
+                a if isinstance(a, int) else self._length(name, a) for a in self._shape(name)
+            )
             bound = np.sqrt(6 / sum(lengths)) if len(lengths) == 2 else 0.0
             values[name] = rng.uniform(-bound, bound, lengths)
         return values
 
     def seeded(self, seed: tuple[int, int]) -> None:
-        """Draw the first values by a seed, unless the layer has one of its own, or values that are the first no more."""
+        """Draw the first values by a seed, unless the layer has one of its own, or values that
+        are the first no more.
+        """
         if self.has_own_seed or (self.parameters and not self._is_fresh()):
             return
         self.seed = seed
@@ -193,7 +253,10 @@ class Layer(Part):
 
     def _length(self, name: str, size: str) -> int:
         if size not in self.sizes:
-            raise NameProblem(f"the size {size} of {name} in {self.expression} is not known", f"give sizes={{'{size}': …}}")
+            raise NameProblem(
+                f"the size {size} of {name} in {self.expression} is not known",
+                f"give sizes={{'{size}': …}}",
+            )
         return self.sizes[size]
 
     def _learn_sizes(self, values: Mapping[str, Array]) -> None:
@@ -212,9 +275,11 @@ class Layer(Part):
                 known = atom if isinstance(atom, int) else lengths.setdefault(atom, length)
                 if known != length:
                     fact = f"{v.name} has shape {np.shape(values[v.name])} in {self.expression}"
-                    raise ShapeProblem(fact, f"{v.name} is {show_shape(v.shape_)} with {atom} = {known}")
+                    raise ShapeProblem(
+                        fact, f"{v.name} is {show_shape(v.shape_)} with {atom} = {known}"
+                    )
 
-    # ---- the two passes ---------------------------------------------------------------------------------------------------
+    # ---- the two passes --------------------------------------------------------------------------
 
     @cached_property
     def mixes_rows(self) -> bool:
@@ -239,7 +304,10 @@ class Layer(Part):
         return self._propagated(x)
 
     def _propagated_each(self, x: Array) -> Array:
-        """The output for each matrix of the last two axes; what its backward pass needs is kept for each."""
+        """The output for each matrix of the last two axes.
+
+        What its backward pass needs is kept for each.
+        """
         if self.maps:
             fact = f"{self.expression} mixes the rows of its input and of its maps"
             raise ShapeProblem(fact, "give it one matrix at a time")
@@ -269,7 +337,9 @@ class Layer(Part):
     def _evaluated(self, values: dict[str, Any]) -> Array:
         forward = self.rule.forward
         try:
-            results = forward.raw(*[values[n] if n in values else self._size(n) for n in forward.parameters])
+            results = forward.raw(
+                *[values[n] if n in values else self._size(n) for n in forward.parameters]
+            )
         except ValueError:
             self._checked(values)
             raise
@@ -291,23 +361,32 @@ class Layer(Part):
         self.output_diff = g = self.output_diff if output_diff is None else output_diff
         values = self._values
         if not values or (g is None and self.rule.cotangent is not None):
-            raise NameProblem("there is nothing to go back from", "propagate first, then give output_diff")
+            raise NameProblem(
+                "there is nothing to go back from", "propagate first, then give output_diff"
+            )
         if self._each:
             return self._pulled_back_each(g, wanted)
         self.gradients, self.input_diff = self._pulled_back_once(self.input, g, wanted)
         return self.input_diff
 
     def _pulled_back_each(self, g: Array, wanted: bool) -> Array:
-        """The backward pass of each matrix of a batch; the gradients by the parameters are added up."""
+        """The backward pass of each matrix of a batch.
+
+        The gradients by the parameters are added up.
+        """
         gradients: dict[str, Array] = {}
         flows = []
-        for part, there in zip(g.reshape(len(self._each), -1, g.shape[-1]), self._each, strict=True):
+        for part, there in zip(
+            g.reshape(len(self._each), -1, g.shape[-1]), self._each, strict=True
+        ):
             self._values, self._lead = there.values, there.input.shape[:-1]
             found, flow = self._pulled_back_once(there.input, part, wanted)
             flows.append(flow)
             gradients = {n: a + gradients[n] if gradients else a for n, a in found.items()}
         self.gradients = gradients
-        self.input_diff = np.stack(flows).reshape(self.input.shape) if flows[0] is not None else None
+        self.input_diff = (
+            np.stack(flows).reshape(self.input.shape) if flows[0] is not None else None
+        )
         return self.input_diff
 
     def _pulled_back_once(self, x: Array, g: Array, wanted: bool) -> tuple[dict[str, Array], Array]:
@@ -318,20 +397,33 @@ class Layer(Part):
         names = self.backward_names(wanted)
         found = dict(zip(names, self._pulled_back(names), strict=True))
         gradients = {n: found[n] for n in self._trained}
-        flows = [self.maps[n].backpropagate(found[n].reshape(self._mapped_shapes[n])) for n in self.maps if n in found]
+        flows = [
+            self.maps[n].backpropagate(found[n].reshape(self._mapped_shapes[n]))
+            for n in self.maps
+            if n in found
+        ]
         if self.input_name in found:
             flows.append(found[self.input_name].reshape(x.shape))
         return gradients, sum(flows[1:], start=flows[0]) if flows else None
 
     def backward_names(self, wanted: bool) -> tuple[str, ...]:
-        """What the backward pass is asked for; a map with parameters needs its gradient in any case."""
-        return tuple(n for n in self.rule.gradients if wanted or n in self._trained or isinstance(self.maps.get(n), Part))
+        """What the backward pass is asked for.
+
+        A map with parameters needs its gradient in any case.
+        """
+        return tuple(
+            n
+            for n in self.rule.gradients
+            if wanted or n in self._trained or isinstance(self.maps.get(n), Part)
+        )
 
     def _pulled_back(self, names: tuple[str, ...]) -> tuple[Array, ...]:
         if not names:
             return ()
         values, backward = self._values, self.rule.backward(names)
-        found: tuple[Array, ...] = backward.raw(*[values[n] if n in values else self._size(n) for n in backward.parameters])
+        found: tuple[Array, ...] = backward.raw(
+            *[values[n] if n in values else self._size(n) for n in backward.parameters]
+        )
         return found
 
 
@@ -376,11 +468,16 @@ class Sequential(Part):
             layer.seeded((0, i))
 
     def _refuse_repeated(self) -> None:
-        """Raise MatcalcError for a part in two places: each place needs what its own backward pass will use."""
+        """Raise MatcalcError for a part in two places: each place needs what its own backward
+        pass will use.
+        """
         seen: set[int] = set()
         for part in [*self.layers(), *(p for p in self.parts if not isinstance(p, Layer))]:
             if id(part) in seen:
-                raise MatcalcError(f"one {type(part).__name__} stands twice in a network", "make another for the second place")
+                raise MatcalcError(
+                    f"one {type(part).__name__} stands twice in a network",
+                    "make another for the second place",
+                )
             seen.add(id(part))
 
     def layers(self) -> Iterator[Layer]:
@@ -405,9 +502,13 @@ class Sequential(Part):
         for i in range(len(self.parts) - 1, lowest, -1):
             g = self.parts[i].backpropagate(g)
         bottom = self.parts[lowest]
-        self.input_diff = bottom.backpropagate(g, wanted) if isinstance(bottom, Part) else bottom.backpropagate(g)
+        self.input_diff = (
+            bottom.backpropagate(g, wanted) if isinstance(bottom, Part) else bottom.backpropagate(g)
+        )
         return self.input_diff
 
     def _first_trained(self) -> int:
         """The first part that has parameters: below it no gradient is needed."""
-        return next((i for i, part in enumerate(self.parts) if isinstance(part, Part) and part.trained), 0)
+        return next(
+            (i for i, part in enumerate(self.parts) if isinstance(part, Part) and part.trained), 0
+        )

@@ -1,4 +1,7 @@
-"""The layers and the losses: each is one forward expression. Rows are samples; images are (samples, height, width, channels)."""
+"""The layers and the losses: each is one forward expression.
+
+Rows are samples; images are (samples, height, width, channels).
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,17 @@ class FullyConnected(Layer):
     X G*W
     """
 
-    def __init__(self, inputs: int, outputs: int, seed: int | None = None, start: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        seed: int | None = None,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
         sizes = {"n": whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
-        super().__init__("X*W' + b'", shapes="X: m×n; W: k×n; b: k", sizes=sizes, seed=seed, start=start)
+        super().__init__(
+            "X*W' + b'", shapes="X: m×n; W: k×n; b: k", sizes=sizes, seed=seed, start=start
+        )
 
 
 AffineTransform = FullyConnected
@@ -76,7 +87,9 @@ class Softmax(Activation):
 
 
 class LayerNorm(Layer):
-    """Each row with mean 0 and variance 1, then scaled by w and shifted by b (Ba, Kiros & Hinton 2016)."""
+    """Each row with mean 0 and variance 1, then scaled by w and shifted by b (Ba, Kiros & Hinton
+    2016).
+    """
 
     CENTRED = "X - X*ones(n)*ones(n)'/n"
 
@@ -84,7 +97,12 @@ class LayerNorm(Layer):
         text = f"C = {self.CENTRED}; diag(1./sqrt((C.*C)*ones(n)/n + e))*C*diag(w) + b'"
         width = whole_number(size, "size", 1)
         start = {"w": np.ones(width), "b": np.zeros(width)}
-        super().__init__(text, shapes="X: m×n; w: n; b: n; e: scalar", constants={"e": number(epsilon, "epsilon")}, start=start)
+        super().__init__(
+            text,
+            shapes="X: m×n; w: n; b: n; e: scalar",
+            constants={"e": number(epsilon, "epsilon")},
+            start=start,
+        )
 
 
 class Dropout(Layer):
@@ -92,7 +110,9 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5, seed: int | None = None) -> None:
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
-            raise ShapeProblem(f"rate is {described(rate)}", "it is a share from 0 up to, but not including, 1")
+            raise ShapeProblem(
+                f"rate is {described(rate)}", "it is a share from 0 up to, but not including, 1"
+            )
         self.rate = rate
         super().__init__("M.*X", shapes="X: m×n; M: m×n", constants={"M": self._mask}, seed=seed)
         self.rng = np.random.default_rng(self.seed)
@@ -103,7 +123,11 @@ class Dropout(Layer):
 
     def _mask(self, values: Mapping[str, Array], _: Layer) -> Array:
         x = values["X"]
-        return (self.rng.random(x.shape) >= self.rate).astype(x.dtype) / (1 - self.rate) if self.training else np.ones_like(x)
+        return (
+            (self.rng.random(x.shape) >= self.rate).astype(x.dtype) / (1 - self.rate)
+            if self.training
+            else np.ones_like(x)
+        )
 
 
 class AveragePool(Layer):
@@ -114,10 +138,17 @@ class AveragePool(Layer):
 
 
 class MaxPool(Layer):
-    """The largest entry of each window of each channel: (M.*P)*ones(k), where the mask M marks the first largest entry."""
+    """The largest entry of each window of each channel: (M.*P)*ones(k), where the mask M marks
+    the first largest entry.
+    """
 
     def __init__(self, kernel: int = 2, stride: int | None = None) -> None:
-        super().__init__("(M.*P)*ones(k)", shapes="P: m×k; M: m×k", maps={"P": Windows(kernel, stride)}, constants={"M": _first_largest})
+        super().__init__(
+            "(M.*P)*ones(k)",
+            shapes="P: m×k; M: m×k",
+            maps={"P": Windows(kernel, stride)},
+            constants={"M": _first_largest},
+        )
 
 
 def _first_largest(values: Mapping[str, Array], _: Layer) -> Array:
@@ -131,7 +162,7 @@ class Flatten(Reshape):
     """Each sample as one row."""
 
 
-# ---- composition --------------------------------------------------------------------------------------------------------
+# ---- composition ---------------------------------------------------------------------------------
 
 
 class Residual(Layer):
@@ -142,36 +173,51 @@ class Residual(Layer):
 
 
 class Attention(Layer):
-    """Each row of X attends to all rows: softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V (Vaswani et al. 2017).
+    """Each row of X attends to all rows: softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V (Vaswani et al.
+    2017).
 
-    Rows are the positions of a sequence; in an array (sequences, positions, features) each sequence attends to itself alone.
+    Rows are the positions of a sequence; in an array (sequences, positions, features) each sequence
+    attends to itself alone.
     """
 
     def __init__(self, inputs: int, size: int, seed: int | None = None) -> None:
         shapes = "X: m×n; Q: n×d; K: n×d; V: n×d"
         sizes = {"n": whole_number(inputs, "inputs", 1), "d": whole_number(size, "size", 1)}
-        super().__init__("softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V", shapes=shapes, sizes=sizes, seed=seed)
+        super().__init__(
+            "softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V", shapes=shapes, sizes=sizes, seed=seed
+        )
 
 
 class GraphConvolution(Layer):
     """relu(S*X*W) with the normalised adjacency matrix S (Kipf & Welling 2017)."""
 
-    def __init__(self, adjacency: Array, inputs: int, outputs: int, seed: int | None = None) -> None:
+    def __init__(
+        self, adjacency: Array, inputs: int, outputs: int, seed: int | None = None
+    ) -> None:
         links = np.asarray(adjacency)
         if links.dtype.kind not in "biuf" or links.ndim != 2 or links.shape[0] != links.shape[1]:
-            raise ShapeProblem(f"adjacency is {described(adjacency)}", "it is a square matrix of numbers")
+            raise ShapeProblem(
+                f"adjacency is {described(adjacency)}", "it is a square matrix of numbers"
+            )
         with_loops = links + np.eye(len(links))
         degree = with_loops.sum(1) ** -0.5
         constants = {"S": degree[:, None] * with_loops * degree}
         sizes = {"n": whole_number(inputs, "inputs", 1), "k": whole_number(outputs, "outputs", 1)}
-        super().__init__("relu(S*X*W)", shapes="S: m×m; X: m×n; W: n×k", constants=constants, sizes=sizes, seed=seed)
+        super().__init__(
+            "relu(S*X*W)",
+            shapes="S: m×m; X: m×n; W: n×k",
+            constants=constants,
+            sizes=sizes,
+            seed=seed,
+        )
 
 
-# ---- losses ---------------------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 
 
 class Loss(Layer):
-    """A scalar of the output Z and the targets Y, by its name in the table of losses or as an expression in Z and Y.
+    """A scalar of the output Z and the targets Y, by its name in the table of losses or as an
+    expression in Z and Y.
 
     >>> loss = Loss("squared")
     >>> float(loss.propagate(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]])))
@@ -182,14 +228,25 @@ class Loss(Layer):
 
     def __init__(self, name: str) -> None:
         text_of(name, "the name of a loss")
-        text = LOSSES[name].rows if name in LOSSES or (name.isidentifier() and form(LOSSES, name, "loss")) else name
+        text = (
+            LOSSES[name].rows
+            if name in LOSSES or (name.isidentifier() and form(LOSSES, name, "loss"))
+            else name
+        )
         self.name, self.targets = name, None
-        super().__init__(text, input="Z", shapes="Z: m×k; Y: m×k", constants={"Y": lambda values, _: self.targets})
+        super().__init__(
+            text,
+            input="Z",
+            shapes="Z: m×k; Y: m×k",
+            constants={"Y": lambda values, _: self.targets},
+        )
 
     def propagate(self, x: Array = None, y: Array = None) -> Array:
         z = self.input if x is None else np.asarray(x)
         check_real("the input", z)
-        self.targets = self.targets if y is None else as_targets(y, z, -1.0 if self.name == "hinge" else 0.0)
+        self.targets = (
+            self.targets if y is None else as_targets(y, z, -1.0 if self.name == "hinge" else 0.0)
+        )
         return super().propagate(z)
 
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
@@ -197,7 +254,10 @@ class Loss(Layer):
 
 
 def as_targets(y: Array, z: Array, low: float = 0.0) -> Array:
-    """Class numbers as rows with a 1 in the place of the class; other targets in the shape of the output."""
+    """Class numbers as rows with a 1 in the place of the class.
+
+    Other targets in the shape of the output.
+    """
     y = np.asarray(y)
     check_real("the array of targets", y)
     if y.dtype.kind in "iu" and y.ndim == 1 and z.shape[-1] > 1:
@@ -208,7 +268,10 @@ def as_targets(y: Array, z: Array, low: float = 0.0) -> Array:
         out[np.arange(len(y)), y] = 1
         return out
     if y.size != z.size:
-        raise ShapeProblem(f"targets of shape {y.shape} for an output of shape {z.shape}", "there is one target for each entry")
+        raise ShapeProblem(
+            f"targets of shape {y.shape} for an output of shape {z.shape}",
+            "there is one target for each entry",
+        )
     return np.asarray(y, dtype=z.dtype).reshape(z.shape)
 
 
@@ -220,7 +283,9 @@ class MSE(Loss):
 
 
 class CrossEntropy(Loss):
-    """Of softmax(Z) and the targets, computed from Z itself: finite however large the entries of Z are."""
+    """Of softmax(Z) and the targets, computed from Z itself: finite however large the entries of
+    Z are.
+    """
 
     def __init__(self) -> None:
         super().__init__("cross_entropy")
@@ -237,5 +302,9 @@ class L2(Layer):
     """The penalty c/2*norm2(W)^2 of a weight matrix; its gradient is c*W."""
 
     def __init__(self, strength: float) -> None:
-        super().__init__("c/2*norm2(W)^2", input="W", shapes="W: k×n; c: scalar", constants={"c": number(strength, "strength")})
-
+        super().__init__(
+            "c/2*norm2(W)^2",
+            input="W",
+            shapes="W: k×n; c: scalar",
+            constants={"c": number(strength, "strength")},
+        )

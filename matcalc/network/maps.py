@@ -1,7 +1,9 @@
-"""Fixed linear maps of images and arrays, each with its adjoint: the only derivatives that nobody derives.
+"""Fixed linear maps of images and arrays, each with its adjoint: the only derivatives that nobody
+derives.
 
-An image batch is an array (samples, height, width, channels). A map has ``propagate`` and ``backpropagate`` like a layer;
-:func:`adjoint_error` compares both sides of ⟨L x, y⟩ = ⟨x, L* y⟩ on integers, where floating point is exact.
+An image batch is an array (samples, height, width, channels). A map has ``propagate`` and
+``backpropagate`` like a layer; :func:`adjoint_error` compares both sides of ⟨L x, y⟩ = ⟨x, L* y⟩ on
+integers, where floating point is exact.
 """
 
 from __future__ import annotations
@@ -25,11 +27,18 @@ class Map(Protocol):
 
 
 def windows(x: Array, kernel: tuple[int, int], stride: int) -> Array:
-    """All windows of an image batch as a view (samples, rows, columns, kernel rows, kernel columns, channels); no copy."""
+    """All windows of an image batch as a view (samples, rows, columns, kernel rows, kernel
+    columns, channels); no copy.
+    """
     samples, height, width, channels = x.shape
     rows, columns = (height - kernel[0]) // stride + 1, (width - kernel[1]) // stride + 1
     s, h, w, c = x.strides
-    return as_strided(x, (samples, rows, columns, *kernel, channels), (s, h * stride, w * stride, h, w, c), writeable=False)
+    return as_strided(
+        x,
+        (samples, rows, columns, *kernel, channels),
+        (s, h * stride, w * stride, h, w, c),
+        writeable=False,
+    )
 
 
 def padded(x: Array, padding: int) -> Array:
@@ -43,29 +52,39 @@ def padded(x: Array, padding: int) -> Array:
 
 
 def im2col(x: Array, kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
-    """Every window of the kernel's size as one row: (samples, rows, columns, kernel rows · kernel columns · channels)."""
+    """Every window of the kernel's size as one row: (samples, rows, columns, kernel rows ·
+    kernel columns · channels).
+    """
     seen = windows(padded(x, padding), kernel, stride)
     return seen.reshape(*seen.shape[:3], -1)
 
 
-def col2im(g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
+def col2im(
+    g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: int = 1, padding: int = 0
+) -> Array:
     """The adjoint of im2col: every entry of a row is added to the pixel that it was read from."""
     samples, height, width, channels = shape
     _, rows, columns, _ = g.shape
     parts = g.reshape(samples, rows, columns, *kernel, channels)
     out = np.zeros((samples, height + 2 * padding, width + 2 * padding, channels), g.dtype)
     for i, j in np.ndindex(kernel):
-        out[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += parts[:, :, :, i, j]
+        out[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += parts[
+            :, :, :, i, j
+        ]
     return out[:, padding : padding + height, padding : padding + width]
 
 
 def pool_windows(x: Array, kernel: tuple[int, int], stride: int) -> Array:
-    """Every window of every channel as one row: (samples, rows, columns, channels, pixels of the window)."""
+    """Every window of every channel as one row: (samples, rows, columns, channels, pixels of the
+    window).
+    """
     seen = np.moveaxis(windows(x, kernel, stride), -1, 3)
     return seen.reshape(*seen.shape[:4], -1)
 
 
-def pool_windows_adjoint(g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: int) -> Array:
+def pool_windows_adjoint(
+    g: Array, shape: tuple[int, ...], kernel: tuple[int, int], stride: int
+) -> Array:
     """The adjoint of pool_windows: every entry is added to the pixel that it was read from."""
     parts = np.moveaxis(g, 3, -1)
     return col2im(parts.reshape(*parts.shape[:3], -1), shape, kernel, stride)
@@ -74,9 +93,14 @@ def pool_windows_adjoint(g: Array, shape: tuple[int, ...], kernel: tuple[int, in
 def _fitting(x: Array, kernel: tuple[int, int], padding: int) -> tuple[int, ...]:
     """The shape of an image batch that holds a window; raises ShapeProblem."""
     if x.ndim != 4:
-        raise ShapeProblem(f"images of shape {x.shape}", "they are arrays (samples, height, width, channels)")
+        raise ShapeProblem(
+            f"images of shape {x.shape}", "they are arrays (samples, height, width, channels)"
+        )
     if any(n + 2 * padding < k for n, k in zip(x.shape[1:3], kernel, strict=True)):
-        raise ShapeProblem(f"windows of {kernel[0]}×{kernel[1]} in images of {x.shape[1]}×{x.shape[2]}", "use a smaller kernel, or padding")
+        raise ShapeProblem(
+            f"windows of {kernel[0]}×{kernel[1]} in images of {x.shape[1]}×{x.shape[2]}",
+            "use a smaller kernel, or padding",
+        )
     shape: tuple[int, ...] = x.shape
     return shape
 
@@ -102,7 +126,10 @@ class Im2col:
 
     def __init__(self, kernel: int | tuple[int, int], stride: int = 1, padding: int = 0) -> None:
         self.kernel = _window(kernel)
-        self.stride, self.padding = whole_number(stride, "stride", 1), whole_number(padding, "padding")
+        self.stride, self.padding = (
+            whole_number(stride, "stride", 1),
+            whole_number(padding, "padding"),
+        )
         self._shape: tuple[int, ...] = ()
 
     def fitting(self, x: Array) -> tuple[int, ...]:

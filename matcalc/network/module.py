@@ -1,7 +1,9 @@
-"""A network as a stand-alone module: the forward and the backward pass, every intermediate computed once.
+"""A network as a stand-alone module: the forward and the backward pass, every intermediate computed
+once.
 
-Each different layer becomes two functions, compiled from its expression and from its derived gradients; then the two passes
-are written down call by call. ``p`` holds the parameters by name, ``masks`` those of dropout (1 where there is none).
+Each different layer becomes two functions, compiled from its expression and from its derived
+gradients; then the two passes are written down call by call. ``p`` holds the parameters by name,
+``masks`` those of dropout (1 where there is none).
 """
 
 from __future__ import annotations
@@ -22,7 +24,17 @@ from ..tables.functions import BY_NAME
 from .backward import COTANGENT, Derived
 from .layer import Layer, Part, Sequential
 from .layers import Dropout, MaxPool
-from .maps import Im2col, Reshape, Windows, col2im, im2col, padded, pool_windows, pool_windows_adjoint, windows
+from .maps import (
+    Im2col,
+    Reshape,
+    Windows,
+    col2im,
+    im2col,
+    padded,
+    pool_windows,
+    pool_windows_adjoint,
+    windows,
+)
 
 Back = Callable[[str], str]
 TARGETS = ("numpy", "jax", "torch")
@@ -35,7 +47,7 @@ def like(y, x):
     # y with the leading axes of x
     return y.reshape(x.shape[:-1] + y.shape[1:])
 """
-WINDOWS = '''def windows(x, kernel, stride):
+WINDOWS = """def windows(x, kernel, stride):
     rows, columns = (x.shape[1] - kernel[0])//stride + 1, (x.shape[2] - kernel[1])//stride + 1
     down, right = stride*(rows - 1) + 1, stride*(columns - 1) + 1
     return [x[:, i : i + down : stride, j : j + right : stride] for i in range(kernel[0]) for j in range(kernel[1])]
@@ -65,24 +77,39 @@ def pool_windows(x, kernel, stride):
 def pool_windows_adjoint(g, shape, kernel, stride):
     parts = {moveaxis}(g, 3, -1)
     return col2im(parts.reshape(parts.shape[:3] + (-1,)), shape, kernel, stride)
-'''
+"""
 SPELLING = {
     "jax": {
-        "cat": "jnp.concatenate", "stack": "jnp.stack", "axis": "axis", "zeros": "jnp.zeros", "like": "dtype=g.dtype", "moveaxis": "jnp.moveaxis",
-        "pad": "jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))", "add": "out = out.at[at].add(parts[:, :, :, i, j])",
+        "cat": "jnp.concatenate",
+        "stack": "jnp.stack",
+        "axis": "axis",
+        "zeros": "jnp.zeros",
+        "like": "dtype=g.dtype",
+        "moveaxis": "jnp.moveaxis",
+        "pad": "jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))",
+        "add": "out = out.at[at].add(parts[:, :, :, i, j])",
     },
     "torch": {
-        "cat": "torch.cat", "stack": "torch.stack", "axis": "dim", "moveaxis": "torch.moveaxis",
-        "zeros": "torch.zeros", "like": "dtype=g.dtype, device=g.device",
-        "pad": "torch.nn.functional.pad(x, (0, 0, padding, padding, padding, padding))", "add": "out[at] += parts[:, :, :, i, j]",
+        "cat": "torch.cat",
+        "stack": "torch.stack",
+        "axis": "dim",
+        "moveaxis": "torch.moveaxis",
+        "zeros": "torch.zeros",
+        "like": "dtype=g.dtype, device=g.device",
+        "pad": "torch.nn.functional.pad(x, (0, 0, padding, padding, padding, padding))",
+        "add": "out[at] += parts[:, :, :, i, j]",
     },
-}  # fmt: skip
+}
 LARGEST = {
     "numpy": "(p.argmax(1)[:, None] == np.arange(p.shape[1])).astype(p.dtype)",
     "jax": "(p.argmax(1)[:, None] == jnp.arange(p.shape[1])).astype(p.dtype)",
     "torch": "(p.argmax(1)[:, None] == torch.arange(p.shape[1], device=p.device)).to(p.dtype)",
 }
-IMPORTS = {"numpy": "import numpy as np", "jax": "import jax\nimport jax.numpy as jnp", "torch": "import torch"}
+IMPORTS = {
+    "numpy": "import numpy as np",
+    "jax": "import jax\nimport jax.numpy as jnp",
+    "torch": "import torch",
+}
 
 
 class Written(Protocol):
@@ -124,12 +151,16 @@ class _Writer:
         self.lines.append(f"{name} = {value}")
         return name
 
-    # ---- parts: each writes its forward lines and returns the output, its rank and the writer of its backward lines
+    # ---- parts: each writes its forward lines and returns the output, its rank and the writer of i
 
     def part(self, part: Any, x: str, rank: int, wanted: bool) -> tuple[str, int, Back]:
         if isinstance(part, Sequential):
             return self._sequence(part.parts, x, rank, wanted)
-        return self._layer(part, x, rank, wanted) if isinstance(part, Layer) else self._map(part, x, rank)
+        return (
+            self._layer(part, x, rank, wanted)
+            if isinstance(part, Layer)
+            else self._map(part, x, rank)
+        )
 
     def _sequence(self, parts: list[Any], x: str, rank: int, wanted: bool) -> tuple[str, int, Back]:
         backs: list[Back] = []
@@ -152,11 +183,22 @@ class _Writer:
         self._window_functions()
         if isinstance(part, Im2col):
             how = f"{part.kernel}, {part.stride}, {part.padding}"
-            return self.put("p", f"im2col({x}, {how})"), rank, lambda g: self.put("g", f"col2im({g}, {x}.shape, {how})")
+            return (
+                self.put("p", f"im2col({x}, {how})"),
+                rank,
+                lambda g: self.put("g", f"col2im({g}, {x}.shape, {how})"),
+            )
         if isinstance(part, Windows):
             how = f"{part.kernel}, {part.stride}"
-            return self.put("p", f"pool_windows({x}, {how})"), rank + 1, lambda g: self.put("g", f"pool_windows_adjoint({g}, {x}.shape, {how})")
-        raise NameProblem(f"the map {type(part).__name__} has no code", "programs know Im2col, Windows and Reshape")
+            return (
+                self.put("p", f"pool_windows({x}, {how})"),
+                rank + 1,
+                lambda g: self.put("g", f"pool_windows_adjoint({g}, {x}.shape, {how})"),
+            )
+        raise NameProblem(
+            f"the map {type(part).__name__} has no code",
+            "programs know Im2col, Windows and Reshape",
+        )
 
     def _layer(self, layer: Layer, x: str, rank: int, wanted: bool) -> tuple[str, int, Back]:
         rule, number = layer.rule, self.numbers.get(id(layer), 0)
@@ -165,7 +207,9 @@ class _Writer:
         lead, lead_rank = wide[0]
         flat = lead_rank > 2
         self._flatten_functions(flat)
-        values = {n: self._flat(y, flat) for n, (y, _, _) in found.items()} | self._constants(layer, number, found, flat)
+        values = {n: self._flat(y, flat) for n, (y, _, _) in found.items()} | self._constants(
+            layer, number, found, flat
+        )
         values |= {layer.input_name: self._flat(x, flat)} if layer.uses_input else {}
         values |= {n: f'p["{number}.{n}"]' for n in layer.parameters}
         name = self._function(rule, layer)
@@ -174,9 +218,20 @@ class _Writer:
         values |= {v.name: s for v, s in zip(rule.saved.values(), results[1:], strict=True)}
         y = self.put("a", f"like({results[0]}, {lead})") if flat else results[0]
         vector = rule.cotangent is not None and rule.cotangent.shape_[1] == ()
-        return y, lead_rank - vector, self._layer_back(layer, number, values, found, (x, flat, wanted, vector))
+        return (
+            y,
+            lead_rank - vector,
+            self._layer_back(layer, number, values, found, (x, flat, wanted, vector)),
+        )
 
-    def _layer_back(self, layer: Layer, number: int, values: dict[str, str], found: dict[str, Any], how: tuple[str, bool, bool, bool]) -> Back:
+    def _layer_back(
+        self,
+        layer: Layer,
+        number: int,
+        values: dict[str, str],
+        found: dict[str, Any],
+        how: tuple[str, bool, bool, bool],
+    ) -> Back:
         x, flat, wanted, vector = how
 
         def back(g: str) -> str:
@@ -186,20 +241,35 @@ class _Writer:
             if layer.rule.cotangent is not None:
                 values[COTANGENT] = f"{g}.reshape(-1)" if vector else self._flat(g, flat)
             function = self._back_function(layer.rule, names, self.called[layer.rule])
-            results = [f'd["{number}.{n}"]' if n in layer.parameters else self.fresh("g") for n in names]
+            results = [
+                f'd["{number}.{n}"]' if n in layer.parameters else self.fresh("g") for n in names
+            ]
             self._call(results, function, values, layer)
             given = dict(zip(names, results, strict=True))
-            flows = [found[n][2](self._unflat(given[n], found[n][0], flat)) for n in found if n in given]
-            flows += [self._unflat(given[layer.input_name], x, flat)] if layer.input_name in given else []
-            return flows[0] if len(flows) == 1 else self.put("g", " + ".join(flows)) if flows else ""
+            flows = [
+                found[n][2](self._unflat(given[n], found[n][0], flat)) for n in found if n in given
+            ]
+            flows += (
+                [self._unflat(given[layer.input_name], x, flat)]
+                if layer.input_name in given
+                else []
+            )
+            return (
+                flows[0] if len(flows) == 1 else self.put("g", " + ".join(flows)) if flows else ""
+            )
 
         return back
 
     # ---- small pieces
 
-    def _call(self, results: list[str], function: str, values: dict[str, str], layer: Layer) -> None:
+    def _call(
+        self, results: list[str], function: str, values: dict[str, str], layer: Layer
+    ) -> None:
         """A call by position; a size that no argument shows is read from an array that has it."""
-        arguments = (values[n] if n in values else _size(n, values, layer) for n in _parameters(self.functions[function]))
+        arguments = (
+            values[n] if n in values else _size(n, values, layer)
+            for n in _parameters(self.functions[function])
+        )
         self.lines.append(f"{', '.join(results)} = {function}({', '.join(arguments)})")
 
     def _flat(self, name: str, flat: bool) -> str:
@@ -208,11 +278,15 @@ class _Writer:
     def _unflat(self, name: str, like: str, flat: bool) -> str:
         return f"{name}.reshape({like}.shape)" if flat else name
 
-    def _constants(self, layer: Layer, number: int, found: dict[str, Any], flat: bool) -> dict[str, str]:
+    def _constants(
+        self, layer: Layer, number: int, found: dict[str, Any], flat: bool
+    ) -> dict[str, str]:
         out: dict[str, str] = {}
         for n, constant in layer.constants.items():
             if isinstance(layer, MaxPool):
-                self.functions["first_largest"] = f"def first_largest(p):\n    return {LARGEST[self.target]}\n"
+                self.functions["first_largest"] = (
+                    f"def first_largest(p):\n    return {LARGEST[self.target]}\n"
+                )
                 out[n] = self.put("m", f"first_largest({self._flat(found['P'][0], flat)})")
             elif isinstance(layer, Dropout):
                 out[n] = f'masks.get("{number}.{n}", 1.0)'
@@ -236,7 +310,9 @@ class _Writer:
 
     def _function(self, rule: Derived, layer: Layer) -> str:
         if rule not in self.called:
-            wish = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(getattr(layer, "name", type(layer).__name__))).lower()
+            wish = re.sub(
+                r"(?<=[a-z])(?=[A-Z])", "_", str(getattr(layer, "name", type(layer).__name__))
+            ).lower()
             wish = f"{wish}_layer" if wish in BY_NAME else wish if wish.isidentifier() else "loss"
             self.called[rule] = wish if wish not in self.called.values() else self.fresh(f"{wish}_")
             self._add(rule.forward_source(self.target, self.called[rule]))
@@ -244,7 +320,9 @@ class _Writer:
 
     def _back_function(self, rule: Derived, names: tuple[str, ...], forward: str) -> str:
         base = forward.removesuffix("_layer")
-        name = f"{base}_back" if names == tuple(rule.gradients) else f"{base}_back_{'_'.join(names)}"
+        name = (
+            f"{base}_back" if names == tuple(rule.gradients) else f"{base}_back_{'_'.join(names)}"
+        )
         if name not in self.functions:
             self._add(rule.backward_source(names, self.target, name))
         return name
@@ -317,18 +395,28 @@ def source(network: Written, target: str = "numpy") -> str:
     body = "".join(f"    {line}\n" for line in prediction)
     whole = "".join(f"    {line}\n" for line in forward.lines)
     functions = "\n\n".join(forward.functions.values())
-    title = network.recursion.title if network.widths is not None else ", ".join(type(part).__name__ for part in network.parts)
+    title = (
+        network.recursion.title
+        if network.widths is not None
+        else ", ".join(type(part).__name__ for part in network.parts)
+    )
     return (
-        f'"""{title}: made by matcalc, every backward function derived and verified."""\n\n' + "\n".join(forward.imports) + f"\n\n\n{functions}\n\n"
-        f"def forward(p, x, masks={{}}):\n    # the output for samples x\n{body}    return {output}\n\n\n"
-        f"def value_and_gradients(p, x, y, masks={{}}):\n    # the loss, and its gradients by name\n    d = {{}}\n{whole}    return {loss}, d\n"
+        f'"""{title}: made by matcalc, every backward function derived and verified."""\n\n'
+        + "\n".join(forward.imports)
+        + f"\n\n\n{functions}\n\n"
+        f"def forward(p, x, masks={{}}):\n    # the output for samples x\n{body}    return "
+        f"{output}\n\n\n"
+        f"def value_and_gradients(p, x, y, masks={{}}):\n    # the loss, and its gradients by "
+        f"name\n    d = {{}}\n{whole}    return {loss}, d\n"
     )
 
 
 def _sees_images(part: Any) -> bool:
     if isinstance(part, Sequential):
         return bool(part.parts) and _sees_images(part.parts[0])
-    return isinstance(part, (Im2col, Windows)) or (isinstance(part, Layer) and any(_sees_images(m) for m in part.maps.values()))
+    return isinstance(part, (Im2col, Windows)) or (
+        isinstance(part, Layer) and any(_sees_images(m) for m in part.maps.values())
+    )
 
 
 def save(network: Written, path: str | os.PathLike[str], target: str = "numpy") -> None:
@@ -336,5 +424,10 @@ def save(network: Written, path: str | os.PathLike[str], target: str = "numpy") 
     from ..numeric.runs import save_arrays
 
     Path(path).write_text(source(network, target), encoding="utf-8")
-    constants = {f"{i}.{n}": a for i, layer in enumerate(network.layers(), 1) for n, a in layer.constants.items() if not callable(a) and np.ndim(a)}
+    constants = {
+        f"{i}.{n}": a
+        for i, layer in enumerate(network.layers(), 1)
+        for n, a in layer.constants.items()
+        if not callable(a) and np.ndim(a)
+    }
     save_arrays(Path(path).with_suffix(".npz"), network.parameters_by_name() | constants)

@@ -1,4 +1,7 @@
-"""A network: layers, a loss, and what one does with them. The backward pass of every layer is derived."""
+"""A network: layers, a loss, and what one does with them.
+
+The backward pass of every layer is derived.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,11 @@ def widths(spec: str | Sequence[int]) -> list[int]:
     >>> widths("784-128-10")
     [784, 128, 10]
     """
-    words = re.split(r"\s*[-–→,]\s*|\s+", spec.strip()) if isinstance(spec, str) else [str(n) for n in spec]
+    words = (
+        re.split(r"\s*[-–→,]\s*|\s+", spec.strip())
+        if isinstance(spec, str)
+        else [str(n) for n in spec]
+    )
     bad = next((w for w in words if not re.fullmatch(r"[1-9]\d{0,6}", w)), None)
     if bad is not None or len(words) < 2:
         problem = f"'{bad[:40]}' is not a width" if bad is not None else f"{spec} is one width only"
@@ -37,13 +44,15 @@ def widths(spec: str | Sequence[int]) -> list[int]:
 
 
 class Network(Sequential):
-    """Layers with a loss: ``Network("784-128-10", activation="relu", loss="cross_entropy")`` or ``Network([layers], loss=…)``.
+    """Layers with a loss: ``Network("784-128-10", activation="relu", loss="cross_entropy")`` or
+    ``Network([layers], loss=…)``.
 
-    ``output`` is the activation after the last layer, ``l2`` the strength of the penalty c/2·‖W‖² on every matrix of
-    parameters, ``dtype`` the type of the parameters, ``seed`` that of the first values of layers without one of their own.
-    A loss that contains the activation of the output (cross_entropy softmax, logistic sigmoid) is given what comes before it:
-    the activation is applied once. ``trunk`` are the layers below the loss. Raises ShapeProblem and NameProblem for what does
-    not fit.
+    ``output`` is the activation after the last layer, ``l2`` the strength of the penalty c/2·‖W‖²
+    on every matrix of parameters, ``dtype`` the type of the parameters, ``seed`` that of the first
+    values of layers without one of their own. A loss that contains the activation of the output
+    (cross_entropy softmax, logistic sigmoid) is given what comes before it: the activation is
+    applied once. ``trunk`` are the layers below the loss. Raises ShapeProblem and NameProblem for
+    what does not fit.
 
     >>> net = Network("4-3-2", loss="squared", seed=1)
     >>> value, gradients = net.value_and_gradients(np.ones((5, 4)), np.zeros((5, 2)))
@@ -54,18 +63,33 @@ class Network(Sequential):
     """
 
     def __init__(
-        self, layers: str | Sequence[Any], activation: str = "relu", loss: str | Loss = "cross_entropy", output: str = "linear",
-        l2: float = 0.0, seed: int = 0, batch: bool = False, dtype: Any = float,
-    ) -> None:  # fmt: skip
+        self,
+        layers: str | Sequence[Any],
+        activation: str = "relu",
+        loss: str | Loss = "cross_entropy",
+        output: str = "linear",
+        l2: float = 0.0,
+        seed: int = 0,
+        batch: bool = False,
+        dtype: Any = float,
+    ) -> None:
         activation, output = text_of(activation, "activation"), text_of(output, "output")
         dense = isinstance(layers, str) or all(isinstance(n, (int, np.integer)) for n in layers)
         self.widths: list[int] | None = widths(layers) if dense else None
         if not isinstance(loss, (str, Loss)):
             raise TypeError(f"loss is the name of a loss, or a Loss, not {described(loss)}")
-        self._words = {"activation": activation, "loss": loss if isinstance(loss, str) else loss.name, "output": output}
+        self._words = {
+            "activation": activation,
+            "loss": loss if isinstance(loss, str) else loss.name,
+            "output": output,
+        }
         self._batch, self.dtype = batch, np.dtype(dtype)
         whole_number(seed, "seed")
-        super().__init__(_dense(self.widths, activation, output, seed) if self.widths is not None else list(layers))
+        super().__init__(
+            _dense(self.widths, activation, output, seed)
+            if self.widths is not None
+            else list(layers)
+        )
         self.loss = Loss(loss) if isinstance(loss, str) else loss
         self.parts_in_a_row = _in_a_row(self.parts)
         self._output = getattr(self.parts_in_a_row[-1], "name", "") if self.parts_in_a_row else ""
@@ -76,7 +100,7 @@ class Network(Sequential):
         self.l2 = number(l2, "l2")
         self._penalty = L2(l2) if l2 else None
 
-    # ---- values -----------------------------------------------------------------------------------------------------------
+    # ---- values ----------------------------------------------------------------------------------
 
     def predict(self, x: Array) -> Array:
         """The output for new samples; dropout is off."""
@@ -88,7 +112,8 @@ class Network(Sequential):
     def accuracy(self, x: Array, classes: Array) -> float:
         """The share of samples whose largest output is their class.
 
-        With one output the class is 1 where it is positive (of a sigmoid, above one half), and 0, or -1, elsewhere.
+        With one output the class is 1 where it is positive (of a sigmoid, above one half), and 0,
+        or -1, elsewhere.
         """
         out, given = self.predict(x), np.asarray(classes).reshape(-1)
         if out.shape[1] > 1:
@@ -121,7 +146,9 @@ class Network(Sequential):
         return self._of_own_type(partial(super().propagate, x))
 
     def _of_own_type(self, passing: Callable[[], Array]) -> Array:
-        """What a pass returns; the first one makes parameters, which may not be of the type of the network."""
+        """What a pass returns; the first one makes parameters, which may not be of the type of
+        the network.
+        """
         out = passing()
         return passing() if self._set_dtype_of_parameters() else out
 
@@ -138,7 +165,9 @@ class Network(Sequential):
     def _penalised(self) -> Iterator[tuple[L2, str, Array]]:
         """The penalty with the name and the value of every matrix of parameters that it is for."""
         if self._penalty is not None:
-            yield from ((self._penalty, n, a) for n, a in self.parameters_by_name().items() if a.ndim == 2)
+            yield from (
+                (self._penalty, n, a) for n, a in self.parameters_by_name().items() if a.ndim == 2
+            )
 
     def _set_training(self, on: bool) -> None:
         for layer in self.layers():
@@ -150,24 +179,32 @@ class Network(Sequential):
         for name, a in parameters.items():
             number, _, letter = name.partition(".")
             if not number.isdigit() or not 0 < int(number) <= len(layers):
-                raise NameProblem(f"there is no parameter '{name[:40]}'", "parameters are named as 1.W")
+                raise NameProblem(
+                    f"there is no parameter '{name[:40]}'", "parameters are named as 1.W"
+                )
             layers[int(number) - 1].parameters[letter] = np.array(a, dtype=self.dtype)
 
-    # ---- training ---------------------------------------------------------------------------------------------------------
+    # ---- training --------------------------------------------------------------------------------
 
     def fit(self, x: Array, y: Array, **options: Any) -> Training:
-        """Train by batches, or with ``optimizer="L-BFGS"`` and its like on all samples; see :func:`matcalc.network.training.fit`."""
+        """Train by batches, or with ``optimizer="L-BFGS"`` and its like on all samples.
+
+        See :func:`matcalc.network.training.fit`.
+        """
         from .training import fit
 
         return fit(self, x, y, **options)
 
-    # ---- formulas -----------------------------------------------------------------------------------------------------------
+    # ---- formulas --------------------------------------------------------------------------------
 
     @property
     def recursion(self) -> Recursion:
         """The recursion of back-propagation; for a network that is given by its widths."""
         if self.widths is None:
-            raise NameProblem("only a network of dense layers has one recursion", "print the network for the formulas of each layer")
+            raise NameProblem(
+                "only a network of dense layers has one recursion",
+                "print the network for the formulas of each layer",
+            )
         return Recursion(self.widths, batch=self._batch, **self._words)
 
     def __str__(self) -> str:
@@ -181,7 +218,11 @@ class Network(Sequential):
     @property
     def verified(self) -> bool:
         """Whether every derivation behind the network is verified."""
-        return all(bool(d.verification) for layer in (*self.layers(), self.loss) for d in layer.derivations.values())
+        return all(
+            bool(d.verification)
+            for layer in (*self.layers(), self.loss)
+            for d in layer.derivations.values()
+        )
 
     def latex(self) -> str:
         """The recursion in LaTeX."""
@@ -191,11 +232,16 @@ class Network(Sequential):
         """Every different derivation step by step."""
         if self.widths is not None:
             return self.recursion.explain()
-        found = {id(d): d for layer in (*self.layers(), self.loss) for d in layer.derivations.values()}
+        found = {
+            id(d): d for layer in (*self.layers(), self.loss) for d in layer.derivations.values()
+        }
         return "\n\n".join([str(self), *(d.explain() for d in found.values())])
 
     def source(self, target: str = "numpy") -> str:
-        """The network as a stand-alone module: ``forward`` and ``value_and_gradients``; targets numpy, jax and torch."""
+        """The network as a stand-alone module: ``forward`` and ``value_and_gradients``.
+
+        Targets numpy, jax and torch.
+        """
         from .module import source
 
         return source(self, target)

@@ -1,7 +1,9 @@
-"""Back-propagation as a recursion, derived line by line from the forward expressions of a network of dense layers.
+"""Back-propagation as a recursion, derived line by line from the forward expressions of a network
+of dense layers.
 
-With a(1) = x, z(l+1) = W(l)*a(l) + b(l), a(l) = f(z(l)) and δ(l) = ∂J/∂z(l), four gradients are enough: of the loss by the
-last z, and of δ'*(W*f(z) + b) by z, W and b. Layers that read alike are derived, and verified, once.
+With a(1) = x, z(l+1) = W(l)*a(l) + b(l), a(l) = f(z(l)) and δ(l) = ∂J/∂z(l), four gradients are
+enough: of the loss by the last z, and of δ'*(W*f(z) + b) by z, W and b. Layers that read alike are
+derived, and verified, once.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from ..labels.meaning import opened
 from ..options import strict
 from .vocabulary import ACTIVATIONS, LOSSES, contains_output, form
 
-SAMPLE = "the summed axis is the sample: adding up the gradients of all samples is what this matrix product does"
+SAMPLE = (
+    "the summed axis is the sample: adding up the gradients of all samples is what this "
+    "matrix product does"
+)
 _K = r"\bk\b"  # the width of the output in the table of losses
 COLUMN = {"W": "k×n", "a": "n", "z": "n", "b": "k", "δ": "k", "y": "n"}
 ROWS = {"W": "k×n", "A": "m×n", "Z": "m×n", "b": "k", "Δ": "m×k", "Y": "m×n"}
@@ -30,7 +35,11 @@ ROWS = {"W": "k×n", "A": "m×n", "Z": "m×n", "b": "k", "Δ": "m×k", "Y": "m×
 @lru_cache(maxsize=512)
 def _derived(expression: str, by: str, batch: bool) -> Derivation:
     """A gradient in generic names; equal layers share it."""
-    return derive(expression, by, {n: s for n, s in (ROWS if batch else COLUMN).items() if n in _words(expression)})
+    return derive(
+        expression,
+        by,
+        {n: s for n, s in (ROWS if batch else COLUMN).items() if n in _words(expression)},
+    )
 
 
 def _words(expression: str) -> set[str]:
@@ -39,7 +48,9 @@ def _words(expression: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the recursion: what it is, the derivation that gives it, and the layers that its names belong to."""
+    """One line of the recursion: what it is, the derivation that gives it, and the layers that
+    its names belong to.
+    """
 
     name: str
     derivation: Derivation
@@ -55,7 +66,13 @@ class Line:
             if node.head == "size":
                 return size_number((self.sizes.get(str(node.atom), node.atom),))
             indexed = node.head == "var" and node.name in self.indices
-            return var(pattern.format(node.name, self.indices[node.name]), node.shape_, node.properties) if indexed else node
+            return (
+                var(
+                    pattern.format(node.name, self.indices[node.name]), node.shape_, node.properties
+                )
+                if indexed
+                else node
+            )
 
         assert isinstance(self.derivation.result, Expr)
         return substitute(self.derivation.result, leaf)
@@ -86,14 +103,20 @@ class Line:
         return f"{', '.join(shapes)} → {self.shape(d.wrt)}"
 
     def shape(self, e: Expr) -> str:
-        sizes = ["*".join(str(self.sizes.get(str(a), a)) for a in size) for size in e.shape_ if size]
+        sizes = [
+            "*".join(str(self.sizes.get(str(a), a)) for a in size) for size in e.shape_ if size
+        ]
         return "×".join(sizes) or "scalar"
 
     def sums_over_samples(self) -> bool:
-        """Whether the samples are summed by a product: the batch is an axis of a factor, not of the result."""
+        """Whether the samples are summed by a product: the batch is an axis of a factor, not of
+        the result.
+        """
         d = self.derivation
         axes = {str(a) for size in d.wrt.shape_ for a in size}
-        return "m" not in axes and any("m" in map(str, size) for v in d.program.variables.values() for size in v.shape_)
+        return "m" not in axes and any(
+            "m" in map(str, size) for v in d.program.variables.values() for size in v.shape_
+        )
 
 
 def _proper(t: Term) -> list[Factor]:
@@ -102,9 +125,16 @@ def _proper(t: Term) -> list[Factor]:
 
 
 def _as_numbers(t: Term) -> str:
-    """A bag as a product of numbers: no order, no transposes, no ones; a number and its inverse cancel."""
+    """A bag as a product of numbers: no order, no transposes, no ones.
+
+    A number and its inverse cancel.
+    """
     flat = opened(t.factors)
-    shown = [f"({f.expr})" if f.expr.head == "add" else str(f.expr) for f in flat.factors if not is_one(f) and not is_wire(f)]
+    shown = [
+        f"({f.expr})" if f.expr.head == "add" else str(f.expr)
+        for f in flat.factors
+        if not is_one(f) and not is_wire(f)
+    ]
     for inverse in [s for s in shown if s.startswith("1/") and s[2:] in shown]:
         shown.remove(inverse)
         shown.remove(inverse[2:])
@@ -115,23 +145,31 @@ def _as_numbers(t: Term) -> str:
 
 def _products_first(e: Expr) -> str:
     """A product entry by entry as the textbooks write it: (W'*δ).*f'(z)."""
-    if e.head != "times" or not any(a.head == "matmul" for a in e.args) or any(a.is_scalar for a in e.args):
+    if (
+        e.head != "times"
+        or not any(a.head == "matmul" for a in e.args)
+        or any(a.is_scalar for a in e.args)
+    ):
         return str(e)
     ordered = sorted(e.args, key=lambda a: a.head != "matmul")
     return ".*".join(f"({a})" if a.head in ("matmul", "add") else str(a) for a in ordered)
 
 
 def _latex_name(name: str) -> str:
-    plain = name.replace("(", "_{").replace(")", "}").replace("δ", r"\delta").replace("Δ", r"\Delta")
+    plain = (
+        name.replace("(", "_{").replace(")", "}").replace("δ", r"\delta").replace("Δ", r"\Delta")
+    )
     left, slash, right = plain.partition("/")
     return rf"\frac{{\partial J}}{{\partial {right[1:]}}}" if slash and left else plain
 
 
 @strict
 class Recursion:
-    """The forward and the backward pass of a network of dense layers, every backward line derived and verified.
+    """The forward and the backward pass of a network of dense layers, every backward line derived
+    and verified.
 
-    ``sizes`` are the widths, first the input's. ``batch`` writes the samples as rows of matrices instead of one column.
+    ``sizes`` are the widths, first the input's. ``batch`` writes the samples as rows of matrices
+    instead of one column.
 
     >>> print(Recursion([3, 4, 2], "tanh", "squared").lines[-1])
     ∂J/∂b(1) = δ(2)
@@ -140,18 +178,28 @@ class Recursion:
     """
 
     def __init__(
-        self, sizes: Sequence[int | str], activation: str = "relu", loss: str = "cross_entropy", output: str = "linear", batch: bool = False
+        self,
+        sizes: Sequence[int | str],
+        activation: str = "relu",
+        loss: str = "cross_entropy",
+        output: str = "linear",
+        batch: bool = False,
     ) -> None:
         if len(sizes) < 2:
             raise ShapeProblem("a network needs two sizes or more", "write 784-128-10")
         self.sizes, self.batch = tuple(sizes), flag(batch, "batch")
-        self.activation, self.output = form(ACTIVATIONS, activation, "activation"), form(ACTIVATIONS, output, "activation")
+        self.activation, self.output = (
+            form(ACTIVATIONS, activation, "activation"),
+            form(ACTIVATIONS, output, "activation"),
+        )
         self.loss = form(LOSSES, loss, "loss")
         self.of_z = contains_output(loss, output)  # the loss is given z and not the output
-        self.title = f"{'-'.join(map(str, sizes))}, activation {activation}, loss {loss}" + (f", output {output}" if output != "linear" else "")
+        self.title = f"{'-'.join(map(str, sizes))}, activation {activation}, loss {loss}" + (
+            f", output {output}" if output != "linear" else ""
+        )
         self._a, self._z, self._d = ("A", "Z", "Δ") if batch else ("a", "z", "δ")
 
-    # ---- the lines ------------------------------------------------------------------------------------------------------
+    # ---- the lines -------------------------------------------------------------------------------
 
     def _text(self, row: object, argument: str = "") -> str:
         text: str = getattr(row, "rows" if self.batch else "column")
@@ -166,7 +214,9 @@ class Recursion:
             found.append(self._affine(here))
             activation = self.activation if here + 1 < last else self.output
             if here + 1 < last or activation is not ACTIVATIONS["linear"]:
-                found.append(f"{self._a}({here + 1}) = {self._text(activation, f'{self._z}({here + 1})')}")
+                found.append(
+                    f"{self._a}({here + 1}) = {self._text(activation, f'{self._z}({here + 1})')}"
+                )
         of_z = self.of_z or self.output is ACTIVATIONS["linear"]
         loss = _indexed(self._text(self.loss), self._z, self._z if of_z else self._a, last)
         return [*found, f"J = {re.sub(_K, str(self.sizes[-1]), loss)}"]
@@ -190,26 +240,43 @@ class Recursion:
     def _top(self, last: int) -> Line:
         loss = self._text(self.loss, "" if self.of_z else self._text(self.output))
         loss = re.sub(_K, "n", loss)
-        return Line(f"{self._d}({last})", _derived(loss, self._z, self.batch), {self._z: last}, self._named_sizes(last))
+        return Line(
+            f"{self._d}({last})",
+            _derived(loss, self._z, self.batch),
+            {self._z: last},
+            self._named_sizes(last),
+        )
 
     def _delta(self, here: int) -> Line:
         expression = self._contracted(self._text(self.activation))
         indices = {"W": here, self._z: here, self._d: here + 1}
-        return Line(f"{self._d}({here})", _derived(expression, self._z, self.batch), indices, self._named_sizes(here))
+        return Line(
+            f"{self._d}({here})",
+            _derived(expression, self._z, self.batch),
+            indices,
+            self._named_sizes(here),
+        )
 
     def _parameter(self, name: str, here: int) -> Line:
         indices = {"W": here, "b": here, self._a: here, self._d: here + 1}
-        return Line(f"∂J/∂{name}({here})", _derived(self._contracted(self._a), name, self.batch), indices, self._named_sizes(here))
+        return Line(
+            f"∂J/∂{name}({here})",
+            _derived(self._contracted(self._a), name, self.batch),
+            indices,
+            self._named_sizes(here),
+        )
 
     def _contracted(self, activation: str) -> str:
         """What J is as a function of one layer, up to first order: its δ times its z."""
-        return f"sum(Δ.*({activation}*W' + ones(m)*b'))" if self.batch else f"δ'*(W*{activation} + b)"
+        return (
+            f"sum(Δ.*({activation}*W' + ones(m)*b'))" if self.batch else f"δ'*(W*{activation} + b)"
+        )
 
     def _named_sizes(self, here: int) -> dict[str, int | str]:
         above = self.sizes[here] if here < len(self.sizes) else self.sizes[-1]
         return {"n": self.sizes[here - 1], "k": above, "m": "m"}
 
-    # ---- what is shown --------------------------------------------------------------------------------------------------
+    # ---- what is shown ---------------------------------------------------------------------------
 
     @property
     def derivations(self) -> list[Derivation]:
@@ -221,22 +288,42 @@ class Recursion:
         return all(line.verified for line in self.lines)
 
     def __str__(self) -> str:
-        rows = [(str(line), f"as numbers {line.scalar}", f"shapes {line.arrangement}") for line in self.lines]
+        rows = [
+            (str(line), f"as numbers {line.scalar}", f"shapes {line.arrangement}")
+            for line in self.lines
+        ]
         widths = [max(len(row[i]) for row in rows) for i in range(2)]
         table = [f"  {a:<{widths[0]}}   {b:<{widths[1]}}   {c}" for a, b, c in rows]
         how = "a batch, its samples as rows" if self.batch else "one sample as a column"
         forward = [f"  {line}" for line in self.forward]
-        return "\n".join([f"{self.title}; {how}", "", "forward", *forward, "", f"backward, {self._d}(l) = ∂J/∂{self._z}(l)", *table])
+        return "\n".join(
+            [
+                f"{self.title}; {how}",
+                "",
+                "forward",
+                *forward,
+                "",
+                f"backward, {self._d}(l) = ∂J/∂{self._z}(l)",
+                *table,
+            ]
+        )
 
     @property
     def verdict(self) -> str:
         count = len(self.derivations)
         state = "verified" if self.verified else "NOT verified"
-        return f"{state}: {len(self.lines)} lines from {count} derivations, each checked exactly and numerically"
+        return (
+            f"{state}: {len(self.lines)} lines from {count} derivations, each checked exactly "
+            "and numerically"
+        )
 
     def latex(self) -> str:
         """The backward pass as an align environment."""
-        return "\\begin{align*}\n" + " \\\\\n".join(line.latex() for line in self.lines) + "\n\\end{align*}"
+        return (
+            "\\begin{align*}\n"
+            + " \\\\\n".join(line.latex() for line in self.lines)
+            + "\n\\end{align*}"
+        )
 
     def explain(self) -> str:
         """The recursion, then each different derivation step by step."""
@@ -244,7 +331,9 @@ class Recursion:
 
     def _explained(self, d: Derivation) -> str:
         users = [line for line in self.lines if line.derivation is d]
-        shown = ", ".join(line.name for line in users[:6]) + (f", … {len(users) - 6} more" if len(users) > 6 else "")
+        shown = ", ".join(line.name for line in users[:6]) + (
+            f", … {len(users) - 6} more" if len(users) > 6 else ""
+        )
         note = f"\nBatch    {SAMPLE}" if self.batch and users[0].sums_over_samples() else ""
         shapes = ", ".join(f"{n}: {show_shape(v.shape_)}" for n, v in d.program.variables.items())
         return f"---- {shown}\n     ({shapes})\n\n{d.explain()}{note}"

@@ -1,4 +1,6 @@
-"""Training: batches in a reproducible order, history, early stop, and checkpoints that a killed process continues from."""
+"""Training: batches in a reproducible order, history, early stop, and checkpoints that a killed
+process continues from.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from .maps import Array
 
 @dataclass
 class Training:
-    """What happened: the loss of every step and of every epoch, scores, and gradient norms of each parameter by epoch."""
+    """What happened: the loss of every step and of every epoch, scores, and gradient norms of
+    each parameter by epoch.
+    """
 
     steps: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -33,7 +37,12 @@ class Training:
         """Draw the loss curve and the gradient norms into a picture; needs matplotlib."""
         from ..numeric.pictures import draw
 
-        draw(path, {"loss": self.losses} | ({"score": self.scores} if self.scores else {}), "epoch", self.norms)
+        draw(
+            path,
+            {"loss": self.losses} | ({"score": self.scores} if self.scores else {}),
+            "epoch",
+            self.norms,
+        )
 
 
 class Trainable(Protocol):
@@ -54,28 +63,56 @@ class Trainable(Protocol):
 
 @strict
 def fit(
-    network: Trainable, x: Array, y: Array, *, epochs: int = 10, batch: int = 32, optimizer: str | Optimizer = "adam", rate: float | None = None,
-    shuffle: bool = True, seed: int = 0, score: Callable[[Any], float] | None = None, patience: int | None = None,
-    checkpoint: str | os.PathLike[str] | None = None, every: int | None = None, progress: bool | None = None,
+    network: Trainable,
+    x: Array,
+    y: Array,
+    *,
+    epochs: int = 10,
+    batch: int = 32,
+    optimizer: str | Optimizer = "adam",
+    rate: float | None = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    score: Callable[[Any], float] | None = None,
+    patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    progress: bool | None = None,
     callback: Callable[[int, float], None] | None = None,
-) -> Training:  # fmt: skip
+) -> Training:
     """Train a network; returns the history.
 
-    ``score`` measures the network after each epoch, and ``patience`` stops after so many epochs in which neither the score
-    (or without one the loss) became better. A ``checkpoint`` file is written ``every`` so many steps (by default each epoch); if it
-    exists, training goes on from it, and ends with the same parameters as a run that was never interrupted. With
+    ``score`` measures the network after each epoch, and ``patience`` stops after so many epochs in
+    which neither the score (or without one the loss) became better. A ``checkpoint`` file is
+    written ``every`` so many steps (by default each epoch); if it exists, training goes on from it,
+    and ends with the same parameters as a run that was never interrupted. With
     ``optimizer="L-BFGS"`` (or CG, BFGS) all samples are used in each of at most ``epochs`` steps.
     """
     if isinstance(optimizer, str) and optimizer.lower() not in FIRST_ORDER:
         return _full_batch(network, x, y, optimizer, epochs, progress)
     if len(x) != len(y):
-        raise ShapeProblem(f"{len(x)} samples and {len(y)} targets", "there is one target for each sample")
-    loop = _Loop(network, real(x, network.dtype), np.asarray(y), batch, _made(optimizer, rate), shuffle, seed, checkpoint, every)
+        raise ShapeProblem(
+            f"{len(x)} samples and {len(y)} targets", "there is one target for each sample"
+        )
+    loop = _Loop(
+        network,
+        real(x, network.dtype),
+        np.asarray(y),
+        batch,
+        _made(optimizer, rate),
+        shuffle,
+        seed,
+        checkpoint,
+        every,
+    )
     loop.resume()
     with progress_bar("train", epochs, progress) as show:
         for loss in loop.epochs(epochs):
             loop.finish_epoch(loss, score)
-            show(loop.epoch, f"loss {loss:.4g}" + (f", score {loop.history.scores[-1]:.4f}" if score else ""))
+            show(
+                loop.epoch,
+                f"loss {loss:.4g}" + (f", score {loop.history.scores[-1]:.4f}" if score else ""),
+            )
             if callback is not None:
                 callback(loop.epoch, loss)
             if patience is not None and loop.stuck(patience):
@@ -119,12 +156,19 @@ class _Loop:
 
     def _order(self) -> Array:
         """The order of the samples in this epoch: a function of the seed and the epoch alone."""
-        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.x)) if self.shuffle else np.arange(len(self.x))
+        return (
+            np.random.default_rng([self.seed, self.epoch]).permutation(len(self.x))
+            if self.shuffle
+            else np.arange(len(self.x))
+        )
 
     def _step(self, chosen: Array) -> None:
         value, gradients = self.network.value_and_gradients(self.x[chosen], self.y[chosen])
         if not np.isfinite(value):
-            raise MatcalcError(f"the loss is {value} after {len(self.history.steps)} steps", "use a smaller rate, or scale the data")
+            raise MatcalcError(
+                f"the loss is {value} after {len(self.history.steps)} steps",
+                "use a smaller rate, or scale the data",
+            )
         self.history.steps.append(value)
         self.step.update(self.network.parameters_by_name(), gradients)
 
@@ -137,35 +181,63 @@ class _Loop:
         self.save()
 
     def stuck(self, patience: int) -> bool:
-        return no_progress([-score for score in self.history.scores] or self.history.losses, patience)
+        return no_progress(
+            [-score for score in self.history.scores] or self.history.losses, patience
+        )
 
     # checkpoints: parameters, the optimizer's memory, generators, position and history
 
     def save(self) -> None:
         if self.checkpoint is None:
             return
-        plain = {"epoch": self.epoch, "position": self.position, "random": self._generators(), "history": vars(self.history), "task": self._task()}
-        arrays = {f"p:{n}": a for n, a in self.network.parameters_by_name().items()} | {f"o:{n}": a for n, a in self.step.state.items()}
+        plain = {
+            "epoch": self.epoch,
+            "position": self.position,
+            "random": self._generators(),
+            "history": vars(self.history),
+            "task": self._task(),
+        }
+        arrays = {f"p:{n}": a for n, a in self.network.parameters_by_name().items()} | {
+            f"o:{n}": a for n, a in self.step.state.items()
+        }
         save_arrays(self.checkpoint, {"plain": np.array(json.dumps(plain)), **arrays})
 
     def resume(self) -> None:
-        """Continue from the checkpoint if there is one; raises MatcalcError if it belongs to another task."""
+        """Continue from the checkpoint if there is one.
+
+        Raises MatcalcError if it belongs to another task.
+        """
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return
         saved = load_arrays(self.checkpoint)
         plain = json.loads(str(saved.pop("plain")))
         if plain["task"] != self._task():
-            raise MatcalcError(f"the checkpoint {self.checkpoint} belongs to another task", "remove it, or name another file")
+            raise MatcalcError(
+                f"the checkpoint {self.checkpoint} belongs to another task",
+                "remove it, or name another file",
+            )
         self.network.load({n[2:]: a for n, a in saved.items() if n.startswith("p:")})
         self.step.state = {n[2:]: a for n, a in saved.items() if n.startswith("o:")}
-        self.epoch, self.position, self.history = plain["epoch"], plain["position"], Training(**plain["history"])
+        self.epoch, self.position, self.history = (
+            plain["epoch"],
+            plain["position"],
+            Training(**plain["history"]),
+        )
         for layer, state in zip(self._random_layers(), plain["random"], strict=True):
             layer.rng.bit_generator.state = state
 
     def _task(self) -> list[Any]:
         """What must be the same for a checkpoint to fit."""
         layers = [layer.expression for layer in (*self.network.layers(), self.network.loss)]
-        return [layers, type(self.step).__name__, self.step.rate, self.batch, self.seed, self.shuffle, list(self.x.shape)]
+        return [
+            layers,
+            type(self.step).__name__,
+            self.step.rate,
+            self.batch,
+            self.seed,
+            self.shuffle,
+            list(self.x.shape),
+        ]
 
     def _random_layers(self) -> list[Any]:
         return [layer for layer in self.network.layers() if hasattr(layer, "rng")]
@@ -174,14 +246,19 @@ class _Loop:
         return [layer.rng.bit_generator.state for layer in self._random_layers()]
 
 
-def _full_batch(network: Trainable, x: Array, y: Array, method: str, steps: int, progress: bool | None) -> Training:
+def _full_batch(
+    network: Trainable, x: Array, y: Array, method: str, steps: int, progress: bool | None
+) -> Training:
     """Train with a method of SciPy on all samples."""
     from ..numeric.minimize import CURVED, SCIPY
     from ..numeric.objective import joined, parted
 
     key = method.lower()
     if key not in SCIPY or key in CURVED:
-        raise MatcalcError(f"{method[:40]} does not train networks", f"there are {', '.join([*FIRST_ORDER, *(m for m in SCIPY if m not in CURVED)])}")
+        raise MatcalcError(
+            f"{method[:40]} does not train networks",
+            f"there are {', '.join([*FIRST_ORDER, *(m for m in SCIPY if m not in CURVED)])}",
+        )
     network.value(real(x, network.dtype), y)
     parameters, history = network.parameters_by_name(), Training()
 
@@ -202,7 +279,14 @@ def _full_batch(network: Trainable, x: Array, y: Array, method: str, steps: int,
             show(len(history.losses), f"loss {history.losses[-1]:.4g}")
 
         start = joined(parameters.values()).astype(float)
-        found = scipy_optimize().minimize(evaluate, start, jac=True, method=SCIPY[key], callback=record, options={"maxiter": steps})
+        found = scipy_optimize().minimize(
+            evaluate,
+            start,
+            jac=True,
+            method=SCIPY[key],
+            callback=record,
+            options={"maxiter": steps},
+        )
     put(found.x)
     history.message = str(found.message)
     return history

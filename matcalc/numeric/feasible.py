@@ -1,4 +1,6 @@
-"""What a declared property allows of an array, and what a minimizer makes of it: bounds, shortened steps, or a refusal."""
+"""What a declared property allows of an array, and what a minimizer makes of it: bounds,
+shortened steps, or a refusal.
+"""
 
 from __future__ import annotations
 
@@ -109,21 +111,30 @@ def broken(variable: Expr, a: Array) -> str:
 
 
 def check_array(variable: Expr, a: Array) -> None:
-    """Raise MatcalcError for NaN, which it places, and ShapeProblem for an array that is not what its name is declared to be."""
+    """Raise MatcalcError for NaN, which it places, and ShapeProblem for an array that is not
+    what its name is declared to be.
+    """
     if np.isnan(a).any():
         place = ",".join(str(i + 1) for i in np.argwhere(np.isnan(a))[0])
         count = int(np.isnan(a).sum())
         entry = f"{variable.name}[{place}]" if place else variable.name
         more = f", and {count - 1} more of its entries" if count > 1 else ""
-        raise MatcalcError(f"{entry} is nan{more}", "fill in what is missing, or leave out its rows")
+        raise MatcalcError(
+            f"{entry} is nan{more}", "fill in what is missing, or leave out its rows"
+        )
     if prop := broken(variable, a):
         name = variable.name
-        raise ShapeProblem(f"{name} is declared {prop}, its array is not", f"give another, or declare {name} without it")
+        raise ShapeProblem(
+            f"{name} is declared {prop}, its array is not",
+            f"give another, or declare {name} without it",
+        )
 
 
 @dataclass(frozen=True)
 class Feasible:
-    """Where a flat point may be: between two bounds, and, for matrices declared spd, at definite ones."""
+    """Where a flat point may be: between two bounds, and, for matrices declared spd, at definite
+    ones.
+    """
 
     low: Array
     high: Array
@@ -146,11 +157,14 @@ def refuse_constraints(variables: Iterable[Expr]) -> None:
     for v in variables:
         for prop in v.properties:
             if prop in REFUSED:
-                raise NameProblem(f"{v.name} is declared {prop}, which minimize does not keep to", REFUSED[prop])
+                raise NameProblem(
+                    f"{v.name} is declared {prop}, which minimize does not keep to", REFUSED[prop]
+                )
 
 
 def bounds_of(given: Any, variables: Mapping[str, Expr]) -> dict[str, tuple[Any, Any]]:
-    """The bounds of each variable: those given by name, or for one variable alone, within those that are declared.
+    """The bounds of each variable: those given by name, or for one variable alone, within those
+    that are declared.
 
     Raises NameProblem and ShapeProblem, which name what does not fit.
 
@@ -172,13 +186,18 @@ def _by_name(given: Any, names: list[str]) -> Mapping[str, Any]:
             raise NameProblem(fact, f"the variables are {', '.join(names)}")
         return given
     if len(names) > 1:
-        raise NameProblem("the bounds are one pair for several variables", f"give bounds={{'{names[0]}': (0, None)}}")
+        raise NameProblem(
+            "the bounds are one pair for several variables",
+            f"give bounds={{'{names[0]}': (0, None)}}",
+        )
     return {names[0]: given}
 
 
 def _within(name: str, pair: Any, variable: Expr) -> tuple[Any, Any]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise ShapeProblem(f"the bounds of {name} are no pair", "give (low, high), with None for no bound")
+        raise ShapeProblem(
+            f"the bounds of {name} are no pair", "give (low, high), with None for no bound"
+        )
     low, high = _side(name, pair[0], -np.inf), _side(name, pair[1], np.inf)
     for prop in variable.properties:
         least, most = BOXES.get(prop, (-np.inf, np.inf))
@@ -193,22 +212,33 @@ def _side(name: str, bound: Any, missing: float) -> Array:
     try:
         side = np.asarray(missing if bound is None else bound, dtype=float)
     except (TypeError, ValueError):
-        raise ShapeProblem(f"a bound of {name} is no array of numbers", f"it is a {type(bound).__name__}") from None
+        raise ShapeProblem(
+            f"a bound of {name} is no array of numbers", f"it is a {type(bound).__name__}"
+        ) from None
     if np.isnan(side).any():
         raise ShapeProblem(f"a bound of {name} is nan", "None is no bound")
     return side
 
 
-def feasible(bounds: Mapping[str, tuple[Any, Any]], variables: Mapping[str, Expr], like: Mapping[str, Array]) -> Feasible:
-    """Where the flat point of some variables may be; raises ShapeProblem for bounds that do not fit or exclude each other."""
+def feasible(
+    bounds: Mapping[str, tuple[Any, Any]], variables: Mapping[str, Expr], like: Mapping[str, Array]
+) -> Feasible:
+    """Where the flat point of some variables may be.
+
+    Raises ShapeProblem for bounds that do not fit or exclude each other.
+    """
     sides: tuple[list[Array], list[Array]] = ([], [])
     for name, a in like.items():
         for bound, side in zip(bounds[name], sides, strict=True):
             try:
                 side.append(np.broadcast_to(bound, a.shape).ravel())
             except ValueError:
-                raise ShapeProblem(f"a bound of {name} has shape {np.shape(bound)}", f"{name} has shape {a.shape}") from None
+                raise ShapeProblem(
+                    f"a bound of {name} has shape {np.shape(bound)}", f"{name} has shape {a.shape}"
+                ) from None
         if np.any(sides[0][-1] > sides[1][-1]):
-            raise ShapeProblem(f"a lower bound of {name} is above the upper one", "give (low, high)")
+            raise ShapeProblem(
+                f"a lower bound of {name} is above the upper one", "give (low, high)"
+            )
     definite = tuple(n for n in like if set(OPEN) & set(variables[n].properties))
     return Feasible(np.concatenate(sides[0]), np.concatenate(sides[1]), definite)

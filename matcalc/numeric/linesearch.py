@@ -1,4 +1,6 @@
-"""First-order steps whose length is searched: they lower the value on whatever scale the problem has."""
+"""First-order steps whose length is searched: they lower the value on whatever scale the problem
+has.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,16 @@ import numpy as np
 from .feasible import Feasible
 
 Array = Any
-Probe = Callable[[Array], tuple[float, Array] | None]  # the value and the gradient, None where there is none
+# the value and the gradient, None where there is none
+Probe = Callable[[Array], tuple[float, Array] | None]
 
 SUFFICIENT = 1e-4  # the share of the fall along the gradient that a step must reach (Armijo 1966)
-REMEMBERED = 10  # values that a step is compared with: a lower one than the highest of them is progress
+# values that a step is compared with: a lower one than the highest of them is progress
+REMEMBERED = 10
 LONGEST = 1e30
 ROUNDING = 4 * np.finfo(float).eps
-GROWTH, SHRINK = 1.1, 0.5  # of the rate, after a step that lowers the value and after one that does not
+# of the rate, after a step that lowers the value and after one that does not
+GROWTH, SHRINK = 1.1, 0.5
 
 
 class Searched(Protocol):
@@ -25,9 +30,17 @@ class Searched(Protocol):
     state: dict[str, Array]
 
     def advance(
-        self, x: Array, value: float, gradient: Array, past: Sequence[float], allowed: Feasible, probe: Probe
+        self,
+        x: Array,
+        value: float,
+        gradient: Array,
+        past: Sequence[float],
+        allowed: Feasible,
+        probe: Probe,
     ) -> Array | None:
-        """The next point, or None if no step is long enough to move the point and lowers the value."""
+        """The next point, or None if no step is long enough to move the point and lowers the
+        value.
+        """
         ...
 
 
@@ -42,7 +55,8 @@ def _first_rate(slope: Array) -> float:
 
 
 class SearchedGradient:
-    """Projected gradient steps of the length of Barzilai and Borwein, shortened until they lower the value.
+    """Projected gradient steps of the length of Barzilai and Borwein, shortened until they lower
+    the value.
 
     The spectral projected gradient method (Birgin, Martínez & Raydan 2000).
     """
@@ -51,7 +65,13 @@ class SearchedGradient:
         self.state: dict[str, Array] = {}
 
     def advance(
-        self, x: Array, value: float, gradient: Array, past: Sequence[float], allowed: Feasible, probe: Probe
+        self,
+        x: Array,
+        value: float,
+        gradient: Array,
+        past: Sequence[float],
+        allowed: Feasible,
+        probe: Probe,
     ) -> Array | None:
         rate = float(self.state.get("rate", _first_rate(allowed.slope(x, gradient))))
         step = allowed.clipped(x - rate * gradient) - x
@@ -68,20 +88,30 @@ class SearchedGradient:
 
 
 def _spectral(move: Array, change: Array, rate: float) -> float:
-    """|s|²/s'y for the move s and the change y of the gradient: the inverse of a curvature between the two points."""
+    """|s|²/s'y for the move s and the change y of the gradient: the inverse of a curvature
+    between the two points.
+    """
     curved = float(move @ change)
     return min(float(move @ move) / curved if curved > 0 else 10 * rate, LONGEST)
 
 
 class SearchedMomentum:
-    """Momentum that begins anew where the value would rise (O'Donoghue & Candès 2015), and then with a smaller rate."""
+    """Momentum that begins anew where the value would rise (O'Donoghue & Candès 2015), and then
+    with a smaller rate.
+    """
 
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
         self.state: dict[str, Array] = {}
 
     def advance(
-        self, x: Array, value: float, gradient: Array, past: Sequence[float], allowed: Feasible, probe: Probe
+        self,
+        x: Array,
+        value: float,
+        gradient: Array,
+        past: Sequence[float],
+        allowed: Feasible,
+        probe: Probe,
     ) -> Array | None:
         rate = float(self.state.get("rate", _first_rate(allowed.slope(x, gradient))))
         velocity = self.state.get("velocity", np.zeros_like(x))
@@ -101,5 +131,7 @@ class SearchedMomentum:
 
 
 SEARCHED: Mapping[str, Callable[[], Searched]] = {
-    "gradient-descent": SearchedGradient, "sgd": SearchedGradient, "momentum": SearchedMomentum,
-}  # fmt: skip
+    "gradient-descent": SearchedGradient,
+    "sgd": SearchedGradient,
+    "momentum": SearchedMomentum,
+}

@@ -1,4 +1,6 @@
-"""Minimization of any typed objective: the gradient and the Hessian-vector product are derived, SciPy or a loop here steps."""
+"""Minimization of any typed objective: the gradient and the Hessian-vector product are derived,
+SciPy or a loop here steps.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ import numpy as np
 
 from ..errors import MatcalcError, NameProblem, ShapeProblem, number, whole_number
 from ..options import strict
-from .feasible import Feasible, bounds_of, check_array, feasible, in_space, is_definite, refuse_constraints
+from .feasible import (
+    Feasible,
+    bounds_of,
+    check_array,
+    feasible,
+    in_space,
+    is_definite,
+    refuse_constraints,
+)
 from .linesearch import SEARCHED, Searched
 from .minimum import CONVERGED, ENDINGS, UNENDING, Arrays, History, Minimum, counted
 from .objective import Array, Objective, joined
@@ -24,23 +34,21 @@ Bounds = Mapping[str, tuple[Any, Any]] | tuple[Any, Any]
 
 
 SCIPY = {
-    "l-bfgs": "L-BFGS-B", "cg": "CG", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg", "trust-krylov": "trust-krylov",
+    "l-bfgs": "L-BFGS-B",
+    "cg": "CG",
+    "bfgs": "BFGS",
+    "newton-cg": "Newton-CG",
+    "trust-ncg": "trust-ncg",
+    "trust-krylov": "trust-krylov",
     "trust-constr": "trust-constr",
-}  # fmt: skip
-CURVED = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}  # these use the Hessian-vector product
+}
+# these use the Hessian-vector product
+CURVED = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
 BOUNDED = {"l-bfgs", "trust-constr", *FIRST_ORDER}
 HIDDEN = 1e-9  # relative to a value: what its rounding may hide
 
 
-# ---- the objective ----------------------------------------------------------------------------------------------------------
-
-
-
-
-
-
-
-
+# ---- the objective -------------------------------------------------------------------------------
 
 
 def norm(x: Array) -> float:
@@ -53,32 +61,43 @@ def norm(x: Array) -> float:
     return largest * float(np.linalg.norm(x / largest)) if 0 < largest < np.inf else largest
 
 
-
-
-# ---- minimizing -------------------------------------------------------------------------------------------------------------
+# ---- minimizing ----------------------------------------------------------------------------------
 
 
 @strict
 def minimize(
-    objective: Any, wrt: str | Sequence[str] | None = None, data: Mapping[str, Any] | None = None, *,
-    method: str = "L-BFGS", shapes: Any = None, start: Mapping[str, Any] | None = None,
-    bounds: Bounds | None = None, tolerance: float = 1e-8, max_steps: int = 1000,
-    rate: float | None = None, patience: int | None = None,
-    checkpoint: str | os.PathLike[str] | None = None, progress: bool | None = None,
+    objective: Any,
+    wrt: str | Sequence[str] | None = None,
+    data: Mapping[str, Any] | None = None,
+    *,
+    method: str = "L-BFGS",
+    shapes: Any = None,
+    start: Mapping[str, Any] | None = None,
+    bounds: Bounds | None = None,
+    tolerance: float = 1e-8,
+    max_steps: int = 1000,
+    rate: float | None = None,
+    patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
     callback: Callable[[int, float, Arrays], None] | None = None,
-) -> Minimum:  # fmt: skip
+) -> Minimum:
     """Minimize a typed scalar by some of its variables; ``data`` holds the others.
 
-    Methods: L-BFGS, CG, BFGS, Newton-CG, trust-ncg, trust-krylov, trust-constr (through SciPy, with derived gradients and
-    Hessian-vector products) and gradient-descent, sgd, momentum, adam. Without a ``rate`` the steps of gradient-descent, sgd
-    and momentum are searched, so that the value falls. ``bounds`` are pairs by name, None for no bound; a variable declared
-    positive or unit is kept to its bounds, one declared spd stays definite, other sets (simplex, orthogonal) are refused.
-    ``tolerance`` is for the largest entry of the gradient. ``patience`` stops after so many steps without progress.
-    A ``checkpoint`` file is written after every step and continued from if it exists; the methods of SciPy begin anew at the
-    saved point. The result's ``status`` is a word for how it ended: see :class:`matcalc.minimum.Minimum`. Raises NameProblem
-    and ShapeProblem for what does not fit, MatcalcError for NaN in the data and a start without a value.
+    Methods: L-BFGS, CG, BFGS, Newton-CG, trust-ncg, trust-krylov, trust-constr (through SciPy, with
+    derived gradients and Hessian-vector products) and gradient-descent, sgd, momentum, adam.
+    Without a ``rate`` the steps of gradient-descent, sgd and momentum are searched, so that the
+    value falls. ``bounds`` are pairs by name, None for no bound; a variable declared positive or
+    unit is kept to its bounds, one declared spd stays definite, other sets (simplex, orthogonal)
+    are refused. ``tolerance`` is for the largest entry of the gradient. ``patience`` stops after so
+    many steps without progress. A ``checkpoint`` file is written after every step and continued
+    from if it exists; the methods of SciPy begin anew at the saved point. The result's ``status``
+    is a word for how it ended: see :class:`matcalc.minimum.Minimum`. Raises NameProblem and
+    ShapeProblem for what does not fit, MatcalcError for NaN in the data and a start without a
+    value.
 
-    >>> found = minimize("norm2(X*w - y)^2", "w", {"X": np.array([[1.0, 0.0], [0.0, 2.0]]), "y": np.array([3.0, 4.0])})
+    >>> data = {"X": np.diag([1.0, 2.0]), "y": np.array([3.0, 4.0])}
+    >>> found = minimize("norm2(X*w - y)^2", "w", data)
     >>> found["w"].round(6)
     array([3., 2.])
     >>> found.converged, found.status
@@ -105,14 +124,19 @@ def minimize(
 
 
 def _allowed(objective: Objective, key: str, bounds: Bounds | None) -> Feasible:
-    """Where the point may be, by the bounds and the declarations; raises NameProblem for what the method does not keep to."""
+    """Where the point may be, by the bounds and the declarations.
+
+    Raises NameProblem for what the method does not keep to.
+    """
     variables = {n: objective.program.variables[n] for n in objective.start}
     refuse_constraints(variables.values())
     allowed = feasible(bounds_of(bounds, variables), variables, objective.start)
     if allowed.bounded and key not in BOUNDED:
         fact = f"{key} knows no bounds"
         if not bounds:
-            boxed = next(n for n, v in variables.items() if {"positive", "unit"} & set(v.properties))
+            boxed = next(
+                n for n, v in variables.items() if {"positive", "unit"} & set(v.properties)
+            )
             fact = f"{boxed} is declared {variables[boxed].properties[0]}, and {fact}"
         raise NameProblem(fact, "use L-BFGS or trust-constr")
     return allowed
@@ -150,7 +174,10 @@ class _Run:
         if self.checkpoint is not None and Path(self.checkpoint).exists():
             saved = load_arrays(self.checkpoint)
             if saved["x"].shape != self.x.shape:
-                raise MatcalcError(f"the checkpoint {self.checkpoint} belongs to another problem", "remove it, or name another file")
+                raise MatcalcError(
+                    f"the checkpoint {self.checkpoint} belongs to another problem",
+                    "remove it, or name another file",
+                )
             self.x, self.steps = saved.pop("x"), int(saved.pop("steps"))
             self.history = History(*(saved.pop(n).tolist() for n in ("values", "norms", "seconds")))
             self.memory = {n.removeprefix("memory of "): a for n, a in saved.items()}
@@ -168,23 +195,33 @@ class _Run:
         arrays = self.objective.arrays(self.x)
         for name in self.allowed.definite:
             if not is_definite(arrays[name]):
-                raise MatcalcError("the objective has no value at the start", f"{name} is not positive definite there")
-        given = {n: a for n, a in self.objective.data.items() if n in self.objective.program.variables}
+                raise MatcalcError(
+                    "the objective has no value at the start",
+                    f"{name} is not positive definite there",
+                )
+        given = {
+            n: a for n, a in self.objective.data.items() if n in self.objective.program.variables
+        }
         infinite = [n for n, a in {**given, **arrays}.items() if not np.isfinite(a).all()]
         if infinite:
-            raise MatcalcError("the objective has no finite value at the start", f"{infinite[0]} is not finite")
+            raise MatcalcError(
+                "the objective has no finite value at the start", f"{infinite[0]} is not finite"
+            )
         raise MatcalcError("the objective has no finite value at the start", "give another start")
 
-    # ---- values -----------------------------------------------------------------------------------------------------------
+    # ---- values ----------------------------------------------------------------------------------
 
     def probe(self, x: Array) -> tuple[float, Array] | None:
-        """The value and the gradient, or None where there is no finite one or a matrix is not definite.
+        """The value and the gradient, or None where there is no finite one or a matrix is not
+        definite.
 
         Raises _Stop where the value is -inf.
         """
         self.evaluations += 1
         arrays = self.objective.arrays(x)
-        if not np.isfinite(x).all() or not all(is_definite(arrays[n]) for n in self.allowed.definite):
+        if not np.isfinite(x).all() or not all(
+            is_definite(arrays[n]) for n in self.allowed.definite
+        ):
             return None
         try:
             value, gradient = self.objective.value_and_gradient(x)
@@ -198,7 +235,9 @@ class _Run:
         return value, gradient
 
     def evaluate(self, x: Array) -> tuple[float, Array]:
-        """For methods that need a value everywhere: one that rises from the last point where there is none, which shortens the step."""
+        """For methods that need a value everywhere: one that rises from the last point where
+        there is none, which shortens the step.
+        """
         here, value, _ = self.last
         tried = self.probe(x)
         if tried is not None:
@@ -228,7 +267,9 @@ class _Run:
                 raise
         if self.checkpoint is not None:
             kept = {f"memory of {n}": a for n, a in (memory or {}).items()}
-            save_arrays(self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | kept)
+            save_arrays(
+                self.checkpoint, {"x": x, "steps": np.array(self.steps)} | vars(self.history) | kept
+            )
         if self.patience is not None and no_progress(self.history.values, self.patience):
             raise _Stop("no progress")
 
@@ -236,7 +277,7 @@ class _Run:
         """The largest entry of the gradient, without what the bounds forbid to follow."""
         return float(np.abs(self.allowed.slope(x, self.at(x)[1])).max(initial=0))
 
-    # ---- methods ----------------------------------------------------------------------------------------------------------
+    # ---- methods ---------------------------------------------------------------------------------
 
     def first_order(self, step: Optimizer) -> str:
         """Steps of a given rate; the word for the end."""
@@ -244,7 +285,11 @@ class _Run:
         begin = self.at(self.start)[0]
         while self.slope(self.x) > self.tolerance:
             if self.steps >= self.max_steps:
-                return "diverged" if self.at(self.x)[0] > max([begin, *self.history.values[:1]]) else "limit"
+                return (
+                    "diverged"
+                    if self.at(self.x)[0] > max([begin, *self.history.values[:1]])
+                    else "limit"
+                )
             x, gradient = self.x.copy(), self.at(self.x)[1]
             step.update({"x": x}, {"x": gradient})
             x = self.allowed.clipped(x)
@@ -274,7 +319,12 @@ class _Run:
             return "limit"
         optimize = scipy_optimize()
         options = {"maxiter": self.max_steps - self.steps} | _TOLERANCES[key](self.tolerance)
-        how: dict[str, Any] = {"jac": True, "method": SCIPY[key], "callback": self._after_step, "options": options}
+        how: dict[str, Any] = {
+            "jac": True,
+            "method": SCIPY[key],
+            "callback": self._after_step,
+            "options": options,
+        }
         if key in CURVED:
             how["hessp"] = self.objective.hessian_product
         if self.allowed.bounded:
@@ -295,21 +345,31 @@ class _Run:
     def _after_step(self, x: Array, *_: Any) -> None:
         self.record(np.array(x))
 
-    # ---- the end ----------------------------------------------------------------------------------------------------------
+    # ---- the end ---------------------------------------------------------------------------------
 
     def _polished(self) -> str:
-        """Where the rounding of the values hides the way, Newton's steps go on by the gradient alone, as long as it halves."""
+        """Where the rounding of the values hides the way, Newton's steps go on by the gradient
+        alone, as long as it halves.
+        """
         while self.slope(self.x) > self.tolerance and self.steps < self.max_steps:
             value, slope = self.at(self.x)[0], self.slope(self.x)
             x = self._newton_point()
             tried = None if x is None else self.probe(x)
-            if x is None or tried is None or tried[0] > value + HIDDEN * abs(value) or self.slope(x) > slope / 2:
+            if (
+                x is None
+                or tried is None
+                or tried[0] > value + HIDDEN * abs(value)
+                or self.slope(x) > slope / 2
+            ):
                 break
             self.record(x)
         return CONVERGED if self.slope(self.x) <= self.tolerance else "rounding"
 
     def _newton_point(self) -> Array | None:
-        """The point of a Newton step in the entries that no bound holds; None where the Hessian is not positive definite."""
+        """The point of a Newton step in the entries that no bound holds.
+
+        None where the Hessian is not positive definite.
+        """
         x, gradient = self.x, self.at(self.x)[1]
         near = HIDDEN * (1 + np.abs(x))
         at_low, at_high = x <= self.allowed.low + near, x >= self.allowed.high - near
@@ -331,7 +391,9 @@ class _Run:
         return (above[1] - below[1]) / (2 * h)
 
     def ended(self, run: Callable[[], str]) -> Minimum:
-        """The result of a run, judged where it stopped: converged is what is proved, every other end has its own word."""
+        """The result of a run, judged where it stopped: converged is what is proved, every other
+        end has its own word.
+        """
         try:
             status = run()
         except _Stop as stop:
@@ -342,11 +404,26 @@ class _Run:
             status = stop.status
         value, gradient = self.at(self.x)
         arrays = self.objective.arrays(self.x)
-        limits = {"max_steps": counted(self.max_steps, "step"), "patience": counted(self.patience or 0, "step")}
+        limits = {
+            "max_steps": counted(self.max_steps, "step"),
+            "patience": counted(self.patience or 0, "step"),
+        }
         message = ENDINGS[status].format(**limits)
         if status not in UNENDING and self.slope(self.x) > self.tolerance:
-            message += f" (largest entry of the gradient {self.slope(self.x):.2g}, tolerance {self.tolerance:.2g})"
-        return Minimum(arrays, value, norm(gradient), self.steps, self.evaluations, status, message, self.history)
+            message += (
+                f" (largest entry of the gradient {self.slope(self.x):.2g}, tolerance "
+                f"{self.tolerance:.2g})"
+            )
+        return Minimum(
+            arrays,
+            value,
+            norm(gradient),
+            self.steps,
+            self.evaluations,
+            status,
+            message,
+            self.history,
+        )
 
     def _judged(self, status: str) -> str:
         if status == CONVERGED:
@@ -356,17 +433,25 @@ class _Run:
         return self._hindrance() if status == "rounding" else status
 
     def _kind_of_stationary_point(self) -> str:
-        """A point without a gradient is a minimum, unless the values around it or far along the way say otherwise."""
+        """A point without a gradient is a minimum, unless the values around it or far along the
+        way say otherwise.
+        """
         value, gradient = self.at(self.x)
         if self._has_lower_neighbour():
             return "saddle"
         if self.steps == 0:
             return "flat" if self._is_flat() else CONVERGED
         still = -float(gradient @ (self.x - self.start))
-        return "unbounded" if still > 1e-6 * max(1.0, abs(value)) and self._falls_forever() else CONVERGED
+        return (
+            "unbounded"
+            if still > 1e-6 * max(1.0, abs(value)) and self._falls_forever()
+            else CONVERGED
+        )
 
     def _falls_forever(self) -> bool:
-        """Whether the value falls at each doubling of the way from the start, forty times, and by more than its size."""
+        """Whether the value falls at each doubling of the way from the start, forty times, and
+        by more than its size.
+        """
         here = self.x.copy()
         value, gradient = self.at(here)
         way = here - self.start if np.any(here != self.start) else -gradient
@@ -387,7 +472,8 @@ class _Run:
         if wide is None or near is None or nearer is None:
             return "edge"
         jumps = [float(np.abs(tried[1] - gradient).max()) for tried in (near, nearer)]
-        if jumps[1] > max(jumps[0], float(np.abs(slope).max())) / 2:  # of what is smooth, a tenth of the way is a tenth of the change
+        # of what is smooth, a tenth of the way is a tenth of the change
+        if jumps[1] > max(jumps[0], float(np.abs(slope).max())) / 2:
             return "kink"
         lowest = min(tried[0] for tried in (wide, near, nearer))
         return "no descent" if lowest < value - HIDDEN * max(1.0, abs(value)) else "rounding"
@@ -398,7 +484,9 @@ class _Run:
         return self.probe(self.allowed.clipped(self.x - way))
 
     def _has_lower_neighbour(self) -> bool:
-        """Whether a point near by, in a random direction, has a value lower than the gradient explains."""
+        """Whether a point near by, in a random direction, has a value lower than the gradient
+        explains.
+        """
         value, gradient = self.at(self.x)
         for away, tried in self._neighbours(1e-3):
             hidden = HIDDEN * max(1.0, abs(value)) + 2 * norm(gradient) * norm(away)
@@ -418,12 +506,17 @@ class _Run:
         variables = self.objective.program.variables
         for _ in range(8):
             away = self.objective.arrays(rng.normal(size=x.shape) * size * (1 + np.abs(x)))
-            point = self.allowed.clipped(x + joined(in_space(variables[n], a) for n, a in away.items()))
+            point = self.allowed.clipped(
+                x + joined(in_space(variables[n], a) for n, a in away.items())
+            )
             yield point - x, self.probe(point)
 
 
 def _conjugate_gradients(product: Callable[[Array], Array], right: Array) -> Array | None:
-    """x with A·x = right, for a positive definite A (Hestenes & Stiefel 1952); None where A is not."""
+    """x with A·x = right, for a positive definite A (Hestenes & Stiefel 1952).
+
+    None where A is not.
+    """
     x, r = np.zeros_like(right), right.copy()
     p, size = r.copy(), float(r @ r)
     enough = 1e-8 * size

@@ -20,20 +20,25 @@ ENDINGS: Mapping[str, str] = {
     "no progress": "no progress in {patience}",
     "stopped": "the callback ended it",
     "unbounded": "the value falls without end, the farther the point goes from the start",
-    "diverged": "the values rise or are not finite: take a smaller rate, or none for a step that is searched",
+    "diverged": "the values rise or are not finite: take a smaller rate, or none for a step that "
+    "is searched",
     "kink": "the gradient jumps here, so it is no measure of a minimum: the function has a kink",
-    "edge": "the way down ends where the objective has no value, or a matrix is not positive definite",
+    "edge": "the way down ends where the objective has no value, or a matrix is not positive "
+    "definite",
     "rounding": "no lower value can be told apart in double precision",
     "no descent": "the method finds no lower value, though the gradient points to one: try another",
     "saddle": "the gradient vanishes, and lower values are beside the point: give another start",
-    "flat": "the gradient vanishes at the start, and no value around it differs: give another start",
+    "flat": "the gradient vanishes at the start, and no value around it differs: give another "
+    "start",
 }
 UNENDING = ("unbounded", "diverged")  # the gradient says nothing of how near an end was
 
 
 @dataclass
 class History:
-    """What happened, a row for each step: value, norm of the gradient and seconds since the start."""
+    """What happened, a row for each step: value, norm of the gradient and seconds since the
+    start.
+    """
 
     values: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)
@@ -53,11 +58,12 @@ class History:
 
 @dataclass(repr=False)
 class Minimum:
-    """Where a minimization ended: ``arrays`` by name (also ``found["w"]``), the value there, and how it went.
+    """Where a minimization ended: ``arrays`` by name (also ``found["w"]``), the value there, and
+    how it went.
 
-    ``status`` is one word for the end, ``message`` a sentence; ``converged`` is true only where the largest entry of the gradient
-    (of what bounds leave of it) is at most the tolerance, at a finite point that has every declared property.
-    ``gradient_norm`` is the length of the gradient.
+    ``status`` is one word for the end, ``message`` a sentence; ``converged`` is true only where the
+    largest entry of the gradient (of what bounds leave of it) is at most the tolerance, at a finite
+    point that has every declared property. ``gradient_norm`` is the length of the gradient.
     """
 
     arrays: Arrays

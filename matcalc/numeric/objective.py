@@ -1,4 +1,6 @@
-"""Objectives: a typed scalar, its gradient and its Hessian-vector product as functions of one flat vector."""
+"""Objectives: a typed scalar, its gradient and its Hessian-vector product as functions of one
+flat vector.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ Array = Any
 
 
 class Objective:
-    """A typed scalar with its derived gradient and Hessian-vector product, as functions of one flat vector.
+    """A typed scalar with its derived gradient and Hessian-vector product, as functions of one flat
+    vector.
 
-    Raises NameProblem for data that is missing and ShapeProblem for an expression that is no scalar.
+    Raises NameProblem for data that is missing and ShapeProblem for an expression that is no
+    scalar.
 
     >>> f = Objective("norm2(X*w - y)^2", ["w"], {"X": np.eye(2), "y": np.ones(2)})
     >>> f.value_and_gradient(np.zeros(2))
@@ -34,47 +38,83 @@ class Objective:
     """
 
     def __init__(
-        self, expression: Any, wrt: str | Sequence[str] | None, data: Mapping[str, Any], shapes: Any = None, start: Mapping[str, Any] | None = None
+        self,
+        expression: Any,
+        wrt: str | Sequence[str] | None,
+        data: Mapping[str, Any],
+        shapes: Any = None,
+        start: Mapping[str, Any] | None = None,
     ) -> None:
         self.program = as_program(expression, shapes)
         if not self.program.expr.is_scalar:
-            raise ShapeProblem(f"the objective is {shape_text(self.program.expr)}", "only a scalar can be minimized")
+            raise ShapeProblem(
+                f"the objective is {shape_text(self.program.expr)}",
+                "only a scalar can be minimized",
+            )
         if not isinstance(data, Mapping):
             raise NameProblem(f"the data is a {type(data).__name__}", "give it by name: {'X': …}")
-        names = [wrt] if isinstance(wrt, str) else [n for n in self.program.variables if n not in data] if wrt is None else list(wrt)
+        names = (
+            [wrt]
+            if isinstance(wrt, str)
+            else [n for n in self.program.variables if n not in data]
+            if wrt is None
+            else list(wrt)
+        )
         names = list(dict.fromkeys(names))
         self.derivations: Derivations = derive(self.program, names)
-        self._function = self._compiled((self.program.expr, *(self.derivations[n].result for n in names)))
+        self._function = self._compiled(
+            (self.program.expr, *(self.derivations[n].result for n in names))
+        )
         # a length or a place stays a number
-        self.data = {n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()}
+        self.data = {
+            n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()
+        }
         for n in self.program.variables.keys() & self.data.keys():
             check_array(self.program.variables[n], self.data[n])
-        needed = dict.fromkeys([*self.program.variables, *getattr(self._function, "parameters", ())])
+        needed = dict.fromkeys(
+            [*self.program.variables, *getattr(self._function, "parameters", ())]
+        )
         missing = [n for n in needed if n not in self.data and n not in names]
         if missing:
-            raise NameProblem(f"no data for {', '.join(missing)}", "give it in data, or minimize by it")
+            raise NameProblem(
+                f"no data for {', '.join(missing)}", "give it in data, or minimize by it"
+            )
         given = _by_name(start, names)
         self.start = {n: self._start(n, given.get(n)) for n in names}
         self._curvature: Callable[..., Any] | None = None
 
     def _compiled(self, roots: tuple[Root, ...]) -> Callable[..., Any]:
-        """The value and the derivatives as one function of arrays by name, which returns a tuple."""
+        """The value and the derivatives as one function of arrays by name, which returns a
+        tuple.
+        """
         from ..codegen import compile_expr
 
-        return compile_expr(roots, "numpy", "objective", self.program.expr, known=self.program.variables.values())
+        return compile_expr(
+            roots, "numpy", "objective", self.program.expr, known=self.program.variables.values()
+        )
 
     def _array(self, name: str, given: Any) -> Array:
         if hasattr(given, "__dask_graph__"):
-            raise MatcalcError("the data is a dask array", "matcalc.distribute(…).value_and_grad leaves it where it lies")
+            raise MatcalcError(
+                "the data is a dask array",
+                "matcalc.distribute(…).value_and_grad leaves it where it lies",
+            )
         if np.iscomplexobj(given):
-            raise ShapeProblem(f"{name} has complex numbers", "give their real and imaginary parts as variables of their own")
+            raise ShapeProblem(
+                f"{name} has complex numbers",
+                "give their real and imaginary parts as variables of their own",
+            )
         try:
             return np.asarray(given, dtype=float)
         except (TypeError, ValueError):
-            raise ShapeProblem(f"{name} is no array of numbers", f"it is a {type(given).__name__}") from None
+            raise ShapeProblem(
+                f"{name} is no array of numbers", f"it is a {type(given).__name__}"
+            ) from None
 
     def _start(self, name: str, given: Any) -> Array:
-        """The given start, or the identity for a spd matrix, ones for a positive variable and zeros for any other."""
+        """The given start, or the identity for a spd matrix, ones for a positive variable and
+        zeros for any other.
+        """
         v = self.program.variables[name]
         if given is not None:
             start = self._array(name, given).copy()
@@ -87,12 +127,19 @@ class Objective:
         return np.ones(lengths) if "positive" in v.properties else np.zeros(lengths)
 
     def _length(self, name: str, size: Sequence[Any]) -> int:
-        given = [(self.program.variables[d].shape, array.shape) for d, array in self.data.items() if d in self.program.variables]
+        given = [
+            (self.program.variables[d].shape, array.shape)
+            for d, array in self.data.items()
+            if d in self.program.variables
+        ]
         known = {a: n for names, lengths in given for a, n in zip(names, lengths, strict=False)}
         try:
             return length(size, known)
         except KeyError:
-            raise NameProblem(f"the size {show(tuple(size))} of {name} is in no data", f"give start={{'{name}': …}}") from None
+            raise NameProblem(
+                f"the size {show(tuple(size))} of {name} is in no data",
+                f"give start={{'{name}': …}}",
+            ) from None
 
     # one flat vector, and back
 
@@ -102,7 +149,10 @@ class Objective:
     def arrays(self, x: Array) -> Arrays:
         size = sum(a.size for a in self.start.values())
         if np.shape(x) != (size,):
-            raise ShapeProblem(f"a point of shape {np.shape(x)}", f"{', '.join(self.start)} make one vector of {size} numbers")
+            raise ShapeProblem(
+                f"a point of shape {np.shape(x)}",
+                f"{', '.join(self.start)} make one vector of {size} numbers",
+            )
         return parted(x, self.start)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
@@ -110,20 +160,35 @@ class Objective:
         return float(value), joined(gradients)
 
     def hessian_product(self, x: Array, v: Array) -> Array:
-        """The Hessian times a vector, by a derived expression of the cost of a gradient; no Hessian is formed."""
+        """The Hessian times a vector, by a derived expression of the cost of a gradient.
+
+        No Hessian is formed.
+        """
         self._curvature = self._curvature or self._derived_curvature()
         along = {self._along(n): a for n, a in self.arrays(v).items()}
         return joined(self._curvature(**self.data, **self.arrays(x), **along))
 
     def _along(self, name: str) -> str:
-        return next(n for n in (f"{name}_along{'_' * i}" for i in range(9)) if n not in self.program.variables)
+        return next(
+            n
+            for n in (f"{name}_along{'_' * i}" for i in range(9))
+            if n not in self.program.variables
+        )
 
     def _derived_curvature(self) -> Callable[..., Any]:
-        """By one variable: its second derivative along v. By several: the gradients of Σ ⟨∂J/∂x, v_x⟩."""
+        """By one variable: its second derivative along v.
+
+        By several: the gradients of Σ ⟨∂J/∂x, v_x⟩.
+        """
         names = list(self.start)
         if len(names) == 1:
-            return self._compiled((derive(self.program, names[0], order=2, along=self._along(names[0])).result,))
-        slopes = [_inner(self.derivations[n].gradient, self.program.variables[n], self._along(n)) for n in names]
+            return self._compiled(
+                (derive(self.program, names[0], order=2, along=self._along(names[0])).result,)
+            )
+        slopes = [
+            _inner(self.derivations[n].gradient, self.program.variables[n], self._along(n))
+            for n in names
+        ]
         slope = ex.add(*slopes)
         depends = {v.name for v in ex.variables(slope)}
         zero = {n: ex.zeros(self.program.variables[n].shape_) for n in names if n not in depends}
@@ -137,11 +202,16 @@ def _by_name(start: Any, names: Sequence[str]) -> Mapping[str, Any]:
         return {}
     if not isinstance(start, Mapping):
         if len(names) > 1:
-            raise NameProblem("the start is one array for several variables", f"give start={{'{names[0]}': …}}")
+            raise NameProblem(
+                "the start is one array for several variables", f"give start={{'{names[0]}': …}}"
+            )
         return {names[0]: start}
     for name in start:
         if name not in names:
-            raise NameProblem(f"a start for '{name}', which is not minimized by", nearest(name, names) or f"the variables are {', '.join(names)}")
+            raise NameProblem(
+                f"a start for '{name}', which is not minimized by",
+                nearest(name, names) or f"the variables are {', '.join(names)}",
+            )
     return start
 
 
@@ -153,7 +223,10 @@ def joined(arrays: Iterable[Array]) -> Array:
 def parted(x: Array, like: Mapping[str, Array]) -> Arrays:
     """The arrays that a flat vector joins, in the shapes of others."""
     cuts = np.cumsum([a.size for a in like.values()])[:-1]
-    return {n: part.reshape(a.shape) for (n, a), part in zip(like.items(), np.split(x, cuts), strict=True)}
+    return {
+        n: part.reshape(a.shape)
+        for (n, a), part in zip(like.items(), np.split(x, cuts), strict=True)
+    }
 
 
 def _inner(gradient: Any, variable: ex.Expr, along: str) -> ex.Expr:

@@ -1,4 +1,7 @@
-"""First-order optimizers: gradient descent, SGD, momentum and Adam, which change arrays in place; the names of all methods."""
+"""First-order optimizers: gradient descent, SGD, momentum and Adam, which change arrays in place.
+
+The names of all methods.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,32 @@ Array = Any
 
 # how people type the methods, in small letters and without what is no letter
 ALSO: Mapping[str, str] = {
-    "gd": "gradient-descent", "steepestdescent": "gradient-descent", "heavyball": "momentum",
-    "lbfgsb": "l-bfgs", "conjugategradient": "cg", "conjugategradients": "cg", "quasinewton": "bfgs",
+    "gd": "gradient-descent",
+    "steepestdescent": "gradient-descent",
+    "heavyball": "momentum",
+    "lbfgsb": "l-bfgs",
+    "conjugategradient": "cg",
+    "conjugategradients": "cg",
+    "quasinewton": "bfgs",
     "stochasticgradientdescent": "sgd",
-}  # fmt: skip
+}
 
 
 def method_name(given: str, known: Iterable[str], kind: str) -> str:
-    """The method that is meant, however its letters, signs and spaces are typed; raises NameProblem with the nearest.
+    """The method that is meant, however its letters, signs and spaces are typed.
 
-    >>> method_name("LBFGS", ["l-bfgs", "cg"], "method"), method_name("GD", FIRST_ORDER, "optimizer")
-    ('l-bfgs', 'gradient-descent')
+    Raises NameProblem with the nearest.
+
+    >>> method_name("LBFGS", ["l-bfgs", "cg"], "method")
+    'l-bfgs'
+    >>> method_name("GD", FIRST_ORDER, "optimizer")
+    'gradient-descent'
     """
     names = list(known)
     typed = "".join(c for c in text_of(given, f"the {kind}").lower() if c.isalnum())
-    meant = {name.replace("-", ""): name for name in names} | {a: n for a, n in ALSO.items() if n in names}
+    meant = {name.replace("-", ""): name for name in names} | {
+        a: n for a, n in ALSO.items() if n in names
+    }
     if typed in meant:
         return meant[typed]
     hint = nearest(given.lower(), names) or f"there are {', '.join(names)}"
@@ -36,7 +50,10 @@ def method_name(given: str, known: Iterable[str], kind: str) -> str:
 
 
 class Optimizer:
-    """Changes parameters in place by their gradients; ``state`` is all that it remembers, for a checkpoint."""
+    """Changes parameters in place by their gradients.
+
+    ``state`` is all that it remembers, for a checkpoint.
+    """
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -76,7 +93,9 @@ class GradientDescent(Optimizer):
 
 
 class SGD(Optimizer):
-    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964); without momentum the step is p ← p − rate·g.
+    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964).
+
+    Without momentum the step is p ← p − rate·g.
 
     >>> p = np.array([1.0])
     >>> heavy = SGD(0.5, momentum=0.9)
@@ -103,7 +122,9 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam with corrected moments (Kingma & Ba 2015, algorithm 1)."""
 
-    def __init__(self, rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(
+        self, rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
         super().__init__(rate)
         self.beta1, self.beta2 = number(beta1, "beta1"), number(beta2, "beta2")
         self.epsilon = number(epsilon, "epsilon")
@@ -126,8 +147,11 @@ def _momentum(rate: float = 0.05) -> SGD:
 
 
 FIRST_ORDER: Mapping[str, Callable[..., Optimizer]] = {
-    "gradient-descent": GradientDescent, "sgd": SGD, "momentum": _momentum, "adam": Adam,
-}  # fmt: skip
+    "gradient-descent": GradientDescent,
+    "sgd": SGD,
+    "momentum": _momentum,
+    "adam": Adam,
+}
 
 
 def optimizer(name: str | Optimizer, rate: float | None = None) -> Optimizer:

@@ -1,6 +1,7 @@
 """What a long run needs: checkpoints that survive the end of the process, and a progress bar.
 
-A checkpoint is written to a new file that then takes the old one's name: a killed process leaves the last complete one.
+A checkpoint is written to a new file that then takes the old one's name: a killed process leaves
+the last complete one.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def scipy_optimize() -> Any:
     try:
         return import_module("scipy.optimize")
     except ImportError:
-        hint = "install the extra matgrad[fast], or take the method gradient-descent, momentum or adam"
+        hint = (
+            "install the extra matgrad[fast], or take the method gradient-descent, momentum or adam"
+        )
         raise MatcalcError("this method needs SciPy", hint) from None
 
 
@@ -56,7 +59,9 @@ def no_progress(values: Sequence[float], patience: int) -> bool:
 
 
 @contextmanager
-def progress_bar(title: str, total: int, wanted: bool | None = None) -> Iterator[Callable[[int, str], None]]:
+def progress_bar(
+    title: str, total: int, wanted: bool | None = None
+) -> Iterator[Callable[[int, str], None]]:
     """A function that moves a bar on a terminal; it does nothing in a pipe or without rich."""
     bar = _rich_bar() if (sys.stderr.isatty() if wanted is None else wanted) else None
     if bar is None:
@@ -70,8 +75,20 @@ def progress_bar(title: str, total: int, wanted: bool | None = None) -> Iterator
 def _rich_bar() -> Any:
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
     except ImportError:
         return None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,4 +1,6 @@
-"""A typed scalar in the form that SciPy's minimizers ask for: one flat vector in, the value and one flat gradient out."""
+"""A typed scalar in the form that SciPy's minimizers ask for: one flat vector in, the value and
+one flat gradient out.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,12 @@ from .objective import Objective
 
 @strict
 class ValueAndGrad:
-    """A function of one flat vector; ``hessp`` and ``start`` are what ``scipy.optimize.minimize`` takes by these names.
+    """A function of one flat vector.
 
-    ``arrays(x)`` gives the variables back by name, in their shapes; ``flat(arrays)`` is the way there.
+    ``hessp`` and ``start`` are what ``scipy.optimize.minimize`` takes by these names.
+
+    ``arrays(x)`` gives the variables back by name, in their shapes; ``flat(arrays)`` is the way
+    there.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -32,12 +37,20 @@ class ValueAndGrad:
 
 @strict
 def value_and_grad(
-    expr: Any, wrt: str | Sequence[str], data: Mapping[str, Any] | None = None, *, shapes: Any = None, start: Mapping[str, Any] | None = None
+    expr: Any,
+    wrt: str | Sequence[str],
+    data: Mapping[str, Any] | None = None,
+    *,
+    shapes: Any = None,
+    start: Mapping[str, Any] | None = None,
 ) -> ValueAndGrad:
-    """A scalar as ``scipy.optimize.minimize(f, f.start, jac=True, hessp=f.hessp)`` takes it; ``data`` holds the other variables.
+    """A scalar as ``scipy.optimize.minimize(f, f.start, jac=True, hessp=f.hessp)`` takes it.
 
-    Several variables make one vector, in the order of ``wrt``, matrices row by row; ``start`` gives the ones whose sizes no data
-    shows. Raises NameProblem for data that is missing and ShapeProblem for what is no scalar or does not fit.
+    ``data`` holds the other variables.
+
+    Several variables make one vector, in the order of ``wrt``, matrices row by row; ``start`` gives
+    the ones whose sizes no data shows. Raises NameProblem for data that is missing and ShapeProblem
+    for what is no scalar or does not fit.
 
     >>> import numpy as np
     >>> f = value_and_grad("norm2(X*w - y)^2", "w", {"X": np.eye(2), "y": np.ones(2)})

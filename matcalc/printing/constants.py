@@ -1,14 +1,15 @@
 """The one namer: whatever is printed gives way to the names of the user.
 
-A constant whose usual spelling is the name of a variable is spelled otherwise, and that is noted; names for parts and letters for
-indices are chosen among those that are left.
+A constant whose usual spelling is the name of a variable is spelled otherwise, and that is noted;
+names for parts and letters for indices are chosen among those that are left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-# the spellings of a constant in the language, the usual one first; one of them is the name of no variable
+# the spellings of a constant in the language, the usual one first; one of them is the name of no
+# variable
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "pi": ("pi", "π", "arccos(-1)"),
     "commutation": ("K", "commutation"),

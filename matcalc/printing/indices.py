@@ -1,4 +1,7 @@
-"""Index forms as text and as LaTeX: each factor with its indices; an index that is not an output is summed."""
+"""Index forms as text and as LaTeX: each factor with its indices.
+
+An index that is not an output is summed.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,18 @@ if TYPE_CHECKING:
 
 
 def index_text(form: IndexForm, taken: Collection[str] = ()) -> str:
-    """``A[i,k]*B[l,j]``, with ``I`` for the identity and ``1`` for ones; letters and constants give way to names that are ``taken``."""
+    """``A[i,k]*B[l,j]``, with ``I`` for the identity and ``1`` for ones.
+
+    Letters and constants give way to names that are ``taken``.
+    """
     taken = {*taken, *written_names(form.written_nodes)}
 
     def body(t: Term) -> str:
         letters = form.letters(t, taken)
         head = [] if abs(t.coefficient) == 1 and t.factors else [number(abs(t.coefficient))]
-        return "*".join([*head, *(_text(f, [letters[i] for i in f.labels], taken) for f in t.factors)])
+        return "*".join(
+            [*head, *(_text(f, [letters[i] for i in f.labels], taken) for f in t.factors)]
+        )
 
     return _signed(form, body)
 
@@ -47,14 +55,19 @@ def root_notes(root: Root, taken: Collection[str] = ()) -> list[str]:
 
 
 def index_latex(form: IndexForm, taken: Collection[str] = ()) -> str:
-    """``A_{ik}B_{lj}``, with δ for the identity; nothing looks like another name, be it one that is ``taken`` elsewhere."""
+    """``A_{ik}B_{lj}``, with δ for the identity.
+
+    Nothing looks like another name, be it one that is ``taken`` elsewhere.
+    """
     symbols = _symbols(form, taken)
     taken = {*taken, *written_names(form.written_nodes)}
 
     def body(t: Term) -> str:
         letters = form.letters(t, taken)
         head = [] if abs(t.coefficient) == 1 and t.factors else [_latex_number(t)]
-        return r"\,".join([*head, *(_latex(f, [letters[i] for i in f.labels], symbols) for f in t.factors)])
+        return r"\,".join(
+            [*head, *(_latex(f, [letters[i] for i in f.labels], symbols) for f in t.factors)]
+        )
 
     return _signed(form, body)
 

@@ -1,7 +1,8 @@
 r"""Expressions in LaTeX, as a mathematician would typeset them.
 
-Products are juxtaposed, ``\odot`` and ``\oslash`` work entry by entry, ``^{\odot 2}`` is a power of every entry. A sum never
-broadcasts silently: ``X + 1`` is ``X + \mathbf{1}_{m \times n}``. The names of functions come from the table of functions.
+Products are juxtaposed, ``\odot`` and ``\oslash`` work entry by entry, ``^{\odot 2}`` is a power of
+every entry. A sum never broadcasts silently: ``X + 1`` is ``X + \mathbf{1}_{m \times n}``. The
+names of functions come from the table of functions.
 """
 
 from __future__ import annotations
@@ -20,13 +21,18 @@ from ..tables.functions import BY_NAME, Row
 from .symbols import Symbols
 from .text import INLINE_LIMIT, LONG, number, shared_parts
 
-SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)  # precedence, loose to tight; a NAME hides what it stands for
+# precedence, loose to tight; a NAME hides what it stands for
+SUM, PRODUCT, FACTOR, ATOM, NAME = range(5)
 WORDS = (r"\mathit", r"\mathtt", r"\mathrm")  # a word keeps away from its neighbours
 SMALL = 9  # a larger denominator is written as a decimal where that is exact
 
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The LaTeX of a node and how tightly it binds; of an inverse also its base, of a quotient what is below the line."""
+    """The LaTeX of a node and how tightly it binds.
+
+    Of an inverse also its base, of a quotient what is below the line.
+    """
 
     tex: str
     level: int
@@ -46,7 +52,9 @@ class Pieces(dict[Expr, Piece]):
 
 
 def latex(e: Expr, names: Mapping[Expr, str] | None = None, taken: Collection[str] = ()) -> str:
-    r"""The expression in LaTeX, without dollar signs; parts listed in ``names`` are written by their name.
+    r"""The expression in LaTeX, without dollar signs.
+
+    Parts listed in ``names`` are written by their name.
 
     Nothing looks like another name, be it one that is ``taken`` elsewhere.
 
@@ -61,9 +69,20 @@ def latex(e: Expr, names: Mapping[Expr, str] | None = None, taken: Collection[st
     return written(e, _pieces(names, symbols), symbols)
 
 
-def symbols_of(nodes: Sequence[Expr], taken: Collection[str], indexed: Collection[str] = ()) -> Symbols:
-    """The LaTeX of the names in nodes, and of others; of ``indexed`` names, and of those that places are taken of, there are entries."""
-    taken_from = {f.name for e in nodes if e.head == "matmul" and any(map(is_part, e.args)) for f in e.args if f.head == "var"}
+def symbols_of(
+    nodes: Sequence[Expr], taken: Collection[str], indexed: Collection[str] = ()
+) -> Symbols:
+    """The LaTeX of the names in nodes, and of others.
+
+    Of ``indexed`` names, and of those that places are taken of, there are entries.
+    """
+    taken_from = {
+        f.name
+        for e in nodes
+        if e.head == "matmul" and any(map(is_part, e.args))
+        for f in e.args
+        if f.head == "var"
+    }
     constants = [r"\pi"] * any(e.head == "pi" for e in nodes)
     return Symbols({*taken, *written_names(nodes)}, constants, {*indexed, *taken_from})
 
@@ -74,7 +93,11 @@ def _with_definitions(e: Expr, taken: Collection[str]) -> str:
     symbols = symbols_of(postorder(e), {*taken, *names.values()})
     named = _pieces(names, symbols)
     lines = [f"{name.tex} &= {written(part, named, symbols)}" for part, name in named.items()]
-    return r"\begin{aligned}" + r" \\ ".join([*lines, f"& {written(e, named, symbols)}"]) + r"\end{aligned}"
+    return (
+        r"\begin{aligned}"
+        + r" \\ ".join([*lines, f"& {written(e, named, symbols)}"])
+        + r"\end{aligned}"
+    )
 
 
 def _pieces(names: Mapping[Expr, str], symbols: Symbols) -> dict[Expr, Piece]:
@@ -107,7 +130,11 @@ def _parts(e: Expr, done: Pieces) -> Iterable[Expr]:
     if e.head != "add":
         return e.args
     found = grid(e)
-    return [core for _, core in _summands(e, done)] if found is None else [b for row in found for b in row if b is not None]
+    return (
+        [core for _, core in _summands(e, done)]
+        if found is None
+        else [b for row in found for b in row if b is not None]
+    )
 
 
 def _summands(e: Expr, done: Pieces) -> list[tuple[Fraction, Expr]]:
@@ -120,7 +147,7 @@ def _named(e: Expr, done: Pieces) -> bool:
     return e in done and done[e].level == NAME
 
 
-# ---- joining --------------------------------------------------------------------------------------------------------------
+# ---- joining -------------------------------------------------------------------------------------
 
 
 def _in_brackets(tex: str) -> str:
@@ -150,7 +177,10 @@ def _raised(base: str, exponent: str) -> str:
 
 def _size(size: Size, symbols: Symbols) -> str:
     factors = [_size_atom(a, symbols) for a in size]
-    return _row(_in_brackets(t) if isinstance(a, Sum) and len(size) > 1 else t for a, t in zip(size, factors, strict=True))
+    return _row(
+        _in_brackets(t) if isinstance(a, Sum) and len(size) > 1 else t
+        for a, t in zip(size, factors, strict=True)
+    )
 
 
 def _size_atom(a: Atom, symbols: Symbols) -> str:
@@ -160,8 +190,16 @@ def _size_atom(a: Atom, symbols: Symbols) -> str:
 
 
 def _sum_of_sizes(a: Sum, symbols: Symbols) -> str:
-    terms = [f"{'-' if k < 0 else '+'} {_row([*([str(abs(k))] if abs(k) > 1 else []), _size(size, symbols)])}" for size, k in a.terms]
-    terms += [f"{'-' if a.constant < 0 else '+'} {abs(a.constant)}"] if a.constant or not terms else []
+    terms = [
+        (
+            f"{'-' if k < 0 else '+'} "
+            f"{_row([*([str(abs(k))] if abs(k) > 1 else []), _size(size, symbols)])}"
+        )
+        for size, k in a.terms
+    ]
+    terms += (
+        [f"{'-' if a.constant < 0 else '+'} {abs(a.constant)}"] if a.constant or not terms else []
+    )
     return " ".join(terms).removeprefix("+ ")
 
 
@@ -170,7 +208,7 @@ def _places(r: Range, symbols: Symbols) -> str:
     return rf"{first} : {last}" if r.width else first
 
 
-# ---- leaves, sums, matrix products -----------------------------------------------------------------------------------------
+# ---- leaves, sums, matrix products ---------------------------------------------------------------
 
 
 def _fraction(q: Fraction) -> Piece:
@@ -190,7 +228,9 @@ def _constant(e: Expr, done: Pieces) -> Piece:
         return Piece(_identity(e.shape_[0], done), ATOM)
     sizes = r" \times ".join(_size(s, done.symbols) for s in e.shape_ if s)
     constant = rf"\mathbf{{{'1' if e.head == 'ones' else '0'}}}_{{{sizes}}}"
-    return Piece(_raised(constant, r"\top"), FACTOR) if e.shape_[0] == UNIT else Piece(constant, ATOM)
+    return (
+        Piece(_raised(constant, r"\top"), FACTOR) if e.shape_[0] == UNIT else Piece(constant, ATOM)
+    )
 
 
 def _identity(size: Size, done: Pieces) -> str:
@@ -226,7 +266,11 @@ def _indexed(factor: Expr, rows: Range | None, cols: Range | None, done: Pieces)
     """A factor of which parts of the identity take rows and columns."""
     if rows is None and cols is None:
         return done[factor]
-    places = [_places(r, done.symbols) if r else ":" for r, size in zip((rows, cols), factor.shape_, strict=True) if size]
+    places = [
+        _places(r, done.symbols) if r else ":"
+        for r, size in zip((rows, cols), factor.shape_, strict=True)
+        if size
+    ]
     return Piece(rf"{_with_bars(done[factor])}_{{{', '.join(places)}}}", FACTOR)
 
 
@@ -262,15 +306,22 @@ def _repeated(piece: Piece, k: int) -> str:
     """A factor, or a power of it."""
     if k == 1:
         return piece.at(FACTOR)
-    return _raised(piece.inverse_of, f"-{k}") if piece.inverse_of else _raised(piece.at(ATOM), str(k))
+    return (
+        _raised(piece.inverse_of, f"-{k}") if piece.inverse_of else _raised(piece.at(ATOM), str(k))
+    )
 
 
 def _transpose(e: Expr, done: Pieces) -> Piece:
     inner = done[e.args[0]]
-    return Piece(_raised(inner.inverse_of, r"-\top") if inner.inverse_of else _raised(inner.at(ATOM), r"\top"), FACTOR)
+    return Piece(
+        _raised(inner.inverse_of, r"-\top")
+        if inner.inverse_of
+        else _raised(inner.at(ATOM), r"\top"),
+        FACTOR,
+    )
 
 
-# ---- commutative products and powers ----------------------------------------------------------------------------------------
+# ---- commutative products and powers -------------------------------------------------------------
 
 
 def _times(e: Expr, done: Pieces) -> Piece:
@@ -310,7 +361,9 @@ def _in_a_row(k: Fraction, pieces: list[Piece]) -> Piece:
     if len(coefficient) + len(pieces) == 1:
         return (coefficient or pieces)[0]
     *scalars, last = pieces
-    return Piece(_row([*(p.at(FACTOR) for p in (*coefficient, *scalars)), last.at(PRODUCT)]), PRODUCT)
+    return Piece(
+        _row([*(p.at(FACTOR) for p in (*coefficient, *scalars)), last.at(PRODUCT)]), PRODUCT
+    )
 
 
 def _entrywise(arrays: list[Piece]) -> Piece:
@@ -324,18 +377,32 @@ def _entrywise(arrays: list[Piece]) -> Piece:
 
 
 def _odot(pieces: list[Piece]) -> Piece:
-    return pieces[0] if len(pieces) == 1 else Piece(r" \odot ".join(p.at(FACTOR) for p in pieces), PRODUCT)
+    return (
+        pieces[0]
+        if len(pieces) == 1
+        else Piece(r" \odot ".join(p.at(FACTOR) for p in pieces), PRODUCT)
+    )
 
 
 def _power(e: Expr, done: Pieces) -> Piece:
     base, exponent = e.args
     if exponent.head != "num":
-        return Piece(_raised(done[base].at(ATOM), _odot_before(e, done[exponent].at(SUM if e.is_scalar else FACTOR))), FACTOR)
+        return Piece(
+            _raised(
+                done[base].at(ATOM),
+                _odot_before(e, done[exponent].at(SUM if e.is_scalar else FACTOR)),
+            ),
+            FACTOR,
+        )
     k = exponent.value
     if k > 0:
         return _number_power(e, done[base], k)
     below = _number_power(e, done[base], -k)
-    alone = rf"\frac{{1}}{{{below.tex}}}" if e.is_scalar else _raised(done[base].at(ATOM), _odot_before(e, str(k)))
+    alone = (
+        rf"\frac{{1}}{{{below.tex}}}"
+        if e.is_scalar
+        else _raised(done[base].at(ATOM), _odot_before(e, str(k)))
+    )
     return Piece(alone, FACTOR, below=below)
 
 
@@ -347,7 +414,8 @@ def _matrix_power(e: Expr, done: Pieces) -> Piece:
 def _number_power(e: Expr, base: Piece, k: Fraction) -> Piece:
     if k == 1:
         return base
-    if k == Fraction(1, 2) and UNIT in e.shape_:  # of a matrix, a root sign would mean the matrix root
+    # of a matrix, a root sign would mean the matrix root
+    if k == Fraction(1, 2) and UNIT in e.shape_:
         return Piece(rf"\sqrt{{{base.tex}}}", ATOM)
     return Piece(_raised(base.at(ATOM), _odot_before(e, str(k))), FACTOR)
 
@@ -356,18 +424,24 @@ def _odot_before(e: Expr, exponent: str) -> str:
     return exponent if e.is_scalar else rf"\odot {exponent}"
 
 
-# ---- functions ---------------------------------------------------------------------------------------------------------------
+# ---- functions -----------------------------------------------------------------------------------
 
 
 def _call(e: Expr, done: Pieces) -> Piece:
-    """A function by the LaTeX column of its row: around its argument, between its two, or before them."""
+    """A function by the LaTeX column of its row: around its argument, between its two, or before
+    them.
+    """
     row = BY_NAME[e.head]
     name = done.symbols.spelled(row.latex, row.name) or rf"\operatorname{{{row.name}}}"
     if r"\cdot" in name:
         return Piece(_fences(row).replace(r"\cdot", done[e.args[0]].tex), ATOM)
     if row.arity == 2 and not name.startswith(r"\operatorname"):
         return Piece(f" {name} ".join(done[a].at(FACTOR) for a in e.args), PRODUCT)
-    escaped = re.sub(r"(\\operatorname\{)([^{}]*)(\})", lambda m: m[1] + re.sub(r"\\?_", r"\\_", m[2]) + m[3], name)
+    escaped = re.sub(
+        r"(\\operatorname\{)([^{}]*)(\})",
+        lambda m: m[1] + re.sub(r"\\?_", r"\\_", m[2]) + m[3],
+        name,
+    )
     return Piece(escaped + _in_brackets(", ".join(done[a].tex for a in e.args)), ATOM)
 
 
@@ -394,9 +468,24 @@ def _absolute(e: Expr, done: Pieces) -> Piece:
 
 
 _WRITERS: dict[str, Callable[[Expr, Pieces], Piece]] = {
-    "commutation": _two_sizes("K", "commutation", 0), "shifts": _two_sizes("S", "shifts", 1),
-    "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times, "pow": _power, "powm": _matrix_power,
-    "matmul": _matmul, "T": _transpose, "inv": _inverse, "norm2": _norm, "exp": _exponential, "abs": _absolute,
-    "part": _part, "pi": lambda e, _: Piece(r"\pi", ATOM), "var": lambda e, done: Piece(done.symbols(e.name), ATOM),
+    "commutation": _two_sizes("K", "commutation", 0),
+    "shifts": _two_sizes("S", "shifts", 1),
+    "num": _number,
+    "ones": _constant,
+    "zeros": _constant,
+    "eye": _constant,
+    "add": _sum,
+    "times": _times,
+    "pow": _power,
+    "powm": _matrix_power,
+    "matmul": _matmul,
+    "T": _transpose,
+    "inv": _inverse,
+    "norm2": _norm,
+    "exp": _exponential,
+    "abs": _absolute,
+    "part": _part,
+    "pi": lambda e, _: Piece(r"\pi", ATOM),
+    "var": lambda e, done: Piece(done.symbols(e.name), ATOM),
     "size": lambda e, done: Piece(done.symbols(str(e.data)), ATOM),
-}  # fmt: skip
+}

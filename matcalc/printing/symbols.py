@@ -1,7 +1,9 @@
-r"""Names in LaTeX: ``\lambda`` for lambda, ``W_{1}`` for W1; two names never look alike, nor does a name look like a constant.
+r"""Names in LaTeX: ``\lambda`` for lambda, ``W_{1}`` for W1.
 
-What a name would share with another is written as it is typed, ``\mathtt{a\_1}``; a function or a constant that a name looks like
-is written by its word, ``\operatorname{sigmoid}``. Both are said.
+Two names never look alike, nor does a name look like a constant.
+
+What a name would share with another is written as it is typed, ``\mathtt{a\_1}``; a function or a
+constant that a name looks like is written by its word, ``\operatorname{sigmoid}``. Both are said.
 """
 
 from __future__ import annotations
@@ -14,20 +16,56 @@ from functools import cached_property
 from ..expr.sizes import unused
 
 _LETTERS = {
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "ζ": r"\zeta", "η": r"\eta", "θ": r"\theta",
-    "ι": r"\iota", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ν": r"\nu", "ξ": r"\xi", "ο": "o", "π": r"\pi", "ρ": r"\rho",
-    "ς": r"\varsigma", "σ": r"\sigma", "τ": r"\tau", "υ": r"\upsilon", "φ": r"\phi", "χ": r"\chi", "ψ": r"\psi", "ω": r"\omega",
-    "Γ": r"\Gamma", "Δ": r"\Delta", "Θ": r"\Theta", "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi", "Σ": r"\Sigma", "Υ": r"\Upsilon",
-    "Φ": r"\Phi", "Ψ": r"\Psi", "Ω": r"\Omega",
-    **{greek: rf"\mathrm{{{latin}}}" for greek, latin in zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)},  # TeX has no command for these
-}  # fmt: skip
+    "α": r"\alpha",
+    "β": r"\beta",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "ε": r"\epsilon",
+    "ζ": r"\zeta",
+    "η": r"\eta",
+    "θ": r"\theta",
+    "ι": r"\iota",
+    "κ": r"\kappa",
+    "λ": r"\lambda",
+    "μ": r"\mu",
+    "ν": r"\nu",
+    "ξ": r"\xi",
+    "ο": "o",
+    "π": r"\pi",
+    "ρ": r"\rho",
+    "ς": r"\varsigma",
+    "σ": r"\sigma",
+    "τ": r"\tau",
+    "υ": r"\upsilon",
+    "φ": r"\phi",
+    "χ": r"\chi",
+    "ψ": r"\psi",
+    "ω": r"\omega",
+    "Γ": r"\Gamma",
+    "Δ": r"\Delta",
+    "Θ": r"\Theta",
+    "Λ": r"\Lambda",
+    "Ξ": r"\Xi",
+    "Π": r"\Pi",
+    "Σ": r"\Sigma",
+    "Υ": r"\Upsilon",
+    "Φ": r"\Phi",
+    "Ψ": r"\Psi",
+    "Ω": r"\Omega",
+    # TeX has no command for these
+    **{
+        greek: rf"\mathrm{{{latin}}}"
+        for greek, latin in zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)
+    },
+}
 _SPELLED = {tex[1:]: tex for tex in _LETTERS.values() if tex[1:].isalpha()} | {"lam": r"\lambda"}
 _FONTS = re.compile(r"\\math(?:it|rm)\{([^{}]*)\}")
 _BASE = re.compile(r"\\?[A-Za-z]+")
 
 
 def symbol(name: str) -> str:
-    r"""The LaTeX of a matcalc name: subscripts for what follows ``_`` or for digits at the end, Greek where it is meant.
+    r"""The LaTeX of a matcalc name: subscripts for what follows ``_`` or for digits at the end,
+    Greek where it is meant.
 
     >>> symbol("W1"), symbol("x_train"), symbol("lambda"), symbol("loss")
     ('W_{1}', 'x_{\\mathrm{train}}', '\\lambda', '\\mathit{loss}')
@@ -53,7 +91,9 @@ class Symbols:
     ('a_{1}', '\\mathtt{a\\_1}', '\\lambda', '\\mathtt{lambda}')
     """
 
-    def __init__(self, names: Iterable[str], reserved: Iterable[str] = (), indexed: Container[str] = ()) -> None:
+    def __init__(
+        self, names: Iterable[str], reserved: Iterable[str] = (), indexed: Container[str] = ()
+    ) -> None:
         """``reserved`` is what constants look like; of ``indexed`` names there are entries."""
         self._names: dict[str, str] = {}
         heads: set[str] = set()
@@ -61,7 +101,11 @@ class Symbols:
         names = set(names)
         for name in sorted(names, key=lambda name: (len(name), name)):
             tex = symbol(name)
-            if _look(tex) in seen or _is_product(name, tex, names) or tex.partition("_{")[0] in heads:
+            if (
+                _look(tex) in seen
+                or _is_product(name, tex, names)
+                or tex.partition("_{")[0] in heads
+            ):
                 tex = rf"\mathtt{{{_typed(name, seen)}}}"
             seen.add(_look(tex))
             self._names[name] = tex
@@ -73,7 +117,9 @@ class Symbols:
 
     @cached_property
     def bases(self) -> frozenset[str]:
-        """The letters that symbols begin with: a function or a constant that is one of them has another."""
+        """The letters that symbols begin with: a function or a constant that is one of them has
+        another.
+        """
         found = (_BASE.match(tex) for tex in self._names.values())
         return frozenset(base[0] for base in found if base)
 
@@ -102,7 +148,11 @@ def _is_product(name: str, tex: str, names: set[str]) -> bool:
 def _typed(name: str, seen: Iterable[str]) -> str:
     """A name as it is typed, Greek letters by their names, with a number if it needs one."""
     plain = "".join(_latin(c) for c in name).replace("_", r"\_")
-    taken = {look.removeprefix(r"\mathtt{").removesuffix("}") for look in seen if look.startswith(r"\mathtt")}
+    taken = {
+        look.removeprefix(r"\mathtt{").removesuffix("}")
+        for look in seen
+        if look.startswith(r"\mathtt")
+    }
     return plain if plain not in taken else unused(rf"{plain}\_", {*taken, rf"{plain}\_"})
 
 

@@ -1,4 +1,6 @@
-"""Expressions as text in matcalc's own language: what is printed parses back to an equal expression."""
+"""Expressions as text in matcalc's own language: what is printed parses back to an equal
+expression.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ class Piece:
 def text(e: Expr, names: Mapping[Expr, str] | None = None, taken: Collection[str] = ()) -> str:
     """The expression; the parts below it that are listed in ``names`` are written by their name.
 
-    No constant is spelled as a variable of the expression is, nor as a name that is ``taken`` elsewhere.
+    No constant is spelled as a variable of the expression is, nor as a name that is ``taken``
+    elsewhere.
     """
     if e.count > INLINE_LIMIT and not names:
         shared = shared_parts(e, taken)
@@ -74,7 +77,9 @@ def pieces(root: Expr, names: Mapping[Expr, str], taken: Collection[str] = ()) -
     return done
 
 
-def _spelled(nodes: Iterable[Expr], names: Mapping[Expr, str], taken: Collection[str]) -> dict[Expr, Piece]:
+def _spelled(
+    nodes: Iterable[Expr], names: Mapping[Expr, str], taken: Collection[str]
+) -> dict[Expr, Piece]:
     """The constants whose spelling depends on the names of variables."""
     constants = [e for e in nodes if e.head in SPELLINGS]
     if not constants:
@@ -91,7 +96,9 @@ def _two_sizes(e: Expr) -> str:
 
 def _visible_postorder(root: Expr, names: Mapping[Expr, str]) -> Iterable[Expr]:
     """Postorder that does not look below named parts; hidden cores of terms are included."""
-    return arguments_first([root], lambda e: () if e in names and e is not root else _parts(e, names))
+    return arguments_first(
+        [root], lambda e: () if e in names and e is not root else _parts(e, names)
+    )
 
 
 def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
@@ -102,14 +109,19 @@ def _parts(e: Expr, names: Mapping[Expr, str]) -> tuple[Expr, ...]:
         if e.args[0].head == "num" and split(e)[1] in names:
             return (split(e)[1],)
         factors = [a for a in e.args if a.head != "num"]
-        return tuple(part for a in factors for part in (a.args if a.head == "pow" and a not in names else (a,)))
+        return tuple(
+            part
+            for a in factors
+            for part in (a.args if a.head == "pow" and a not in names else (a,))
+        )
     return e.args
 
 
 def _piece(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     if e.head in _WRITERS:
         return _WRITERS[e.head](e, done)
-    return Piece(f"{BY_NAME[e.head].name if e.head != 'diagonal' else 'diag'}({', '.join(done[a].text for a in e.args)})", ATOM)
+    name = "diag" if e.head == "diagonal" else BY_NAME[e.head].name
+    return Piece(f"{name}({', '.join(done[a].text for a in e.args)})", ATOM)
 
 
 def _number(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
@@ -128,7 +140,12 @@ def _constant(e: Expr, _: Mapping[Expr, Piece]) -> Piece:
 
 def _sum(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     if (found := grid(e)) is not None and all(b is None or b in done for row in found for b in row):
-        return Piece("[" + "; ".join(", ".join("0" if b is None else done[b].text for b in row) for row in found) + "]", ATOM)
+        return Piece(
+            "["
+            + "; ".join(", ".join("0" if b is None else done[b].text for b in row) for row in found)
+            + "]",
+            ATOM,
+        )
     positive_first = sorted(e.args, key=lambda a: split(a)[0] < 0)
     out = ""
     for a in positive_first:
@@ -178,7 +195,9 @@ def _product(k: Fraction, factors: Iterable[Expr], done: Mapping[Expr, Piece]) -
     if abs(k) != 1 or not (scalars or arrays):
         head.append(number(abs(k)))
     for s in scalars:
-        head.append(done[s].at(PRODUCT if lone else SIGN) if s in done else _power_piece(s, done).at(SIGN))
+        head.append(
+            done[s].at(PRODUCT if lone else SIGN) if s in done else _power_piece(s, done).at(SIGN)
+        )
     body = ""
     for i, a in enumerate(arrays):
         piece = done[a] if a in done else _power_piece(a, done)
@@ -216,7 +235,8 @@ def _raised(base: Expr, k: Fraction, done: Mapping[Expr, Piece], scalar: bool) -
     if k == Fraction(1, 2):
         return Piece(f"sqrt({done[base].text})", ATOM)
     shown = number(k)
-    return Piece(f"{done[base].at(ATOM)}{'^' if scalar else '.^'}{shown if shown.isdigit() else f'({shown})'}", POWER)
+    exponent = shown if shown.isdigit() else f"({shown})"
+    return Piece(f"{done[base].at(ATOM)}{'^' if scalar else '.^'}{exponent}", POWER)
 
 
 def _matmul(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
@@ -241,10 +261,14 @@ def _matmul(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
 def _indexed(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
     """A product in which parts of the identity take rows and columns."""
     factors = [_with_places(factor, rows, cols, done) for factor, rows, cols in indexed(e.args)]
-    return factors[0] if len(factors) == 1 else Piece("*".join(f.at(SIGN) for f in factors), PRODUCT)
+    return (
+        factors[0] if len(factors) == 1 else Piece("*".join(f.at(SIGN) for f in factors), PRODUCT)
+    )
 
 
-def _with_places(factor: Expr, rows: Range | None, cols: Range | None, done: Mapping[Expr, Piece]) -> Piece:
+def _with_places(
+    factor: Expr, rows: Range | None, cols: Range | None, done: Mapping[Expr, Piece]
+) -> Piece:
     if rows is None and cols is None:
         return done[factor]
     places = [str(r or ":") for r, size in zip((rows, cols), factor.shape_, strict=True) if size]
@@ -260,15 +284,26 @@ def _transpose(e: Expr, done: Mapping[Expr, Piece]) -> Piece:
 
 
 _WRITERS: dict[str, Callable[[Expr, Mapping[Expr, Piece]], Piece]] = {
-    "num": _number, "ones": _constant, "zeros": _constant, "eye": _constant, "add": _sum, "times": _times,
-    "pow": _power_piece, "matmul": _matmul, "T": _transpose, "part": _part,
+    "num": _number,
+    "ones": _constant,
+    "zeros": _constant,
+    "eye": _constant,
+    "add": _sum,
+    "times": _times,
+    "pow": _power_piece,
+    "matmul": _matmul,
+    "T": _transpose,
+    "part": _part,
     "powm": lambda e, done: Piece(f"{done[e.args[0]].at(ATOM)}^{done[e.args[1]].at(ATOM)}", POWER),
-    "var": lambda e, _: Piece(e.name, ATOM), "size": lambda e, _: Piece(str(e.data), ATOM),
-}  # fmt: skip
+    "var": lambda e, _: Piece(e.name, ATOM),
+    "size": lambda e, _: Piece(str(e.data), ATOM),
+}
 
 
 def shared_parts(root: Expr, taken: Collection[str] = ()) -> dict[Expr, tuple[str, str]]:
-    """Names and bodies for the parts of a large expression that are used more than once, innermost first."""
+    """Names and bodies for the parts of a large expression that are used more than once,
+    innermost first.
+    """
     uses: dict[Expr, int] = {}
     for e in postorder(root):
         for a in e.args:

@@ -1,4 +1,6 @@
-"""Answers with names for what they repeat: the typed definitions, and large parts that occur more than once."""
+"""Answers with names for what they repeat: the typed definitions, and large parts that occur
+more than once.
+"""
 
 from __future__ import annotations
 
@@ -23,23 +25,43 @@ RESERVED = ("I", "K")  # a reader takes them for the identity and the commutatio
 
 @dataclass(frozen=True)
 class Named:
-    """Texts of several expressions, and the names that they use with their texts, each before those that its own text uses."""
+    """Texts of several expressions, and the names that they use with their texts, each before
+    those that its own text uses.
+    """
 
     texts: Mapping[str, str]
     where: tuple[tuple[str, str], ...]
 
     def show(self, only: str | None = None) -> str:
         """The answer (or a line ∂/∂x = … for each), then a line for each name."""
-        lines = [self.texts[only]] if only is not None else [f"∂/∂{n} = {t}" for n, t in self.texts.items()]
-        return "\n".join([*lines, *(f"{'where' if i == 0 else '     '} {n} = {t}" for i, (n, t) in enumerate(self.where))])
+        lines = (
+            [self.texts[only]]
+            if only is not None
+            else [f"∂/∂{n} = {t}" for n, t in self.texts.items()]
+        )
+        return "\n".join(
+            [
+                *lines,
+                *(
+                    f"{'where' if i == 0 else '     '} {n} = {t}"
+                    for i, (n, t) in enumerate(self.where)
+                ),
+            ]
+        )
 
     def program(self, only: str) -> str:
-        """One of the answers as a text of the language: the names that are used, then the answer."""
+        """One of the answers as a text of the language: the names that are used, then the
+        answer.
+        """
         return "; ".join([*(f"{n} = {t}" for n, t in reversed(self.where)), self.texts[only]])
 
 
-def named(roots: Mapping[str, Any], definitions: Mapping[str, Expr], taken: Collection[str] = ()) -> Named:
-    """Write expressions with the given definitions and with names for their shared parts; an index form stands as it is.
+def named(
+    roots: Mapping[str, Any], definitions: Mapping[str, Expr], taken: Collection[str] = ()
+) -> Named:
+    """Write expressions with the given definitions and with names for their shared parts.
+
+    An index form stands as it is.
 
     No name that is ``taken`` by what the roots were made of gets another meaning.
     """
@@ -84,7 +106,11 @@ def _repeated(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[tupl
         for a in _children(e):
             uses[a] = uses.get(a, 0) + 1
             stack.append(a)
-    many = [(e, k) for e, k in uses.items() if k > 1 and e.count >= SMALLEST and e not in names and e.head not in ("T", "pow")]
+    many = [
+        (e, k)
+        for e, k in uses.items()
+        if k > 1 and e.count >= SMALLEST and e not in names and e.head not in ("T", "pow")
+    ]
     return sorted(many, key=lambda found: (-found[0].count, found[0].order))
 
 
@@ -100,7 +126,11 @@ def _in_many(roots: Mapping[str, Expr]) -> set[Expr]:
 
 
 def part_name(part: Expr, shared: bool, taken: set[str]) -> str:
-    """The initial of a function, r for a sum, δ for another part that several answers share, else t; capital for matrices, but for I."""
+    """The initial of a function, r for a sum, δ for another part that several answers share, else
+    t.
+
+    Capital for matrices, but for I.
+    """
     plain = "r" if part.head == "add" else "δ" if shared else "t"
     wish = BY_NAME[part.head].name[0] if part.head in BY_NAME else plain
     wish = wish.upper() if UNIT not in part.shape_ and wish != "δ" else wish
@@ -108,7 +138,9 @@ def part_name(part: Expr, shared: bool, taken: set[str]) -> str:
 
 
 def _used(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[Expr]:
-    """The named parts that the shown texts mention, each before those that its own text mentions, as a reader meets them."""
+    """The named parts that the shown texts mention, each before those that its own text
+    mentions, as a reader meets them.
+    """
     shown = [part for e in roots.values() for part in ([e] if e in names else _mentions(e, names))]
     defined_first = arguments_first(shown[::-1], lambda part: _mentions(part, names)[::-1])
     return defined_first[::-1]

@@ -1,7 +1,9 @@
-"""Where functions go over to another branch, so that what holds at some points need not hold beyond.
+"""Where functions go over to another branch, so that what holds at some points need not hold
+beyond.
 
-sqrt(a^2) is a where a > 0 and -a elsewhere, without a kink of the root in between: its argument touches zero. Roots, logarithms
-and arcs are of one branch where nothing has a pole and the arguments of roots and logarithms are positive throughout.
+sqrt(a^2) is a where a > 0 and -a elsewhere, without a kink of the root in between: its argument
+touches zero. Roots, logarithms and arcs are of one branch where nothing has a pole and the
+arguments of roots and logarithms are positive throughout.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from ..expr.powers import is_whole
 
 LOGARITHMS = {"log", "lgamma", "digamma", "polygamma"}  # of positive numbers
 ARCS = {"arctan", "arcsinh"}  # of all numbers
-BOUNDED = {"log1p", "arcsin", "arccos", "arccosh", "arctanh"}  # whose domain ends where none can be seen to stay inside
+# whose domain ends where none can be seen to stay inside
+BOUNDED = {"log1p", "arcsin", "arccos", "arccosh", "arctanh"}
 BRANCHED = LOGARITHMS | ARCS | BOUNDED
 WITH_POLES = {"inv", "pinv", "tan", "powm", "logdet"}
 

@@ -1,14 +1,26 @@
-"""Matrices of decimals: entries, linear algebra, and functions of matrices, to all digits of the open context.
+"""Matrices of decimals: entries, linear algebra, and functions of matrices, to all digits of the
+open context.
 
-What has no real value raises :class:`OutsideDomain`. The iterations are those that are simple and exact to the last digits,
-not those that are quick in double precision: matrices here have few rows, and numbers many digits.
+What has no real value raises :class:`OutsideDomain`. The iterations are those that are simple and
+exact to the last digits, not those that are quick in double precision: matrices here have few rows,
+and numbers many digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, getcontext, localcontext
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    getcontext,
+    localcontext,
+)
 from itertools import combinations, count
 from operator import add, mul
 
@@ -31,7 +43,9 @@ class OutsideDomain(ArithmeticError):
 
 
 def arithmetic(digits: int) -> Context:
-    """Decimal arithmetic in which nothing is ever infinite or nan: what would be raises an ArithmeticError."""
+    """Decimal arithmetic in which nothing is ever infinite or nan: what would be raises an
+    ArithmeticError.
+    """
     traps = [InvalidOperation, DivisionByZero, Overflow]
     return Context(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=traps)
 
@@ -44,7 +58,7 @@ def guarded(digits: int = GUARD_DIGITS) -> Iterator[None]:
         yield
 
 
-# ---- entries --------------------------------------------------------------------------------------------------------------
+# ---- entries -------------------------------------------------------------------------------------
 
 
 def constant(value: int | Decimal, rows: int = 1, cols: int = 1) -> Matrix:
@@ -106,11 +120,14 @@ def power(x: Decimal, k: Decimal) -> Decimal:
     return x.sqrt() ** int(2 * k) if 2 * k == (2 * k).to_integral_value() else x**k
 
 
-# ---- linear algebra -----------------------------------------------------------------------------------------------------
+# ---- linear algebra ------------------------------------------------------------------------------
 
 
 def _eliminated(a: Matrix, beside: Matrix) -> tuple[Matrix, Decimal]:
-    """What stands beside a matrix when it has become the identity, and its determinant; pivots are the largest entries."""
+    """What stands beside a matrix when it has become the identity, and its determinant.
+
+    Pivots are the largest entries.
+    """
     n, determinant = len(a), Decimal(1)
     rows = [[*row, *more] for row, more in zip(a, beside, strict=True)]
     for j in range(n):
@@ -149,7 +166,9 @@ def determinant(a: Matrix) -> Decimal:
 
 
 def noise() -> Decimal:
-    """A relative size between that of rounding errors and that of numbers: ten to half of the digits."""
+    """A relative size between that of rounding errors and that of numbers: ten to half of the
+    digits.
+    """
     return Decimal(10) ** (-getcontext().prec // 2)
 
 
@@ -163,7 +182,9 @@ def norm(a: Matrix) -> Decimal:
 
 
 def pseudo_inverse(a: Matrix) -> Matrix:
-    """From independent columns c of a = c·r: r'(rr')⁻¹(c'c)⁻¹c' (Ben-Israel & Greville 2003, section 1.6)."""
+    """From independent columns c of a = c·r: r'(rr')⁻¹(c'c)⁻¹c' (Ben-Israel & Greville 2003,
+    section 1.6).
+    """
     floor = norm(a) * noise()
     rest, columns = flip(a), list[int]()
     while len(columns) < len(rest):
@@ -212,7 +233,10 @@ def smallest(a: Matrix) -> Matrix:
 
 
 def is_largest(a: Matrix) -> Matrix:
-    """1 where the largest entry stands; entries that differ by rounding are equal, and none may be nearly so."""
+    """1 where the largest entry stands.
+
+    Entries that differ by rounding are equal, and none may be nearly so.
+    """
     top = max(flat(a))
     nearly, equal = (top - gap * norm(a) for gap in (noise(), rounding()))
     if any(nearly <= x < equal for x in flat(a)):
@@ -235,11 +259,12 @@ def power_slope(a: Matrix, direction: Matrix, exponent: Matrix) -> Matrix:
     return frechet(lambda x: whole_power(x, exponent))(a, direction)
 
 
-# ---- eigenvalues and singular values -----------------------------------------------------------------------------------------
+# ---- eigenvalues and singular values -------------------------------------------------------------
 
 
 def eigen(s: Matrix) -> tuple[list[Decimal], Matrix]:
-    """Ascending eigenvalues of a symmetric matrix, and unit eigenvectors in columns, the largest entry of each positive.
+    """Ascending eigenvalues of a symmetric matrix, and unit eigenvectors in columns, the largest
+    entry of each positive.
 
     Cyclic rotations (Golub & Van Loan 2013, algorithm 8.5.3).
     """
@@ -258,7 +283,9 @@ def eigen(s: Matrix) -> tuple[list[Decimal], Matrix]:
             if not places:
                 break
     order = sorted(range(n), key=lambda k: a[k][k])
-    return [+a[k][k] for k in order], _rounded(flip([_with_positive_top(vectors[k]) for k in order]))
+    return [+a[k][k] for k in order], _rounded(
+        flip([_with_positive_top(vectors[k]) for k in order])
+    )
 
 
 def singular(x: Matrix) -> tuple[Matrix, list[Decimal], Matrix]:
@@ -302,7 +329,9 @@ def _unit(a: list[Decimal]) -> list[Decimal]:
 
 
 def _orthogonal_to(units: Matrix, n: int) -> list[Decimal]:
-    """A unit vector orthogonal to orthonormal ones: of the axes the one that is furthest from their span, less its part there."""
+    """A unit vector orthogonal to orthonormal ones: of the axes the one that is furthest from
+    their span, less its part there.
+    """
     rest = identity(n)
     for unit in units:
         rest = [_without(axis, unit, 1) for axis in rest]
@@ -362,7 +391,7 @@ def spectral_norm(x: Matrix) -> Matrix:
     return [[singular(x)[1][-1]]]
 
 
-# ---- exponentials, roots and logarithms of matrices -------------------------------------------------------------------------
+# ---- exponentials, roots and logarithms of matrices ----------------------------------------------
 
 
 def exponential(a: Matrix) -> Matrix:
@@ -397,7 +426,9 @@ def square_root(a: Matrix) -> Matrix:
 
 
 def logarithm(a: Matrix) -> Matrix:
-    """The principal logarithm, by that of a root of a root, near the identity (Higham 2008, section 11.5)."""
+    """The principal logarithm, by that of a root of a root, near the identity (Higham 2008,
+    section 11.5).
+    """
     inverse(a)
     if a == flip(a):
         return _of_symmetric(a, Decimal.ln)
@@ -406,7 +437,8 @@ def logarithm(a: Matrix) -> Matrix:
         near = a
         while norm(minus(near, unit)) * len(a) > NEAR_IDENTITY:
             near, roots = _principal_root(near), roots + 1
-        term = dot(minus(near, unit), inverse(plus(near, unit)))  # log(x) = 2·artanh((x - 1)/(x + 1))
+        # log(x) = 2·artanh((x - 1)/(x + 1))
+        term = dot(minus(near, unit), inverse(plus(near, unit)))
         square, total = dot(term, term), term
         for k in count(3, 2):
             term = dot(term, square)
@@ -418,7 +450,9 @@ def logarithm(a: Matrix) -> Matrix:
 
 
 def _principal_root(a: Matrix) -> Matrix:
-    """Denman's and Beavers's iteration, with its scale by determinants (Higham 2008, eqs. 6.15 and 6.28)."""
+    """Denman's and Beavers's iteration, with its scale by determinants (Higham 2008, eqs. 6.15
+    and 6.28).
+    """
     unit = identity(len(a))
     root, inverse_root, near = a, unit, False
     for _ in range(ITERATIONS):
@@ -461,7 +495,10 @@ def _of_symmetric(a: Matrix, function: Callable[[Decimal], Decimal]) -> Matrix:
 
 
 def frechet(function: Callable[[Matrix], Matrix]) -> Callable[[Matrix, Matrix], Matrix]:
-    """The derivative along a direction, as a block of the function of [x e; 0 x] (Higham 2008, eq. 3.16)."""
+    """The derivative along a direction, as a block of the function of [x e.
+
+    0 x] (Higham 2008, eq. 3.16).
+    """
 
     def derivative(x: Matrix, direction: Matrix) -> Matrix:
         size = norm(direction) or Decimal(1)

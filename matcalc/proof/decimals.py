@@ -1,9 +1,10 @@
 """Expressions evaluated in decimal arithmetic of many digits, at one point.
 
-Rounding errors of 70 digits leave differences of functions over 50 digits that are right, so that no tolerance has to
-be chosen between an error of the numbers and an error of a formula. Numbers are :class:`decimal.Decimal`, matrices lists
-of rows (:mod:`matcalc.proof.decimal_matrices`); special functions are those of mpmath. A function of the table is evaluated by its definition,
-never by its derivative: what it is, not what the table says of its slope.
+Rounding errors of 70 digits leave differences of functions over 50 digits that are right, so that
+no tolerance has to be chosen between an error of the numbers and an error of a formula. Numbers are
+:class:`decimal.Decimal`, matrices lists of rows (:mod:`matcalc.proof.decimal_matrices`); special
+functions are those of mpmath. A function of the table is evaluated by its definition, never by its
+derivative: what it is, not what the table says of its slope.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 Values = MutableMapping[Expr, Matrix]
 
 GUARD_DIGITS = 6  # of mpmath beyond those that are kept
-LARGEST_EXPONENT = 30  # of arguments of special functions: reducing larger ones takes digits that are not there
+# of arguments of special functions: reducing larger ones takes digits that are not there
+LARGEST_EXPONENT = 30
 SMALLEST_EXPONENT = 10**6  # below this a number is zero
 
 
@@ -44,7 +46,8 @@ class DecimalPoint:
 
     def __init__(self, lengths: Mapping[Atom, int], values: Values, digits: int) -> None:
         self.lengths, self.values, self.digits = lengths, values, digits
-        self.on_kink = False  # whether a function was taken where it has a kink, and its slope there is a convention
+        # whether a function was taken where it has a kink, and its slope there is a convention
+        self.on_kink = False
 
     def evaluate(self, order: Iterable[Expr]) -> Matrix:
         """The last node of an order in which arguments come first."""
@@ -78,7 +81,10 @@ class DecimalPoint:
         raise NotDifferentiable(f"{row.name} has no model in decimal arithmetic")
 
     def defined(self, text: str, shape: Shape, args: list[Matrix]) -> Matrix:
-        """A definition of the table, in ``x`` and ``w``; one of two arguments has a kink where what it is made of has one."""
+        """A definition of the table, in ``x`` and ``w``.
+
+        One of two arguments has a kink where what it is made of has one.
+        """
         placeholders, order = compiled_text(text, shape)
         inner = self.within(dict(zip(placeholders, args, strict=False)))
         value = inner.evaluate(order)
@@ -119,11 +125,13 @@ class DecimalPoint:
 
 
 def _crowded(gaps: list[Decimal], x: Matrix) -> bool:
-    """Whether eigenvalues or singular values are so close that what belongs to each is arbitrary."""
+    """Whether eigenvalues or singular values are so close that what belongs to each is
+    arbitrary.
+    """
     return min(gaps, default=Decimal("inf")) <= dm.noise() * dm.norm(x)
 
 
-# ---- between decimals and mpmath ----------------------------------------------------------------------------------------
+# ---- between decimals and mpmath -----------------------------------------------------------------
 
 
 @lru_cache(8)
@@ -165,7 +173,9 @@ def _where_not_zero(x: Decimal, weight: Decimal) -> Decimal:
 
 def _commutation(m: int, n: int) -> Matrix:
     """K(m,n), whose row (i,j) picks the entry (j,i) of a column-major m×n matrix."""
-    return [[Decimal(int(k == j * m + i)) for k in range(m * n)] for i in range(m) for j in range(n)]
+    return [
+        [Decimal(int(k == j * m + i)) for k in range(m * n)] for i in range(m) for j in range(n)
+    ]
 
 
 def _shifts(first: int, second: int) -> Matrix:
@@ -221,7 +231,9 @@ _LEAVES: dict[str, Callable[[DecimalPoint, Expr], Matrix]] = {
     "eye": lambda point, node: dm.identity(point.dims(node.shape_)[0]),
     "part": DecimalPoint.part,
     "shifts": lambda point, node: _shifts(*(length((a,), point.lengths) for a in node.shape_[1])),
-    "commutation": lambda point, node: _commutation(*(length((a,), point.lengths) for a in node.shape_[0])),
+    "commutation": lambda point, node: _commutation(
+        *(length((a,), point.lengths) for a in node.shape_[0])
+    ),
 }
 _OPERATIONS: dict[str, Callable[..., Matrix]] = {
     "add": lambda *args: reduce(dm.plus, args),

@@ -1,9 +1,10 @@
 """Dual numbers modulo p: the values and tangents of expressions at one random point.
 
-An elementwise function is a free symbol: a random map that has the derivative and the parity of the table. A function with an
-``exact`` definition is evaluated by it, so its identities hold. Known besides: exp and log undo each other, a^b is
-exp(b·log(a)), square roots are the roots that are squares themselves, sign is the Legendre symbol (odd and multiplicative),
-and values of exp and positive variables are squares. No other identity between functions is known here.
+An elementwise function is a free symbol: a random map that has the derivative and the parity of the
+table. A function with an ``exact`` definition is evaluated by it, so its identities hold. Known
+besides: exp and log undo each other, a^b is exp(b·log(a)), square roots are the roots that are
+squares themselves, sign is the Legendre symbol (odd and multiplicative), and values of exp and
+positive variables are squares. No other identity between functions is known here.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class NoRoot(Exception):
     """This point needs the square root of a number that has none."""
 
 
-# ---- declared structure ---------------------------------------------------------------------------------------------------
+# ---- declared structure --------------------------------------------------------------------------
 
 
 def _along_vectors(change: Callable[[list[int]], list[int]], a: Matrix) -> Matrix:
@@ -61,7 +62,9 @@ _PROPERTIES: dict[str, Callable[[Matrix], Matrix]] = {
     "unit": partial(mod.each, lambda x: x * x % P),
     "pm1": partial(mod.each, lambda x: (x % 2 * 2 - 1) % P),
     "mask": partial(mod.each, lambda x: x % 2),
-    "onehot": partial(_along_vectors, lambda row: [int(j == row[0] % len(row)) for j in range(len(row))]),
+    "onehot": partial(
+        _along_vectors, lambda row: [int(j == row[0] % len(row)) for j in range(len(row))]
+    ),
     "simplex": partial(_along_vectors, lambda row: [*row[:-1], (1 - sum(row[:-1])) % P]),
     "orthogonal": mod.cayley,
     **mod.PATTERNS,
@@ -75,7 +78,7 @@ def shaped(changes: Mapping[str, Callable[[Matrix], Matrix]], node: Expr, a: Mat
     return reduce(lambda a, name: changes[name](a) if name in node.properties else a, changes, a)
 
 
-# ---- one point ------------------------------------------------------------------------------------------------------------
+# ---- one point -----------------------------------------------------------------------------------
 
 
 class Point:
@@ -85,12 +88,16 @@ class Point:
         self.sizes, self.key = sizes, key
         self.random = Random(key)
         self.node = ex.ONE  # the node that is being evaluated
-        self.two_valued: set[Expr] = set()  # the nodes that took a sign, a root or one of few values
+        # the nodes that took a sign, a root or one of few values
+        self.two_valued: set[Expr] = set()
         self.chosen: dict[tuple[str, int], int] = {}
         self.exps, self.logs = {0: 1}, {1: 0}
 
     def evaluate(self, order: Iterable[Expr], values: Values, main: bool = True) -> Dual:
-        """The last node of an order in which arguments come first (0 if there is none); what ``values`` holds already stays."""
+        """The last node of an order in which arguments come first (0 if there is none).
+
+        What ``values`` holds already stays.
+        """
         node = ex.ZERO
         values.setdefault(node, (mod.constant(0), None))
         for node in order:
@@ -108,7 +115,9 @@ class Point:
             return _OPERATIONS[node.head](self, node, args)
         row = BY_NAME[node.head]
         if row.exact:
-            return self.defined(row.exact, SCALAR if row.elementwise else node.args[0].shape_, *args)
+            return self.defined(
+                row.exact, SCALAR if row.elementwise else node.args[0].shape_, *args
+            )
         if row.derivative:
             return self.function(row, args[0])
         if row.define:
@@ -121,7 +130,9 @@ class Point:
 
     def structural(self, row: Row, args: list[Dual]) -> Dual:
         plan = _plan(row.name, tuple((len(a), len(a[0])) for a, _ in args))
-        return _multilinear(plan, *(args["xw".index(name)] for name in re.findall(r"(\w)\[", row.define)))
+        return _multilinear(
+            plan, *(args["xw".index(name)] for name in re.findall(r"(\w)\[", row.define))
+        )
 
     # leaves
 
@@ -153,24 +164,36 @@ class Point:
     def function(self, row: Row, x: Dual) -> Dual:
         """A free symbol, with the derivative of the table."""
         value, change = mod.each(partial(self.symbol, row), x[0]), x[1]
-        return value, change and mod.times(self.defined(row.derivative, SCALAR, (x[0], None))[0], change)
+        return value, change and mod.times(
+            self.defined(row.derivative, SCALAR, (x[0], None))[0], change
+        )
 
     def symbol(self, row: Row, x: int) -> int:
         if row.name in _SYMBOLS:
             return _SYMBOLS[row.name](self, x)
         if row.parity == "odd":
-            return 0 if not x else self.element(row.name, x) if x <= P // 2 else P - self.element(row.name, P - x)
+            return (
+                0
+                if not x
+                else self.element(row.name, x)
+                if x <= P // 2
+                else P - self.element(row.name, P - x)
+            )
         return self.element(row.name, min(x, P - x) if row.parity == "even" else x)
 
     def element(self, name: str, x: int) -> int:
-        """A random number that is not zero, always the same one for the same function and argument."""
+        """A random number that is not zero, always the same one for the same function and
+        argument.
+        """
         digest = blake2b(f"{self.key} {name} {x}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % (P - 1) + 1
 
     def polygamma(self, node: Expr, args: list[Dual]) -> Dual:
         """A free symbol for every order, the derivative of which is that of the next."""
         k, (x, change) = int(node.args[0].value), args[1]
-        value, slope = (mod.each(partial(self.element, f"polygamma {order}"), x) for order in (k, k + 1))
+        value, slope = (
+            mod.each(partial(self.element, f"polygamma {order}"), x) for order in (k, k + 1)
+        )
         return value, change and mod.times(slope, change)
 
     def exp(self, x: int) -> int:
@@ -208,12 +231,20 @@ class Point:
     def power(self, k: Fraction, x: Dual) -> Dual:
         """A constant power, integer or half."""
         d, factor, (value, change) = k.denominator, mod.residue(k), x
-        base, top, below = mod.each(self.root, value) if d == 2 else value, int(k * d), int(k * d) - d
+        base, top, below = (
+            mod.each(self.root, value) if d == 2 else value,
+            int(k * d),
+            int(k * d) - d,
+        )
         slope = change and mod.each(lambda a: factor * mod.power(a, below), base)
-        return mod.each(lambda a: mod.power(a, top), base), slope and change and mod.times(slope, change)
+        return mod.each(lambda a: mod.power(a, top), base), slope and change and mod.times(
+            slope, change
+        )
 
     def pow(self, node: Expr, args: list[Dual]) -> Dual:
-        """Any power; of no whole exponent a^(b+k) = exp(b·log(a))·a^k with k an integer: a^b and a^(b-1) are rational multiples."""
+        """Any power; of no whole exponent a^(b+k) = exp(b·log(a))·a^k with k an integer: a^b and
+        a^(b-1) are rational multiples.
+        """
         exponent = node.args[1]
         if exponent.head == "num" and exponent.value.denominator <= 2:
             return self.power(exponent.value, args[0])
@@ -221,8 +252,14 @@ class Point:
             return self.power(Fraction(_signed(args[1][0][0][0])), args[0])
         last = exponent.args[-1] if exponent.head == "add" else exponent
         k = last.value // 1 if last.head == "num" else 0
-        free = _multilinear(mod.times, _sum([args[1], (mod.constant(-k), None)]), self.function(BY_NAME["log"], args[0]))
-        return _multilinear(mod.times, self.function(BY_NAME["exp"], free), self.power(Fraction(k), args[0]))
+        free = _multilinear(
+            mod.times,
+            _sum([args[1], (mod.constant(-k), None)]),
+            self.function(BY_NAME["log"], args[0]),
+        )
+        return _multilinear(
+            mod.times, self.function(BY_NAME["exp"], free), self.power(Fraction(k), args[0])
+        )
 
     def inv(self, _: Expr, args: list[Dual]) -> Dual:
         """d inv(X) = -inv(X)·dX·inv(X)."""
@@ -233,7 +270,9 @@ class Point:
         """Jacobi's formula."""
         value, change = args[0]
         d = mod.determinant(value)
-        return mod.constant(d), change and mod.constant(d * sum(map(mul, mod.flat(mod.flip(mod.inverse(value))), mod.flat(change))))
+        return mod.constant(d), change and mod.constant(
+            d * sum(map(mul, mod.flat(mod.flip(mod.inverse(value))), mod.flat(change)))
+        )
 
     def powm(self, node: Expr, args: list[Dual]) -> Dual:
         """A whole power of a square matrix, by squaring."""
@@ -258,7 +297,9 @@ class Point:
         (x, dx), y = args[0], mod.pseudo_inverse(args[0][0])
         if dx is None:
             return y, None
-        beside, below = (mod.minus(mod.identity(len(a)), mod.dot(a, b)) for a, b in ((x, y), (y, x)))
+        beside, below = (
+            mod.minus(mod.identity(len(a)), mod.dot(a, b)) for a, b in ((x, y), (y, x))
+        )
         dxt, yt = mod.flip(dx), mod.flip(y)
         outer = mod.plus(_chain(y, yt, dxt, beside), _chain(below, dxt, yt, y))
         return y, mod.minus(outer, _chain(y, dx, y))
@@ -281,12 +322,17 @@ def _from_corner(a: Matrix) -> Matrix:
 
 def _commutation(m: int, n: int) -> Matrix:
     """K(m,n), whose row (i,j) picks the place (j,i) of a column-major m×n matrix."""
-    return [[int(column == j * m + i) for column in range(m * n)] for i in range(m) for j in range(n)]
+    return [
+        [int(column == j * m + i) for column in range(m * n)] for i in range(m) for j in range(n)
+    ]
 
 
 def _shifts(first: int, second: int) -> Matrix:
     """1 where the row is the sum of the two places of the column."""
-    return [[int(k == i + j) for i in range(first) for j in range(second)] for k in range(first + second - 1)]
+    return [
+        [int(k == i + j) for i in range(first) for j in range(second)]
+        for k in range(first + second - 1)
+    ]
 
 
 def _root(x: int) -> int:
@@ -309,7 +355,9 @@ def _limited(rows: int, cols: int) -> tuple[int, int]:
 def _multilinear(f: Callable[..., Matrix], *args: Dual) -> Dual:
     """The product rule: each argument in turn is replaced by its tangent."""
     values = [a for a, _ in args]
-    changes = [f(*values[:k], change, *values[k + 1 :]) for k, (_, change) in enumerate(args) if change]
+    changes = [
+        f(*values[:k], change, *values[k + 1 :]) for k, (_, change) in enumerate(args) if change
+    ]
     return f(*values), reduce(mod.plus, changes) if changes else None
 
 
@@ -327,7 +375,9 @@ _LEAVES: dict[str, Callable[[Point, Expr], Matrix]] = {
     "num": lambda point, node: mod.constant(mod.residue(node.value)),
     "ones": lambda point, node: mod.constant(1, *point.dims(node.shape_)),
     "zeros": lambda point, node: mod.constant(0, *point.dims(node.shape_)),
-    "commutation": lambda point, node: _commutation(*(length((a,), point.sizes) for a in node.shape_[0])),
+    "commutation": lambda point, node: _commutation(
+        *(length((a,), point.sizes) for a in node.shape_[0])
+    ),
     "eye": lambda point, node: mod.identity(point.dims(node.shape_)[0]),
     "part": Point.part,
     "shifts": lambda point, node: _shifts(*(length((a,), point.sizes) for a in node.shape_[1])),
@@ -342,23 +392,39 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "triu": lambda point, node, args: _multilinear(mod.PATTERNS["upper"], *args),
     "conv": lambda point, node, args: _multilinear(mod.convolution, *args),
     "corr": lambda point, node, args: _multilinear(mod.correlation, *args),
-    "convmat": lambda point, node, args: _multilinear(partial(mod.toeplitz, width=len(args[1][0])), args[0]),
-    "hankel": lambda point, node, args: _multilinear(partial(mod.hankel, width=len(args[1][0])), args[0]),
+    "convmat": lambda point, node, args: _multilinear(
+        partial(mod.toeplitz, width=len(args[1][0])), args[0]
+    ),
+    "hankel": lambda point, node, args: _multilinear(
+        partial(mod.hankel, width=len(args[1][0])), args[0]
+    ),
     "cross": lambda point, node, args: _multilinear(lambda a, b: mod.dot(mod.skew(a), b), *args),
     "skew": lambda point, node, args: _multilinear(mod.skew, *args),
     "unskew": lambda point, node, args: _multilinear(mod.unskew, *args),
-    "polygamma": Point.polygamma, "pow": Point.pow, "inv": Point.inv, "det": Point.det, "pinv": Point.pinv,
-    "powm": Point.powm, "powm_frechet": Point.powm_frechet,
-}  # fmt: skip
-_SYMBOLS: dict[str, Callable[[Point, int], int]] = {"exp": Point.exp, "log": Point.log, "sign": Point.sign}
+    "polygamma": Point.polygamma,
+    "pow": Point.pow,
+    "inv": Point.inv,
+    "det": Point.det,
+    "pinv": Point.pinv,
+    "powm": Point.powm,
+    "powm_frechet": Point.powm_frechet,
+}
+_SYMBOLS: dict[str, Callable[[Point, int], int]] = {
+    "exp": Point.exp,
+    "log": Point.log,
+    "sign": Point.sign,
+}
 
 
-# ---- the table's texts ----------------------------------------------------------------------------------------------------
+# ---- the table's texts ---------------------------------------------------------------------------
 
 
 @lru_cache(1024)
 def compiled_text(text: str, shape: Shape) -> tuple[list[Expr], list[Expr]]:
-    """A text of the table in ``x`` and ``w``, in evaluation order; an elementwise text is typed for scalars and serves every shape."""
+    """A text of the table in ``x`` and ``w``, in evaluation order.
+
+    An elementwise text is typed for scalars and serves every shape.
+    """
     placeholders = [ex.var(name, shape) for name in "xw"]
     return placeholders, ex.postorder(template(text, {v.name: v for v in placeholders}))
 
@@ -367,9 +433,11 @@ def compiled_text(text: str, shape: Shape) -> tuple[list[Expr], list[Expr]]:
 def structural_places(
     name: str, dims: tuple[tuple[int, int], ...]
 ) -> tuple[tuple[int, int], list[list[tuple[int, int]]]]:
-    """The shape of a structural function of arguments of certain shapes, and what its entries are products of.
+    """The shape of a structural function of arguments of certain shapes, and what its entries are
+    products of.
 
-    Each product is a list of rows and columns: that of the entry of the result, then that of an entry of each factor.
+    Each product is a list of rows and columns: that of the entry of the result, then that of an
+    entry of each factor.
     """
     row = BY_NAME[name]
     inputs, output = ex.signature_axes(row)
@@ -378,7 +446,9 @@ def structural_places(
         lengths |= zip(axes, shape, strict=True)
     rows, cols = _limited(*(prod(lengths[letter] for letter in axis) for axis in output))
     factors = [axes.split(",") for axes in re.findall(r"\[(.*?)\]", row.define)]
-    return (rows, cols), list(_places(lengths, [*output, *(letter for axes in factors for letter in axes)]))
+    return (rows, cols), list(
+        _places(lengths, [*output, *(letter for axes in factors for letter in axes)])
+    )
 
 
 def _plan(name: str, dims: tuple[tuple[int, int], ...]) -> Callable[..., Matrix]:
@@ -396,7 +466,9 @@ def _plan(name: str, dims: tuple[tuple[int, int], ...]) -> Callable[..., Matrix]
 
 
 def _places(sizes: Mapping[str, int], axes: list[str]) -> Iterator[list[tuple[int, int]]]:
-    """For every value of the letters, the row and column of the result, then those of each factor."""
+    """For every value of the letters, the row and column of the result, then those of each
+    factor.
+    """
     letters = sorted(set("".join(axes)))
     for values in product(*(range(sizes[letter]) for letter in letters)):
         at = dict(zip(letters, values, strict=True))

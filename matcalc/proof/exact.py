@@ -1,11 +1,13 @@
-"""The exact check: an expression and its claimed derivative at random points of the integers modulo the prime 2^61 - 1.
+"""The exact check: an expression and its claimed derivative at random points of the integers modulo
+the prime 2^61 - 1.
 
-There is no rounding, no tolerance, no domain and no kink. The expression is evaluated in dual numbers, the derivative in
-plain ones (:mod:`matcalc.proof.dual`), and the derivative applied to the direction must be the tangent, entry by entry. A wrong
-claim that is a rational identity of degree d passes a point with probability at most d/2^61 (Schwartz 1980, Zippel 1979).
+There is no rounding, no tolerance, no domain and no kink. The expression is evaluated in dual
+numbers, the derivative in plain ones (:mod:`matcalc.proof.dual`), and the derivative applied to the
+direction must be the tangent, entry by entry. A wrong claim that is a rational identity of degree d
+passes a point with probability at most d/2^61 (Schwartz 1980, Zippel 1979).
 
-Equal means equal; different may be an identity between functions that is not known here. What has no model, or is singular
-everywhere, is undecided.
+Equal means equal; different may be an identity between functions that is not known here. What has
+no model, or is singular everywhere, is undecided.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ FEWEST, MOST = 20, 4000  # tries of such a search, whatever their size
 SINGULAR_TRIES = 40  # points where something is singular, the sizes in another order each time
 OTHER_SIZES = 8  # one point in so many has other sizes, since a size itself may have no square root
 BRIEF = 40  # nodes of an expression that a reason quotes
-SIGNED_POINTS = 20  # where a sign or a root is taken, a wrong claim may pass a point with probability 1/2
+# where a sign or a root is taken, a wrong claim may pass a point with probability 1/2
+SIGNED_POINTS = 20
 LARGEST_WORK = 3_000_000  # multiplications at one point
 LARGEST_FORM = 300_000  # entries of an index form, with those that are summed
 
@@ -45,7 +48,9 @@ Table = list[list[T]]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome: equal at every point (True), different (False) or undecided (None), and why it is not True."""
+    """The outcome: equal at every point (True), different (False) or undecided (None), and why
+    it is not True.
+    """
 
     equal: bool | None
     reason: str = ""
@@ -61,13 +66,15 @@ def check(
     along: Expr | None = None,
     many: int = MANY,
 ) -> Verdict:
-    """Compare a claimed derivative of ``e`` by the variable ``wrt`` with the exact one, at random points.
+    """Compare a claimed derivative of ``e`` by the variable ``wrt`` with the exact one, at random
+    points.
 
-    The axes of ``derivative`` are those of ``e``, then those of ``wrt``: the shape of ``wrt`` for a scalar ``e`` (transposed if
-    ``numerator``), the shape of ``e`` for a scalar ``wrt``, ``J[i,j] = ∂e_i/∂wrt_j`` for two vectors. By a symmetric,
-    diagonal or triangular variable the derivative is the one that has the same pattern. The derivative of a matrix by a matrix
-    may be given as ∂vec(F)/∂vec(X)'; with a direction ``along``, it is the derivative contracted with that variable.
-    Names of sizes have at most ``many`` different lengths.
+    The axes of ``derivative`` are those of ``e``, then those of ``wrt``: the shape of ``wrt`` for a
+    scalar ``e`` (transposed if ``numerator``), the shape of ``e`` for a scalar ``wrt``, ``J[i,j] =
+    ∂e_i/∂wrt_j`` for two vectors. By a symmetric, diagonal or triangular variable the derivative is
+    the one that has the same pattern. The derivative of a matrix by a matrix may be given as
+    ∂vec(F)/∂vec(X)'; with a direction ``along``, it is the derivative contracted with that
+    variable. Names of sizes have at most ``many`` different lengths.
 
     >>> from matcalc.language.typed import typed
     >>> form, gradient = (typed(text, "A: n×n; x: n") for text in ("x'*A*x", "2*A*x"))
@@ -77,7 +84,8 @@ def check(
     claim = _Claim(e, wrt, derivative, numerator, f"{seed}", along, many=many)
     try:
         verdict = claim.verdict(points)
-        if verdict.equal is False and claim.layouts.shrinks:  # a number may be a size that was made smaller
+        # a number may be a size that was made smaller
+        if verdict.equal is False and claim.layouts.shrinks:
             return replace(claim, actual=True, first={}).verdict(points)
         return verdict
     except TooLarge as problem:
@@ -101,8 +109,10 @@ class _Claim:
     many: int = MANY
     actual: bool = False  # with declared sizes as they are, however large
     first: dict[Atom, int] = field(default_factory=dict)  # the sizes at the first point
-    two_valued: set[Expr] = field(default_factory=set)  # nodes with signs, or roots of what may always be a square
-    proven: set[Expr] = field(default_factory=set)  # nodes with a root of what is not always a square, since once it had no root
+    # nodes with signs, or roots of what may always be a square
+    two_valued: set[Expr] = field(default_factory=set)
+    # nodes with a root of what is not always a square, since once it had no root
+    proven: set[Expr] = field(default_factory=set)
 
     def verdict(self, points: int) -> Verdict:
         tries = iter(range(self.most_tries))
@@ -166,7 +176,11 @@ class _Claim:
                 derivative = mod.flip(derivative)
             if problem := self.wrong_form(derivative, values, direction):
                 return problem
-            claimed = unfolded(derivative, values[self.e][0], direction) if isinstance(self.e, Expr) else mod.flat(derivative)
+            claimed = (
+                unfolded(derivative, values[self.e][0], direction)
+                if isinstance(self.e, Expr)
+                else mod.flat(derivative)
+            )
         change = claimed
         if self.along is None:
             if problem := self.wrong_pattern(claimed, direction):
@@ -186,12 +200,18 @@ class _Claim:
         """What is wrong with the shape of a claim in matrix notation."""
         if not isinstance(self.e, Expr) or self.along is not None:
             return ""
-        return "" if _fits(derivative, values[self.e][0], direction) else "the derivative has another shape"
+        return (
+            ""
+            if _fits(derivative, values[self.e][0], direction)
+            else "the derivative has another shape"
+        )
 
     def wrong_pattern(self, claimed: list[int], direction: Matrix) -> str:
         """What the derivative of an entry lacks of the structure of the variable, if anything."""
         for name, pattern in mod.PATTERNS.items():
-            if name in self.wrt.properties and any(pattern(m) != m for m in by_entries(claimed, direction)):
+            if name in self.wrt.properties and any(
+                pattern(m) != m for m in by_entries(claimed, direction)
+            ):
                 return f"the derivative by a variable that is {name} must have the same pattern"
         return ""
 
@@ -230,11 +250,13 @@ def _brief(node: Expr) -> str:
     return str(node) if node.count < BRIEF else f"a part of the form {node.head}(…)"
 
 
-# ---- derivatives as lists of entries, of residues or of other numbers ---------------------------------------------------
+# ---- derivatives as lists of entries, of residues or of other numbers ----------------------------
 
 
 def contracted(claimed: Sequence[Any], direction: Sequence[Any]) -> list[Any]:
-    """The derivative applied to the direction: the entries of both, row by row, are those of a Jacobian and of a vector."""
+    """The derivative applied to the direction: the entries of both, row by row, are those of a
+    Jacobian and of a vector.
+    """
     width = len(direction)
     return [sum(map(mul, claimed[i : i + width], direction)) for i in range(0, len(claimed), width)]
 
@@ -247,20 +269,31 @@ def by_entries(claimed: Sequence[T], direction: Table[T]) -> Iterator[Table[T]]:
 
 
 def unfolded(derivative: Table[T], value: Table[T], direction: Table[T]) -> list[T]:
-    """The entries in the order of the axes; a Kronecker form, whose rows are (column, row) of the value, is put in order."""
+    """The entries in the order of the axes.
+
+    A Kronecker form, whose rows are (column, row) of the value, is put in order.
+    """
     (a, b), (i, j) = ((len(m), len(m[0])) for m in (value, direction))
     if not is_kronecker(derivative, value, direction):
         return [x for row in derivative for x in row]
-    return [derivative[q * a + p][s * i + r] for p in range(a) for q in range(b) for r in range(i) for s in range(j)]
+    return [
+        derivative[q * a + p][s * i + r]
+        for p in range(a)
+        for q in range(b)
+        for r in range(i)
+        for s in range(j)
+    ]
 
 
 def is_kronecker(derivative: Table[T], value: Table[T], direction: Table[T]) -> bool:
-    """Whether a derivative has a row for each entry of the value and a column for each entry of the direction."""
+    """Whether a derivative has a row for each entry of the value and a column for each entry of
+    the direction.
+    """
     entries = [len(m) * len(m[0]) for m in (value, direction)]
     return min(entries) > 1 and [len(derivative), len(derivative[0])] == entries
 
 
-# ---- index forms ------------------------------------------------------------------------------------------------------------
+# ---- index forms ---------------------------------------------------------------------------------
 
 
 def entries(form: IndexForm, values: Values, sizes: Mapping[Atom, int]) -> list[int]:
@@ -292,7 +325,10 @@ def summed(
     sizes: Mapping[Atom, int],
     number: Callable[[Fraction], Any],
 ) -> list[Any]:
-    """The sum of products of tables, each indexed by the labels of its factor; coefficients become a ``number``."""
+    """The sum of products of tables, each indexed by the labels of its factor.
+
+    Coefficients become a ``number``.
+    """
     out = list(form.bag.out)
     total: list[Any] = []
     for t, flat in zip(terms, tables, strict=True):
@@ -304,9 +340,16 @@ def summed(
 
 
 def _product(
-    coefficient: Any, axes: list[Labels], tables: list[list[Any]], out: list[Label], dims: Mapping[Label, int]
+    coefficient: Any,
+    axes: list[Labels],
+    tables: list[list[Any]],
+    out: list[Label],
+    dims: Mapping[Label, int],
 ) -> list[Any]:
-    """The entries of a product of tables, one factor after the other; labels are summed as soon as no other factor has them."""
+    """The entries of a product of tables, one factor after the other.
+
+    Labels are summed as soon as no other factor has them.
+    """
     labels: list[Label] = []
     entries = [coefficient]
     for k, (own, table) in enumerate(zip(axes, tables, strict=True)):
@@ -332,7 +375,9 @@ def _check_room(entries: int) -> None:
 
 
 def _indices(held: Sequence[Label], order: Sequence[Label], dims: Mapping[Label, int]) -> list[int]:
-    """For every value of the labels in order, the index in a table that holds some of them, row by row."""
+    """For every value of the labels in order, the index in a table that holds some of them, row
+    by row.
+    """
     strides: dict[Label, int] = {}
     stride = 1
     for label in reversed(held):
@@ -346,7 +391,10 @@ def _indices(held: Sequence[Label], order: Sequence[Label], dims: Mapping[Label,
 
 
 def _fits(derivative: Matrix, value: Matrix, direction: Matrix) -> bool:
-    """Whether a derivative has the axes of the expression, then those of the variable; a row may stand as a column."""
+    """Whether a derivative has the axes of the expression, then those of the variable.
+
+    A row may stand as a column.
+    """
     if is_kronecker(derivative, value, direction):
         return True
     shape = (len(derivative), len(derivative[0]))

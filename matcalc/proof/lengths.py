@@ -1,8 +1,10 @@
-"""Lengths of sizes at a random point: one substitution, which knows every place where a size can stand.
+"""Lengths of sizes at a random point: one substitution, which knows every place where a size can
+stand.
 
-Sizes with different names have different lengths, so that no arrangement fits by luck. A declared number that is large is
-replaced by a small one of the same rank, in shapes and in indices alike, or not at all: where numbers are sums of others,
-as in blocks and convolutions, each must stay what it is.
+Sizes with different names have different lengths, so that no arrangement fits by luck. A declared
+number that is large is replaced by a small one of the same rank, in shapes and in indices alike, or
+not at all: where numbers are sums of others, as in blocks and convolutions, each must stay what it
+is.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from ..tables.functions import BY_NAME
 KEPT = 6  # numbers up to this are never replaced: they stand in formulas for other reasons, too
 NAMES_AT_ONE = 3  # names that are given the length 1 alone
 TRIES = 200  # lengths at which some index does not exist
-ADDITIVE = {"conv", "corr", "convmat", "hankel", "shifts"}  # functions whose lengths are sums of others
+# functions whose lengths are sums of others
+ADDITIVE = {"conv", "corr", "convmat", "hankel", "shifts"}
 
 
 class NoLengths(Exception):
@@ -31,7 +34,8 @@ class NoLengths(Exception):
 class Lengths:
     """Small lengths for the sizes of some nodes, and of others that no node need have.
 
-    With ``actual``, declared numbers are what they are. At most ``many`` different lengths are used for names.
+    With ``actual``, declared numbers are what they are. At most ``many`` different lengths are used
+    for names.
     """
 
     def __init__(
@@ -71,7 +75,9 @@ class Lengths:
                 return _has_large((places.width,)) or _is_large(places.start.constant)
             if places.start.terms:
                 return _is_large(places.start.constant)
-        elif node.head in ADDITIVE and _has_large((*node.shape_, *(s for a in node.args for s in a.shape_))):
+        elif node.head in ADDITIVE and _has_large(
+            (*node.shape_, *(s for a in node.args for s in a.shape_))
+        ):
             return True
         sums = (a for size in node.shape_ for a in size if isinstance(a, Sum))
         return any(_is_large(a.constant) for a in sums)
@@ -95,11 +101,16 @@ class Lengths:
         raise NoLengths("no lengths were found at which every index exists")
 
     def with_ones(self) -> Iterator[dict[Atom, int]]:
-        """Lengths with every name at 1, then one name after the other, where every index exists then."""
+        """Lengths with every name at 1, then one name after the other, where every index exists
+        then.
+        """
         several = [[name] for name in self.names[:NAMES_AT_ONE]] if len(self.names) > 1 else []
         for names in (self.names, *several):
             chosen = self.at(0) | dict.fromkeys(names, 1)
-            room = {name: min(length(axis, chosen) for axis in axes) for name, axes in self.indices.items()}
+            room = {
+                name: min(length(axis, chosen) for axis in axes)
+                for name, axes in self.indices.items()
+            }
             chosen |= {name: max(1, n) for name, n in room.items()}
             if names and all_exist(self.bounded, chosen):
                 yield chosen
@@ -119,7 +130,9 @@ class Lengths:
             lengths = numbers | same
         elif len(self.names) > self.many:  # lengths are shared, or points would be huge
             places = Random(layout).sample(range(len(self.names)), len(self.names))
-            shared: dict[Atom, int] = {a: least + k % self.many for a, k in zip(self.names, places, strict=True)}
+            shared: dict[Atom, int] = {
+                a: least + k % self.many for a, k in zip(self.names, places, strict=True)
+            }
             lengths = numbers | shared
         else:
             lengths = numbers | self._different(layout, others, least, numbers, allowed)
@@ -137,7 +150,9 @@ class Lengths:
         numbers: Mapping[Atom, int],
         allowed: Callable[[int], bool],
     ) -> dict[Atom, int]:
-        """A length of its own for each name, also different from the one that it has in ``others``."""
+        """A length of its own for each name, also different from the one that it has in
+        ``others``.
+        """
         taken = set(numbers.values())
         chosen: dict[Atom, int] = {}
         for start in count():
@@ -149,7 +164,10 @@ class Lengths:
         return chosen
 
     def _numbers(self, layout: int) -> dict[Atom, int]:
-        """The declared numbers, and those that stand as indices, each by what it becomes; ranks stay as they are."""
+        """The declared numbers, and those that stand as indices, each by what it becomes.
+
+        Ranks stay as they are.
+        """
         if not self.shrinks:
             return {k: k for k in self.numbers}
         small = [k for k in (*self.numbers, *self.indexed) if k <= KEPT]
@@ -163,7 +181,9 @@ class Lengths:
         return as_sums | {k: becomes[k] for k in self.numbers}
 
     def _least(self, numbers: Mapping[Atom, int]) -> int:
-        """A length for every name at which all entries exist, and all sums of sizes are positive."""
+        """A length for every name at which all entries exist, and all sums of sizes are
+        positive.
+        """
         stops = [range_of(e).stop for e in self.bounded if e.head == "part"]
         fixed = [length((s,), numbers) for s in stops if not s.terms]
         sums = [a for e in self.bounded for size in e.shape_ for a in size if isinstance(a, Sum)]
@@ -176,13 +196,20 @@ def work(nodes: Iterable[Expr], lengths: Mapping[Atom, int]) -> int:
 
 
 def _work(node: Expr, lengths: Mapping[Atom, int]) -> int:
-    """One for each entry; a product row by column; of any other function of a matrix, as much as a product with itself."""
+    """One for each entry; a product row by column.
+
+    Of any other function of a matrix, as much as a product with itself.
+    """
     rows, cols = dims(node.shape_, lengths)
     if node.head == "matmul":
-        return rows * cols + dims(node.args[0].shape_, lengths)[0] * sum(prod(dims(a.shape_, lengths)) for a in node.args[1:])
+        return rows * cols + dims(node.args[0].shape_, lengths)[0] * sum(
+            prod(dims(a.shape_, lengths)) for a in node.args[1:]
+        )
     row = BY_NAME.get(node.head)
     if row is not None and not row.elementwise and not row.define:
-        return rows * cols + sum(prod(d) * min(d) for d in (dims(a.shape_, lengths) for a in node.args))
+        return rows * cols + sum(
+            prod(d) * min(d) for d in (dims(a.shape_, lengths) for a in node.args)
+        )
     return rows * cols
 
 
@@ -191,14 +218,17 @@ def _is_large(number: int) -> bool:
 
 
 def _has_large(sizes: Iterable[Size]) -> bool:
-    return any(isinstance(a, int) and _is_large(a) for size in sizes for a in base_atoms(resolve(size)))
+    return any(
+        isinstance(a, int) and _is_large(a) for size in sizes for a in base_atoms(resolve(size))
+    )
 
 
 def _arranged(values: list[int], number: int, layout: int) -> list[int]:
-    """So many of ascending lengths: the first ones, the same descending (another one, if it is alone), then at random."""
+    """So many of ascending lengths: the first ones, the same descending (another one, if it is
+    alone), then at random.
+    """
     if layout > 1:
         return Random(layout).sample(values, number)
     if layout == 0:
         return values[:number]
     return values[: max(number, 2)][::-1][:number]
-

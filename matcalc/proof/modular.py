@@ -1,4 +1,7 @@
-"""Matrices modulo the prime 2^61 - 1: lists of rows of integers, and the linear algebra on them. Nothing here rounds."""
+"""Matrices modulo the prime 2^61 - 1: lists of rows of integers, and the linear algebra on them.
+
+Nothing here rounds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any, TypeVar
 
 from ..budget import spend
 
-P = 2**61 - 1  # leaves the remainder 3 modulo 4: -1 is no square, and a^((P+1)/4) is a root of every square a
+# leaves the remainder 3 modulo 4: -1 is no square, and a^((P+1)/4) is a root of every square a
+P = 2**61 - 1
 
 STEPS = 16  # multiplications that take as long as a step of the budget
 Matrix = list[list[int]]
@@ -21,7 +25,7 @@ class Singular(Exception):
     """A division by zero, or a singular matrix."""
 
 
-# ---- numbers --------------------------------------------------------------------------------------------------------------
+# ---- numbers -------------------------------------------------------------------------------------
 
 
 @lru_cache(1024)
@@ -47,7 +51,7 @@ def root(x: int) -> int | None:
     return found if found * found % P == x else None
 
 
-# ---- entries --------------------------------------------------------------------------------------------------------------
+# ---- entries -------------------------------------------------------------------------------------
 
 
 def each(f: Callable[[int], int], a: Matrix) -> Matrix:
@@ -63,7 +67,10 @@ def fit(a: list[list[T]], rows: int, cols: int) -> list[list[T]]:
 def together(f: Callable[[int, int], int], a: Matrix, b: Matrix) -> Matrix:
     """Entry by entry, the smaller one repeated."""
     rows, cols = max(len(a), len(b)), max(len(a[0]), len(b[0]))
-    return [[f(x, y) % P for x, y in zip(*pair, strict=True)] for pair in zip(fit(a, rows, cols), fit(b, rows, cols), strict=True)]
+    return [
+        [f(x, y) % P for x, y in zip(*pair, strict=True)]
+        for pair in zip(fit(a, rows, cols), fit(b, rows, cols), strict=True)
+    ]
 
 
 plus = partial(together, int.__add__)
@@ -99,7 +106,7 @@ PATTERNS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-# ---- linear algebra -------------------------------------------------------------------------------------------------------
+# ---- linear algebra ------------------------------------------------------------------------------
 
 
 def identity(n: int) -> Matrix:
@@ -117,7 +124,9 @@ def dot(a: Matrix, b: Matrix) -> Matrix:
 
 
 def reduced(a: Matrix) -> tuple[Matrix, list[int], int]:
-    """The reduced row echelon form, its pivot columns, and the product of the pivots with the sign of the row exchanges."""
+    """The reduced row echelon form, its pivot columns, and the product of the pivots with the
+    sign of the row exchanges.
+    """
     a, pivots, total = [row[:] for row in a], list[int](), 1
     for j in range(len(a[0])):
         top = len(pivots)
@@ -150,7 +159,9 @@ def inverse(a: Matrix) -> Matrix:
 
 
 def pseudo_inverse(a: Matrix) -> Matrix:
-    """From the rank factorization a = c·r: r'(rr')⁻¹(c'c)⁻¹c' (Ben-Israel & Greville 2003, section 1.6)."""
+    """From the rank factorization a = c·r: r'(rr')⁻¹(c'c)⁻¹c' (Ben-Israel & Greville 2003,
+    section 1.6).
+    """
     form, pivots, _ = reduced(a)
     if not pivots:
         return flip(a)
@@ -161,7 +172,9 @@ def pseudo_inverse(a: Matrix) -> Matrix:
 def toeplitz(x: list[list[T]], width: int) -> list[list[T | int]]:
     """The matrix of the convolution by a column."""
     n = len(x)
-    return [[x[k - j][0] if 0 <= k - j < n else 0 for j in range(width)] for k in range(n + width - 1)]
+    return [
+        [x[k - j][0] if 0 <= k - j < n else 0 for j in range(width)] for k in range(n + width - 1)
+    ]
 
 
 def hankel(x: list[list[T]], width: int) -> list[list[T]]:

@@ -37,10 +37,12 @@ STEP = 20  # differences are taken over 10^-20, where rounding and curvature bot
 AGREE = Decimal("1e-30")  # relative differences of derivatives that are rounding, or curvature
 
 
-SMOOTH = Decimal("1e-8")  # relative differences of the slopes on both sides of a point off every kink
+# relative differences of the slopes on both sides of a point off every kink
+SMOOTH = Decimal("1e-8")
 
 
-ROUNDING = Decimal("1e-10")  # what is left of a difference that is rounding when there are twice as many digits
+# what is left of a difference that is rounding when there are twice as many digits
+ROUNDING = Decimal("1e-10")
 
 
 LARGEST_VALUE = Decimal("1e50")  # beyond which a one beside it may be lost, and no point refutes
@@ -55,10 +57,13 @@ TRIES = 40  # points, since some lie outside of a domain or on a kink
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
 
 
-POINTS_IF_ANALYTIC = 4  # without one: analytic functions that differ at all differ at almost every point
+# without one: analytic functions that differ at all differ at almost every point
+POINTS_IF_ANALYTIC = 4
 
 
-POINTS = 8  # where each point speaks for itself alone: on one side of a kink, on a branch, of few possible values
+# where each point speaks for itself alone: on one side of a kink, on a branch, of few possible
+# values
+POINTS = 8
 
 
 POINTS_AT_ONE = 3  # of such, where sizes are 1
@@ -70,7 +75,8 @@ FEWEST_POINTS = 3  # that decide without an exact proof, where more are not foun
 LARGEST_WORK = 400_000  # multiplications at one point
 
 
-MUCH_WORK, ACTUAL_POINTS = 20_000, 2  # up to which declared numbers are taken as they are at some points, too
+# up to which declared numbers are taken as they are at some points, too
+MUCH_WORK, ACTUAL_POINTS = 20_000, 2
 
 
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
@@ -91,9 +97,11 @@ def rows_of(*roots: Root) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What the numbers say: whether they agree, the largest relative difference, and at how many points.
+    """What the numbers say: whether they agree, the largest relative difference, and at how many
+    points.
 
-    ``elsewhere`` is said where they disagree at sizes that were passed over, ``doubtful`` where values were too large to tell.
+    ``elsewhere`` is said where they disagree at sizes that were passed over, ``doubtful`` where
+    values were too large to tell.
     """
 
     agree: bool | None
@@ -130,10 +138,11 @@ class _Pattern(NamedTuple):
 
 
 class _Slopes(NamedTuple):
-    """Directional derivatives of all entries at a point: as claimed and as measured, and how far apart.
+    """Directional derivatives of all entries at a point: as claimed and as measured, and how far
+    apart.
 
-    ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on both sides of the point.
-    ``pattern`` says what the claim lacks of the variable's structure.
+    ``gaps`` compare the two, beside the size of what the claim adds up; ``turns`` the slopes on
+    both sides of the point. ``pattern`` says what the claim lacks of the variable's structure.
     """
 
     claimed: list[Decimal]
@@ -158,7 +167,9 @@ class _Slopes(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The largest relative difference at a point, what is wrong there, and whether a slope was not zero."""
+    """The largest relative difference at a point, what is wrong there, and whether a slope was
+    not zero.
+    """
 
     gap: Decimal
     worst: str = ""
@@ -166,11 +177,15 @@ class _Found(NamedTuple):
 
 
 class _Lost(ArithmeticError):
-    """A claim and the numbers differ, by little or beside values so large that both may have lost what they say."""
+    """A claim and the numbers differ, by little or beside values so large that both may have
+    lost what they say.
+    """
 
 
 class _Undecided(ArithmeticError):
-    """The function has no derivative at this point, or one that is lost in the rounding of its values, as that of erf far out."""
+    """The function has no derivative at this point, or one that is lost in the rounding of its
+    values, as that of erf far out.
+    """
 
 
 class NumericClaim:
@@ -196,14 +211,18 @@ class NumericClaim:
 
     @cached_property
     def is_analytic(self) -> bool:
-        """Whether there are functions, and all are analytic on one piece: what agrees at a random point then agrees everywhere."""
+        """Whether there are functions, and all are analytic on one piece: what agrees at a
+        random point then agrees everywhere.
+        """
         if self.has_kinks or self.has_branches:
             return False
         symbols = any(row.elementwise or row.exact for row in rows_of(self.e, self.derivative))
         return symbols or any(n.head == "pow" and not _is_half(n.args[1]) for n in self.nodes)
 
     def compared(self, proven: bool | None) -> Numbers:
-        """Compare at as many points as are needed, with declared sizes as they are if smaller ones do not decide."""
+        """Compare at as many points as are needed, with declared sizes as they are if smaller
+        ones do not decide.
+        """
         self.is_refuted = proven is False
         layouts = self.layouts
         try:
@@ -264,7 +283,9 @@ class NumericClaim:
         return Numbers(None, note=note)
 
     def _wrong_elsewhere(self, layouts: Lengths) -> str:
-        """What is wrong at sizes that were passed over, if anything is: at 1, and at declared numbers as they are."""
+        """What is wrong at sizes that were passed over, if anything is: at 1, and at declared
+        numbers as they are.
+        """
         if worst := self._wrong_at(self._lengths_of_one(layouts)):
             return worst
         if layouts.has_large_numbers:
@@ -291,11 +312,15 @@ class NumericClaim:
                 yield from ((actual.at(k), ", at the declared sizes") for k in range(ACTUAL_POINTS))
 
     def _lengths_of_one(self, layouts: Lengths) -> Iterator[tuple[dict[Atom, int], str]]:
-        if isinstance(self.derivative, Expr) and any(len(size) > 1 for size in self.derivative.shape_):
+        if isinstance(self.derivative, Expr) and any(
+            len(size) > 1 for size in self.derivative.shape_
+        ):
             return  # a Kronecker form cannot be told from another at sizes of 1
         with suppress(NoLengths):
             for lengths in layouts.with_ones():
-                ones = (f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str))
+                ones = (
+                    f"{name} = 1" for name, n in lengths.items() if n == 1 and isinstance(name, str)
+                )
                 said = f", where {', '.join(ones)}"
                 yield from [(lengths, said)] * (POINTS_AT_ONE if self.has_kinks else 1)
 
@@ -309,7 +334,10 @@ class NumericClaim:
         return POINTS_IF_PROVEN if proven else POINTS_IF_ANALYTIC
 
     def _layouts(self, layouts: Lengths) -> Iterator[tuple[int, dict[Atom, int]]]:
-        """Lengths of one try after the other; where sizes are declared equal, every other one has all lengths equal."""
+        """Lengths of one try after the other.
+
+        Where sizes are declared equal, every other one has all lengths equal.
+        """
         alike = any(len(set(sizes)) < len(sizes) for sizes in map(own_axes, self.variables))
         for attempt in range(TRIES):
             lengths = layouts.at(attempt, equal=alike and attempt % 2 == 1)
@@ -317,25 +345,43 @@ class NumericClaim:
                 raise TooLarge("the arrays are too large to check by numbers")
             yield attempt, lengths
 
-    # ---- one point -----------------------------------------------------------------------------------------------------------
+    # ---- one point -------------------------------------------------------------------------------
 
     def _at(self, lengths: Mapping[Atom, int], attempt: int) -> _Found:
-        """What a claim and the numbers say of each other at a point; raises ArithmeticError for one that is not admissible."""
+        """What a claim and the numbers say of each other at a point.
+
+        Raises ArithmeticError for one that is not admissible.
+        """
         try:
             slopes = self._slopes(lengths, attempt, DIGITS)
         except WrongForm as problem:
             return _Found(Decimal(1), str(problem))
         pairs = zip(slopes.gaps, slopes.measured, strict=True)
         says_something = any(gap.relative <= AGREE and m for gap, m in pairs)
-        if _largest(slopes.turns) <= SMOOTH and _largest(slopes.gaps) <= AGREE and not slopes.pattern.name:
-            if self.is_refuted and _largest(self._slopes(lengths, attempt, 2 * DIGITS).gaps) > AGREE**2:
+        if (
+            _largest(slopes.turns) <= SMOOTH
+            and _largest(slopes.gaps) <= AGREE
+            and not slopes.pattern.name
+        ):
+            if (
+                self.is_refuted
+                and _largest(self._slopes(lengths, attempt, 2 * DIGITS).gaps) > AGREE**2
+            ):
                 raise _Lost
             return _Found(_largest(slopes.gaps), says_something=says_something)
         finer = self._slopes(lengths, attempt, 2 * DIGITS)
-        if _persisting(slopes.turns, finer.turns, SMOOTH) or _jumps(slopes.measured, finer.measured):
+        if _persisting(slopes.turns, finer.turns, SMOOTH) or _jumps(
+            slopes.measured, finer.measured
+        ):
             raise _Undecided
-        if slopes.pattern.name and finer.pattern.name and finer.pattern.apart > ROUNDING * slopes.pattern.apart:
-            return _Found(Decimal(1), f"{self.wrt.name} is {finer.pattern.name} and the derivative is not")
+        if (
+            slopes.pattern.name
+            and finer.pattern.name
+            and finer.pattern.apart > ROUNDING * slopes.pattern.apart
+        ):
+            return _Found(
+                Decimal(1), f"{self.wrt.name} is {finer.pattern.name} and the derivative is not"
+            )
         persisting = _persisting(slopes.gaps, finer.gaps, AGREE)
         if not persisting:
             gap = _largest(finer.gaps)
@@ -363,9 +409,12 @@ class NumericClaim:
         entry: tuple[int, int] | None = None,
         ties: bool = False,
     ) -> _Slopes:
-        """The slopes at a point along its random direction, or along one entry of the variable; with ``ties``, where entries are equal.
+        """The slopes at a point along its random direction, or along one entry of the variable.
 
-        Along every other direction all entries that tie grow, so that no sum of their slopes lies between those of both sides.
+        With ``ties``, where entries are equal.
+
+        Along every other direction all entries that tie grow, so that no sum of their slopes lies
+        between those of both sides.
         """
         with localcontext(arithmetic(digits)):
             rng = Random(f"{self.seed}/{attempt}")
@@ -396,14 +445,22 @@ class NumericClaim:
     def _values(self, lengths: Mapping[Atom, int], rng: Random, attempt: int, ties: bool) -> Values:
         """A random value of every variable; each point draws them in another style.
 
-        With ``ties``, the entries of the variable are few different numbers, at every other pair of points those of others, too.
+        With ``ties``, the entries of the variable are few different numbers, at every other pair of
+        points those of others, too.
         """
         tied = set(self.variables if attempt % 4 > 1 else [self.wrt]) if ties else set()
         styles = {v: TIES if v in tied else attempt for v in self.variables}
-        return {v: random_value(v, *dims(v.shape_, lengths), rng, style) for v, style in styles.items()}
+        return {
+            v: random_value(v, *dims(v.shape_, lengths), rng, style) for v, style in styles.items()
+        }
 
     def _moved(
-        self, values: Values, direction: Matrix, by: Decimal, lengths: Mapping[Atom, int], digits: int
+        self,
+        values: Values,
+        direction: Matrix,
+        by: Decimal,
+        lengths: Mapping[Atom, int],
+        digits: int,
     ) -> DecimalPoint:
         """The expression evaluated where the variable has moved along the direction."""
         rows = zip(values[self.wrt], direction, strict=True)
@@ -415,7 +472,9 @@ class NumericClaim:
     def _claimed(
         self, point: DecimalPoint, direction: Matrix
     ) -> tuple[list[Decimal], list[Decimal], _Pattern]:
-        """The claimed change of each entry along the direction, the sizes of what it is the sum of, and what its pattern lacks."""
+        """The claimed change of each entry along the direction, the sizes of what it is the sum
+        of, and what its pattern lacks.
+        """
         point.evaluate(self.order_of_derivative)
         claim = self._entries(self.derivative, point)
         if self.along is not None:
@@ -466,7 +525,10 @@ class NumericClaim:
                 index = ",".join(str(k + 1) for k, n in ((i, rows), (j, cols)) if n > 1)
                 entry = f"{self.wrt.name}[{index}]" if index else self.wrt.name
                 worst = gap
-                where = f"at {entry} the candidate says {_shown(claimed)}, the numbers say {_shown(measured)}"
+                where = (
+                    f"at {entry} the candidate says {_shown(claimed)}, the numbers say "
+                    f"{_shown(measured)}"
+                )
         return where or "the candidate differs from the numbers along a direction"
 
 
@@ -490,7 +552,9 @@ def _largest(differences: list[_Difference]) -> Decimal:
 def _persisting(
     rough: list[_Difference], fine: list[_Difference], allowed: Decimal
 ) -> list[_Difference]:
-    """The differences of entries that are more than rounding, which twice as many digits take away."""
+    """The differences of entries that are more than rounding, which twice as many digits take
+    away.
+    """
     return [
         b
         for a, b in zip(rough, fine, strict=True)
@@ -504,7 +568,10 @@ def _jumps(rough: list[Decimal], fine: list[Decimal]) -> bool:
 
 
 def _unit(v: Expr, rows: int, cols: int, entry: tuple[int, int]) -> Matrix:
-    """The direction in which one entry alone grows, with what its structure binds to it; zero where it must stay."""
+    """The direction in which one entry alone grows, with what its structure binds to it.
+
+    Zero where it must stay.
+    """
     alone = constant(0, rows, cols)
     alone[entry[0]][entry[1]] = Decimal(1)
     return in_pattern(v, alone)

@@ -1,8 +1,10 @@
-"""Points at which functions with kinks or branches are any functions, so that agreement there is no luck of the side.
+"""Points at which functions with kinks or branches are any functions, so that agreement there is no
+luck of the side.
 
-Beside ``relu(x - 1000)`` each point speaks for one side of the kink alone. Where signs are drawn anew for each argument, and any
-other function with kinks has random values, an identity such as sin(2x) = 2 sin x cos x holds as before, and what holds at random
-points holds on every side. Where roots and logarithms may have several branches, roots have random signs and logarithms and arcs
+Beside ``relu(x - 1000)`` each point speaks for one side of the kink alone. Where signs are drawn
+anew for each argument, and any other function with kinks has random values, an identity such as
+sin(2x) = 2 sin x cos x holds as before, and what holds at random points holds on every side. Where
+roots and logarithms may have several branches, roots have random signs and logarithms and arcs
 random values, too.
 """
 
@@ -25,7 +27,9 @@ SAME = 40  # digits in which equal arguments agree, however they were computed
 
 
 class OpaquePoint(DecimalPoint):
-    """Values of expressions where what has kinks is any function, the same for the same argument."""
+    """Values of expressions where what has kinks is any function, the same for the same
+    argument.
+    """
 
     def __init__(self, *given: Any, branched: bool, seed: str) -> None:
         super().__init__(*given)
@@ -33,7 +37,9 @@ class OpaquePoint(DecimalPoint):
         self.seed = seed  # decides which functions they are
 
     def within(self, values: Values) -> DecimalPoint:
-        return OpaquePoint(self.lengths, values, self.digits, branched=self.branched, seed=self.seed)
+        return OpaquePoint(
+            self.lengths, values, self.digits, branched=self.branched, seed=self.seed
+        )
 
     def apply(self, node: Expr, args: list[Matrix]) -> Matrix:
         row = BY_NAME.get(node.head)
@@ -50,7 +56,9 @@ class OpaquePoint(DecimalPoint):
         return self.any_function(node, args)
 
     def any_function(self, node: Expr, args: list[Matrix]) -> Matrix:
-        """Random values, entry by entry of an elementwise function's argument, or of all of any other."""
+        """Random values, entry by entry of an elementwise function's argument, or of all of any
+        other.
+        """
         row = BY_NAME.get(node.head)
         if row is not None and row.elementwise and len(args) == 1:
             return each(lambda x: self.number(node.head, x), args[0])

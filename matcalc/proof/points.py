@@ -1,4 +1,7 @@
-"""Random values of variables in decimals, with what is declared of them; magnitudes, signs and orders vary from point to point."""
+"""Random values of variables in decimals, with what is declared of them.
+
+Magnitudes, signs and orders vary from point to point.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ def _of_all_magnitudes(rng: Random) -> Decimal:
     return rng.choice((-1, 1)) * _uniform(1, 10)(rng) * Decimal(10) ** rng.randrange(-2, 2)
 
 
-# how entries are drawn from one point to the next, and what is added to the diagonal of a square matrix
+# how entries are drawn from one point to the next, and what is added to the diagonal of a square
+# matrix
 STYLES: tuple[tuple[Entry, Decimal], ...] = (
     (_uniform(-0.7, 0.7), Decimal("0.9")),
     (_uniform(0.3, 1.0), Decimal("1.9")),
@@ -47,7 +51,10 @@ def _of_few_values(rng: Random) -> Decimal:
 
 
 def random_value(v: Expr, rows: int, cols: int, rng: Random, style: int) -> Matrix:
-    """Random numbers with the structure that a variable is declared to have; a column has that of a row of a matrix."""
+    """Random numbers with the structure that a variable is declared to have.
+
+    A column has that of a row of a matrix.
+    """
     entry, diagonal = (_of_few_values, Decimal(0)) if style == TIES else STYLES[style % len(STYLES)]
     a = [[entry(rng) for _ in range(cols)] for _ in range(rows)]
     if rows == cols > 1 and diagonal:
@@ -110,7 +117,8 @@ def _fraction(x: Decimal) -> Decimal:
     return Decimal("0.1") + Decimal("0.8") / (1 + abs(x))
 
 
-# in this order where several are declared; where all entries are drawn of one sign, those of two values are alike
+# in this order where several are declared; where all entries are drawn of one sign, those of two
+# values are alike
 _ENTRIES: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
     "positive": lambda a, rng: each(lambda x: abs(x) + Decimal("0.01"), a),
     "unit": lambda a, rng: each(_fraction, a),

@@ -1,7 +1,9 @@
-"""The plain translation to NumPy: node by node, nothing rearranged; the reference that plans are compared with in the tests.
+"""The plain translation to NumPy: node by node, nothing rearranged.
 
-Vectors are 1-D arrays, rows and columns alike; scalars are numbers. Products are ordered so that matrices meet vectors
-first; a diagonal matrix is a scaling.
+The reference that plans are compared with in the tests.
+
+Vectors are 1-D arrays, rows and columns alike; scalars are numbers. Products are ordered so that
+matrices meet vectors first; a diagonal matrix is a scaling.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ HELPERS = {
         "    return np.eye(m*n)[np.arange(m*n).reshape(n, m).T.ravel()]"
     ),
     "sigmoid": "def sigmoid(x):\n    return np.exp(-np.logaddexp(0, -x))",
-    "softmax_rows": "def softmax_rows(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    return e/e.sum(-1, keepdims=True)",
+    "softmax_rows": "def softmax_rows(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    "
+    "return e/e.sum(-1, keepdims=True)",
     "logsumexp_rows": "def logsumexp_rows(x):\n    top = x.max(-1)\n"
-        "    top = np.where(np.isfinite(top), top, 0)\n"
-        "    return top + np.log(np.exp(x - top[..., None]).sum(-1))",
+    "    top = np.where(np.isfinite(top), top, 0)\n"
+    "    return top + np.log(np.exp(x - top[..., None]).sum(-1))",
     **NUMPY_ONLY,
     **DEFINITIONS,
 }
@@ -62,7 +65,12 @@ class _Writer:
     def fresh(self, wish: str) -> str:
         name, i = wish, 1
         while name in self.taken or keyword.iskeyword(name) or name in HELPERS or name in RESERVED:
-            name, i = f"{wish}_{i}" if not wish.startswith("t") or not wish[1:].isdigit() else f"t{int(wish[1:]) + i}", i + 1
+            name, i = (
+                f"{wish}_{i}"
+                if not wish.startswith("t") or not wish[1:].isdigit()
+                else f"t{int(wish[1:]) + i}",
+                i + 1,
+            )
         self.taken.add(name)
         return name
 
@@ -71,7 +79,8 @@ class _Writer:
 
 
 def emit(roots: Root | tuple[Root, ...], name: str = "f", known: Iterable[Expr] = ()) -> Source:
-    """The source of a function of the variables of ``roots`` (and of ``known``), in alphabetical order.
+    """The source of a function of the variables of ``roots`` (and of ``known``), in alphabetical
+    order.
 
     Several roots give a function that returns a tuple, with the parts they share computed once.
     """
@@ -89,14 +98,21 @@ def emit(roots: Root | tuple[Root, ...], name: str = "f", known: Iterable[Expr] 
     uses = _use_counts(order, evaluated)
     for node in order:
         w.codes[node] = _line(node, _code(node, w), uses[node], w)
-    result = ", ".join(w.codes[r].text if isinstance(r, Expr) else _einsum(r, w) for r in roots) + "," * (several and len(roots) == 1)
+    result = ", ".join(
+        w.codes[r].text if isinstance(r, Expr) else _einsum(r, w) for r in roots
+    ) + "," * (several and len(roots) == 1)
     parameters = {w.names[v]: v.name for v in used} | {w.names[a]: a for a in hidden}
     head = [f"def {name}({', '.join(parameters)}):"]
     if w.uses_dtype:
         w.lines.insert(0, f"dtype = {_dtype(used, w)}")
-    body = [f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]]
+    body = [
+        f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]
+    ]
     helpers = _helpers_used("\n".join(body))
-    imports = ["import numpy as np", *(line for word, line in IMPORTS.items() if any(word in h for h in helpers))]
+    imports = [
+        "import numpy as np",
+        *(line for word, line in IMPORTS.items() if any(word in h for h in helpers)),
+    ]
     text = "\n".join([*imports, "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
     return Source(text, name, parameters, roots, tuple(used), tuple(hidden))
 
@@ -118,7 +134,9 @@ def _size_sources(used: Iterable[Expr], w: _Writer) -> dict[str, str]:
         axes = [size for size in (rows, cols) if size]
         for i, size in enumerate(axes):
             if len(size) == 1 and isinstance(size[0], str) and not isinstance(size[0], Sum):
-                shown.setdefault(size[0], f"{w.names[v]}.shape[{i}]" if len(axes) > 1 else f"len({w.names[v]})")
+                shown.setdefault(
+                    size[0], f"{w.names[v]}.shape[{i}]" if len(axes) > 1 else f"len({w.names[v]})"
+                )
     return shown
 
 
@@ -153,7 +171,9 @@ def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
 
 def _needs_reshape(form: IndexForm) -> bool:
     """Whether an axis is a product of axes, in the result or in a factor."""
-    return any(len(size) > 1 for size in form.axes) or any(len(size) > 1 for e in form.factors for size in e.shape_)
+    return any(len(size) > 1 for size in form.axes) or any(
+        len(size) > 1 for e in form.factors for size in e.shape_
+    )
 
 
 def _size_lines(mentioned: Iterable[str], shown: Mapping[str, str], w: _Writer) -> list[str]:
@@ -166,7 +186,11 @@ def _einsum(form: IndexForm, w: _Writer) -> str:
         w.uses_dtype = bool(form.axes)
         return f"np.zeros(({_lengths(form, w)},), dtype=dtype)" if form.axes else "0"
     total = " + ".join(_einsum_term(form, t, w) for t in form.bag.terms).replace("+ -", "- ")
-    return f"({total}).reshape({_lengths(form, w)})" if any(len(size) > 1 for size in form.axes) else total
+    return (
+        f"({total}).reshape({_lengths(form, w)})"
+        if any(len(size) > 1 for size in form.axes)
+        else total
+    )
 
 
 def _lengths(form: IndexForm, w: _Writer) -> str:
@@ -181,7 +205,9 @@ def _einsum_term(form: IndexForm, t: Term, w: _Writer) -> str:
     if not arrays:
         return sign + ("*".join([*factor, *scalars]) or "1")
     optimize = ", optimize=True" if len(arrays) > 2 else ""
-    return sign + "*".join([*factor, *scalars, f"np.einsum('{subscripts(form, t)}', {', '.join(arrays)}{optimize})"])
+    return sign + "*".join(
+        [*factor, *scalars, f"np.einsum('{subscripts(form, t)}', {', '.join(arrays)}{optimize})"]
+    )
 
 
 def _array(f: Factor, w: _Writer) -> str:
@@ -217,7 +243,7 @@ def _helpers_used(body: str) -> list[str]:
     return [HELPERS[n] for n in names]
 
 
-# ---- one node ---------------------------------------------------------------------------------------------------------
+# ---- one node ------------------------------------------------------------------------------------
 
 
 def _is_vector(e: Expr) -> bool:
@@ -242,7 +268,11 @@ def _filled(e: Expr, w: _Writer) -> Code:
     sizes = [w.size(s) for s in e.shape_ if s]
     if e.head == "eye":
         return Code(f"np.eye({sizes[0]}, dtype=dtype)", ATOM)
-    return Code(f"np.{e.head}({sizes[0] if len(sizes) == 1 else '(' + ', '.join(sizes) + ')'}, dtype=dtype)", ATOM)
+    return Code(
+        f"np.{e.head}({sizes[0] if len(sizes) == 1 else '(' + ', '.join(sizes) + ')'}, "
+        "dtype=dtype)",
+        ATOM,
+    )
 
 
 def _part(e: Expr, w: _Writer) -> Code:
@@ -250,7 +280,11 @@ def _part(e: Expr, w: _Writer) -> Code:
     w.uses_dtype = True
     places = range_of(e)
     start, stop = w.size((places.start,)), w.size((places.stop,))
-    return Code(f"np.eye({w.size(e.shape_[0])}, dtype=dtype)[{f':, {start}:{stop}' if places.width else start}]", ATOM)
+    return Code(
+        f"np.eye({w.size(e.shape_[0])}, "
+        f"dtype=dtype)[{f':, {start}:{stop}' if places.width else start}]",
+        ATOM,
+    )
 
 
 def _shifts(e: Expr, w: _Writer) -> Code:
@@ -294,7 +328,10 @@ def _power(base: Expr, k: Fraction, w: _Writer) -> Code:
     if k == Fraction(1, 2):
         return Code(f"np.sqrt({w.codes[base].text})", ATOM)
     exponent = number(k)
-    return Code(f"{w.codes[base].at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}", POWER)
+    return Code(
+        f"{w.codes[base].at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}",
+        POWER,
+    )
 
 
 def _pow(e: Expr, w: _Writer) -> Code:
@@ -328,7 +365,9 @@ def _chain(chain: list[Expr], w: _Writer) -> Code:
     for i, item in enumerate(items[1:], 1):
         code = _item(item, w)
         backwards = items is not chain
-        total = _joined(total, vector, diagonal, code, _is_vector(item), item.head == "diag", backwards)
+        total = _joined(
+            total, vector, diagonal, code, _is_vector(item), item.head == "diag", backwards
+        )
         vector, diagonal = vector or _is_vector(item), False
         total = Code(_kept(total.text, w), ATOM) if i % LONGEST == 0 else total
     return total if not diagonal else Code(f"np.diag({total.text})", ATOM)
@@ -338,8 +377,19 @@ def _item(e: Expr, w: _Writer) -> Code:
     return w.codes[e.args[0]] if e.head == "diag" else w.codes[e]
 
 
-def _joined(a: Code, a_vector: bool, a_diagonal: bool, b: Code, b_vector: bool, b_diagonal: bool, backwards: bool) -> Code:
-    """``a`` times ``b``, or ``b`` times ``a`` when the chain is read backwards; diagonal matrices scale."""
+def _joined(
+    a: Code,
+    a_vector: bool,
+    a_diagonal: bool,
+    b: Code,
+    b_vector: bool,
+    b_diagonal: bool,
+    backwards: bool,
+) -> Code:
+    """``a`` times ``b``, or ``b`` times ``a`` when the chain is read backwards.
+
+    Diagonal matrices scale.
+    """
     if b_diagonal and a_vector:
         return Code(f"{b.at(SIGN)}*{a.at(SIGN)}", PRODUCT)
     if b_diagonal:
@@ -359,7 +409,9 @@ def _call(e: Expr, w: _Writer) -> Code:
         code = w.codes[a]
         if template.count(f"{{{key}}}") > 1 and not code.text.isidentifier():
             code = w.codes[a] = Code(_kept(code.text, w), ATOM)
-        template = template.replace(f"({{{key}}})", f"({code.text.replace('{', '{{').replace('}', '}}')})")
+        template = template.replace(
+            f"({{{key}}})", f"({code.text.replace('{', '{{').replace('}', '}}')})"
+        )
         values[key] = code.at(ATOM)
     return Code(template.format(**values), ATOM if _IS_CALL.fullmatch(row.numpy) else SUM)
 
@@ -369,7 +421,10 @@ _IS_CALL = re.compile(r"[\w.{}]+\([^()]*\)(\[\d\])?")
 
 def _kron(e: Expr, w: _Writer) -> Code:
     """Vectors are 1-D arrays, which the function would take for rows."""
-    a, b = (f"np.reshape({w.codes[x].text}, ({w.size(x.shape_[0])}, {w.size(x.shape_[1])}))" for x in e.args)
+    a, b = (
+        f"np.reshape({w.codes[x].text}, ({w.size(x.shape_[0])}, {w.size(x.shape_[1])}))"
+        for x in e.args
+    )
     return Code(f"np.kron({a}, {b})" + ".ravel()" * (UNIT in e.shape_), ATOM)
 
 
@@ -378,8 +433,20 @@ def _commutation(e: Expr, w: _Writer) -> Code:
 
 
 _WRITERS = {
-    "part": _part, "shifts": _shifts, "pi": lambda e, w: Code("np.pi", ATOM),
-    "var": lambda e, w: Code(w.names[e], ATOM), "num": _num, "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
-    "ones": _filled, "zeros": _filled, "eye": _filled, "add": _sum, "times": _times, "pow": _pow, "T": _transpose, "matmul": _matmul,
-    "commutation": _commutation, "kron": _kron,
-}  # fmt: skip
+    "part": _part,
+    "shifts": _shifts,
+    "pi": lambda e, w: Code("np.pi", ATOM),
+    "var": lambda e, w: Code(w.names[e], ATOM),
+    "num": _num,
+    "size": lambda e, w: Code(w.size((e.atom,)), ATOM),
+    "ones": _filled,
+    "zeros": _filled,
+    "eye": _filled,
+    "add": _sum,
+    "times": _times,
+    "pow": _pow,
+    "T": _transpose,
+    "matmul": _matmul,
+    "commutation": _commutation,
+    "kron": _kron,
+}

@@ -16,7 +16,18 @@ from .decimal_matrices import LOST_DIGITS
 from .decimals import CROWDING
 from .dual import TooLarge
 from .lengths import Lengths, NoLengths, work
-from .numeric import AGREE, COMPARING, DIGITS, LARGEST_WORK, LENGTHS, POINTS, NumericClaim, WrongForm, has_kinks, rows_of
+from .numeric import (
+    AGREE,
+    COMPARING,
+    DIGITS,
+    LARGEST_WORK,
+    LENGTHS,
+    POINTS,
+    NumericClaim,
+    WrongForm,
+    has_kinks,
+    rows_of,
+)
 from .opaque import OpaquePoint
 from .points import random_direction, random_value
 
@@ -24,15 +35,20 @@ KINK_POINTS = 16  # with ties and zeros, where a claim is compared with the slop
 
 
 def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: int = 0) -> str:
-    """Say where a claim leaves the slopes on both sides of a kink, and the derivative does not; nothing if nowhere.
+    """Say where a claim leaves the slopes on both sides of a kink, and the derivative does not.
 
-    At a kink, as where entries of an amax tie, the derivative of a direction lies between the slopes on both sides. A claim
-    that agrees everywhere else may still count a tie twice. What the claim has no value for is no fault of it, nor are
-    eigenvectors of equal eigenvalues, which are arbitrary.
+    Nothing if nowhere.
+
+    At a kink, as where entries of an amax tie, the derivative of a direction lies between the
+    slopes on both sides. A claim that agrees everywhere else may still count a tie twice. What the
+    claim has no value for is no fault of it, nor are eigenvectors of equal eigenvalues, which are
+    arbitrary.
     """
     if any(row.name in CROWDING for row in rows_of(e, claim, derivative)):
         return ""
-    ours, theirs = (NumericClaim(written_out(e), wrt, written_out(g), None, seed) for g in (derivative, claim))
+    ours, theirs = (
+        NumericClaim(written_out(e), wrt, written_out(g), None, seed) for g in (derivative, claim)
+    )
     layouts = Lengths(theirs.nodes, form_sizes(e, claim), many=LENGTHS)
     for attempt in range(KINK_POINTS):
         try:
@@ -44,7 +60,10 @@ def beyond_the_slopes(e: Root, wrt: Expr, claim: Root, derivative: Root, seed: i
         except (ArithmeticError, NoLengths, TooLarge, NotDifferentiable, WrongForm):
             continue
         if both == [False, True]:
-            return f"where entries tie, or at another kink, it leaves the slopes on both sides of {wrt.name}"
+            return (
+                "where entries tie, or at another kink, it leaves the slopes on both sides "
+                f"of {wrt.name}"
+            )
     return ""
 
 
@@ -55,7 +74,9 @@ def agrees_on_every_side(
 
     At points alone it may be right on one side of a kink, and wrong where no point lies.
     """
-    both = [NumericClaim(written_out(e), wrt, written_out(g), along, seed) for g in (derivative, claim)]
+    both = [
+        NumericClaim(written_out(e), wrt, written_out(g), along, seed) for g in (derivative, claim)
+    ]
     nodes = list(dict.fromkeys(n for c in both for n in c.nodes))
     branched = has_branches(nodes)
     layouts = Lengths(nodes, form_sizes(e, claim, derivative), many=LENGTHS)
@@ -81,15 +102,24 @@ def _lengths_of_sides(layouts: Lengths) -> Iterator[dict[Atom, int]]:
 
 
 def _agree_at(
-    both: list[NumericClaim], nodes: list[Expr], lengths: Mapping[Atom, int], attempt: int, branched: bool
+    both: list[NumericClaim],
+    nodes: list[Expr],
+    lengths: Mapping[Atom, int],
+    attempt: int,
+    branched: bool,
 ) -> bool:
     """Whether two claims say the same at a point where functions with kinks are any functions."""
     ours, rng = both[0], Random(f"{both[0].seed}/{attempt}")
     variables_met = [n for n in nodes if n.head == "var"]
     values = {v: random_value(v, *dims(v.shape_, lengths), rng, attempt) for v in variables_met}
     along = ours.along
-    direction = values[along] if along else random_direction(ours.wrt, *dims(ours.wrt.shape_, lengths), rng)
-    points = [OpaquePoint(lengths, dict(values), DIGITS, branched=branched, seed=f"{attempt}") for _ in both]
+    direction = (
+        values[along] if along else random_direction(ours.wrt, *dims(ours.wrt.shape_, lengths), rng)
+    )
+    points = [
+        OpaquePoint(lengths, dict(values), DIGITS, branched=branched, seed=f"{attempt}")
+        for _ in both
+    ]
     (left, sizes, _), (right, others, _) = (
         c._claimed(point, direction) for c, point in zip(both, points, strict=True)
     )

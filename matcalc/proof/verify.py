@@ -1,10 +1,11 @@
 """Never show an answer unchecked: the two independent checks, and their combination.
 
-*Exactly*: dual numbers modulo 2^61 - 1 (:mod:`matcalc.proof.exact`); no tolerance, no kinks. *Numerically*: central differences
-in decimals of 70 digits (:mod:`matcalc.proof.decimals`), along a random direction at random points of several magnitudes, signs
-and sizes. The rounding of 70 digits leaves fifty in a difference, so a claim that is wrong by a part in 10^15, or in an
-entry beside one that is 10^12 times as large, is seen; where a claim and the numbers disagree, twice as many digits say
-whether that was rounding. What neither check decides is *not verified*, never right.
+*Exactly*: dual numbers modulo 2^61 - 1 (:mod:`matcalc.proof.exact`); no tolerance, no kinks.
+*Numerically*: central differences in decimals of 70 digits (:mod:`matcalc.proof.decimals`), along a
+random direction at random points of several magnitudes, signs and sizes. The rounding of 70 digits
+leaves fifty in a difference, so a claim that is wrong by a part in 10^15, or in an entry beside one
+that is 10^12 times as large, is seen; where a claim and the numbers disagree, twice as many digits
+say whether that was rounding. What neither check decides is *not verified*, never right.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from . import exact
 from .numeric import COMPARING, NumericClaim
 
 IDENTITY = "equal by an identity between functions, which are free symbols to the exact check"
-_EXACTLY = {True: "exact (modulo 2^61-1)", False: "NOT EQUAL modulo 2^61-1", None: "exactly not decided"}
+_EXACTLY = {
+    True: "exact (modulo 2^61-1)",
+    False: "NOT EQUAL modulo 2^61-1",
+    None: "exactly not decided",
+}
 _NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
 
 
@@ -28,8 +33,9 @@ _NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
 class Verification:
     """The outcome of the checks.
 
-    ``ok`` is True only if the numbers agree and the exact check does not object. ``exact`` and ``numeric`` are each True, False
-    or None (not decided); ``max_error`` is the largest relative difference seen.
+    ``ok`` is True only if the numbers agree and the exact check does not object. ``exact`` and
+    ``numeric`` are each True, False or None (not decided); ``max_error`` is the largest relative
+    difference seen.
     """
 
     ok: bool
@@ -57,14 +63,18 @@ class Verification:
         return text + "".join(f"; {part}" for part in (self.worst, self.note) if part)
 
 
-def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None) -> Verification:
+def verify(
+    e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | None = None
+) -> Verification:
     """Check a claimed derivative in both ways.
 
-    ``derivative`` has the axes of ``e`` followed by those of ``wrt``; or it is the Kronecker form of a matrix by a matrix; or,
-    with a direction ``along``, it is the derivative contracted with that variable. It is right if the exact check says so, or
-    cannot decide, and the numbers agree. An identity between analytic functions, which are free symbols to the exact check,
-    is seen by the numbers alone; where functions have kinks, or there is nothing but algebra, such a claim is not verified.
-    What takes longer than the open budget, or ten seconds without one, is not verified.
+    ``derivative`` has the axes of ``e`` followed by those of ``wrt``; or it is the Kronecker form
+    of a matrix by a matrix; or, with a direction ``along``, it is the derivative contracted with
+    that variable. It is right if the exact check says so, or cannot decide, and the numbers agree.
+    An identity between analytic functions, which are free symbols to the exact check, is seen by
+    the numbers alone; where functions have kinks, or there is nothing but algebra, such a claim is
+    not verified. What takes longer than the open budget, or ten seconds without one, is not
+    verified.
     """
     e, derivative = written_out(e), written_out(derivative)
     claim = NumericClaim(e, wrt, derivative, along, seed)
@@ -83,52 +93,6 @@ def verify(e: Root, wrt: Expr, derivative: Root, seed: int = 0, along: Expr | No
     notes = [verdict.reason if verdict.equal is None else "", numbers.note]
     note = "; ".join(dict.fromkeys(n for n in notes if n))
     ok = numbers.agree is True and verdict.equal is not False
-    return Verification(ok, verdict.equal, numbers.agree, numbers.error, numbers.method, note, numbers.worst)
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
+    return Verification(
+        ok, verdict.equal, numbers.agree, numbers.error, numbers.method, note, numbers.worst
+    )

@@ -1,26 +1,32 @@
 """The one table of functions: name, meaning, derivative, domain, LaTeX and code, one row each.
 
-Parser, shapes, chain, printers, code generators, help and tests all read this table; nothing else names a function.
+Parser, shapes, chain, printers, code generators, help and tests all read this table; nothing else
+names a function.
 
 A row has one kind of meaning:
 
-* ``derivative`` — an elementwise function; the scalar derivative in matcalc's own language, with elementwise operators so
-  that the same text serves scalars, vectors and matrices; ``second`` is that by a second argument, and either argument may be a scalar;
-* ``define`` — a structural function: what an entry of the result *is*, as a product of entries of the arguments, in labels
-  (``tr``: ``x[i,i]``); ``shift[k,i,j]`` is 1 where k = i + j, else 0. Its derivative is the cut: strike the argument out, its labels become outputs;
-* ``adjoint`` — a function whose differential is no sum of products: the adjoint of its argument ``x`` as an expression in
-  ``x``, the result ``y`` and the adjoint ``g`` of the result; good for gradients of scalars only, beside a ``rule`` for the rest;
-* ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the arguments, ``y`` the result,
-  ``1[i]`` ones, ``I[i,j]`` the identity, and any other factor is an expression in matcalc's language followed by its labels.
+* ``derivative`` — an elementwise function; the scalar derivative in matcalc's own language, with
+  elementwise operators so that the same text serves scalars, vectors and matrices; ``second`` is
+  that by a second argument, and either argument may be a scalar;
+* ``define`` — a structural function: what an entry of the result *is*, as a product of entries of
+  the arguments, in labels (``tr``: ``x[i,i]``); ``shift[k,i,j]`` is 1 where k = i + j, else 0. Its
+  derivative is the cut: strike the argument out, its labels become outputs;
+* ``adjoint`` — a function whose differential is no sum of products: the adjoint of its argument
+  ``x`` as an expression in ``x``, the result ``y`` and the adjoint ``g`` of the result; good for
+  gradients of scalars only, beside a ``rule`` for the rest;
+* ``rule`` — any other function: its differential in labels, where ``x`` and ``w`` are the
+  arguments, ``y`` the result, ``1[i]`` ones, ``I[i,j]`` the identity, and any other factor is an
+  expression in matcalc's language followed by its labels.
 
-``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1`` is an axis of length one, ``3`` one of
-length three, ``(ik)`` an axis that is the product of two. A letter that stands for an axis of length one in a call simply disappears.
-A row without any of them may be evaluated but not differentiated: it is refused by name.
+``signature`` gives the axes of the arguments and of the result, one letter each: ``ij->ji``. ``1``
+is an axis of length one, ``3`` one of length three, ``(ik)`` an axis that is the product of two. A
+letter that stands for an axis of length one in a call simply disappears. A row without any of them
+may be evaluated but not differentiated: it is refused by name.
 
-``cost`` is the number of flops of the numpy column: a polynomial in the letters of the signature, in
-``min(i,j)``, and in ``products(w)``, how many products a power takes by squaring. A flop is one of
-+ - * / or a comparison; a square root counts 4 and any other function of an entry 8 (McMahon 1986,
-"The Livermore Fortran Kernels"); what only moves entries counts 0.
+``cost`` is the number of flops of the numpy column: a polynomial in the letters of the signature,
+in ``min(i,j)``, and in ``products(w)``, how many products a power takes by squaring. A flop is one
+of + - * / or a comparison; a square root counts 4 and any other function of an entry 8 (McMahon
+1986, "The Livermore Fortran Kernels"); what only moves entries counts 0.
 """
 
 from __future__ import annotations
@@ -44,7 +50,8 @@ class Row:
     entries: str = ""  # the axes that must not be empty, by their letters
     lengths: str = ""  # a length of the result that is a sum of others: k=i+j-1
     rule: str = ""
-    adjoint: str = ""  # for a gradient only: the adjoint of the argument x, from that of the result, g
+    # for a gradient only: the adjoint of the argument x, from that of the result, g
+    adjoint: str = ""
     cost: str = ""  # flops: 2*i^3
     numpy: str = ""
     smooth: bool = True  # False for what has kinks, branches, or values that may meet
@@ -58,7 +65,8 @@ class Row:
     matrix: bool = False  # takes a matrix (or a scalar) only
     vector: bool = False  # takes a vector (or a scalar) only
     domain: tuple[float, float] = (-INFINITY, INFINITY)
-    kinks: tuple[float, ...] = ()  # where an argument makes the function nonsmooth; the value used there is in the doc
+    # where an argument makes the function nonsmooth; the value used there is in the doc
+    kinks: tuple[float, ...] = ()
     transpose: str = ""  # "commutes": f(x') = f(x)'; "invariant": f(x') = f(x)
     exact: str = ""  # definition by simpler functions, used by the exact check
     parity: str = ""  # f(-x) from f(x): odd, even, reciprocal; or "logarithm": f(1/x) = -f(x)
@@ -77,20 +85,41 @@ def _entry(
     name: str, derivative: str, numpy: str, doc: str, latex: str = "", each: int = 8, **more: object
 ) -> Row:
     """An elementwise function, of ``each`` flops an entry."""
-    columns: dict[str, object] = {"latex": latex or rf"\operatorname{{{name}}}", "transpose": "commutes"}
+    columns: dict[str, object] = {
+        "latex": latex or rf"\operatorname{{{name}}}",
+        "transpose": "commutes",
+    }
     columns |= {"cost": f"{each}*i*j"} | more
     return Row(name=name, doc=doc, derivative=derivative, numpy=numpy, **columns)  # type: ignore[arg-type]
 
 
 def _pair(
-    name: str, first: str, second: str, numpy: str, doc: str, each: int, latex: str = "", **more: object
+    name: str,
+    first: str,
+    second: str,
+    numpy: str,
+    doc: str,
+    each: int,
+    latex: str = "",
+    **more: object,
 ) -> Row:
     """An elementwise function of two arguments; a scalar goes with any shape."""
-    return _entry(name, first, numpy, doc, latex, each, signature="ij,ij->ij", second=second, smooth=False, **more)
+    return _entry(
+        name,
+        first,
+        numpy,
+        doc,
+        latex,
+        each,
+        signature="ij,ij->ij",
+        second=second,
+        smooth=False,
+        **more,
+    )
 
 
 ROWS: tuple[Row, ...] = (
-    # ---- elementwise ------------------------------------------------------------------------------------------------
+    # ---- elementwise -----------------------------------------------------------------------------
     _entry("exp", "exp(x)", "np.exp({x})", "e^x, entry by entry (expm is the matrix exponential)", r"\exp", parity="reciprocal"),
     _entry("log", "1./x", "np.log({x})", "natural logarithm, entry by entry", r"\log", aliases=("ln",), domain=(0, INFINITY), parity="logarithm"),
     _entry("sin", "cos(x)", "np.sin({x})", "sine", r"\sin", exact="2*tanhalf(x)./(1+tanhalf(x).^2)"),
@@ -130,14 +159,14 @@ ROWS: tuple[Row, ...] = (
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True, each=9),
     # Abramowitz & Stegun 1964, 6.4.1
     Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})", cost="8*i*j"),
-    # ---- elementwise, of two arguments ---------------------------------------------------------------------------------
+    # ---- elementwise, of two arguments -----------------------------------------------------------
     _pair("max", "step(x-w)", "1-step(x-w)", "np.maximum({x}, {w})", "max(x, w): the larger of two; where they are equal the derivative is that of the second", 1, exact="w+relu(x-w)"),
     _pair("min", "1-step(x-w)", "step(x-w)", "np.minimum({x}, {w})", "min(x, w): the smaller of two; where they are equal the derivative is that of the first", 1, exact="x-relu(x-w)"),
     # Huber 1964, "Robust estimation of a location parameter"
     _pair("huber", "x-sign(x).*relu(abs(x)-w)", "relu(abs(x)-w)", "huber({x}, {w})", "huber(x, w): x^2/2 near 0, w*abs(x) - w^2/2 beyond w", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
     _pair("hypot", "x./hypot(x,w)", "w./hypot(x,w)", "np.hypot({x}, {w})", "hypot(x, w): sqrt(x^2 + w^2)", 7, exact="(x.^2+w.^2).^(1/2)"),
     _pair("atan2", "w./(x.^2+w.^2)", "-x./(x.^2+w.^2)", "np.arctan2({x}, {w})", "atan2(y, x): the angle of the point (x, y), off the negative half axis", 8, array_api="xp.atan2({x}, {w})", exact="2*arctan(x./((x.^2+w.^2).^(1/2)+w))"),
-    # ---- structural: an entry of the result is a product of entries --------------------------------------------------
+    # ---- structural: an entry of the result is a product of entries ------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant", cost="i"),
     Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant", cost="i*j"),
     Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}", cost="0"),
@@ -146,13 +175,13 @@ ROWS: tuple[Row, ...] = (
     Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))", cost="0"),
     Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", rule="tril(0*x+1)[i,j] dx[i,j]", numpy="np.tril({x})", latex=r"\operatorname{tril}", cost="0"),
     Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", rule="triu(0*x+1)[i,j] dx[i,j]", numpy="np.triu({x})", latex=r"\operatorname{triu}", cost="0"),
-    # ---- matrix functions, by their differential ---------------------------------------------------------------------
-    # Costs are leading terms. Golub & Van Loan 2013, "Matrix Computations": LU 3.2, Cholesky 4.2, the
-    # symmetric eigenproblem 8.3, singular values alone and with thin U and V 8.6 (there of m×n, m ≥ n);
-    # LAPACK Working Note 41: the inverse. expm, logm, sqrtm: products and inverses of their code, 2 n^3
-    # each. 24 steps of Newton (Higham 2008, eq. 6.29); 8 roots and 16 nodes (11.5); 18 terms and at
-    # norm 1 one squaring (10.3); a Fréchet derivative is the function in double the order, 8 times that.
-    # d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
+    # ---- matrix functions, by their differential -------------------------------------------------
+    # Costs are leading terms. Golub & Van Loan 2013, "Matrix Computations": LU 3.2, Cholesky 4.2,
+    # the symmetric eigenproblem 8.3, singular values alone and with thin U and V 8.6 (there of m×n,
+    # m ≥ n); LAPACK Working Note 41: the inverse. expm, logm, sqrtm: products and inverses of their
+    # code, 2 n^3 each. 24 steps of Newton (Higham 2008, eq. 6.29); 8 roots and 16 nodes (11.5); 18
+    # terms and at norm 1 one squaring (10.3); a Fréchet derivative is the function in double the
+    # order, 8 times that. d inv(X) = -inv(X) dX inv(X), from d(X inv(X)) = 0
     Row("inv", "inverse of a square matrix", "ij->ji", rule="- y[j,p] y[q,i] dx[p,q]", numpy="np.linalg.inv({x})", square=True, transpose="commutes", cost="2*i^3", entries="ij"),
     # Jacobi's formula, in the form that needs no adjugate
     Row("det", "determinant", "ij->11", rule="y inv(x)[q,p] dx[p,q]", numpy="np.linalg.det({x})", latex=r"\det", square=True, transpose="invariant", cost="2/3*i^3", entries="ij"),
@@ -164,7 +193,8 @@ ROWS: tuple[Row, ...] = (
         numpy="np.linalg.pinv({x})", smooth=False, transpose="commutes", entries="ij",
         cost="16*i*j*min(i,j) + 8*min(i,j)^3",
     ),
-    # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet derivative at X'
+    # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet
+    # derivative at X'
     Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x}, max_squarings=64)", torch="torch.linalg.matrix_exp({x})", cost="38*i^3", entries="ij"),
     Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes", cost="832*i^3", entries="ij"),
     Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes", cost="96*i^3", entries="ij"),
@@ -186,23 +216,23 @@ ROWS: tuple[Row, ...] = (
     Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", smooth=False, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
     Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", smooth=False, transpose="commutes", cost="2*i*j", entries="ij"),
     Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", smooth=False, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))", cost="2*i*j"),
-    # ---- vectors of length 3 -----------------------------------------------------------------------------------------
+    # ---- vectors of length 3 ---------------------------------------------------------------------
     Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times", cost="9"),
     Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}", cost="3"),
     Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}", cost="3"),
-    # ---- convolution: entries are counted from 0 ---------------------------------------------------------------------
+    # ---- convolution: entries are counted from 0 -------------------------------------------------
     Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}", cost="2*i*j", entries="ij"),
     Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}", cost="2*i*j", entries="jk"),
     Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})", cost="0", entries="ij"),
     Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})", cost="0", entries="jk"),
-    # ---- softmax and its relatives ------------------------------------------------------------------------------------
+    # ---- softmax and its relatives ---------------------------------------------------------------
     Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j", entries="ij"),
     Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j", entries="ij"),
     Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j", entries="ij"),
     Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j", entries="j"),
     Row("logsoftmax_rows", "log of softmax of each row", rule="dx[i,j] - 1[j] softmax_rows(x)[i,k] dx[i,k]", numpy="logsoftmax_rows({x})", exact="log(diag(1./(exp(x)*vector(1)))*exp(x))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", cost="12*i*j", entries="j"),
     Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j", entries="j"),
-    # ---- what stable forms are made of: codegen/stable.py ------------------------------------------------------------
+    # ---- what stable forms are made of: codegen/stable.py ----------------------------------------
     Row("top", "largest entry if that is finite, else 0: what is subtracted from exponents", "ij->11", numpy="top({x})", smooth=False, transpose="invariant", cost="i*j", entries="ij", hidden=True),
     Row("top_rows", "largest entry of each row if that is finite, else 0", "ij->i1", numpy="top_rows({x})", smooth=False, cost="i*j", entries="j", hidden=True),
     Row("masked", "x where w is not 0, else minus infinity", "ij,ij->ij", numpy="masked({x}, {w})", smooth=False, cost="0", hidden=True),
@@ -215,6 +245,7 @@ ROWS: tuple[Row, ...] = (
     _entry("sech2", "-2*tanh(x).*sech2(x)", "sech2({x})", "1 - tanh(x)^2", exact="1-tanh(x).^2", each=14, hidden=True),
     Row("power_slope", "w*x^(w - 1), and 0 where w is 0", "ij,ij->ij", numpy="power_slope({x}, {w})", smooth=False, cost="11*i*j", hidden=True),
 )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Macro:
@@ -233,19 +264,35 @@ MACROS: dict[str, Macro] = {
     "log10": Macro(("x",), "log(x)/log(10)", "logarithm to base 10"),
     # statistics
     "mean": Macro(("x",), "sum(x)/numel(x)", "mean of all entries"),
-    "var": Macro(("x",), "norm2(x - sum(x)/numel(x))^2/numel(x)", "variance of all entries, divided by their number"),
-    "std": Macro(("x",), "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)", "standard deviation of all entries, by their number; gradient 0 where they are equal"),
+    "var": Macro(
+        ("x",),
+        "norm2(x - sum(x)/numel(x))^2/numel(x)",
+        "variance of all entries, divided by their number",
+    ),
+    "std": Macro(
+        ("x",),
+        "norm2(x - sum(x)/numel(x))/numel(x)^(1/2)",
+        "standard deviation of all entries, by their number; gradient 0 where they are equal",
+    ),
     "rowsums": Macro(("X",), "X*ones(cols(X))", "sum of each row, a column"),
     "colsums": Macro(("X",), "ones(rows(X))'*X", "sum of each column, a row"),
-    "norm2_rows": Macro(("X",), "((X.^2)*ones(cols(X))).^(1/2)", "Euclidean norm of each row, a column"),
-    "norm2_cols": Macro(("X",), "(ones(rows(X))'*(X.^2)).^(1/2)", "Euclidean norm of each column, a row"),
+    "norm2_rows": Macro(
+        ("X",), "((X.^2)*ones(cols(X))).^(1/2)", "Euclidean norm of each row, a column"
+    ),
+    "norm2_cols": Macro(
+        ("X",), "(ones(rows(X))'*(X.^2)).^(1/2)", "Euclidean norm of each column, a row"
+    ),
     "lambda_max": Macro(("S",), "amax(eigvals(S))", "largest eigenvalue of a symmetric matrix"),
     "lambda_min": Macro(("S",), "amin(eigvals(S))", "smallest eigenvalue of a symmetric matrix"),
     "norminf": Macro(("x",), "amax(abs(x))", "largest absolute value of the entries"),
     "normp": Macro(("x", "p"), "sum(abs(x).^p)^(1/p)", "p-norm of the entries"),
-    "cross_entropy": Macro(("y", "p"), "-y'*log(p)", "cross entropy of the probabilities p, of the target y"),
+    "cross_entropy": Macro(
+        ("y", "p"), "-y'*log(p)", "cross entropy of the probabilities p, of the target y"
+    ),
     "softmax_cols": Macro(("X",), "softmax_rows(X')'", "softmax of each column"),
-    "logsumexp_cols": Macro(("X",), "logsumexp_rows(X')'", "log(sum(exp(x))) of each column, a row"),
+    "logsumexp_cols": Macro(
+        ("X",), "logsumexp_rows(X')'", "log(sum(exp(x))) of each column, a row"
+    ),
     "cumsum": Macro(("X",), "tril(ones(rows(X), rows(X)))*X", "running sums down each column"),
     # products
     "dot": Macro(("x", "y"), "x'*y", "inner product"),

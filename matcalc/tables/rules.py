@@ -1,8 +1,11 @@
-"""The rewrite rules, as strings in matcalc's own language: left, right, and the shapes of the letters."""
+"""The rewrite rules, as strings in matcalc's own language: left, right, and the shapes of the
+letters.
+"""
 
 from __future__ import annotations
 
-# left, right, shapes of the letters. Kinks: a rule holds at the conventional value of the function there, too.
+# left, right, shapes of the letters. Kinks: a rule holds at the conventional value of the function
+# there, too.
 ROWS: tuple[tuple[str, str, str], ...] = (
     # inverses and determinants
     ("inv(inv(A))", "A", "A: n×n"),

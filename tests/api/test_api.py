@@ -18,10 +18,14 @@ import matcalc as mc
 LEAST_SQUARES = "norm2(X*w - y)^2"
 X, w, y, a = mc.matrix("X", "m", "n"), mc.vector("w", "n"), mc.vector("y", "m"), mc.scalar("a")
 S = mc.matrix("S", "n", "n")
-POINT = {"X": np.array([[1.0, 2], [3, 4], [5, 7]]), "w": np.array([0.5, -1]), "y": np.array([1.0, 2, 3])}
+POINT = {
+    "X": np.array([[1.0, 2], [3, 4], [5, 7]]),
+    "w": np.array([0.5, -1]),
+    "y": np.array([1.0, 2, 3]),
+}
 
 
-# ---- one answer -----------------------------------------------------------------------------------------------------
+# ---- one answer ----------------------------------------------------------------------------------
 
 SOURCES = (
     (LEAST_SQUARES, "w", None),
@@ -33,7 +37,7 @@ SOURCES = (
     (mc.norm2(X @ w - y) ** 2, w, None),
     (mc.norm2(X @ w - y) ** 2, "w", None),
     (mc.norm2(X * w - y) ** 2, " w ", None),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("expr", "wrt", "declared"), SOURCES)
@@ -103,7 +107,15 @@ def test_the_hessian():
     assert d.explain().count("Step 2") == 2
 
 
-@pytest.mark.parametrize("text", ["norm2_cols(X)'.*y", "sqrt(colsums(X.^2)).*y'", "norm2_cols(X)'.*y.*exp(y)", "norm2_rows(X).*(x'*X')'"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "norm2_cols(X)'.*y",
+        "sqrt(colsums(X.^2)).*y'",
+        "norm2_cols(X)'.*y.*exp(y)",
+        "norm2_rows(X).*(x'*X')'",
+    ],
+)
 def test_explains_rows_beside_columns(text):
     for d in mc.derive(text).values():
         assert "Step 2" in d.explain()
@@ -122,7 +134,7 @@ def test_layouts():
         mc.derive("y'*X*w", "w", layout="rows")
 
 
-# ---- several answers ------------------------------------------------------------------------------------------------
+# ---- several answers -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrt", [["X", "w"], ("X", "w"), [X, "w"]])
@@ -155,7 +167,7 @@ def test_a_list_that_does_not_fit(wrt):
         mc.derive(LEAST_SQUARES, wrt)
 
 
-# ---- check ----------------------------------------------------------------------------------------------------------
+# ---- check ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("candidate", ["2*X'*(X*w - y)", "2*(X*w-y)'*X", 2 * X.T @ (X @ w - y)])
@@ -163,7 +175,9 @@ def test_check_right(candidate):
     assert mc.check(LEAST_SQUARES, "w", candidate)
 
 
-@pytest.mark.parametrize("candidate", ["X'*(X*w - y)", "2*X'*(X*w + y)", "2*X'*y", "w", "0*w", 2 * X.T @ (X @ w)])
+@pytest.mark.parametrize(
+    "candidate", ["X'*(X*w - y)", "2*X'*(X*w + y)", "2*X'*y", "w", "0*w", 2 * X.T @ (X @ w)]
+)
 def test_check_wrong(candidate):
     found = mc.check(mc.norm2(X @ w - y) ** 2, w, candidate)
     assert found.wrong and not found
@@ -184,16 +198,38 @@ def test_check_of_a_number():
     assert not mc.check("3*a", "a", 2.5)
 
 
-# ---- expressions from Python ----------------------------------------------------------------------------------------
+# ---- expressions from Python ---------------------------------------------------------------------
 
 OPERATORS = (
-    (X + 1, "X + 1"), (1 + X, "X + 1"), (X - 1, "X - 1"), (1 - X, "1 - X"), (X + X, "2*X"), (X * 2, "2*X"), (2 * X, "2*X"), (X / 2, "X/2"),
-    (X / a, "X/a"), (2 / a, "2/a"),
-    (a / 2, "a/2"), (-X, "-X"), (X @ w, "X*w"), (X * w, "X*w"), (w.T @ w, "w'*w"), (w @ w.T, "w*w'"), (a**2, "a^2"), (a**-1, "1/a"),
-    (a**0.5, "sqrt(a)"), (a**a, "a^a"),
-    (a ** Fraction(1, 3), "a^(1/3)"), (S**2, "S*S"), (S**-1, "inv(S)"), (X.T, "X'"), (X.T.T, "X"), (2.5 * X, "2.5*X"), (0.1 * a + 0.2 * a, "0.3*a"),
+    (X + 1, "X + 1"),
+    (1 + X, "X + 1"),
+    (X - 1, "X - 1"),
+    (1 - X, "1 - X"),
+    (X + X, "2*X"),
+    (X * 2, "2*X"),
+    (2 * X, "2*X"),
+    (X / 2, "X/2"),
+    (X / a, "X/a"),
+    (2 / a, "2/a"),
+    (a / 2, "a/2"),
+    (-X, "-X"),
+    (X @ w, "X*w"),
+    (X * w, "X*w"),
+    (w.T @ w, "w'*w"),
+    (w @ w.T, "w*w'"),
+    (a**2, "a^2"),
+    (a**-1, "1/a"),
+    (a**0.5, "sqrt(a)"),
+    (a**a, "a^a"),
+    (a ** Fraction(1, 3), "a^(1/3)"),
+    (S**2, "S*S"),
+    (S**-1, "inv(S)"),
+    (X.T, "X'"),
+    (X.T.T, "X"),
+    (2.5 * X, "2.5*X"),
+    (0.1 * a + 0.2 * a, "0.3*a"),
     (sum([X, X, X]), "3*X"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("built", "typed"), OPERATORS, ids=[typed for _, typed in OPERATORS])
@@ -201,7 +237,11 @@ def test_operators(built, typed):
     assert built == mc.parse(typed, "X: m×n; w: n; S: n×n; a: scalar")
 
 
-@pytest.mark.parametrize("number", [np.float64(2), np.float32(2), np.int64(2), np.int8(2), np.float64(0.5), np.array(2.0)], ids=repr)
+@pytest.mark.parametrize(
+    "number",
+    [np.float64(2), np.float32(2), np.int64(2), np.int8(2), np.float64(0.5), np.array(2.0)],
+    ids=repr,
+)
 def test_numpy_numbers_are_numbers(number):
     assert X * number == number.item() * X
     assert number * X == number.item() * X
@@ -214,15 +254,29 @@ def test_a_number_to_a_power_that_is_an_expression():
     assert +a == a
 
 
-@pytest.mark.parametrize("other", [None, "X", [1], {}, float("nan"), float("inf"), 1j, object()], ids=lambda other: type(other).__name__)
+@pytest.mark.parametrize(
+    "other",
+    [None, "X", [1], {}, float("nan"), float("inf"), 1j, object()],
+    ids=lambda other: type(other).__name__,
+)
 def test_what_is_no_expression(other):
-    for operation in (lambda: X + other, lambda: other - a, lambda: a * other, lambda: a**other, lambda: mc.exp(other)):
+    for operation in (
+        lambda: X + other,
+        lambda: other - a,
+        lambda: a * other,
+        lambda: a**other,
+        lambda: mc.exp(other),
+    ):
         with pytest.raises(TypeError):
             operation()
 
 
 def test_arrays_are_no_expressions():
-    for operation in (lambda: X + np.ones((2, 2)), lambda: np.ones((2, 2)) + X, lambda: np.ones((2, 2)) @ X):
+    for operation in (
+        lambda: X + np.ones((2, 2)),
+        lambda: np.ones((2, 2)) + X,
+        lambda: np.ones((2, 2)) @ X,
+    ):
         with pytest.raises(TypeError):
             operation()
 
@@ -244,10 +298,19 @@ def test_operators_check_shapes():
 
 
 BUILT = (
-    (mc.norm2(w), "norm2(w)"), (mc.exp(X), "exp(X)"), (mc.sqrt(a), "sqrt(a)"), (mc.tr(S), "tr(S)"), (mc.diag(w), "diag(w)"),
-    (mc.kron(X, S), "kron(X, S)"), (mc.hadamard(w, w, w), "w.^3"),
-    (mc.norm2sq(w), "norm2(w)^2"), (mc.ln(a), "log(a)"), (mc.logdet(S.T @ S), "logdet(S'*S)"), (mc.sum(X), "sum(X)"), (mc.exp(2), "exp(2)"),
-)  # fmt: skip
+    (mc.norm2(w), "norm2(w)"),
+    (mc.exp(X), "exp(X)"),
+    (mc.sqrt(a), "sqrt(a)"),
+    (mc.tr(S), "tr(S)"),
+    (mc.diag(w), "diag(w)"),
+    (mc.kron(X, S), "kron(X, S)"),
+    (mc.hadamard(w, w, w), "w.^3"),
+    (mc.norm2sq(w), "norm2(w)^2"),
+    (mc.ln(a), "log(a)"),
+    (mc.logdet(S.T @ S), "logdet(S'*S)"),
+    (mc.sum(X), "sum(X)"),
+    (mc.exp(2), "exp(2)"),
+)
 
 
 @pytest.mark.parametrize(("built", "typed"), BUILT, ids=[typed for _, typed in BUILT])
@@ -280,10 +343,17 @@ def test_variables():
 
 
 VARIABLES = (
-    lambda: mc.matrix("1", "m", "n"), lambda: mc.matrix("X", 0, 4), lambda: mc.matrix("X", "m", "n", "spd"),
-    lambda: mc.matrix("X", "m", "n", "nice"), lambda: mc.vector("exp", "n"),
-    lambda: mc.vector("v", 3.5), lambda: mc.vector("v", -1), lambda: mc.vector("v", ""), lambda: mc.scalar(""), lambda: mc.vector("v w", "n"),
-)  # fmt: skip
+    lambda: mc.matrix("1", "m", "n"),
+    lambda: mc.matrix("X", 0, 4),
+    lambda: mc.matrix("X", "m", "n", "spd"),
+    lambda: mc.matrix("X", "m", "n", "nice"),
+    lambda: mc.vector("exp", "n"),
+    lambda: mc.vector("v", 3.5),
+    lambda: mc.vector("v", -1),
+    lambda: mc.vector("v", ""),
+    lambda: mc.scalar(""),
+    lambda: mc.vector("v w", "n"),
+)
 
 
 @pytest.mark.parametrize("make", VARIABLES)
@@ -300,7 +370,7 @@ CLASHES = (
     lambda: mc.derive(mc.norm2(X @ w) ** 2, mc.matrix("w", "n", "n")),
     lambda: mc.derive(mc.norm2(X @ w) ** 2, X @ w),
     lambda: (mc.scalar("x") * mc.vector("x", "m")).compile()(x=1.0),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("clash", CLASHES)
@@ -319,7 +389,7 @@ def test_attributes_of_an_expression():
     assert "__dict__" not in dir(e)
 
 
-# ---- equality, copies, threads --------------------------------------------------------------------------------------
+# ---- equality, copies, threads -------------------------------------------------------------------
 
 
 def test_equality_is_structure():
@@ -331,7 +401,11 @@ def test_equality_is_structure():
     assert len({X, w, y, mc.vector("w", "n")}) == 3
 
 
-COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda e: pickle.loads(pickle.dumps(e))}
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda e: pickle.loads(pickle.dumps(e)),
+}
 
 
 @pytest.mark.parametrize("kind", COPIES)
@@ -351,12 +425,21 @@ def test_a_derivation_can_be_copied(kind):
 
 def test_an_expression_crosses_processes():
     program = "import sys, pickle; print(pickle.load(sys.stdin.buffer))"
-    found = subprocess.run([PYTHON, "-c", program], input=pickle.dumps(X @ w - y), capture_output=True, cwd=ROOT, timeout=30, check=False)
+    found = subprocess.run(
+        [PYTHON, "-c", program],
+        input=pickle.dumps(X @ w - y),
+        capture_output=True,
+        cwd=ROOT,
+        timeout=30,
+        check=False,
+    )
     assert found.stdout.strip() == b"X*w - y", found.stderr[-300:]
 
 
 def test_threads():
-    texts = [f"sum(tanh({k}*A*x + {k}*x)) + norm2(A*x)^{k % 3 + 1} + x'*A*x/{k}" for k in range(1, 9)]
+    texts = [
+        f"sum(tanh({k}*A*x + {k}*x)) + norm2(A*x)^{k % 3 + 1} + x'*A*x/{k}" for k in range(1, 9)
+    ]
     expected = [str(mc.derive(text, "x")) for text in texts]
     found, errors = {}, []
 
@@ -377,13 +460,18 @@ def test_threads():
     assert found == {(start, k): expected[k] for start in range(4) for k in range(len(texts))}
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 
 ERRORS = (
-    ("x +", "x", mc.SyntaxProblem), ("foo(x)", "x", mc.NameProblem), ("x'*x", "y", mc.NameProblem), ("x*y", "x", mc.ShapeProblem),
+    ("x +", "x", mc.SyntaxProblem),
+    ("foo(x)", "x", mc.NameProblem),
+    ("x'*x", "y", mc.NameProblem),
+    ("x*y", "x", mc.ShapeProblem),
     ("2^9^9^9", "a", mc.LimitProblem),
-    ("r = x; r'*r", "r", mc.NameProblem), ("5", None, mc.NameProblem), ("expm(A)", "A", mc.NotDifferentiable),
-)  # fmt: skip
+    ("r = x; r'*r", "r", mc.NameProblem),
+    ("5", None, mc.NameProblem),
+    ("expm(A)", "A", mc.NotDifferentiable),
+)
 
 
 @pytest.mark.parametrize(("text", "wrt", "error"), ERRORS)
@@ -402,7 +490,11 @@ def test_an_error_in_the_declarations_is_an_error():
 
 @pytest.mark.parametrize("source", [None, 5, b"x", ["x"], 1.5, np.ones(3)], ids=repr)
 def test_what_is_no_text(source):
-    for call in (mc.parse, lambda text: mc.derive(text, "x"), lambda text: mc.check(text, "x", "x")):
+    for call in (
+        mc.parse,
+        lambda text: mc.derive(text, "x"),
+        lambda text: mc.check(text, "x", "x"),
+    ):
         with pytest.raises(TypeError, match=r"text|expression"):
             call(source)
 
@@ -415,7 +507,10 @@ def test_overflow_is_no_crash():
             assert str(problem)
 
 
-PROPERTIES = "symmetric sym spd diagonal diag positive pos spos unit simplex pm1 onehot mask orthogonal lower upper".split()
+PROPERTIES = (
+    "symmetric sym spd diagonal diag positive pos spos unit simplex pm1 onehot mask "
+    "orthogonal lower upper"
+).split()
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
@@ -426,7 +521,7 @@ def test_no_property_makes_a_wrong_answer(name):
         assert name in str(problem) or "P" in str(problem)
 
 
-# ---- the module -----------------------------------------------------------------------------------------------------
+# ---- the module ----------------------------------------------------------------------------------
 
 
 def test_dir_lists_what_there_is():
@@ -434,7 +529,16 @@ def test_dir_lists_what_there_is():
     assert names == sorted(names)
     for name in names:
         assert getattr(mc, name) is not None
-    assert {"derive", "parse", "check", "matrix", "norm2", "softmax", "sqrt", "MatcalcError"} <= set(names)
+    assert {
+        "derive",
+        "parse",
+        "check",
+        "matrix",
+        "norm2",
+        "softmax",
+        "sqrt",
+        "MatcalcError",
+    } <= set(names)
 
 
 def test_a_name_that_is_not_there():
@@ -444,8 +548,13 @@ def test_a_name_that_is_not_there():
 
 def loaded(program):
     """Which heavy packages a program has loaded."""
-    program += "; import sys; print(*sorted({'numpy', 'sympy', 'lark', 'scipy', 'torch', 'jax', 'matplotlib', 'pytest'} & set(sys.modules)))"
-    found = subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True)
+    program += (
+        "; import sys; print(*sorted({'numpy', 'sympy', 'lark', 'scipy', 'torch', 'jax', "
+        "'matplotlib', 'pytest'} & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [PYTHON, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True
+    )
     return found.stdout.split()
 
 
@@ -456,13 +565,27 @@ def test_importing_loads_nothing_heavy():
 
 
 def test_deriving_does_not_load_sympy():
-    assert loaded("import matcalc; matcalc.derive('norm2(X*w - y)^2', 'w').compile().source") == ["lark", "numpy"]
+    assert loaded("import matcalc; matcalc.derive('norm2(X*w - y)^2', 'w').compile().source") == [
+        "lark",
+        "numpy",
+    ]
 
 
-@pytest.mark.parametrize(("text", "wrt"), [("norm2(X*w - y)^2", "w"), ("X*w", "X"), ("sum(X[:,j].^2)", "X")])
+@pytest.mark.parametrize(
+    ("text", "wrt"), [("norm2(X*w - y)^2", "w"), ("X*w", "X"), ("sum(X[:,j].^2)", "X")]
+)
 def test_compiled_functions_are_pickled_as_their_source(text: str, wrt: str) -> None:
     f = mc.derive(text, wrt).compile()
     g = pickle.loads(pickle.dumps(f))
-    arguments = {n: v for n, v in {"X": np.arange(6.0).reshape(3, 2), "w": np.ones(2), "y": np.ones(3), "j": 2}.items() if n in f.parameters}
+    arguments = {
+        n: v
+        for n, v in {
+            "X": np.arange(6.0).reshape(3, 2),
+            "w": np.ones(2),
+            "y": np.ones(3),
+            "j": 2,
+        }.items()
+        if n in f.parameters
+    }
     assert g.source == f.source
     np.testing.assert_array_equal(g(**arguments), f(**arguments))

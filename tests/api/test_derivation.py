@@ -1,4 +1,6 @@
-"""Derivatives of every kind, conventions, functions of one's own, and what happens when a rule is wrong."""
+"""Derivatives of every kind, conventions, functions of one's own, and what happens when a rule
+is wrong.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ WRONG = dataclasses.replace(functions.BY_NAME["tanh"], derivative="1+tanh(x).^2"
 
 
 @pytest.mark.parametrize("text", ["sum(tanh(x))", "y'*tanh(A*x)", "tanh(x'*y)"])
-def test_a_wrong_rule_is_reported_as_a_defect(text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_rule_is_reported_as_a_defect(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(functions.BY_NAME, "tanh", WRONG)
     with pytest.raises(mc.WrongAnswer, match="report this expression") as caught:
         mc.derive(text, "x")
@@ -56,13 +60,20 @@ def test_index_forms(text: str, wrt: str, order: int, answer: str) -> None:
     assert d.verification.numeric is True
 
 
-DIFFERENTIALS = [("A*X*B", "A*dX*B"), ("inv(X)", "-inv(X)*dX*inv(X)"), ("X'*X", "X'*dX + dX'*X"), ("det(X)", "det(X)*tr(dX*inv(X))")]
+DIFFERENTIALS = [
+    ("A*X*B", "A*dX*B"),
+    ("inv(X)", "-inv(X)*dX*inv(X)"),
+    ("X'*X", "X'*dX + dX'*X"),
+    ("det(X)", "det(X)*tr(dX*inv(X))"),
+]
 
 
 @pytest.mark.parametrize(("text", "answer"), DIFFERENTIALS)
 def test_differentials(text: str, answer: str) -> None:
     d = mc.derive(text, "X", "X: n×n")
-    assert str(d.differential()) == str(mc.parse(answer, {"dX": "n×n", **{v: x.shape for v, x in d.program.variables.items()}}))
+    assert str(d.differential()) == str(
+        mc.parse(answer, {"dX": "n×n", **{v: x.shape for v, x in d.program.variables.items()}})
+    )
 
 
 def test_a_hessian_by_the_first_weights_of_a_network() -> None:
@@ -77,7 +88,10 @@ def test_a_hessian_by_the_first_weights_of_a_network() -> None:
     hessian, h = d.compile()(**point), 1e-5
     moved = np.zeros((3, 2))
     moved[1, 0] = h
-    slope = (gradient(**(point | {"W1": point["W1"] + moved})) - gradient(**(point | {"W1": point["W1"] - moved}))) / (2 * h)
+    slope = (
+        gradient(**(point | {"W1": point["W1"] + moved}))
+        - gradient(**(point | {"W1": point["W1"] - moved}))
+    ) / (2 * h)
     np.testing.assert_allclose(hessian[:, :, 1, 0], slope, rtol=1e-6, atol=1e-8)
 
 
@@ -89,13 +103,23 @@ def test_directions() -> None:
 
 
 NAMED = [
-    ("x'*A*x", 1, None, "gradient"), ("x'*A*x", 2, None, "hessian"), ("x'*A*x", 3, None, ""), ("x'*A*x", 1, "v", ""), ("x'*A*x", 2, "v", ""),
-    ("A*x", 1, None, "jacobian"), ("A*x", 2, None, ""), ("A*x", 1, "v", ""), ("a'*x", 1, None, "gradient"), ("x*x'", 1, None, "jacobian"),
-]  # fmt: skip
+    ("x'*A*x", 1, None, "gradient"),
+    ("x'*A*x", 2, None, "hessian"),
+    ("x'*A*x", 3, None, ""),
+    ("x'*A*x", 1, "v", ""),
+    ("x'*A*x", 2, "v", ""),
+    ("A*x", 1, None, "jacobian"),
+    ("A*x", 2, None, ""),
+    ("A*x", 1, "v", ""),
+    ("a'*x", 1, None, "gradient"),
+    ("x*x'", 1, None, "jacobian"),
+]
 
 
 @pytest.mark.parametrize(("text", "order", "along", "name"), NAMED)
-def test_each_derivative_goes_by_its_name(text: str, order: int, along: str | None, name: str) -> None:
+def test_each_derivative_goes_by_its_name(
+    text: str, order: int, along: str | None, name: str
+) -> None:
     d = mc.derive(text, "x", order=order, along=along)
     for other in ("gradient", "jacobian", "hessian"):
         if other == name:
@@ -108,11 +132,20 @@ def test_each_derivative_goes_by_its_name(text: str, order: int, along: str | No
 def test_what_to_type_for_another_derivative() -> None:
     with pytest.raises(mc.NameProblem, match=r"the Hessian is derive\(…, order=2\)\.hessian"):
         _ = mc.derive("x'*A*x", "x").hessian
-    with pytest.raises(mc.NameProblem, match=r"the answer is the second derivative along v, not the Hessian"):
+    with pytest.raises(
+        mc.NameProblem, match=r"the answer is the second derivative along v, not the Hessian"
+    ):
         _ = mc.derive("x'*A*x", "x", order=2, along="v").hessian
 
 
-TAKEN = [("x'*A*x", "n"), ("x'*A*x", "A"), ("X[:,j]'*X[:,j] + x'*x", "j"), ("x'*A*x", "pi"), ("r = A*x; r'*r", "r"), ("x'*A*x", "tanh")]
+TAKEN = [
+    ("x'*A*x", "n"),
+    ("x'*A*x", "A"),
+    ("X[:,j]'*X[:,j] + x'*x", "j"),
+    ("x'*A*x", "pi"),
+    ("r = A*x; r'*r", "r"),
+    ("x'*A*x", "tanh"),
+]
 
 
 @pytest.mark.parametrize(("text", "name"), TAKEN)
@@ -167,20 +200,28 @@ def test_a_function_of_ones_own_with_a_wrong_rule_is_refused() -> None:
 
 def test_published_answers_that_run_long_come_out_short() -> None:
     one = mc.derive("y'*log(x*exp(t)/sum(exp(t)))-1/18*t'*t", "t", "x: m×n; y: m; t: n")
-    two = mc.derive("norm2(v*(p+B*-inv(B'*v'*v*B)*B'*v'*(v*p-w))-w)^2", "B", "v: m×n; B: n×q; p: n; w: m")
+    two = mc.derive(
+        "norm2(v*(p+B*-inv(B'*v'*v*B)*B'*v'*(v*p-w))-w)^2", "B", "v: m×n; B: n×q; p: n; w: m"
+    )
     assert len(str(one.result)) <= 94
     assert len(str(two.result)) <= 94
 
 
 LAYERS = 12
-DEEP = "; ".join(f"A{k + 1} = tanh(W{k}*A{k} + V{k})" for k in range(LAYERS)) + f"; norm2(A{LAYERS} - Y)^2"
+DEEP = (
+    "; ".join(f"A{k + 1} = tanh(W{k}*A{k} + V{k})" for k in range(LAYERS))
+    + f"; norm2(A{LAYERS} - Y)^2"
+)
 
 
 def test_many_gradients_are_verified_together() -> None:
     found = mc.derive(DEEP, [f"W{k}" for k in range(LAYERS)])
     verifications = {id(d.verification) for d in found.values()}
     assert len(verifications) == 1
-    assert all(d.verification is not None and d.verification.ok and d.verification.exact for d in found.values())
+    assert all(
+        d.verification is not None and d.verification.ok and d.verification.exact
+        for d in found.values()
+    )
     alone = mc.derive(DEEP, "W3")
     assert alone.verification is not None
     assert alone.verification.ok
@@ -190,18 +231,27 @@ def test_many_gradients_are_verified_together() -> None:
 def test_many_gradients_of_which_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(functions.BY_NAME, "tanh", WRONG)
     with pytest.raises(mc.WrongAnswer):
-        mc.derive("sum(tanh(W0*x)) + " + " + ".join(f"sum(W{k})" for k in range(1, LAYERS)), [f"W{k}" for k in range(LAYERS)])
+        mc.derive(
+            "sum(tanh(W0*x)) + " + " + ".join(f"sum(W{k})" for k in range(1, LAYERS)),
+            [f"W{k}" for k in range(LAYERS)],
+        )
 
 
 @pytest.mark.parametrize(
     ("expression", "order", "answer"),
     [
         ("sum(exp(x).^2)", 3, "8*(exp(x).^2)[i]*I[i,j]*I[i,k]"),
-        ("sum(sin(x.^2))", 4, "(sin(x.^2).*(16*x.^4 - 12) - 48*x.^2.*cos(x.^2))[i]*I[i,j]*I[i,k]*I[i,l]"),
+        (
+            "sum(sin(x.^2))",
+            4,
+            "(sin(x.^2).*(16*x.^4 - 12) - 48*x.^2.*cos(x.^2))[i]*I[i,j]*I[i,k]*I[i,l]",
+        ),
         ("x'*diag(x)*exp(x)", 3, "(exp(x).*(x.*(x + 6) + 6))[i]*I[i,j]*I[i,k]"),
     ],
 )
-def test_what_works_entry_by_entry_has_one_term_at_every_order(expression: str, order: int, answer: str) -> None:
+def test_what_works_entry_by_entry_has_one_term_at_every_order(
+    expression: str, order: int, answer: str
+) -> None:
     d = mc.derive(expression, "x", order=order)
     assert str(d) == answer
     assert d.verification

@@ -15,7 +15,8 @@ from matcalc.language.typed import typed
 
 SAID = re.compile(r"with all sizes equal, (\d+) products of these factors have this shape")
 
-# expression, variable, declarations, the factors of the answer as shapes at equal sizes: s is a symmetric matrix
+# expression, variable, declarations, the factors of the answer as shapes at equal sizes: s is a
+# symmetric matrix
 PRODUCTS = (
     ("tr(A*X*B)", "X", "A: n×n; X: n×n; B: n×n", "mm"),
     ("tr(A*X*B)", "X", "", "mm"),
@@ -59,7 +60,9 @@ def told(text: str, wrt: str, shapes: str) -> list[int]:
 
 
 def distinct_products(kinds: str, columns: bool) -> int:
-    """How many different values products of random factors have, each used once, in any order, transposed or not."""
+    """How many different values products of random factors have, each used once, in any order,
+    transposed or not.
+    """
     rng = np.random.default_rng(3)
     arrays = [rng.normal(size=(3, 1 if kind == "v" else 3)) for kind in kinds]
     arrays = [a + a.T if kind == "s" else a for a, kind in zip(arrays, kinds, strict=True)]

@@ -1,4 +1,6 @@
-"""Subtly wrong derivatives are not accepted, and right ones in unusual forms are not called wrong."""
+"""Subtly wrong derivatives are not accepted, and right ones in unusual forms are not called
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ def test_quoted(candidate: candidates.Candidate) -> None:
         assert outcome in ("called wrong", "not decided"), f"{candidate}: {note}"
 
 
-@pytest.mark.parametrize(("make", "defect"), [(candidates.wrong, "accepted"), (candidates.right, "called wrong")])
+@pytest.mark.parametrize(
+    ("make", "defect"), [(candidates.wrong, "accepted"), (candidates.right, "called wrong")]
+)
 def test_random_candidates(make, defect: str) -> None:
     report = candidates.Report(SEED)
     for candidate in candidates.generated(make, SEED, NUMBER):
         report.add(candidate)
     print(report.show())
-    bad = sum(report.outcomes[kind][outcome] for kind in (False, True) for outcome in (defect, "crash"))
+    bad = sum(
+        report.outcomes[kind][outcome] for kind in (False, True) for outcome in (defect, "crash")
+    )
     assert not bad, report.show()

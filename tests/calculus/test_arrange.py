@@ -1,4 +1,7 @@
-"""Arrangement: any order of the factors gives the same answer, the right one; and it fails exactly where matrix notation ends."""
+"""Arrangement: any order of the factors gives the same answer, the right one.
+
+And it fails exactly where matrix notation ends.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from matcalc.labels.bag import Bag, Factor, Label, Labels, Term, one, wire
 SETTINGS = settings(deadline=None, max_examples=150)
 
 
-# ---- bags of derivatives ------------------------------------------------------------------------------------------------
+# ---- bags of derivatives -------------------------------------------------------------------------
 
 
 def bags(e: Expr) -> Iterator[tuple[Expr, Bag]]:
@@ -44,7 +47,13 @@ def shuffled(bag: Bag, rng: random.Random) -> Bag:
     def renamed(labels: Labels) -> Labels:
         return tuple(names.setdefault(i, Label(i.size)) for i in labels)
 
-    terms = [Term(t.coefficient, tuple(Factor(f.expr, renamed(f.labels)) for f in rng.sample(t.factors, len(t.factors)))) for t in bag.terms]
+    terms = [
+        Term(
+            t.coefficient,
+            tuple(Factor(f.expr, renamed(f.labels)) for f in rng.sample(t.factors, len(t.factors))),
+        )
+        for t in bag.terms
+    ]
     return Bag(renamed(bag.out), tuple(rng.sample(terms, len(terms))))
 
 
@@ -64,8 +73,13 @@ def assert_same_value(bag: Bag, arranged: Expr, seed: int) -> None:
     """The einsum of the bag is the value of the matrix expression."""
     roots = (arranged, *(f.expr for t in bag.terms for f in t.factors))
     for at, (value, *_) in itertools.islice(points.settled(roots, np.random.default_rng(seed)), 1):
-        sizes = {a: at.get(a, a) for a in points.atoms([*roots, ex.ones((tuple(i.size for i in bag.out), UNIT))])}
-        assert points.gap(value, points.bag_value(bag, at, sizes).reshape(value.shape)) < 1e-9, arranged
+        sizes = {
+            a: at.get(a, a)
+            for a in points.atoms([*roots, ex.ones((tuple(i.size for i in bag.out), UNIT))])
+        }
+        assert points.gap(value, points.bag_value(bag, at, sizes).reshape(value.shape)) < 1e-9, (
+            arranged
+        )
 
 
 @SETTINGS
@@ -75,11 +89,13 @@ def test_arrangement_is_the_value_of_the_bag(case: tuple[str, dict[str, str]], s
         assert_same_value(bag, arrange(bag, v.shape_), seed)
 
 
-# ---- bags of any kind -----------------------------------------------------------------------------------------------------
+# ---- bags of any kind ----------------------------------------------------------------------------
 
 
 def treewidth_is_at_most_two(edges: Iterable[tuple[int, int]]) -> bool:
-    """Nodes of degree at most two can be removed, joining their neighbours, until none is left (Arnborg & Proskurowski 1986)."""
+    """Nodes of degree at most two can be removed, joining their neighbours, until none is left
+    (Arnborg & Proskurowski 1986).
+    """
     near: dict[int, set[int]] = {}
     for a, b in edges:
         near.setdefault(a, set()).add(b)
@@ -96,14 +112,31 @@ def treewidth_is_at_most_two(edges: Iterable[tuple[int, int]]) -> bool:
 Graph = tuple[Bag, list[tuple[int, int]]]
 
 
-def graph_of(count: int, out: Sequence[int], edges: Sequence[tuple[int, int]], loose: Sequence[int], rng: random.Random) -> Graph:
-    """A bag of one term with these matrices and vectors on labels 0, 1, …; and the edges of its label graph."""
+def graph_of(
+    count: int,
+    out: Sequence[int],
+    edges: Sequence[tuple[int, int]],
+    loose: Sequence[int],
+    rng: random.Random,
+) -> Graph:
+    """A bag of one term with these matrices and vectors on labels 0, 1, ….
+
+    And the edges of its label graph.
+    """
     labels = [Label(f"n{k}") for k in range(count)]
-    factors = [Factor(ex.var(f"M{k}", ((labels[a].size,), (labels[b].size,))), (labels[a], labels[b])) for k, (a, b) in enumerate(edges)]
-    factors += [Factor(ex.var(f"x{k}", ((labels[a].size,), UNIT)), (labels[a],)) for k, a in enumerate(loose)]
+    factors = [
+        Factor(ex.var(f"M{k}", ((labels[a].size,), (labels[b].size,))), (labels[a], labels[b]))
+        for k, (a, b) in enumerate(edges)
+    ]
+    factors += [
+        Factor(ex.var(f"x{k}", ((labels[a].size,), UNIT)), (labels[a],))
+        for k, a in enumerate(loose)
+    ]
     factors += [one(labels[a]) for a in out if all(labels[a] not in f.labels for f in factors)]
     rng.shuffle(factors)
-    bag = Bag(tuple(labels[a] for a in out), (Term(Fraction(rng.choice([1, -2, 3])), tuple(factors)),))
+    bag = Bag(
+        tuple(labels[a] for a in out), (Term(Fraction(rng.choice([1, -2, 3])), tuple(factors)),)
+    )
     return bag, [*edges, *([(out[0], out[1])] if len(out) == 2 else [])]
 
 
@@ -113,7 +146,10 @@ def graphs(draw: st.DrawFn) -> Graph:
     count = draw(st.integers(1, 6))
     ends = st.integers(0, count - 1)
     out = draw(st.lists(ends, max_size=2, unique=True))
-    edges, loose = draw(st.lists(st.tuples(ends, ends), max_size=9)), draw(st.lists(ends, max_size=3))
+    edges, loose = (
+        draw(st.lists(st.tuples(ends, ends), max_size=9)),
+        draw(st.lists(ends, max_size=3)),
+    )
     return graph_of(count, out, edges, loose, random.Random(draw(st.integers(0, 99))))
 
 
@@ -133,7 +169,10 @@ def shape_of(bag: Bag) -> Shape:
 
 
 def assert_read_or_refused(graph: Graph, seed: int) -> bool:
-    """Read, rightly and in any order, exactly where the label graph has treewidth at most two; says which it was."""
+    """Read, rightly and in any order, exactly where the label graph has treewidth at most two.
+
+    Says which it was.
+    """
     bag, edges = graph
     if not treewidth_is_at_most_two(edges):
         with pytest.raises(mc.NoMatrixForm):
@@ -161,16 +200,29 @@ def test_many_dense_graphs() -> None:
         assert_read_or_refused(dense_graph(seed), seed)
 
 
-# ---- small bags by hand -----------------------------------------------------------------------------------------------------
+# ---- small bags by hand --------------------------------------------------------------------------
 
 I, J, K = (Label(name) for name in "ijk")  # noqa: E741 - the labels of the theory
 NAMED = {
-    "A": (I, J), "B": (J, K), "C": (K, I), "D": (I, J), "S": (I, I), "x": (I,), "y": (J,), "z": (I,),
-}  # fmt: skip
+    "A": (I, J),
+    "B": (J, K),
+    "C": (K, I),
+    "D": (I, J),
+    "S": (I, I),
+    "x": (I,),
+    "y": (J,),
+    "z": (I,),
+}
 
 
 def bag_of(names: str, out: Labels, *more: Factor) -> Bag:
-    factors = [Factor(ex.var(name, tuple((i.size,) for i in NAMED[name]) + (UNIT,) * (2 - len(NAMED[name]))), NAMED[name]) for name in names]
+    factors = [
+        Factor(
+            ex.var(name, tuple((i.size,) for i in NAMED[name]) + (UNIT,) * (2 - len(NAMED[name]))),
+            NAMED[name],
+        )
+        for name in names
+    ]
     return Bag(out, (Term(Fraction(1), (*factors, *more)),))
 
 
@@ -202,7 +254,9 @@ READ = (
 )
 
 
-@pytest.mark.parametrize(("names", "out", "text"), READ, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("names", "out", "text"), READ, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_reading(names: str, out: Labels, text: str) -> None:
     bag = bag_of(names, out)
     assert str(arrange(bag, shape_of(bag))) == text

@@ -1,4 +1,6 @@
-"""The scalar chain rule in labels: its bags are the derivative, and its cost is that of the expression."""
+"""The scalar chain rule in labels: its bags are the derivative, and its cost is that of the
+expression.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from matcalc.labels.bag import Bag
 from matcalc.labels.differentials import links
 
 
-def derivative(text: str, shapes: str = "", *names: str, folding: Callable[[Bag], Expr | None] = fold) -> Chain:
+def derivative(
+    text: str, shapes: str = "", *names: str, folding: Callable[[Bag], Expr | None] = fold
+) -> Chain:
     e = mc.parse(text, shapes)
     return chain(e, [v for v in ex.variables(e) if v.name in names or not names], folding)
 
@@ -33,7 +37,9 @@ def roots_of(e: Expr, bag: Bag) -> list[Expr]:
 
 
 def assert_is_slope(e: Expr, v: Expr, bag: Bag, seed: int) -> None:
-    """The bag as an einsum, along a random direction, is the difference quotient at one of a few points."""
+    """The bag as an einsum, along a random direction, is the difference quotient at one of a few
+    points.
+    """
     rng = np.random.default_rng(seed)
     for at, (value, *_) in itertools.islice(points.settled(roots_of(e, bag), rng), 6):
         sizes = {a: at.get(a, a) for a in points.atoms([e, v])}
@@ -44,7 +50,9 @@ def assert_is_slope(e: Expr, v: Expr, bag: Bag, seed: int) -> None:
         scale = float(np.abs(claimed).max(initial=0) + np.abs(value).max(initial=0)) + 1e-2
         if error <= 1e-6 * scale and np.abs(claimed - measured).max(initial=0) < 1e-6 * scale:
             return
-    assert not list(itertools.islice(points.settled(roots_of(e, bag), rng), 1)), f"{e} by {v.name}: never the slope"
+    assert not list(itertools.islice(points.settled(roots_of(e, bag), rng), 1)), (
+        f"{e} by {v.name}: never the slope"
+    )
 
 
 @settings(deadline=None, max_examples=100)
@@ -74,7 +82,9 @@ ARRAYS = (
 
 @pytest.mark.parametrize(("text", "shapes"), ARRAYS)
 @pytest.mark.parametrize("folding", [fold, lambda bag: None], ids=["folded", "open"])
-def test_bag_is_the_derivative_of_an_array(text: str, shapes: str, folding: Callable[[Bag], Expr | None]) -> None:
+def test_bag_is_the_derivative_of_an_array(
+    text: str, shapes: str, folding: Callable[[Bag], Expr | None]
+) -> None:
     e = mc.parse(text, shapes)
     for v, bag in derivative(text, shapes, folding=folding).bags.items():
         assert_is_slope(e, v, bag, 1)
@@ -86,7 +96,13 @@ def test_outputs_are_the_axes_of_the_expression_then_of_the_variable() -> None:
 
 
 def test_every_term_mentions_every_output() -> None:
-    for text in ("sum(X + y')", "sum(A*ones(n))", "sum(x)*sum(y)", "tr(A) + sum(diag(A))", "x'*A*y"):
+    for text in (
+        "sum(X + y')",
+        "sum(A*ones(n))",
+        "sum(x)*sum(y)",
+        "tr(A) + sum(diag(A))",
+        "x'*A*y",
+    ):
         for bag in derivative(text, "X: m×n; y: n; x: n; A: n×n").bags.values():
             assert all(set(bag.out) <= {i for f in t.factors for i in f.labels} for t in bag.terms)
 
@@ -114,7 +130,7 @@ def test_function_without_a_rule_is_refused_by_name() -> None:
         derivative("sum(expm_frechet(A,B))", "A: n×n; B: n×n", "A")
 
 
-# ---- the cost -------------------------------------------------------------------------------------------------------------
+# ---- the cost ------------------------------------------------------------------------------------
 
 
 def network(depth: int, shared: bool) -> Expr:
@@ -146,7 +162,12 @@ def cost(e: Expr) -> tuple[int, int]:
     return len(found.steps), sum(len(t.factors) for bag in adjoints for t in bag.terms)
 
 
-GROWING = {"network": lambda d: network(d, False), "recurrent": lambda d: network(d, True), "skipping": skipping, "softmax": nested_softmax}
+GROWING = {
+    "network": lambda d: network(d, False),
+    "recurrent": lambda d: network(d, True),
+    "skipping": skipping,
+    "softmax": nested_softmax,
+}
 
 
 @pytest.mark.parametrize("make", GROWING.values(), ids=list(GROWING))

@@ -1,4 +1,6 @@
-"""The rewrite rules: every row is proven by evaluating both of its sides on random matrices, and is applied where it should be."""
+"""The rewrite rules: every row is proven by evaluating both of its sides on random matrices, and
+is applied where it should be.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from matcalc.language.declarations import declarations
 from matcalc.language.typed import typed
 from matcalc.tables.rules import ROWS
 
-KEPT = {"orthogonal", "simplex", "onehot", "symmetric", "spd"}  # properties that only a variable can have
+# properties that only a variable can have
+KEPT = {"orthogonal", "simplex", "onehot", "symmetric", "spd"}
 
 
 def title(rule: Rule) -> str:
@@ -44,13 +47,19 @@ def composite(v: Expr) -> Expr:
     if v.is_scalar:
         u = ex.var(f"u_{v.name}", (("k",), UNIT))
         return ex.add(ex.times(ex.var(f"s_{v.name}"), ex.matmul(ex.transpose(u), u)), ex.num(2))
-    left, right = ex.var(f"P_{v.name}", (v.shape_[0], ("k",))), ex.var(f"R_{v.name}", (("k",), v.shape_[1]))
+    left, right = (
+        ex.var(f"P_{v.name}", (v.shape_[0], ("k",))),
+        ex.var(f"R_{v.name}", (("k",), v.shape_[1])),
+    )
     return ex.add(ex.matmul(left, right), ex.times(ex.num(3), ex.var(f"M_{v.name}", v.shape_)))
 
 
 def instances(rule: Rule) -> list[tuple[Expr, ...]]:
     """Both sides as they stand, with other letters, and with expressions for the letters."""
-    return [sides(rule), *(tuple(with_letters(side, put) for side in sides(rule)) for put in (fresh, composite))]
+    return [
+        sides(rule),
+        *(tuple(with_letters(side, put) for side in sides(rule)) for put in (fresh, composite)),
+    ]
 
 
 def with_letters(e: Expr, put: Callable[[Expr], Expr]) -> Expr:
@@ -62,27 +71,40 @@ def test_both_sides_are_equal(rule: Rule) -> None:
     left, right = sides(rule)
     assert left is not right
     assert points.equal_everywhere(left, right, np.random.default_rng(1), points=5, tolerance=1e-9)
-    assert points.equal_everywhere(left, right, np.random.default_rng(2), points=2, tolerance=1e-9, equal=True)
+    assert points.equal_everywhere(
+        left, right, np.random.default_rng(2), points=2, tolerance=1e-9, equal=True
+    )
 
 
-@pytest.mark.parametrize("rule", [r for r in RULES if {"relu", "step", "abs", "sign"} & r.needs], ids=title)
+@pytest.mark.parametrize(
+    "rule", [r for r in RULES if {"relu", "step", "abs", "sign"} & r.needs], ids=title
+)
 def test_both_sides_are_equal_at_kinks(rule: Rule) -> None:
     left, right = sides(rule)
     shapes = declarations(rule.shapes)
     rng = np.random.default_rng(3)
-    at = {name: rng.choice([-1.0, 0.0, 1.0], tuple(3 + k for k, size in enumerate(d.shape) if size)) for name, d in shapes.items()}
+    at = {
+        name: rng.choice([-1.0, 0.0, 1.0], tuple(3 + k for k, size in enumerate(d.shape) if size))
+        for name, d in shapes.items()
+    }
     a, b = points.values((left, right), at)
     assert points.gap(a, b) == 0
-    assert any((np.asarray(x) == 0).any() for x in at.values()) or all(np.ndim(x) == 0 for x in at.values())
+    assert any((np.asarray(x) == 0).any() for x in at.values()) or all(
+        np.ndim(x) == 0 for x in at.values()
+    )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=title)
 def test_left_becomes_right(rule: Rule) -> None:
     for left, right in instances(rule):
         found = simplify(left)
-        assert found is simplify(right) or found.count <= right.count, f"{left} became {found}, not {right}"
+        assert found is simplify(right) or found.count <= right.count, (
+            f"{left} became {found}, not {right}"
+        )
         assert found.shape_ == left.shape_
-        assert points.equal_everywhere(left, found, np.random.default_rng(4), points=2, tolerance=1e-7), f"{left} is not {found}"
+        assert points.equal_everywhere(
+            left, found, np.random.default_rng(4), points=2, tolerance=1e-7
+        ), f"{left} is not {found}"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=title)
@@ -169,7 +191,9 @@ def test_simplification_keeps_the_value(text: str, shapes: str) -> None:
     found = simplify(e)
     assert found.shape_ == e.shape_
     assert found.count <= e.count
-    assert points.equal_everywhere(e, found, np.random.default_rng(5), tolerance=1e-7), f"{e} is not {found}"
+    assert points.equal_everywhere(e, found, np.random.default_rng(5), tolerance=1e-7), (
+        f"{e} is not {found}"
+    )
 
 
 EQUALS = {

@@ -1,4 +1,6 @@
-"""Derivatives by structured variables: on the space where the variable lives, at every order, against numbers."""
+"""Derivatives by structured variables: on the space where the variable lives, at every order,
+against numbers.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,16 @@ Array = Any
 
 def space(structure: str) -> list[tuple[int, int]]:
     """The places of the entries that move freely."""
-    free = {"lower": lambda i, j: i >= j, "upper": lambda i, j: i <= j, "diagonal": lambda i, j: i == j}
-    return [(i, j) for i, j in product(range(N), repeat=2) if free.get(structure, lambda i, j: i <= j)(i, j)]
+    free = {
+        "lower": lambda i, j: i >= j,
+        "upper": lambda i, j: i <= j,
+        "diagonal": lambda i, j: i == j,
+    }
+    return [
+        (i, j)
+        for i, j in product(range(N), repeat=2)
+        if free.get(structure, lambda i, j: i <= j)(i, j)
+    ]
 
 
 def mirrored(structure: str) -> bool:
@@ -25,7 +35,9 @@ def mirrored(structure: str) -> bool:
 
 
 def unit(place: tuple[int, int], structure: str) -> Array:
-    """The matrix in which one free entry is 1, and its mirror image where the structure asks for it."""
+    """The matrix in which one free entry is 1, and its mirror image where the structure asks for
+    it.
+    """
     e = np.zeros((N, N))
     e[place] = 1.0
     if mirrored(structure):
@@ -34,11 +46,17 @@ def unit(place: tuple[int, int], structure: str) -> Array:
 
 
 def on_space(f: Any, x: Array, structure: str) -> Array:
-    """The derivative of f on the space by central differences: zero off the structure, its mirror images equal."""
+    """The derivative of f on the space by central differences: zero off the structure, its
+    mirror images equal.
+    """
     slopes = np.zeros((*np.shape(f(x)), N, N))
     for i, j in space(structure):
         e = unit((i, j), structure)
-        slope = (f(x + STEP * e) - f(x - STEP * e)) / (2 * STEP) / (2 if mirrored(structure) and i != j else 1)
+        slope = (
+            (f(x + STEP * e) - f(x - STEP * e))
+            / (2 * STEP)
+            / (2 if mirrored(structure) and i != j else 1)
+        )
         slopes[..., i, j] = slope
         if mirrored(structure):
             slopes[..., j, i] = slope
@@ -63,7 +81,12 @@ def start(structure: str) -> Array:
 def numbers(f: Any, x: Array) -> Array:
     """A compiled function at the point x for S, with the constants that it asks for."""
     rng = np.random.default_rng(7)
-    constants = {"A": rng.normal(size=(N, N)), "B": rng.normal(size=(N, N)), "u": rng.normal(size=N), "n": N}
+    constants = {
+        "A": rng.normal(size=(N, N)),
+        "B": rng.normal(size=(N, N)),
+        "u": rng.normal(size=N),
+        "n": N,
+    }
     given = {"S": x} | constants
     return np.asarray(f(**{n: given[n] for n in f.parameters}))
 
@@ -97,16 +120,30 @@ def test_hessians_are_second_derivatives_on_the_space(text: str, structure: str)
 
 @pytest.mark.parametrize(("text", "structure"), cases(ARRAYS))
 def test_jacobians_are_derivatives_on_the_space(text: str, structure: str) -> None:
-    d, value = mc.derive(text, "S", declared(structure)), mc.parse(text, declared(structure)).compile()
+    d, value = (
+        mc.derive(text, "S", declared(structure)),
+        mc.parse(text, declared(structure)).compile(),
+    )
     assert d.verification.ok
     x = start(structure)
-    np.testing.assert_allclose(numbers(d.compile(), x), on_space(lambda x: numbers(value, x), x, structure), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        numbers(d.compile(), x),
+        on_space(lambda x: numbers(value, x), x, structure),
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("structure", ["symmetric", "spd"])
-@pytest.mark.parametrize(("text", "order"), [*((t, k) for t in SCALARS for k in (1, 2)), *((t, 1) for t in ARRAYS), ("logdet(S)", 3)])
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [*((t, k) for t in SCALARS for k in (1, 2)), *((t, 1) for t in ARRAYS), ("logdet(S)", 3)],
+)
 def test_elements_moved_together_at_every_order(text: str, order: int, structure: str) -> None:
-    plain, moved = (mc.derive(text, "S", declared(structure), order=order, symmetric=convention) for convention in ("gradient", "elements"))
+    plain, moved = (
+        mc.derive(text, "S", declared(structure), order=order, symmetric=convention)
+        for convention in ("gradient", "elements")
+    )
     assert moved.verification.ok
     x = start(structure)
     expected = elements(numbers(plain.compile(), x), order)
@@ -138,14 +175,25 @@ def test_like_terms_of_a_symmetric_factor_are_one() -> None:
 
 def test_the_direction_of_a_product_along_a_symmetric_matrix() -> None:
     d = mc.derive("tr(A*S*B*S)", "S", declared("symmetric"), order=2, along="V")
-    value = numbers(mc.derive("tr(A*S*B*S)", "S", declared("symmetric"), order=2).compile(), start("symmetric"))
+    value = numbers(
+        mc.derive("tr(A*S*B*S)", "S", declared("symmetric"), order=2).compile(), start("symmetric")
+    )
     f, v = d.compile(), start("symmetric") + np.ones((N, N))
     rng = np.random.default_rng(7)
-    given = {"A": rng.normal(size=(N, N)), "B": rng.normal(size=(N, N)), "S": start("symmetric"), "V": v}
-    np.testing.assert_allclose(f(**{n: given[n] for n in f.parameters}), np.einsum("ijkl,kl", value, v))
+    given = {
+        "A": rng.normal(size=(N, N)),
+        "B": rng.normal(size=(N, N)),
+        "S": start("symmetric"),
+        "V": v,
+    }
+    np.testing.assert_allclose(
+        f(**{n: given[n] for n in f.parameters}), np.einsum("ijkl,kl", value, v)
+    )
 
 
-@pytest.mark.parametrize("text", ["sum(exp(M*ones(l)))", "sum(softplus(r.*rowsums(M)))", "norm2(M*ones(l) - r)^2"])
+@pytest.mark.parametrize(
+    "text", ["sum(exp(M*ones(l)))", "sum(softplus(r.*rowsums(M)))", "norm2(M*ones(l) - r)^2"]
+)
 def test_rows_of_one_entry_keep_their_sum(text: str) -> None:
     """A matrix of one column is no column: each of its rows has the sum 1."""
     for along in (None, "V"):
@@ -153,7 +201,12 @@ def test_rows_of_one_entry_keep_their_sum(text: str) -> None:
 
 
 # zeros that are differences of equal terms
-ZEROS = ("inv(M)*M*inv(M) - inv(M)", "sqrtm(M)*M - M*sqrtm(M)", "expm(M)*M - M*expm(M)", "inv(M)*M - eye(n)")
+ZEROS = (
+    "inv(M)*M*inv(M) - inv(M)",
+    "sqrtm(M)*M - M*sqrtm(M)",
+    "expm(M)*M - M*expm(M)",
+    "inv(M)*M - eye(n)",
+)
 
 
 @pytest.mark.parametrize("structure", ["symmetric", "spd"])

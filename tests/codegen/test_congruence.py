@@ -1,4 +1,6 @@
-"""Sums of inv(S) and inv(S)*C*inv(S): found in every form, never where it is not right, the plain formulas' values."""
+"""Sums of inv(S) and inv(S)*C*inv(S): found in every form, never where it is not right, the
+plain formulas' values.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +18,46 @@ SIZES += [(n, m) for n in (3, 128, 301) for m in ("diagonal", "zero", "definite"
 LAYOUTS = {
     "rows": np.ascontiguousarray,
     "columns": np.asfortranarray,
-    "strided": lambda x: np.repeat(np.repeat(x, 2, 0), 3, -1)[::2, ::3] if x.ndim == 2 else np.repeat(x, 2)[::2],
+    "strided": lambda x: (
+        np.repeat(np.repeat(x, 2, 0), 3, -1)[::2, ::3] if x.ndim == 2 else np.repeat(x, 2)[::2]
+    ),
 }
-MIDDLES = {"plain": lambda x: x + x.T, "diagonal": lambda x: np.diag(x[0]), "zero": lambda x: 0 * x, "definite": lambda x: x @ x.T + np.eye(len(x))}
+MIDDLES = {
+    "plain": lambda x: x + x.T,
+    "diagonal": lambda x: np.diag(x[0]),
+    "zero": lambda x: 0 * x,
+    "definite": lambda x: x @ x.T + np.eye(len(x)),
+}
 
 
-def point(n: int, dtype: type = np.float64, middle: str = "plain", layout: str = "rows") -> dict[str, np.ndarray]:
+def point(
+    n: int, dtype: type = np.float64, middle: str = "plain", layout: str = "rows"
+) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(n)
-    x, z, A, y = rng.normal(size=(n, n)), rng.normal(size=(n, n)), rng.normal(size=(n, n)), rng.normal(size=n)
-    values = {"S": x @ x.T / n + np.eye(n), "C": MIDDLES[middle](z), "D": z @ z.T / n, "A": A, "y": y}
-    return {name: LAYOUTS[layout](value.astype(dtype)) for name, value in values.items()} | {"a": dtype(1.7), "b": dtype(-0.6)}
+    x, z, A, y = (
+        rng.normal(size=(n, n)),
+        rng.normal(size=(n, n)),
+        rng.normal(size=(n, n)),
+        rng.normal(size=n),
+    )
+    values = {
+        "S": x @ x.T / n + np.eye(n),
+        "C": MIDDLES[middle](z),
+        "D": z @ z.T / n,
+        "A": A,
+        "y": y,
+    }
+    return {name: LAYOUTS[layout](value.astype(dtype)) for name, value in values.items()} | {
+        "a": dtype(1.7),
+        "b": dtype(-0.6),
+    }
 
 
 def found(text: str, shapes: str = SHAPES, target: str = "numpy") -> bool:
-    return "def inverse_and_sandwich(" in mc.derive(text, "S", shapes).compile(target, value=True).source
+    return (
+        "def inverse_and_sandwich("
+        in mc.derive(text, "S", shapes).compile(target, value=True).source
+    )
 
 
 def plain(v: dict[str, np.ndarray], a: float, b: float, middle: np.ndarray) -> np.ndarray:
@@ -48,7 +76,9 @@ CASES = {
     "logdet(S) + tr(inv(S)*(C - 2*D))": lambda v: plain(v, 1, -1, v["C"] - 2 * v["D"]),
     "logdet(S) + tr(inv(S)*(A + A'))": lambda v: plain(v, 1, -1, v["A"] + v["A"].T),
     "logdet(S) + tr(inv(S)*C) + tr(D*S)": lambda v: plain(v, 1, -1, v["C"]) + v["D"],
-    "logdet(S + D*D) + tr(inv(S + D*D)*C)": lambda v: plain(v | {"S": v["S"] + v["D"] @ v["D"]}, 1, -1, v["C"]),
+    "logdet(S + D*D) + tr(inv(S + D*D)*C)": lambda v: plain(
+        v | {"S": v["S"] + v["D"] @ v["D"]}, 1, -1, v["C"]
+    ),
 }
 
 
@@ -70,7 +100,9 @@ def test_every_form_is_found_and_right(text):
 @pytest.mark.parametrize(("n", "middle"), SIZES)
 def test_every_size_type_and_layout(n, dtype, middle):
     f = mc.derive("logdet(S) + tr(inv(S)*C)", "S", SHAPES).compile(value=True)
-    tolerance = {"rtol": 1e-3, "atol": 2e-3} if dtype is np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    tolerance = (
+        {"rtol": 1e-3, "atol": 2e-3} if dtype is np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    )
     for layout in LAYOUTS:
         v = point(n, dtype, middle, layout)
         given = {name: x.copy() for name, x in v.items() if name in "SC"}
@@ -79,7 +111,9 @@ def test_every_size_type_and_layout(n, dtype, middle):
         np.testing.assert_allclose(gradient, plain(v, 1, -1, v["C"]), **tolerance)
         S, C = v["S"].astype(float), v["C"].astype(float)
         expected = np.linalg.slogdet(S)[1] + np.trace(np.linalg.solve(S, C))
-        np.testing.assert_allclose(value, expected, **(tolerance if dtype is np.float64 else {"rtol": 1e-3, "atol": 1e-2}))
+        np.testing.assert_allclose(
+            value, expected, **(tolerance if dtype is np.float64 else {"rtol": 1e-3, "atol": 1e-2})
+        )
         for name, x in given.items():
             np.testing.assert_array_equal(v[name], x)
 
@@ -89,7 +123,9 @@ def test_mixed_types_meet_in_the_wider(n):
     f = mc.derive("logdet(S) + tr(inv(S)*C)", "S", SHAPES).compile(value=True)
     v = point(n)
     for single in "SC":
-        _, gradient = f(**{name: v[name].astype(np.float32 if name == single else np.float64) for name in "SC"})
+        _, gradient = f(
+            **{name: v[name].astype(np.float32 if name == single else np.float64) for name in "SC"}
+        )
         assert gradient.dtype == np.float64
         np.testing.assert_allclose(gradient, plain(v, 1, -1, v["C"]), rtol=1e-3, atol=1e-3)
 
@@ -120,11 +156,15 @@ def test_not_where_it_would_be_wrong_or_of_no_use(text, shapes):
 
 @pytest.mark.parametrize("n", [30, 270])
 def test_vectors_beside_it_are_solved_for(n):
-    """The gradient of a sum with y'*inv(S)*b in another place, where nothing else needs the inverse."""
+    """The gradient of a sum with y'*inv(S)*b in another place, where nothing else needs the
+    inverse.
+    """
     e = mc.parse("inv(S) - inv(S)*C*inv(S) + (inv(S)*y)*(inv(S)*y)'", SHAPES)
     v = point(n)
     solved = np.linalg.solve(v["S"], v["y"])
-    np.testing.assert_allclose(e.compile()(**v), plain(v, 1, -1, v["C"]) + np.outer(solved, solved), rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(
+        e.compile()(**v), plain(v, 1, -1, v["C"]) + np.outer(solved, solved), rtol=1e-8, atol=1e-8
+    )
 
 
 @pytest.mark.parametrize("reuse", [False, True])
@@ -153,7 +193,7 @@ def test_the_flops_are_those_of_what_is_done():
         assert cost.expression.flops == pytest.approx(n**3, rel=0.02)
 
 
-# ---- an outer product beside an inverse --------------------------------------------------------------------------------------
+# ---- an outer product beside an inverse ----------------------------------------------------------
 
 OUTER = {
     "y'*inv(S)*y + logdet(S)": (1, -1),
@@ -168,9 +208,15 @@ OUTER = {
 @pytest.mark.parametrize("text", OUTER)
 def test_an_outer_product_is_written_over_an_inverse(text, dtype):
     d = mc.derive(text, "S", SHAPES)
-    tolerance = {"rtol": 1e-3, "atol": 1e-3} if dtype is np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    tolerance = (
+        {"rtol": 1e-3, "atol": 1e-3} if dtype is np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    )
     for f in (d.compile(value=True), d.compile()):
-        assert "plus_outer(t" in f.source or "plus_outer(2.0*t" in f.source or "plus_outer(-1/3*t" in f.source
+        assert (
+            "plus_outer(t" in f.source
+            or "plus_outer(2.0*t" in f.source
+            or "plus_outer(-1/3*t" in f.source
+        )
         for n in (1, 2, 79, 128, 301, 400):
             for layout in LAYOUTS:
                 v = point(n, dtype, layout=layout)
@@ -179,7 +225,11 @@ def test_an_outer_product_is_written_over_an_inverse(text, dtype):
                 gradient = found[1] if isinstance(found, tuple) else found
                 k, c = OUTER[text]
                 solved = np.linalg.solve(v["S"].astype(float), v["y"].astype(float))
-                np.testing.assert_allclose(gradient, k * np.linalg.inv(v["S"].astype(float)) + c * np.outer(solved, solved), **tolerance)
+                np.testing.assert_allclose(
+                    gradient,
+                    k * np.linalg.inv(v["S"].astype(float)) + c * np.outer(solved, solved),
+                    **tolerance,
+                )
                 assert gradient.dtype == dtype
                 for name, x in given.items():
                     np.testing.assert_array_equal(v[name], x)
@@ -189,11 +239,17 @@ def test_an_inverse_that_is_needed_later_is_left_alone():
     v = point(40)
     inverse, y = np.linalg.inv(v["S"]), v["y"]
     plain = inverse - np.outer(inverse @ y, inverse @ y)
-    pair = mc.parse("inv(S) - (inv(S)*y)*(inv(S)*y)'", SHAPES), mc.parse("inv(S)", SHAPES), mc.parse("tr(inv(S)*A)", SHAPES)
+    pair = (
+        mc.parse("inv(S) - (inv(S)*y)*(inv(S)*y)'", SHAPES),
+        mc.parse("inv(S)", SHAPES),
+        mc.parse("tr(inv(S)*A)", SHAPES),
+    )
     for order in ((0, 1, 2), (1, 0, 2), (2, 0), (0, 2), (2, 1, 0)):
         results = compile_expr(tuple(pair[i] for i in order))(**v)
         for i, found in zip(order, results, strict=True):
-            np.testing.assert_allclose(found, (plain, inverse, (inverse * v["A"].T).sum())[i], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(
+                found, (plain, inverse, (inverse * v["A"].T).sum())[i], rtol=1e-9, atol=1e-9
+            )
 
 
 def test_an_outer_product_of_wider_numbers_widens_the_sum():
@@ -201,7 +257,9 @@ def test_an_outer_product_of_wider_numbers_widens_the_sum():
     v = point(30)
     found = e.compile()(S=v["S"].astype(np.float32), y=v["y"])
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, np.linalg.inv(v["S"]) - np.outer(v["y"], v["y"]), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        found, np.linalg.inv(v["S"]) - np.outer(v["y"], v["y"]), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("n", [2, 90, 300])

@@ -1,7 +1,7 @@
 """The contract of compiled functions, over the table and the gallery, on every target.
 
-The type of the arguments is kept, integers and lists are of double precision; results are fresh and, where the arrays of the
-library can be, writable; nan comes through; no argument is touched.
+The type of the arguments is kept, integers and lists are of double precision; results are fresh
+and, where the arrays of the library can be, writable; nan comes through; no argument is touched.
 """
 
 from __future__ import annotations
@@ -27,11 +27,45 @@ from matcalc.language.typed import typed
 from matcalc.tables.functions import BY_NAME, MACROS, visible
 
 IDENTITIES = Path(__file__).parent.parent / "identities.tsv"
-LETTERS = {"X": "n×m positive", "A": "n×n", "S": "n×n spd"} | dict.fromkeys("xywb", "n positive") | dict.fromkeys("dp", "scalar positive")
-SOME = {"numpy": 2, "numba": 12, "jax": 12, "torch": 4, "array_api": 4}  # every so many expressions of the gallery
-MORE = ("x", "x'", "[x, x]", "a*x", "X", "X'", "x[1]", "x[2:]", "X[1,:]", "vec(X)", "diag(A)", "A'", "numel(X)*a", "x/n", "2*a", "a", "x + log(2)")
+LETTERS = (
+    {"X": "n×m positive", "A": "n×n", "S": "n×n spd"}
+    | dict.fromkeys("xywb", "n positive")
+    | dict.fromkeys("dp", "scalar positive")
+)
+# every so many expressions of the gallery
+SOME = {"numpy": 2, "numba": 12, "jax": 12, "torch": 4, "array_api": 4}
+MORE = (
+    "x",
+    "x'",
+    "[x, x]",
+    "a*x",
+    "X",
+    "X'",
+    "x[1]",
+    "x[2:]",
+    "X[1,:]",
+    "vec(X)",
+    "diag(A)",
+    "A'",
+    "numel(X)*a",
+    "x/n",
+    "2*a",
+    "a",
+    "x + log(2)",
+)
 COMPARISONS = {"step", "ismax"}  # nan is not above 0, nor the largest entry
-FACTORIZED = {"chol", "eigvals", "eigvecs", "normnuc", "normspec", "polar", "leading", "pinv", "lambda_max", "lambda_min"}
+FACTORIZED = {
+    "chol",
+    "eigvals",
+    "eigvecs",
+    "normnuc",
+    "normspec",
+    "polar",
+    "leading",
+    "pinv",
+    "lambda_max",
+    "lambda_min",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +77,15 @@ def double_precision(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def texts() -> list[tuple[str, str, str]]:
-    lines = (line for line in IDENTITIES.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    return [(row["expr"], row["vars"], row["wrt"]) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    lines = (
+        line
+        for line in IDENTITIES.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    return [
+        (row["expr"], row["vars"], row["wrt"])
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    ]
 
 
 def names() -> list[str]:
@@ -60,7 +101,10 @@ def of_table(name: str) -> ex.Expr:
 
 
 def with_gradients(e: ex.Expr) -> tuple[ex.Expr, ...]:
-    """An expression, and the gradients of the sum of the fourth powers of its entries; the sign of an eigenvector is any library's own."""
+    """An expression, and the gradients of the sum of the fourth powers of its entries.
+
+    The sign of an eigenvector is any library's own.
+    """
     even = ex.pow_(e, ex.num(4))
     scalar = even if e.is_scalar else ex.call("sum", even)
     first = scalar if e.head == "eigvecs" else e
@@ -78,13 +122,24 @@ def compiled(what: Any, target: str) -> tuple[Compiled, dict[str, Any]]:
         roots = with_gradients(of_table(what))
     elif isinstance(what, str):
         declared = {"x": "n", "X": "n×m", "A": "n×n", "a": "scalar"}
-        roots = (mc.parse(what, {v: shape for v, shape in declared.items() if v in what.replace("diag", "")}),)
+        roots = (
+            mc.parse(
+                what, {v: shape for v, shape in declared.items() if v in what.replace("diag", "")}
+            ),
+        )
     else:
         program = typed(*what[:2])
-        found = [d.result for v in [program.variables.get(what[2])] if v is not None for d in unverified(program, [v])]
+        found = [
+            d.result
+            for v in [program.variables.get(what[2])]
+            if v is not None
+            for d in unverified(program, [v])
+        ]
         roots = (program.expr, *(r for r in found if isinstance(r, ex.Expr)))
     at = next(points.settled(roots, np.random.default_rng(3)))[0]
-    return compile_expr(roots, target), {n: v if isinstance(v, int) else np.asarray(v, dtype=float) for n, v in at.items()}
+    return compile_expr(roots, target), {
+        n: v if isinstance(v, int) else np.asarray(v, dtype=float) for n, v in at.items()
+    }
 
 
 def in_library(target: str, value: Any) -> Any:
@@ -133,8 +188,11 @@ def read_only(value: Any) -> Any:
 
 
 LAYOUTS: dict[str, Callable[[Any], Any]] = {
-    "Fortran order": np.asfortranarray, "strides": strided, "read-only": read_only, "lists": lambda v: v.tolist(),
-}  # fmt: skip
+    "Fortran order": np.asfortranarray,
+    "strides": strided,
+    "read-only": read_only,
+    "lists": lambda v: v.tolist(),
+}
 
 
 def assert_contract(what: Any, target: str) -> None:
@@ -153,7 +211,9 @@ def assert_contract(what: Any, target: str) -> None:
 
 
 def assert_fresh(f: Compiled, results: Any, given: dict[str, Any], target: str) -> None:
-    """Results that share memory with no argument and no other result, and that can be written to."""
+    """Results that share memory with no argument and no other result, and that can be written
+    to.
+    """
     if target == "jax":
         return  # nothing can be changed
     held = [by_numpy(v) for v in given.values() if not isinstance(v, int)]
@@ -206,14 +266,28 @@ def test_what_is_an_argument_or_a_part_of_it(text: str, target: str) -> None:
 GALLERY = texts()
 
 
-@pytest.mark.parametrize(("target", "case"), [pytest.param(t, c, id=f"{c[0]}-{t}") for t in installed() for c in GALLERY[:: SOME[t]]])
+@pytest.mark.parametrize(
+    ("target", "case"),
+    [pytest.param(t, c, id=f"{c[0]}-{t}") for t in installed() for c in GALLERY[:: SOME[t]]],
+)
 def test_expression_of_the_gallery(case: tuple[str, str, str], target: str) -> None:
     assert_contract(case, target)
 
 
-# ---- nan, infinity, and the ends of the range ---------------------------------------------------------------------------
+# ---- nan, infinity, and the ends of the range ----------------------------------------------------
 
-OF_MATRICES = ("inv(A)", "inv(A)'*x", "inv(S)", "inv(S)*x", "logdet(S)", "det(A)", "eigvals(S)", "normnuc(A)", "pinv(A)", "expm(A)")
+OF_MATRICES = (
+    "inv(A)",
+    "inv(A)'*x",
+    "inv(S)",
+    "inv(S)*x",
+    "logdet(S)",
+    "det(A)",
+    "eigvals(S)",
+    "normnuc(A)",
+    "pinv(A)",
+    "expm(A)",
+)
 SHAPES_ALONE = {"convmat": "W", "hankel": "W"}  # arguments of which only the shape matters
 
 
@@ -221,8 +295,13 @@ SHAPES_ALONE = {"convmat": "W", "hankel": "W"}  # arguments of which only the sh
 @pytest.mark.parametrize("name", names())
 def test_nan_comes_through(name: str, target: str) -> None:
     f, at = compiled(name, target)
-    for v in (n for n, value in at.items() if not isinstance(value, int) and n != SHAPES_ALONE.get(name)):
-        given = {n: in_library(target, np.full_like(value, np.nan) if n == v else value) for n, value in at.items()}
+    for v in (
+        n for n, value in at.items() if not isinstance(value, int) and n != SHAPES_ALONE.get(name)
+    ):
+        given = {
+            n: in_library(target, np.full_like(value, np.nan) if n == v else value)
+            for n, value in at.items()
+        }
         for _ in range(2):  # the second call is another way through the function
             value = by_numpy(f(**given)[0])
             assert np.isnan(value).any() == (name not in COMPARISONS), (v, value)
@@ -231,13 +310,21 @@ def test_nan_comes_through(name: str, target: str) -> None:
 @pytest.mark.parametrize("target", installed())
 @pytest.mark.parametrize("text", OF_MATRICES)
 def test_one_nan_in_a_matrix_is_nan_everywhere(text: str, target: str) -> None:
-    """Whatever the place, where LAPACK leaves numbers in some entries or says that it did not converge."""
+    """Whatever the place, where LAPACK leaves numbers in some entries or says that it did not
+    converge.
+    """
     declared = {"A": "n×n", "S": "n×n spd", "x": "n"}
-    f = mc.parse(text, {v: shape for v, shape in declared.items() if v in text.replace("expm", "")}).compile(target)
+    f = mc.parse(
+        text, {v: shape for v, shape in declared.items() if v in text.replace("expm", "")}
+    ).compile(target)
     for i, j in np.ndindex(3, 3):
         matrix = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
         matrix[i, j] = matrix[j, i] = np.nan
-        value = f(A=in_library(target, matrix), S=in_library(target, matrix), x=in_library(target, np.ones(3)))
+        value = f(
+            A=in_library(target, matrix),
+            S=in_library(target, matrix),
+            x=in_library(target, np.ones(3)),
+        )
         assert np.isnan(by_numpy(value)).all(), (i, j)
 
 
@@ -253,7 +340,9 @@ def test_values_at_the_ends_are_numpys(row: Any, target: str) -> None:
     low, high = row.domain
     inside = np.array([x for x in ends if low < x < high or (np.isinf(x) and x in row.domain)])
     pairs = np.array(np.meshgrid(inside, inside)).reshape(2, -1)
-    e = mc.parse(f"{row.name}({', '.join('xw'[: row.arity])})", dict.fromkeys("xw"[: row.arity], "n"))
+    e = mc.parse(
+        f"{row.name}({', '.join('xw'[: row.arity])})", dict.fromkeys("xw"[: row.arity], "n")
+    )
     arguments = dict(zip("xw", pairs, strict=True)) if row.second else {"x": inside}
     expected = e.compile()(**arguments)
     found = by_numpy(e.compile(target)(**{n: in_library(target, v) for n, v in arguments.items()}))
@@ -297,13 +386,19 @@ SLOPES: list[tuple[str, str, dict[str, float], float]] = [
 @pytest.mark.parametrize(("text", "at", "value"), TRUTHS)
 def test_value_far_out(text: str, at: dict[str, float], value: float, target: str) -> None:
     given = {n: in_library(target, np.asarray(float(v))) for n, v in at.items()}
-    assert float(by_numpy(mc.parse(text).compile(target)(**given))) == pytest.approx(value, rel=1e-12, abs=0)
-    assert float(by_numpy(mc.parse(text).compile(target)(**at))) == pytest.approx(value, rel=1e-12, abs=0)
+    assert float(by_numpy(mc.parse(text).compile(target)(**given))) == pytest.approx(
+        value, rel=1e-12, abs=0
+    )
+    assert float(by_numpy(mc.parse(text).compile(target)(**at))) == pytest.approx(
+        value, rel=1e-12, abs=0
+    )
 
 
 @pytest.mark.parametrize("target", installed())
 @pytest.mark.parametrize(("text", "wrt", "at", "value"), SLOPES)
-def test_slope_far_out(text: str, wrt: str, at: dict[str, float], value: float, target: str) -> None:
+def test_slope_far_out(
+    text: str, wrt: str, at: dict[str, float], value: float, target: str
+) -> None:
     d = mc.derive(text, wrt)
     assert d.verification.ok
     given = {n: in_library(target, np.asarray(float(v))) for n, v in at.items()}

@@ -1,4 +1,6 @@
-"""Arrays without entries, and with one: every function and abbreviation on every target, beside NumPy."""
+"""Arrays without entries, and with one: every function and abbreviation on every target, beside
+NumPy.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def functions(name: str, shapes: tuple[str, ...], target: str) -> list[Compiled]
     with suppress(mc.ShapeProblem, mc.NotDifferentiable):
         found.append(mc.parse(text, told).compile(target))
         program = typed(f"sum({text})", told)
-        derivatives = unverified(program, [program.variables[x] for x in names if x in program.variables])
+        derivatives = unverified(
+            program, [program.variables[x] for x in names if x in program.variables]
+        )
         found += [d.compile(target) for d in derivatives]
     return found
 
@@ -42,7 +46,9 @@ def functions(name: str, shapes: tuple[str, ...], target: str) -> list[Compiled]
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("target", installed())
 @pytest.mark.parametrize("name", table.ORACLES)
-def test_value_is_numpys_or_refused(name: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_is_numpys_or_refused(
+    name: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if target == "jax":
         import_module("jax").config.update("jax_enable_x64", True)
     for lengths, shapes in product(LENGTHS, product(SHAPES, repeat=table.arity(name))):
@@ -83,7 +89,9 @@ def test_entry_of_nothing_is_refused() -> None:
 def test_no_rows_are_no_rows() -> None:
     """An empty batch."""
     d = mc.derive("sum(logsumexp_rows(X*W)) - sum(Y.*(X*W))", "W", "X: m×n; W: n×k; Y: m×k")
-    np.testing.assert_array_equal(d.compile()(X=np.zeros((0, 2)), W=np.ones((2, 3)), Y=np.zeros((0, 3))), np.zeros((2, 3)))
+    np.testing.assert_array_equal(
+        d.compile()(X=np.zeros((0, 2)), W=np.ones((2, 3)), Y=np.zeros((0, 3))), np.zeros((2, 3))
+    )
     assert d.expr.compile()(X=np.zeros((0, 2)), W=np.ones((2, 3)), Y=np.zeros((0, 3))) == 0
 
 

@@ -110,7 +110,13 @@ class Counting:
     linalg = type(
         "linalg",
         (),
-        {"inv": inverse, "det": determinant, "eigh": eigenvectors, "matrix_power": np.linalg.matrix_power, "norm": np.linalg.norm},
+        {
+            "inv": inverse,
+            "det": determinant,
+            "eigh": eigenvectors,
+            "matrix_power": np.linalg.matrix_power,
+            "norm": np.linalg.norm,
+        },
     )
     heaviside = staticmethod(of_entries(np.heaviside, 1, 2))
     maximum = staticmethod(of_entries(max, 1, 2))

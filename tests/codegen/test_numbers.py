@@ -50,7 +50,9 @@ def compiled(text: str, target: str) -> mc.Expr:
 @pytest.mark.parametrize(("text", "arguments", "wanted"), CASES)
 def test_number_of_python(text: str, arguments: dict[str, Any], wanted: Any, target: str) -> None:
     f = compiled(text, target)
-    arguments = {n: np.array(value) if isinstance(value, list) else value for n, value in arguments.items()}
+    arguments = {
+        n: np.array(value) if isinstance(value, list) else value for n, value in arguments.items()
+    }
     for _ in range(2):  # the second call of a function is another way through it
         got = np.asarray(f(**arguments))
         assert got.dtype.kind == "f"
@@ -69,7 +71,10 @@ def test_exponential_of_what_is_not_finite(target: str, text: str, number: float
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("target", installed())
-@pytest.mark.parametrize(("text", "problem"), [("x*(1/((n - 2)^2))", "division by zero"), ("n^2000*x", "beyond double precision")])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("x*(1/((n - 2)^2))", "division by zero"), ("n^2000*x", "beyond double precision")],
+)
 def test_number_made_of_sizes_says_at_which(text: str, problem: str, target: str) -> None:
     try:
         got = np.asarray(compiled(text, target)(x=np.array(X)))
@@ -85,7 +90,16 @@ def test_number_that_no_double_holds(target: str) -> None:
         compiled("2*a", target)(a=10**400)
 
 
-@pytest.mark.parametrize("text", ["[a, 1/3]", "a*ones(n)", "logdet(3*eye(n) + a*ones(n,n))", "exp(-ones(n))", "[a; 1/3]'*[1; a]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a, 1/3]",
+        "a*ones(n)",
+        "logdet(3*eye(n) + a*ones(n,n))",
+        "exp(-ones(n))",
+        "[a; 1/3]'*[1; a]",
+    ],
+)
 @pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_numbers_alone_are_of_double_precision(text: str, target: str) -> None:
     e = mc.parse(text)
@@ -107,5 +121,7 @@ def test_kronecker_product_with_a_number_is_a_multiple() -> None:
     for text in ("kron(a, b)", "kron(a, x)", "kron(x', a)"):
         e = mc.parse(text)
         source = emit(e)
-        got = load(source)(*({"a": 2.0, "b": 3.0, "x": np.ones(3)}[n] for n in source.parameters.values()))
+        got = load(source)(
+            *({"a": 2.0, "b": 3.0, "x": np.ones(3)}[n] for n in source.parameters.values())
+        )
         assert np.ndim(got) == len(e.shape) - (text == "kron(x', a)")

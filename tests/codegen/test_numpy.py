@@ -1,4 +1,6 @@
-"""Generated NumPy code: right values, the caller's types and layouts, arguments checked first, readable source."""
+"""Generated NumPy code: right values, the caller's types and layouts, arguments checked first,
+readable source.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +114,7 @@ VALUES = {
     "0.1*a + 0.2*a": 0.3 * a,
     "1/3*a": a / 3,
     "1e-3*a": a / 1000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", VALUES)
@@ -134,7 +136,7 @@ def test_stable_where_the_formula_overflows():
         np.testing.assert_allclose(mc.parse(text).compile()(**big), value, atol=1e-300)
 
 
-# ---- types ----------------------------------------------------------------------------------------------------------
+# ---- types ---------------------------------------------------------------------------------------
 
 
 TYPED = [text for text in VALUES if text not in ("S^0", "expm(0*S)")]
@@ -142,12 +144,19 @@ TYPED = [text for text in VALUES if text not in ("S^0", "expm(0*S)")]
 
 @pytest.mark.parametrize("text", TYPED)
 def test_the_type_that_comes_in_goes_out(text, dtype=np.float32):
-    found = mc.parse(text, SHAPES).compile()(**{name: value if name in "mn" else np.asarray(value).astype(dtype) for name, value in POINT.items()})
+    found = mc.parse(text, SHAPES).compile()(
+        **{
+            name: value if name in "mn" else np.asarray(value).astype(dtype)
+            for name, value in POINT.items()
+        }
+    )
     assert np.asarray(found).dtype == dtype
     np.testing.assert_allclose(found, VALUES[text], rtol=2e-3, atol=2e-3)
 
 
-@pytest.mark.parametrize("text", ["eye(3)", "ones(3)", "eye(n)", "ones(m,n)/2", "zeros(2,3)", "sum(x) - x'*ones(n) + 2"])
+@pytest.mark.parametrize(
+    "text", ["eye(3)", "ones(3)", "eye(n)", "ones(m,n)/2", "zeros(2,3)", "sum(x) - x'*ones(n) + 2"]
+)
 def test_constants_are_of_double_precision(text):
     found = mc.parse(text, "x: n").compile()(n=3, m=2, x=np.ones(3))
     assert np.asarray(found).dtype in (np.float64, np.int64)
@@ -156,14 +165,26 @@ def test_constants_are_of_double_precision(text):
 def test_integers_and_lists_are_numbers():
     f = mc.parse("A*x/2 + p.^-1").compile()
     np.testing.assert_allclose(f(A=[[1, 2], [3, 4]], x=[1, 1], p=[2, 4]), [2, 3.75])
-    np.testing.assert_allclose(f(A=np.eye(2, dtype=int), x=np.arange(2), p=np.array([1, 2], dtype=np.int8)), [1, 1])
+    np.testing.assert_allclose(
+        f(A=np.eye(2, dtype=int), x=np.arange(2), p=np.array([1, 2], dtype=np.int8)), [1, 1]
+    )
     np.testing.assert_allclose(f(A=np.eye(2, dtype=bool), x=(True, False), p=[1, 1]), [1.5, 1])
 
 
 def test_inputs_are_left_alone():
     arguments = {name: np.array(value) for name, value in POINT.items()}
     arguments["B"] = np.asfortranarray(B)
-    for text in ("x", "A'", "relu(x) + x", "S^2", "exp(vec(A))", "exp(vec(A'))", "sigmoid(vec(B))", "exp(vec(B'))", "exp(kron(x, z))"):
+    for text in (
+        "x",
+        "A'",
+        "relu(x) + x",
+        "S^2",
+        "exp(vec(A))",
+        "exp(vec(A'))",
+        "sigmoid(vec(B))",
+        "exp(vec(B'))",
+        "exp(kron(x, z))",
+    ):
         mc.parse(text, SHAPES).compile()(**arguments)
     for name, value in POINT.items():
         np.testing.assert_array_equal(arguments[name], value)
@@ -177,7 +198,7 @@ def test_views_of_any_layout():
     np.testing.assert_allclose(f(A=A[::-1][::-1], x=x[::-1][::-1]), expected)
 
 
-# ---- layouts and checks ---------------------------------------------------------------------------------------------
+# ---- layouts and checks --------------------------------------------------------------------------
 
 
 def test_columns_come_back_as_columns():
@@ -223,7 +244,11 @@ def test_declared_sizes_are_checked():
         f(A=A[:2], x=x)
 
 
-@pytest.mark.parametrize("value", ["text", None, object(), {"x": 1}, ["a", "b", "c", "d"], [[1, 2], [3]]], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value",
+    ["text", None, object(), {"x": 1}, ["a", "b", "c", "d"], [[1, 2], [3]]],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_is_no_array_is_named(value):
     with pytest.raises((MatcalcError, TypeError, ValueError), match=r"\bx\b"):
         mc.parse("A*x").compile()(A=A, x=value)
@@ -263,7 +288,7 @@ def test_targets():
         mc.parse("x").compile("fortran")
 
 
-# ---- source ---------------------------------------------------------------------------------------------------------
+# ---- source --------------------------------------------------------------------------------------
 
 
 def test_the_source_is_what_a_person_would_write():
@@ -290,13 +315,20 @@ def test_the_source_stands_alone(text):
     scope = {}
     exec(f.source, scope)
     tree = ast.parse(f.source)
-    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "f"]
+    (function,) = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "f"
+    ]
     known = (
         set(scope)
         | {"len", "float", "max", "int", "range", "getattr"}
         | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     )
-    known |= {argument.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for argument in node.args}
+    known |= {
+        argument.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.arguments)
+        for argument in node.args
+    }
     assert {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} <= known
     assert not any(keyword.iskeyword(argument.arg) for argument in function.args.args)
     assert all(len(line) <= 160 for line in f.source.splitlines())
@@ -306,7 +338,9 @@ def test_the_source_stands_alone(text):
 
 def test_code_of_a_very_large_expression():
     text = "sum(" + "+".join(f"tanh({i}*x)" for i in range(1, 3000)) + ")"
-    np.testing.assert_allclose(mc.parse(text).compile()(x=np.array([0.5])), sum(np.tanh(0.5 * i) for i in range(1, 3000)))
+    np.testing.assert_allclose(
+        mc.parse(text).compile()(x=np.array([0.5])), sum(np.tanh(0.5 * i) for i in range(1, 3000))
+    )
     deep = "sin(" * 900 + "x" + ")" * 900
     value = np.array([0.5])
     for _ in range(900):
@@ -314,7 +348,7 @@ def test_code_of_a_very_large_expression():
     np.testing.assert_allclose(mc.parse(deep).compile()(x=np.array([0.5])), value)
 
 
-# ---- printed and compiled agree --------------------------------------------------------------------------------------
+# ---- printed and compiled agree ------------------------------------------------------------------
 
 
 def arguments_for(e, sizes, seed):
@@ -325,7 +359,13 @@ def arguments_for(e, sizes, seed):
         value = rng.normal(size=[sizes.get(size, size) for size in v.shape])
         value = value @ value.T + np.eye(len(value)) if "spd" in v.properties else value
         value = np.diag(np.diag(value)) if "diagonal" in v.properties else value
-        point[v.name] = value + value.T if "symmetric" in v.properties else np.abs(value) if "positive" in v.properties else value
+        point[v.name] = (
+            value + value.T
+            if "symmetric" in v.properties
+            else np.abs(value)
+            if "positive" in v.properties
+            else value
+        )
     return point
 
 
@@ -344,13 +384,17 @@ def test_what_is_printed_means_the_same(case):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_sigmoid_of_large_arrays_is_that_of_small_ones(dtype):
-    x = np.concatenate([[-np.inf, np.inf, np.nan, 0.0, -800.0, 800.0], np.linspace(-60, 60, 3000)]).astype(dtype)
+    x = np.concatenate(
+        [[-np.inf, np.inf, np.nan, 0.0, -800.0, 800.0], np.linspace(-60, 60, 3000)]
+    ).astype(dtype)
     f = mc.parse("sigmoid(x)", "x: n").compile()
     with np.errstate(all="raise", under="ignore"):
         found = f(x=x)
     assert found.dtype == dtype
     expected = [f(x=x[i : i + 500]) for i in range(0, len(x), 500)]
-    np.testing.assert_allclose(found, np.concatenate(expected), rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+    np.testing.assert_allclose(
+        found, np.concatenate(expected), rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny
+    )
 
 
 @pytest.mark.parametrize("text", ["x'*A*x", "y'*A*x + b'*A'*x"])
@@ -359,10 +403,17 @@ def test_both_products_with_a_large_matrix_read_it_once(text):
     rng = np.random.default_rng(2)
     f = mc.derive(text, "x", "A: n×n; x: n; y: n; b: n").compile()
     assert "both(" in f.source
-    at = {"A": rng.normal(size=(n, n)), "x": rng.normal(size=n), "y": rng.normal(size=n), "b": rng.normal(size=n)}
+    at = {
+        "A": rng.normal(size=(n, n)),
+        "x": rng.normal(size=n),
+        "y": rng.normal(size=n),
+        "b": rng.normal(size=n),
+    }
     A_, x_, y_, b_ = (at[k] for k in "Axyb")
     for matrix in (A_, np.asfortranarray(A_), np.repeat(A_, 2, axis=1)[:, ::2]):
-        expected = matrix @ x_ + matrix.T @ x_ if text.startswith("x") else matrix.T @ y_ + matrix @ b_
+        expected = (
+            matrix @ x_ + matrix.T @ x_ if text.startswith("x") else matrix.T @ y_ + matrix @ b_
+        )
         np.testing.assert_allclose(f(**at | {"A": matrix}), expected, rtol=1e-9, atol=1e-9)
     assert f(**{k: a.astype(np.float32) for k, a in at.items()}).dtype == np.float32
 
@@ -375,12 +426,22 @@ def test_symmetric_results_at_the_sizes_where_the_way_changes(n, dtype):
     S, C = X.T @ X + np.eye(n, dtype=dtype), X + X.T
     inverse = np.linalg.inv(S)
     shapes = "S: n×n spd; C: n×n symmetric; X: n×n"
-    for text, expected in {"inv(S)": inverse, "inv(S)*C*inv(S) + logdet(S)": inverse @ C @ inverse + np.linalg.slogdet(S)[1],
-                           "inv(S) + X'*X": inverse + X.T @ X}.items():  # fmt: skip
+    for text, expected in {
+        "inv(S)": inverse,
+        "inv(S)*C*inv(S) + logdet(S)": inverse @ C @ inverse + np.linalg.slogdet(S)[1],
+        "inv(S) + X'*X": inverse + X.T @ X,
+    }.items():
         f = mc.parse(text, shapes).compile()
-        found = f(**{name: a for name, a in {"S": S, "C": C, "X": X}.items() if name in f.parameters})
+        found = f(
+            **{name: a for name, a in {"S": S, "C": C, "X": X}.items() if name in f.parameters}
+        )
         assert found.dtype == dtype
-        np.testing.assert_allclose(found, expected, rtol=2e3 * np.finfo(dtype).eps, atol=2e3 * np.finfo(dtype).eps * abs(expected).max())
+        np.testing.assert_allclose(
+            found,
+            expected,
+            rtol=2e3 * np.finfo(dtype).eps,
+            atol=2e3 * np.finfo(dtype).eps * abs(expected).max(),
+        )
 
 
 @pytest.mark.parametrize("shape", [(200, 100), (400, 200), (400, 1400)])
@@ -409,7 +470,7 @@ def test_products_with_matrices_of_ones(text):
     np.testing.assert_allclose(f(x=x, A=a, n=3), wanted)
 
 
-# ---- sizes ----------------------------------------------------------------------------------------------------------------
+# ---- sizes ---------------------------------------------------------------------------------------
 
 # expression, variable, declarations, arguments, the value
 SIZES_AT_HAND = (
@@ -426,7 +487,7 @@ SIZES_AT_HAND = (
     ("sum(ones(k,p)*x)", "x", "x: p", {"x": np.ones(3), "k": 2}, np.full(3, 2.0)),
     ("sum(X)", "X", "X: k×p", {"X": np.ones((0, 3))}, np.ones((0, 3))),  # nothing of anything
     ("sum(ones(k,p)*x)", "x", "x: p", {"x": np.ones(3), "k": 0}, np.zeros(3)),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "arguments", "value"), SIZES_AT_HAND)
@@ -440,11 +501,18 @@ def test_sizes_are_read_off_the_arguments(text, wrt, shapes, arguments, value, r
 @pytest.mark.parametrize("target", installed("jax", "torch", "array_api", "numba"))
 def test_sizes_are_read_off_the_arguments_of_every_target(target):
     for text, wrt, shapes, arguments, value in SIZES_AT_HAND:
-        assert np.array_equal(np.asarray(mc.derive(text, wrt, shapes).compile(target)(**arguments)), value), text
+        assert np.array_equal(
+            np.asarray(mc.derive(text, wrt, shapes).compile(target)(**arguments)), value
+        ), text
 
 
 def test_a_vanished_variable_serves_an_objective():
-    assert mc.value_and_grad("norm2(u - u)^2 + 0*sum(x)", ["u", "x"], start={"u": np.ones(2), "x": np.ones(3)})(np.ones(5))[0] == 0
+    assert (
+        mc.value_and_grad(
+            "norm2(u - u)^2 + 0*sum(x)", ["u", "x"], start={"u": np.ones(2), "x": np.ones(3)}
+        )(np.ones(5))[0]
+        == 0
+    )
 
 
 def test_lengths_that_no_size_has_are_refused():

@@ -1,4 +1,6 @@
-"""Operands that repeat one number, row or column: whatever is never built has its full shape where it is needed."""
+"""Operands that repeat one number, row or column: whatever is never built has its full shape
+where it is needed.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,36 @@ from matcalc.codegen.compiled import load
 from matcalc.proof import reference as plain
 
 SHAPES = "f: scalar; c: scalar; x: k; z: m; X: k×m"
-AT = {"f": 0.5, "c": 1.5, "x": np.array([0.5, 0.7, 0.9]), "z": np.array([0.6, 0.8]), "X": np.linspace(0.5, 1, 6).reshape(3, 2), "k": 3, "m": 2}
+AT = {
+    "f": 0.5,
+    "c": 1.5,
+    "x": np.array([0.5, 0.7, 0.9]),
+    "z": np.array([0.6, 0.8]),
+    "X": np.linspace(0.5, 1, 6).reshape(3, 2),
+    "k": 3,
+    "m": 2,
+}
 OPERANDS = (
-    "exp(f)", "x", "X", "ones(k)", "ones(k)'", "f*ones(k)", "c*ones(k,m)", "ones(k)*z'", "x*ones(m)'", "exp(c*ones(k))", "exp(ones(k)*z')",
-)  # fmt: skip
+    "exp(f)",
+    "x",
+    "X",
+    "ones(k)",
+    "ones(k)'",
+    "f*ones(k)",
+    "c*ones(k,m)",
+    "ones(k)*z'",
+    "x*ones(m)'",
+    "exp(c*ones(k))",
+    "exp(ones(k)*z')",
+)
 PLACES = ("log1p({})", "norm2({})", "X'*{}", "{}*ones(m)", "x + {}", "[{}, x]")
 
 
 def assert_plain(text):
-    """The compiled value of a text is that of the plain translation; what the language refuses is let through."""
+    """The compiled value of a text is that of the plain translation.
+
+    What the language refuses is let through.
+    """
     try:
         e = mc.parse(text, SHAPES)
     except mc.MatcalcError:
@@ -44,7 +67,15 @@ def test_powers_of_operands_that_repeat_themselves(place):
         assert_plain(place.format(f"(({a}).^({b}))"))
 
 
-@pytest.mark.parametrize("text", ["sum(exp(f).^(f*ones(k)))", "sum((f*ones(k)).^c)", "sum((x*ones(m)').^c)", "sum(exp(f).^ones(k)*f)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(exp(f).^(f*ones(k)))",
+        "sum((f*ones(k)).^c)",
+        "sum((x*ones(m)').^c)",
+        "sum(exp(f).^ones(k)*f)",
+    ],
+)
 def test_derivatives_of_powers_that_repeat_themselves(text):
     for d in mc.derive(text, None, SHAPES).values():
         assert d.verification.ok

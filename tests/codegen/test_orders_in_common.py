@@ -1,4 +1,6 @@
-"""Products that several open orders have in common: made where an order that is taken needs them."""
+"""Products that several open orders have in common: made where an order that is taken needs
+them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ SUMS = [
 
 def values(roots, sizes):
     rng = np.random.default_rng(1)
-    return {v.name: rng.uniform(-1, 1, [length(size, sizes) for size in v.shape_ if size]) for v in variables(*roots)}
+    return {
+        v.name: rng.uniform(-1, 1, [length(size, sizes) for size in v.shape_ if size])
+        for v in variables(*roots)
+    }
 
 
 def naive(roots):
@@ -51,7 +56,9 @@ def assert_right_at_all_sizes(roots, reuse, lengths=(1, 2, 3)):
 @pytest.mark.parametrize("reuse", [False, True])
 @pytest.mark.parametrize(("text", "shapes"), SUMS)
 def test_sum_of_products_is_right_whatever_order_is_taken(text, shapes, reuse):
-    assert_right_at_all_sizes((mc.parse(text, shapes or None),), reuse, (1, 2, 3, 9)[: 3 if reuse else 4])
+    assert_right_at_all_sizes(
+        (mc.parse(text, shapes or None),), reuse, (1, 2, 3, 9)[: 3 if reuse else 4]
+    )
 
 
 def test_three_orders_are_open():

@@ -1,4 +1,7 @@
-"""What a plan does and does not do: orders of products, shared parts, factorizations, temporaries; seen in its steps."""
+"""What a plan does and does not do: orders of products, shared parts, factorizations, temporaries.
+
+Seen in its steps.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,21 @@ def matrices(found):
     return [s for s in found if len(s.axes) == 2 and s.op not in ("arg", "T", "col", "factor")]
 
 
-# ---- orders of products -------------------------------------------------------------------------------------------------
+# ---- orders of products --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["X'*X*w", "A*B*C*D*x", "x'*A*B*C", "(x'*A)*(B*(C*y))", "tr(A*B*C*D*x*y')", "(A*B + C)*x", "(x*x' + A)*y"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X'*X*w",
+        "A*B*C*D*x",
+        "x'*A*B*C",
+        "(x'*A)*(B*(C*y))",
+        "tr(A*B*C*D*x*y')",
+        "(A*B + C)*x",
+        "(x*x' + A)*y",
+    ],
+)
 def test_a_vector_at_an_end_meets_the_matrices_one_by_one(text):
     assert not matrices(steps(text))
 
@@ -76,7 +90,7 @@ def test_diagonal_matrices_scale():
     assert not ops(steps("diag(x)*y"), "dot", "diag")
 
 
-# ---- no needless arrays ---------------------------------------------------------------------------------------------------
+# ---- no needless arrays --------------------------------------------------------------------------
 
 
 def test_the_trace_of_a_product_is_a_sum_of_products_of_entries():
@@ -90,7 +104,15 @@ def test_the_diagonal_of_a_product_is_row_sums():
 
 
 def test_ones_are_never_built():
-    for text in ("sum(A)", "A*ones(n)", "ones(m)'*A", "A + ones(m)*x'", "A + u*ones(n)'", "sum(A*B)", "A - ones(m,n)"):
+    for text in (
+        "sum(A)",
+        "A*ones(n)",
+        "ones(m)'*A",
+        "A + ones(m)*x'",
+        "A + u*ones(n)'",
+        "sum(A*B)",
+        "A - ones(m,n)",
+    ):
         assert not ops(steps(text, shapes="A: m×n"), "ones", "outer"), text
 
 
@@ -112,7 +134,7 @@ def test_an_outer_product_in_a_product_of_entries_is_a_row_and_a_column():
     assert not ops(steps("A.*(u*v')"), "outer")
 
 
-# ---- shared parts ---------------------------------------------------------------------------------------------------------
+# ---- shared parts --------------------------------------------------------------------------------
 
 
 def test_the_residual_is_computed_once_for_the_value_and_the_gradient():
@@ -135,7 +157,7 @@ def test_equal_subexpressions_of_several_results_are_one_step():
     assert len([s for s in ops(found, "fn") if s.data == "sigmoid"]) == 1
 
 
-# ---- factorizations -------------------------------------------------------------------------------------------------------
+# ---- factorizations ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -171,14 +193,31 @@ def test_a_product_with_its_transpose_is_symmetric():
     assert product.args[0].args[0] is product.args[1]  # X'*D*X by the square root of D
 
 
-# ---- what is proved of a form -----------------------------------------------------------------------------------------------
+# ---- what is proved of a form --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "known"),
-    [("S", 2), ("A'*A", 1), ("A'*A + eye(n)", 2), ("A'*A + c*eye(n)", 2), ("A'*A + a*eye(n)", 0), ("A'*A - eye(n)", 0), ("A'*S*A", 1), ("A'*B", 0),
-     ("inv(S)", 2), ("diag(p)", 2), ("diag(x.^2)", 1), ("diag(x)", 0), ("2*S", 2), ("-S", 0), ("A", 0), ("S + A'*A", 2), ("A*A", 0)],
-)  # fmt: skip
+    [
+        ("S", 2),
+        ("A'*A", 1),
+        ("A'*A + eye(n)", 2),
+        ("A'*A + c*eye(n)", 2),
+        ("A'*A + a*eye(n)", 0),
+        ("A'*A - eye(n)", 0),
+        ("A'*S*A", 1),
+        ("A'*B", 0),
+        ("inv(S)", 2),
+        ("diag(p)", 2),
+        ("diag(x.^2)", 1),
+        ("diag(x)", 0),
+        ("2*S", 2),
+        ("-S", 0),
+        ("A", 0),
+        ("S + A'*A", 2),
+        ("A*A", 0),
+    ],
+)
 def test_positive_definite_forms(text, known):
     shapes = "A: n×n; B: n×n; S: n×n spd; c: scalar positive; a: scalar; p: n positive; x: n"
     assert definite(mc.parse(text, shapes)) == known
@@ -186,7 +225,14 @@ def test_positive_definite_forms(text, known):
 
 @pytest.mark.parametrize(
     ("text", "known"),
-    [("exp(x)", True), ("x.^2", True), ("x", False), ("sigmoid(x).*(1 - sigmoid(x))", True), ("1 - x", False), ("abs(x) + exp(x)", True)],
+    [
+        ("exp(x)", True),
+        ("x.^2", True),
+        ("x", False),
+        ("sigmoid(x).*(1 - sigmoid(x))", True),
+        ("1 - x", False),
+        ("abs(x) + exp(x)", True),
+    ],
 )
 def test_nonnegative_forms(text, known):
     assert nonnegative(mc.parse(text)) is known
@@ -194,9 +240,17 @@ def test_nonnegative_forms(text, known):
 
 @pytest.mark.parametrize(
     ("text", "better"),
-    [("log(1 + exp(x))", "softplus(x)"), ("log(1 + x)", "log1p(x)"), ("exp(x) - 1", "expm1(x)"), ("log(sum(exp(x)))", "logsumexp(x)"),
-     ("log(sigmoid(x))", "-softplus(-x)"), ("exp(x)/sum(exp(x))", "softmax(x)"), ("log(det(A'*A))", "logdet(A'*A)"), ("log(x)", "log(x)")],
-)  # fmt: skip
+    [
+        ("log(1 + exp(x))", "softplus(x)"),
+        ("log(1 + x)", "log1p(x)"),
+        ("exp(x) - 1", "expm1(x)"),
+        ("log(sum(exp(x)))", "logsumexp(x)"),
+        ("log(sigmoid(x))", "-softplus(-x)"),
+        ("exp(x)/sum(exp(x))", "softmax(x)"),
+        ("log(det(A'*A))", "logdet(A'*A)"),
+        ("log(x)", "log(x)"),
+    ],
+)
 def test_stable_forms(text, better):
     e = mc.parse(text)
     assert str(stable([e])[e]) == str(mc.parse(better))
@@ -217,7 +271,19 @@ def test_steps_are_plain_data():
 def test_an_explanation_shows_the_orders_that_the_sizes_choose_between(capsys):
     from matcalc.cli import main
 
-    main(["norm2(A - U*V')^2", "U", "-s", "A: m×n; U: m×k; V: n×k; H: m×k", "--order", "2", "--along", "H", "--explain"])
+    main(
+        [
+            "norm2(A - U*V')^2",
+            "U",
+            "-s",
+            "A: m×n; U: m×k; V: n×k; H: m×k",
+            "--order",
+            "2",
+            "--along",
+            "H",
+            "--explain",
+        ]
+    )
     shown = capsys.readouterr().out
     assert "H @ (V.T @ V) if k*n + k*m <= 2*m*n else H @ V.T @ V" in shown
     assert "O(" in shown.split("the expression alone:")[1]

@@ -1,4 +1,6 @@
-"""Functions that keep their arrays give what the others give, call after call, and allocate nothing large again."""
+"""Functions that keep their arrays give what the others give, call after call, and allocate
+nothing large again.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,12 @@ NETWORK = "norm2(sigmoid(sigmoid(X*A)*B) - Y)^2", ["A", "B"], "X: m×n; A: n×k;
 
 
 def arrays(m, n=40, k=30, p=10):
-    return {"X": RNG.normal(size=(m, n)), "A": RNG.normal(size=(n, k)), "B": RNG.normal(size=(k, p)), "Y": RNG.normal(size=(m, p))}
+    return {
+        "X": RNG.normal(size=(m, n)),
+        "A": RNG.normal(size=(n, k)),
+        "B": RNG.normal(size=(k, p)),
+        "Y": RNG.normal(size=(m, p)),
+    }
 
 
 def same(found, expected, tolerance=1e-10):
@@ -71,7 +78,10 @@ def test_outer_products_of_every_size_and_type(shape, types):
 
 
 def test_what_is_kept_begins_where_a_cache_line_does():
-    results = [mc.derive("norm2(X*w - y)^2", "X", "X: m×n; w: n; y: m").compile(reuse=reuse) for reuse in (True, False)]
+    results = [
+        mc.derive("norm2(X*w - y)^2", "X", "X: m×n; w: n; y: m").compile(reuse=reuse)
+        for reuse in (True, False)
+    ]
     at = {"X": RNG.normal(size=(300, 301)), "w": RNG.normal(size=301), "y": RNG.normal(size=300)}
     for f in results:
         assert f(**at).ctypes.data % 64 == 0
@@ -122,23 +132,33 @@ def test_the_second_call_allocates_nothing(value):
     kept(**at)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 20_000  # a column of the batch takes 4 kB, the hidden layer 120 kB; ufuncs have small buffers
+    # a column of the batch takes 4 kB, the hidden layer 120 kB; ufuncs have small buffers
+    assert peak < 20_000
 
 
 def test_what_the_sizes_decide_is_still_decided_by_the_call():
     shapes = "A: m×n; B: n×k; C: k×l; x: l"
     kept, plain = (mc.parse("A*B*C", shapes).compile(reuse=reuse) for reuse in (True, False))
     for m, n, k, q in ((2, 9, 3, 8), (9, 2, 8, 3), (3, 3, 30, 2), (30, 2, 2, 30)):
-        at = {"A": RNG.normal(size=(m, n)), "B": RNG.normal(size=(n, k)), "C": RNG.normal(size=(k, q))}
+        at = {
+            "A": RNG.normal(size=(m, n)),
+            "B": RNG.normal(size=(n, k)),
+            "C": RNG.normal(size=(k, q)),
+        }
         same((kept(**at),), (plain(**at),))
     assert "    np.matmul" in kept.steps
 
 
 def test_the_source_says_where_things_go():
     steps = mc.derive("norm2(X*w - y)^2", "w").compile(reuse=True).steps
-    assert steps.split("\n")[1:] == ["t1, t2 = room((X.dtype, w.dtype, y.dtype), (m,), (n,))",
-                                     "np.matmul(X, w, out=t1)", "t1 -= y", "np.matmul(X.T, t1, out=t2)",
-                                     "t2 *= 2.0", "return t2"]  # fmt: skip
+    assert steps.split("\n")[1:] == [
+        "t1, t2 = room((X.dtype, w.dtype, y.dtype), (m,), (n,))",
+        "np.matmul(X, w, out=t1)",
+        "t1 -= y",
+        "np.matmul(X.T, t1, out=t2)",
+        "t2 *= 2.0",
+        "return t2",
+    ]
 
 
 @pytest.mark.parametrize("target", ["jax", "torch", "array_api"])

@@ -1,4 +1,7 @@
-"""By blocks of rows the same numbers come out, whatever the length of a block; what no block can give is left alone."""
+"""By blocks of rows the same numbers come out, whatever the length of a block.
+
+What no block can give is left alone.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,60 @@ from matcalc.codegen.compiled import defined
 RNG = np.random.default_rng(7)
 SHAPES = "X: m×n; Y: m×n; W: n×k; T: m×k; w: n; v: n; y: m; z: m; c: scalar; A: n×n; V: n×k; U: m×k"
 PASSES = [
-    "X'*(X*w - y)", "X'*sigmoid(X*w)*c + w", "norm2(X - U*V')^2", "(X - U*V')*V", "(X - U*V')'*U",
-    "sum(logsumexp_rows(X*W)) - tr(T'*X*W)", "X'*(softmax_rows(X*W) - T)", "X'*(T.*step(X*W))", "sum(exp(X))", "exp(X)*w", "exp(X)'*y",
-    "sum(exp(X).*Y)", "(X - Y)'*((X - Y)*W)", "tr(exp(X)'*Y)", "X'*diag(y)*X*w", "sum(exp(X)*w)", "diag(exp(X)*Y')", "y'*exp(X)*w",
-    "exp(X)'*diag(y)*(X*w)", "ones(m)'*exp(X)", "(X*w)'*(X*v)", "exp(c*X + y*w')*v", "sum(relu(X*A*W)*W'*w)", "max(sum(exp(X)), c)*w",
-]  # fmt: skip
+    "X'*(X*w - y)",
+    "X'*sigmoid(X*w)*c + w",
+    "norm2(X - U*V')^2",
+    "(X - U*V')*V",
+    "(X - U*V')'*U",
+    "sum(logsumexp_rows(X*W)) - tr(T'*X*W)",
+    "X'*(softmax_rows(X*W) - T)",
+    "X'*(T.*step(X*W))",
+    "sum(exp(X))",
+    "exp(X)*w",
+    "exp(X)'*y",
+    "sum(exp(X).*Y)",
+    "(X - Y)'*((X - Y)*W)",
+    "tr(exp(X)'*Y)",
+    "X'*diag(y)*X*w",
+    "sum(exp(X)*w)",
+    "diag(exp(X)*Y')",
+    "y'*exp(X)*w",
+    "exp(X)'*diag(y)*(X*w)",
+    "ones(m)'*exp(X)",
+    "(X*w)'*(X*v)",
+    "exp(c*X + y*w')*v",
+    "sum(relu(X*A*W)*W'*w)",
+    "max(sum(exp(X)), c)*w",
+]
 NONE = [
-    "norm2(X*w - y)^2", "A*w", "X*w", "X.*Y", "exp(X)", "X'*X", "w'*A*w",
-    "X*(X'*y)", "softmax(X*w)'*y*w", "logdet(X'*X + eye(n))", "X*inv(A)", "exp(X)*w*y'",
-    "norm2(X*w - y)^2*X", "X'*diag(exp(X*w))*X", "A'*(A*w)", "kron(X, Y)*ones(n*n)", "vec(X)'*vec(Y)*w",
-]  # fmt: skip
+    "norm2(X*w - y)^2",
+    "A*w",
+    "X*w",
+    "X.*Y",
+    "exp(X)",
+    "X'*X",
+    "w'*A*w",
+    "X*(X'*y)",
+    "softmax(X*w)'*y*w",
+    "logdet(X'*X + eye(n))",
+    "X*inv(A)",
+    "exp(X)*w*y'",
+    "norm2(X*w - y)^2*X",
+    "X'*diag(exp(X*w))*X",
+    "A'*(A*w)",
+    "kron(X, Y)*ones(n*n)",
+    "vec(X)'*vec(Y)*w",
+]
 
 
 def in_short_blocks(f, rows):
     """The function for large arrays, with blocks of some rows."""
     text = f.source_for_large
-    for old, new in (("block//max(", f"{rows} or max("), ("m < 4*step", "False"), ("sum(map(np.size, others)) > block", "False")):
+    for old, new in (
+        ("block//max(", f"{rows} or max("),
+        ("m < 4*step", "False"),
+        ("sum(map(np.size, others)) > block", "False"),
+    ):
         assert text.count(old) == 1
         text = text.replace(old, new)
     return defined(text, f.raw.__name__, {})
@@ -42,7 +83,11 @@ def in_short_blocks(f, rows):
 
 def at(lengths, f):
     sizes = dict(zip("mnk", lengths, strict=True))
-    shaped = {n: [sizes[a] for a in t.split("×")] for n, t in (d.split(": ") for d in SHAPES.split("; ")) if n != "c"}
+    shaped = {
+        n: [sizes[a] for a in t.split("×")]
+        for n, t in (d.split(": ") for d in SHAPES.split("; "))
+        if n != "c"
+    }
     made = {n: RNG.normal(size=shape) for n, shape in shaped.items()} | {"c": 0.7}
     return [made[n] for n in f.parameters]
 
@@ -90,7 +135,9 @@ def check(found, target):
 @pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_textbook_and_random_expressions(target):
     least = {"numpy": 25, "numba": 10}[target]
-    assert sum(check(found, target) for case in CASES if (found := roots(*case)) is not None) >= least
+    assert (
+        sum(check(found, target) for case in CASES if (found := roots(*case)) is not None) >= least
+    )
 
 
 @settings(max_examples=60)
@@ -107,17 +154,26 @@ def test_random_expressions_with_their_derivatives(found):
 
 
 def test_large_arrays_go_by_blocks_and_small_ones_do_not():
-    f = mc.derive("sum(softplus(X*w)) - y'*X*w + c*norm2(w)^2", "w", "X: m×n; y: m; w: n; c: scalar").compile(value=True)
+    f = mc.derive(
+        "sum(softplus(X*w)) - y'*X*w + c*norm2(w)^2", "w", "X: m×n; y: m; w: n; c: scalar"
+    ).compile(value=True)
     called = []
     large = f.large
     f.__dict__["large"] = lambda *args: called.append(1) or large(*args)
     for m, blocks in ((2000, 0), (3000, 1)):
-        at = {"X": RNG.normal(size=(m, 1000)), "y": RNG.normal(size=m), "w": RNG.normal(size=1000) / 30, "c": 0.1}
+        at = {
+            "X": RNG.normal(size=(m, 1000)),
+            "y": RNG.normal(size=m),
+            "w": RNG.normal(size=1000) / 30,
+            "c": 0.1,
+        }
         for dtype in (np.float64, np.float32):
             called.clear()
             arguments = {n: a.astype(dtype) if n != "c" else a for n, a in at.items()}
             for _ in range(2):  # the first call checks everything, the next what it must
-                for a, b in zip(f(**arguments), f.raw(*(arguments[n] for n in f.parameters)), strict=True):
+                for a, b in zip(
+                    f(**arguments), f.raw(*(arguments[n] for n in f.parameters)), strict=True
+                ):
                     assert a.dtype == b.dtype == dtype
                     np.testing.assert_allclose(a, b, rtol=1e-3 if dtype == np.float32 else 1e-9)
             assert len(called) == 2 * blocks
@@ -127,7 +183,9 @@ def test_rows_that_do_not_lie_one_after_the_other_are_taken_whole():
     f = mc.derive("norm2(X*w - y)^2", "w", "X: m×n; y: m; w: n").compile()
     X, w, y = RNG.normal(size=(1000, 2200)).T, RNG.normal(size=1000), RNG.normal(size=2200)
     for each in (X, np.ascontiguousarray(X), X[::-1], np.broadcast_to(X[0], (2200, 1000))):
-        np.testing.assert_allclose(f(X=each, w=w, y=y), 2 * each.T @ (each @ w - y), rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(
+            f(X=each, w=w, y=y), 2 * each.T @ (each @ w - y), rtol=1e-8, atol=1e-8
+        )
 
 
 def test_it_is_pickled_and_stands_alone():
@@ -138,7 +196,9 @@ def test_it_is_pickled_and_stands_alone():
     assert_same(in_short_blocks(again, 2)(*arguments), f.raw(*arguments))
 
 
-@pytest.mark.parametrize("name", ["of_rows", "in_blocks", "THREADS", "iadd", "environ", "cpu_count"])
+@pytest.mark.parametrize(
+    "name", ["of_rows", "in_blocks", "THREADS", "iadd", "environ", "cpu_count"]
+)
 def test_variables_may_have_any_name(name):
     f = mc.derive(f"norm2({name}*w - y)^2", "w", f"{name}: m×n; y: m; w: n").compile()
     arguments = {name: RNG.normal(size=(5, 3)), "w": RNG.normal(size=3), "y": RNG.normal(size=5)}
@@ -158,8 +218,18 @@ def test_results_as_large_as_a_block_are_added_up_once():
 
 
 def test_what_is_computed_before_has_a_name_of_its_own():
-    f = mc.parse("exp(c1*c2*X)*(A*w) + (c1 + c2)*(exp(c1*c2*X)*v)", "X: m×n; A: n×n; w: n; v: n; c1: scalar; c2: scalar").compile()
-    arguments = {"X": RNG.normal(size=(5, 3)), "A": RNG.normal(size=(3, 3)), "w": RNG.normal(size=3), "v": RNG.normal(size=3), "c1": 0.3, "c2": 0.9}
+    f = mc.parse(
+        "exp(c1*c2*X)*(A*w) + (c1 + c2)*(exp(c1*c2*X)*v)",
+        "X: m×n; A: n×n; w: n; v: n; c1: scalar; c2: scalar",
+    ).compile()
+    arguments = {
+        "X": RNG.normal(size=(5, 3)),
+        "A": RNG.normal(size=(3, 3)),
+        "w": RNG.normal(size=3),
+        "v": RNG.normal(size=3),
+        "c1": 0.3,
+        "c2": 0.9,
+    }
     ready = [arguments[n] for n in f.parameters]
     assert_same(in_short_blocks(f, 2)(*ready), f.raw(*ready))
 
@@ -169,8 +239,14 @@ def test_more_than_ten_arguments():
     text = "X"
     for i in range(layers):
         text = f"tanh({text}*W{i} + ones(m)*b{i}')"
-    shapes = {"X": "m×n", "Y": "m×n"} | {f"W{i}": "n×n" for i in range(layers)} | {f"b{i}": "n" for i in range(layers)}
-    f = mc.derive(f"norm2({text} - Y)^2", [f"W{i}" for i in range(layers)], shapes).compile(value=True)
+    shapes = (
+        {"X": "m×n", "Y": "m×n"}
+        | {f"W{i}": "n×n" for i in range(layers)}
+        | {f"b{i}": "n" for i in range(layers)}
+    )
+    f = mc.derive(f"norm2({text} - Y)^2", [f"W{i}" for i in range(layers)], shapes).compile(
+        value=True
+    )
     lengths = {"m": 7, "n": 3}
     ready = [RNG.normal(size=[lengths[a] for a in shapes[n].split("×")]) for n in f.parameters]
     assert len(ready) > 10
@@ -187,4 +263,8 @@ def test_only_compiled_functions_carry_it():
 def test_where_a_kernel_goes_by_rows_no_blocks_do():
     pytest.importorskip("numba")
     assert not mc.derive("norm2(X*w - y)^2", "w").compile("numba").source_for_large
-    assert mc.derive("norm2(A - U*V')^2", "U", "A: m×n; U: m×k; V: n×k").compile("numba").source_for_large
+    assert (
+        mc.derive("norm2(A - U*V')^2", "U", "A: m×n; U: m×k; V: n×k")
+        .compile("numba")
+        .source_for_large
+    )

@@ -1,4 +1,6 @@
-"""Stable forms: every row to fifty digits, hundreds of points on every target, limits at the edge of a domain."""
+"""Stable forms: every row to fifty digits, hundreds of points on every target, limits at the
+edge of a domain.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ from matcalc.proof.decimals import DecimalPoint
 
 VALUE, GRADIENT = 1e-12, 1e-10  # of the larger of the truth and LEAST
 LEAST = 1e-300
-LINES = [line.split("\t") for line in Path(__file__).parents[1].joinpath("stability.tsv").read_text("utf-8").splitlines()]
+LINES = [
+    line.split("\t")
+    for line in Path(__file__).parents[1].joinpath("stability.tsv").read_text("utf-8").splitlines()
+]
 TEXTS = list(dict.fromkeys(tuple(line[:3]) for line in LINES))
 
 
@@ -39,14 +44,18 @@ def doubles(target: str) -> Callable[[Any], Any]:
         torch = import_module("torch")
         return lambda x: torch.as_tensor(x, dtype=torch.float64)
     if target == "array_api":
-        return lambda x: import_module("array_api_strict").asarray(x, dtype=import_module("array_api_strict").float64)
+        return lambda x: import_module("array_api_strict").asarray(
+            x, dtype=import_module("array_api_strict").float64
+        )
     return lambda x: np.asarray(x, dtype=float)
 
 
 def gap(value: Any, truth: Any) -> float:
     """The largest error relative to the larger of the truth and LEAST; nan is infinitely wrong."""
     true, value = np.array(truth, dtype=np.longdouble), getattr(value, "numpy", lambda: value)()
-    error = np.abs(np.array(value, dtype=np.longdouble).reshape(true.shape) - true) / np.maximum(np.abs(true), LEAST)
+    error = np.abs(np.array(value, dtype=np.longdouble).reshape(true.shape) - true) / np.maximum(
+        np.abs(true), LEAST
+    )
     return float(np.max(np.where(np.isnan(error), np.inf, error)))
 
 
@@ -72,7 +81,7 @@ def test_there_are_five_hundred_points() -> None:
     assert len(LINES) >= 500
 
 
-# ---- the rows ---------------------------------------------------------------------------------------------------------------
+# ---- the rows ------------------------------------------------------------------------------------
 
 OWN = [(left, right, shapes) for left, right, shapes, _ in (*ROWS, *DIFFERENCES)]
 RULES = [*OWN, *((rule.left_text, rule.right_text, rule.shapes) for rule in NAMES)]
@@ -83,9 +92,15 @@ DIGITS = 400
 
 # logarithms of sums that may be near 1, whose digits are those of numbers near 1
 NEAR_ONE = {
-    "log(1+erf(X))", "log(erfc(X))", "log(softmax_rows(X))", "log(sum(exp(x)))", "log(softmax(x))", "log(exp(X)*ones(n))",
-    "log(exp(X)+exp(Y))", "log(exp(X)+exp(-X))",
-}  # fmt: skip
+    "log(1+erf(X))",
+    "log(erfc(X))",
+    "log(softmax_rows(X))",
+    "log(sum(exp(x)))",
+    "log(softmax(x))",
+    "log(exp(X)*ones(n))",
+    "log(exp(X)+exp(Y))",
+    "log(exp(X)+exp(-X))",
+}
 
 
 def found_as_array(found: Any) -> Any:
@@ -103,9 +118,16 @@ def sides(rule: tuple[str, str, str]) -> tuple[ex.Expr, ex.Expr]:
 
 def in_decimals(e: ex.Expr, point: Mapping[str, Any]) -> Any:
     """The value in hundreds of digits; None where there is none."""
-    lengths = {name: n for v in ex.variables(e) for name, n in zip(sizes(v), np.shape(point[v.name]), strict=True)}
+    lengths = {
+        name: n
+        for v in ex.variables(e)
+        for name, n in zip(sizes(v), np.shape(point[v.name]), strict=True)
+    }
     with decimal.localcontext(arithmetic(DIGITS)):
-        values = {v: [[decimal.Decimal(float(x)) for x in row] for row in upright(point[v.name])] for v in ex.variables(e)}
+        values = {
+            v: [[decimal.Decimal(float(x)) for x in row] for row in upright(point[v.name])]
+            for v in ex.variables(e)
+        }
         try:
             return DecimalPoint(lengths, values, DIGITS).evaluate(ex.postorder(e))
         except OutsideDomain:
@@ -121,11 +143,17 @@ def upright(value: Any) -> Any:
 
 
 def points(e: ex.Expr, magnitudes: tuple[float, ...]) -> Iterator[dict[str, Any]]:
-    """Every letter at every magnitude and sign; of an array the entries, turned round from point to point."""
+    """Every letter at every magnitude and sign.
+
+    Of an array the entries, turned round from point to point.
+    """
     letters = ex.variables(e)
     signed = [sign * x for x in magnitudes for sign in (1, -1)]
     if all(v.is_scalar for v in letters):
-        yield from (dict(zip((v.name for v in letters), xs, strict=True)) for xs in product(signed, repeat=len(letters)))
+        yield from (
+            dict(zip((v.name for v in letters), xs, strict=True))
+            for xs in product(signed, repeat=len(letters))
+        )
         return
     rng = np.random.default_rng(1)
     for _ in range(30):
@@ -140,7 +168,9 @@ def test_both_sides_are_equal_to_fifty_digits(rule: tuple[str, str, str]) -> Non
         one, other = in_decimals(left, point), in_decimals(right, point)
         if one is not None and other is not None:
             seen += 1
-            pairs = [(x, y) for a, b in zip(one, other, strict=True) for x, y in zip(a, b, strict=True)]
+            pairs = [
+                (x, y) for a, b in zip(one, other, strict=True) for x, y in zip(a, b, strict=True)
+            ]
             assert all(abs(x - y) <= decimal.Decimal("1e-50") * abs(x) for x, y in pairs), point
     assert seen > 1
 
@@ -162,7 +192,9 @@ def test_stable_side_over_the_range_of_doubles(rule: tuple[str, str, str], targe
         found = f(**{name: array(value) for name, value in point.items()})
         truth = np.array([[f"{x:.40e}" for x in row] for row in true], dtype=np.longdouble)
         error = np.abs(np.reshape(found_as_array(found), truth.shape) - truth)
-        assert (error <= VALUE * np.maximum(np.abs(truth), LEAST if rule[0] not in NEAR_ONE else 1)).all(), point
+        assert (
+            error <= VALUE * np.maximum(np.abs(truth), LEAST if rule[0] not in NEAR_ONE else 1)
+        ).all(), point
     assert seen > 2
 
 
@@ -171,7 +203,7 @@ def test_every_row_has_its_reason(row: tuple[str, str, str, str]) -> None:
     assert len(row[3]) > 5
 
 
-# ---- limits and conventions ---------------------------------------------------------------------------------------------------
+# ---- limits and conventions ----------------------------------------------------------------------
 
 Z3, E = np.zeros(3), np.e
 SINGULAR = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
@@ -183,28 +215,124 @@ EDGES: tuple[tuple[str, str, Any, dict[str, Any], Any, Any], ...] = (
     ("norm2(A*x - y)", "x", "", {"A": np.eye(3), "x": np.ones(3), "y": np.ones(3)}, 0, Z3),
     ("sqrt(sum((x - y).^2))", "y", "", {"x": np.ones(3), "y": np.ones(3)}, 0, Z3),
     ("norm2(X)", "X", "", {"X": np.zeros((2, 3))}, 0, np.zeros((2, 3))),
-    ("sum(norm2_rows(X))", "X", "", {"X": np.array([[0.0, 0.0], [3.0, 4.0]])}, 5, [[0, 0], [0.6, 0.8]]),
-    ("sum(norm2_cols(X))", "X", "", {"X": np.array([[0.0, 3.0], [0.0, 4.0]])}, 5, [[0, 0.6], [0, 0.8]]),
-    ("sum(hypot(x, y))", "x", "", {"x": np.array([0.0, 3.0]), "y": np.array([0.0, 4.0])}, 5, [0, 0.6]),
+    (
+        "sum(norm2_rows(X))",
+        "X",
+        "",
+        {"X": np.array([[0.0, 0.0], [3.0, 4.0]])},
+        5,
+        [[0, 0], [0.6, 0.8]],
+    ),
+    (
+        "sum(norm2_cols(X))",
+        "X",
+        "",
+        {"X": np.array([[0.0, 3.0], [0.0, 4.0]])},
+        5,
+        [[0, 0.6], [0, 0.8]],
+    ),
+    (
+        "sum(hypot(x, y))",
+        "x",
+        "",
+        {"x": np.array([0.0, 3.0]), "y": np.array([0.0, 4.0])},
+        5,
+        [0, 0.6],
+    ),
     ("std(x)", "x", "", {"x": np.ones(3)}, 0, Z3),
     ("normp(x, 3)", "x", "x: n", {"x": Z3}, 0, Z3),
-    ("sum(x.^p)", "x", "x: n; p: scalar", {"x": np.array([0.0, 2.0]), "p": np.array(0.0)}, 2, [0, 0]),
-    ("sum(x.^p)", "x", "x: n; p: n", {"x": np.array([0.0, 2.0]), "p": np.array([0.0, 3.0])}, 9, [0, 12]),
-    ("sum(x.^p)", "p", "x: n; p: scalar", {"x": np.array([0.0, 2.0]), "p": np.array(2.0)}, 4, 4 * np.log(2)),
-    ("sum(y.*log(y./p))", "p", "y: n; p: n", {"y": np.array([0.0, 1.0]), "p": np.array([0.5, 0.5])}, np.log(2), [0, -2]),
-    ("cross_entropy(y, p)", "y", "y: n; p: n", {"y": np.array([0.0, 1.0]), "p": np.array([0.0, 0.5])}, np.log(2), [np.inf, np.log(2)]),
-    ("-sum(y.*log(p) + (1 - y).*log(1 - p))", "y", "y: n; p: n", {"y": np.array([0.0, 1.0]), "p": np.array([0.0, 1.0])}, 0, [np.inf, -np.inf]),
+    (
+        "sum(x.^p)",
+        "x",
+        "x: n; p: scalar",
+        {"x": np.array([0.0, 2.0]), "p": np.array(0.0)},
+        2,
+        [0, 0],
+    ),
+    (
+        "sum(x.^p)",
+        "x",
+        "x: n; p: n",
+        {"x": np.array([0.0, 2.0]), "p": np.array([0.0, 3.0])},
+        9,
+        [0, 12],
+    ),
+    (
+        "sum(x.^p)",
+        "p",
+        "x: n; p: scalar",
+        {"x": np.array([0.0, 2.0]), "p": np.array(2.0)},
+        4,
+        4 * np.log(2),
+    ),
+    (
+        "sum(y.*log(y./p))",
+        "p",
+        "y: n; p: n",
+        {"y": np.array([0.0, 1.0]), "p": np.array([0.5, 0.5])},
+        np.log(2),
+        [0, -2],
+    ),
+    (
+        "cross_entropy(y, p)",
+        "y",
+        "y: n; p: n",
+        {"y": np.array([0.0, 1.0]), "p": np.array([0.0, 0.5])},
+        np.log(2),
+        [np.inf, np.log(2)],
+    ),
+    (
+        "-sum(y.*log(p) + (1 - y).*log(1 - p))",
+        "y",
+        "y: n; p: n",
+        {"y": np.array([0.0, 1.0]), "p": np.array([0.0, 1.0])},
+        0,
+        [np.inf, -np.inf],
+    ),
     ("det(A)", "A", "", {"A": SINGULAR}, None, COFACTORS),
     ("det(A)", "A", "", {"A": np.array([[1.0, 2.0], [2.0, 4.0]])}, 0, [[4, -2], [-2, 1]]),
     ("det(A)", "A", "", {"A": np.outer([1.0, 2, 3], [1.0, 1, 1])}, 0, np.zeros((3, 3))),
     ("det(A)^2", "A", "", {"A": np.zeros((2, 2))}, 0, np.zeros((2, 2))),
-    ("det(S)", "S", "S: n×n symmetric", {"S": np.array([[1.0, 2.0], [2.0, 4.0]])}, 0, [[4, -2], [-2, 1]]),
-    ("det(A*B)", "A", "A: n×n; B: n×n", {"A": np.array([[1.0, 2.0], [2.0, 4.0]]), "B": np.eye(2)}, 0, [[4, -2], [-2, 1]]),
-    ("sum(B.*(eigvecs(S)*diag(exp(eigvals(S)))*eigvecs(S)'))",
-     "S", "S: n×n symmetric; B: n×n", {"S": np.eye(2), "B": B2}, 4 * E, E * (B2 + B2.T) / 2),
-    ("sum(B.*(eigvecs(S)*diag(log(eigvals(S)))*eigvecs(S)'))",
-     "S", "S: n×n spd; B: n×n", {"S": 2 * np.eye(2), "B": B2}, 4 * np.log(2), (B2 + B2.T) / 4),
-    ("sum(B.*sqrtm(S))", "S", "S: n×n spd; B: n×n", {"S": 4 * np.eye(2), "B": B2}, 8, (B2 + B2.T) / 8),
+    (
+        "det(S)",
+        "S",
+        "S: n×n symmetric",
+        {"S": np.array([[1.0, 2.0], [2.0, 4.0]])},
+        0,
+        [[4, -2], [-2, 1]],
+    ),
+    (
+        "det(A*B)",
+        "A",
+        "A: n×n; B: n×n",
+        {"A": np.array([[1.0, 2.0], [2.0, 4.0]]), "B": np.eye(2)},
+        0,
+        [[4, -2], [-2, 1]],
+    ),
+    (
+        "sum(B.*(eigvecs(S)*diag(exp(eigvals(S)))*eigvecs(S)'))",
+        "S",
+        "S: n×n symmetric; B: n×n",
+        {"S": np.eye(2), "B": B2},
+        4 * E,
+        E * (B2 + B2.T) / 2,
+    ),
+    (
+        "sum(B.*(eigvecs(S)*diag(log(eigvals(S)))*eigvecs(S)'))",
+        "S",
+        "S: n×n spd; B: n×n",
+        {"S": 2 * np.eye(2), "B": B2},
+        4 * np.log(2),
+        (B2 + B2.T) / 4,
+    ),
+    (
+        "sum(B.*sqrtm(S))",
+        "S",
+        "S: n×n spd; B: n×n",
+        {"S": 4 * np.eye(2), "B": B2},
+        8,
+        (B2 + B2.T) / 8,
+    ),
     ("sum(exp(eigvals(S)))", "S", "S: n×n symmetric", {"S": np.eye(2)}, 2 * E, E * np.eye(2)),
 )
 
@@ -212,10 +340,14 @@ EDGES: tuple[tuple[str, str, Any, dict[str, Any], Any, Any], ...] = (
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("target", targets.installed())
 @pytest.mark.parametrize("case", EDGES, ids=lambda case: f"{case[0]} by {case[1]}")
-def test_limits_at_the_edge(case: tuple[str, str, Any, dict[str, Any], Any, Any], target: str) -> None:
+def test_limits_at_the_edge(
+    case: tuple[str, str, Any, dict[str, Any], Any, Any], target: str
+) -> None:
     text, variable, shapes, point, value, gradient = case
     array = doubles(target)
-    found = mc.derive(text, variable, shapes or None).compile(target, value=True)(**{n: array(a) for n, a in point.items()})
+    found = mc.derive(text, variable, shapes or None).compile(target, value=True)(
+        **{n: array(a) for n, a in point.items()}
+    )
     for one, true in zip(found, (value, gradient), strict=True):
         if true is not None:
             np.testing.assert_allclose(np.asarray(one), true, rtol=1e-12, atol=1e-12)
@@ -225,7 +357,9 @@ LARGE = np.array([[1e4, 9999.0], [-1e4, -9998.0]])
 
 
 @pytest.mark.parametrize("target", targets.installed())
-@pytest.mark.parametrize(("text", "axis"), [("diag(1./(exp(Z)*w))*exp(Z)", 1), ("exp(Z)*diag(1./(exp(Z)'*w))", 0)])
+@pytest.mark.parametrize(
+    ("text", "axis"), [("diag(1./(exp(Z)*w))*exp(Z)", 1), ("exp(Z)*diag(1./(exp(Z)'*w))", 0)]
+)
 def test_rows_and_columns_by_their_own_largest_exponent(text: str, axis: int, target: str) -> None:
     array, w = doubles(target), np.array([1.0, 2.0])
     found = mc.parse(text, "Z: n×n; w: n").compile(target)(Z=array(LARGE), w=array(w))
@@ -238,14 +372,19 @@ def test_rows_and_columns_by_their_own_largest_exponent(text: str, axis: int, ta
 @pytest.mark.parametrize("target", targets.installed())
 def test_logsumexp_of_nothing_but_minus_infinity(target: str) -> None:
     array, none = doubles(target), [-np.inf, -np.inf]
-    for text, at, value in (("logsumexp(x)", none, -np.inf), ("logsumexp_rows(X)", [none, [0.0, -np.inf]], [-np.inf, 0])):
+    for text, at, value in (
+        ("logsumexp(x)", none, -np.inf),
+        ("logsumexp_rows(X)", [none, [0.0, -np.inf]], [-np.inf, 0]),
+    ):
         found = mc.parse(text).compile(target)(**{"x" if "(x)" in text else "X": array(at)})
         np.testing.assert_array_equal(np.asarray(found), value)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("target", targets.installed())
-@pytest.mark.parametrize("matrix", [-np.eye(2), np.diag([-1.0, 4.0]), np.array([[-1.0, 5.0], [0.0, 2.0]])], ids=str)
+@pytest.mark.parametrize(
+    "matrix", [-np.eye(2), np.diag([-1.0, 4.0]), np.array([[-1.0, 5.0], [0.0, 2.0]])], ids=str
+)
 @pytest.mark.parametrize("function", ["logm", "sqrtm"])
 def test_what_has_no_real_value_is_nan(function: str, matrix: Any, target: str) -> None:
     found = mc.parse(f"{function}(A)").compile(target)(A=doubles(target)(matrix))
@@ -255,7 +394,9 @@ def test_what_has_no_real_value_is_nan(function: str, matrix: Any, target: str) 
 @pytest.mark.parametrize("target", targets.installed())
 @pytest.mark.parametrize("size", [1e-200, 1e4, 1e6, 1e200])
 @pytest.mark.parametrize("function", ["expm", "logm", "sqrtm"])
-def test_frechet_derivatives_are_linear_at_any_size(function: str, size: float, target: str) -> None:
+def test_frechet_derivatives_are_linear_at_any_size(
+    function: str, size: float, target: str
+) -> None:
     array, b = doubles(target), np.array([[1.0, 2.0], [3.0, 4.0]])
     f, a = mc.parse(f"{function}_frechet(A,B)").compile(target), array([[1.0, 0.5], [0.2, 2.0]])
     one, large = (np.asarray(f(A=a, B=array(b * k))) for k in (1.0, size))

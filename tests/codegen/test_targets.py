@@ -1,4 +1,7 @@
-"""Every target gives the values of the plain translation, which rearranges nothing; and its source stands on its own."""
+"""Every target gives the values of the plain translation, which rearranges nothing.
+
+And its source stands on its own.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,15 @@ from matcalc.tables.functions import ROWS
 
 TABLE = Path(__file__).parent.parent / "identities.tsv"
 RANDOM = 60
-SOME = {"numpy": 1, "numba": 3, "jax": 8, "torch": 4, "array_api": 4}  # every so many cases: tracing and dispatching are slow
+# every so many cases: tracing and dispatching are slow
+SOME = {"numpy": 1, "numba": 3, "jax": 8, "torch": 4, "array_api": 4}
 SMALLEST_SINGULAR = 1e-6
 
 
 def cases():
-    lines = (line for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    lines = (
+        line for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    )
     for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
         yield row["expr"], row["wrt"], row["vars"], 2 if row["kind"] in ("hess", "vechess") else 1
     for seed in range(RANDOM):
@@ -65,13 +71,21 @@ def plain_values(found, at):
 def regular_points(found, count=2):
     """Points where the plain values exist and do not hang on the last digits."""
     parts = [p for r in found for p in ((r,) if isinstance(r, Expr) else r.factors)]
-    for _, (at, _) in zip(range(count), points.settled(parts, np.random.default_rng(5)), strict=False):
+    for _, (at, _) in zip(
+        range(count), points.settled(parts, np.random.default_rng(5)), strict=False
+    ):
         if all(np.linalg.cond(m) < 1 / SMALLEST_SINGULAR for m in inverted(found, at)):
             yield at
 
 
 def inverted(found, at):
-    nodes = [n for r in found if isinstance(r, Expr) for n in mc.expr.postorder(r) if n.head in ("inv", "logdet", "det", "pinv")]
+    nodes = [
+        n
+        for r in found
+        if isinstance(r, Expr)
+        for n in mc.expr.postorder(r)
+        if n.head in ("inv", "logdet", "det", "pinv")
+    ]
     return [np.atleast_2d(compile_expr(n.args[0])(**at)) for n in nodes]
 
 
@@ -106,7 +120,9 @@ def assert_computes(target, found):
     f = compile_expr(found, target)
     for at in regular_points(found):
         with np.errstate(all="ignore"):
-            for expected, value in zip(plain_values(found, at), f(**in_target(target, at)), strict=True):
+            for expected, value in zip(
+                plain_values(found, at), f(**in_target(target, at)), strict=True
+            ):
                 assert points.gap(expected, np.asarray(value)) < 1e-9, f.source
 
 
@@ -139,7 +155,13 @@ def test_jax(case, double_precision):
     assert_right("jax", case)
 
 
-PARTS = ("x[2]*X[:,j]'*X[:,1]", "tr(X[2:n,:]*X[1:n-1,:]')", "sum(exp([X, x; y', 1]))", "norm2(X[:,1:2]*[2; 1] + x)^2", "det([x'*x, y'*y; 2, 3])")
+PARTS = (
+    "x[2]*X[:,j]'*X[:,1]",
+    "tr(X[2:n,:]*X[1:n-1,:]')",
+    "sum(exp([X, x; y', 1]))",
+    "norm2(X[:,1:2]*[2; 1] + x)^2",
+    "det([x'*x, y'*y; 2, 3])",
+)
 
 
 @pytest.mark.parametrize("target", installed("torch", "array_api", "jax"))
@@ -150,10 +172,15 @@ def test_parts_and_blocks(text, target, double_precision):
 
 
 @pytest.mark.parametrize("target", installed("numpy", "torch", "array_api", "jax"))
-@pytest.mark.parametrize("row", [row for row in ROWS if "frechet" not in row.name or row.name == "powm_frechet"], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS if "frechet" not in row.name or row.name == "powm_frechet"],
+    ids=lambda row: row.name,
+)
 def test_every_function_and_its_derivative(row, target, double_precision):
     args = points.arguments(row)
-    values = [ex.call("sum", ex.pow_(ex.call(row.name, *args), ex.num(4)))]  # the sign of an eigenvector is any library's own
+    # the sign of an eigenvector is any library's own
+    values = [ex.call("sum", ex.pow_(ex.call(row.name, *args), ex.num(4)))]
     if row.derivative or row.rule or row.define or row.adjoint:
         targets = [x for x in args if x.head == "var" and x in ex.variables(values[0])]
         values += [d.result for d in unverified(as_program(values[0], None), targets)]
@@ -162,7 +189,10 @@ def test_every_function_and_its_derivative(row, target, double_precision):
 
 @pytest.mark.parametrize("target", installed("numpy", "torch", "array_api", "jax"))
 def test_the_order_of_polygamma_stays_a_number(target, double_precision):
-    assert_right(target, ("sum(polygamma(2, x)) + a*polygamma(1, 0.5)", "x", {"x": "n positive", "a": "scalar"}, 1))
+    assert_right(
+        target,
+        ("sum(polygamma(2, x)) + a*polygamma(1, 0.5)", "x", {"x": "n positive", "a": "scalar"}, 1),
+    )
 
 
 @pytest.mark.parametrize("case", CASES[::5], ids=shown)
@@ -174,7 +204,7 @@ def test_numpy_without_scipy(case, monkeypatch):
         assert_right("numpy", case)
 
 
-# ---- sources ----------------------------------------------------------------------------------------------------------------
+# ---- sources -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -201,17 +231,29 @@ def test_source_runs_alone(target):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_names_that_the_source_uses_itself_may_be_variables(target):
-    text = "sum(np.*lambda) + sum(t1.*dtype) + sum(jnp.*torch) + sum(xp.*sigmoid(mm)) + tr(lu*inv(A))"
-    shapes = dict.fromkeys(["np", "lambda", "t1", "dtype", "jnp", "torch", "xp", "mm"], "n") | {"A": "n×n", "lu": "n×n"}
+    text = (
+        "sum(np.*lambda) + sum(t1.*dtype) + sum(jnp.*torch) + sum(xp.*sigmoid(mm)) + tr(lu*inv(A))"
+    )
+    shapes = dict.fromkeys(["np", "lambda", "t1", "dtype", "jnp", "torch", "xp", "mm"], "n") | {
+        "A": "n×n",
+        "lu": "n×n",
+    }
     found = source(mc.parse(text, shapes), target)
     assert len(set(found.parameters)) == len(shapes)
     ast.parse(found.text)
 
 
-# ---- types ------------------------------------------------------------------------------------------------------------------
+# ---- types ---------------------------------------------------------------------------------------
 
-TYPED = ["norm2(X*w - y)^2", "sum(softplus(X*w)) + 0.5*norm2(w)^2", "logdet(X'*X + 0.1*eye(n)) + sum(w)", "sum(relu(X*w))",
-         "logsumexp(X*w)", "sum(logsumexp_rows(X)) + sum(w)", "w'*inv(X'*X + a*eye(n))*w"]  # fmt: skip
+TYPED = [
+    "norm2(X*w - y)^2",
+    "sum(softplus(X*w)) + 0.5*norm2(w)^2",
+    "logdet(X'*X + 0.1*eye(n)) + sum(w)",
+    "sum(relu(X*w))",
+    "logsumexp(X*w)",
+    "sum(logsumexp_rows(X)) + sum(w)",
+    "w'*inv(X'*X + a*eye(n))*w",
+]
 
 
 @pytest.mark.parametrize("target", installed())
@@ -223,7 +265,9 @@ def test_single_precision_is_kept(text, target):
     single = {n: a.astype(np.float32) for n, a in at.items()}
     found = f(**in_target(target, single), a=0.5, m=5, n=3)
     assert [str(np.asarray(v).dtype) for v in found] == ["float32", "float32"]
-    expected = mc.derive(text, "w", "X: m×n; w: n; y: m; a: scalar").compile(value=True)(**at, a=0.5, m=5, n=3)
+    expected = mc.derive(text, "w", "X: m×n; w: n; y: m; a: scalar").compile(value=True)(
+        **at, a=0.5, m=5, n=3
+    )
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(np.asarray(a), b, rtol=2e-4, atol=2e-4)
 
@@ -235,7 +279,10 @@ def test_torch_code_stays_on_the_device():
 
     f = mc.parse("K(m,n) + vec(X)*vec(Y)'", "X: n×m; Y: m×n").compile("torch")
     assert "commutation(" in f.source
-    assert f(X=torch.zeros(2, 3, device="meta"), Y=torch.zeros(3, 2, device="meta")).device.type == "meta"
+    assert (
+        f(X=torch.zeros(2, 3, device="meta"), Y=torch.zeros(3, 2, device="meta")).device.type
+        == "meta"
+    )
 
 
 @pytest.mark.needs("jax")
@@ -294,6 +341,8 @@ def test_the_docstring_says_what_is_declared(target, reuse):
     if reuse and target not in ("numpy", "numba"):
         return
     shapes = "S: n×n spd; C: n×n symmetric; p: n positive"
-    (d,) = unverified(typed("logdet(S) + x'*C*x + sum(log(p))", shapes), [ex.var("S", (("n",), ("n",)), ("spd",))])
+    (d,) = unverified(
+        typed("logdet(S) + x'*C*x + sum(log(p))", shapes), [ex.var("S", (("n",), ("n",)), ("spd",))]
+    )
     text = source((d.expr, d.result), target, reuse=reuse).text
     assert "C: n×n symmetric, S: n×n spd, p: n positive, x: n" in text

@@ -1,7 +1,8 @@
-"""A loss over more data than the workers have memory, on real worker processes, one of which is killed in the middle of a pass; JAX on two processes.
+"""A loss over more data than the workers have memory, on real worker processes, one of which is
+killed in the middle of a pass; JAX on two processes.
 
     python -m pytest -m cluster                                      about half a gigabyte
-    MATCALC_CLUSTER=full python -m pytest -m cluster -s              above four gigabytes; prints the transcript of docs/distribute.md
+    MATCALC_CLUSTER=full python -m pytest -m cluster -s    above four gigabytes, with a transcript
 """
 
 import os
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.cluster
 da = pytest.importorskip("dask.array")
 optimize = pytest.importorskip("scipy.optimize")
 psutil = pytest.importorskip("psutil")
-# distributed is imported in the test alone: it changes how every exception of the process is pickled
+# distributed is imported in the test alone: it changes how every exception of the process is
+# pickled
 
 LOSS, SHAPES = "sum(softplus(-y.*(X*w)))/m + c/2*w'*w", "X: m×n; y: m; w: n; c: scalar"
 HOW = {"jac": True, "method": "L-BFGS-B", "options": {"gtol": 1e-9, "ftol": 0.0}}
@@ -36,30 +38,47 @@ class Size:
     features: int
     memory: int  # of a worker, in bytes
     sample: int  # blocks that fit into the memory of one process
-    least: float  # the scale of the last feature, that of the first being 1: the smaller, the more iterations
+    # the scale of the last feature, that of the first being 1: the smaller, the more iterations
+    least: float
 
     @property
     def bytes(self):
         return self.blocks * self.rows * self.features * 8
 
 
-SIZE = Size(84, 65_536, 100, 1_500_000_000, 8, 0.2) if os.environ.get("MATCALC_CLUSTER") == "full" else Size(22, 60_000, 50, 250_000_000, 4, 1.0)
+SIZE = (
+    Size(84, 65_536, 100, 1_500_000_000, 8, 0.2)
+    if os.environ.get("MATCALC_CLUSTER") == "full"
+    else Size(22, 60_000, 50, 250_000_000, 4, 1.0)
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The data, made block by block; removed at the end."""
     folder = tmp_path_factory.mktemp("rows")
-    start, truth = time.monotonic(), np.random.default_rng(0).normal(size=SIZE.features) / np.sqrt(SIZE.features)
+    start, truth = (
+        time.monotonic(),
+        np.random.default_rng(0).normal(size=SIZE.features) / np.sqrt(SIZE.features),
+    )
     scales = np.geomspace(1, SIZE.least, SIZE.features)
     for i in range(SIZE.blocks):
         rng = np.random.default_rng([1, i])
         x = scales * rng.normal(size=(SIZE.rows, SIZE.features))
         np.save(folder / f"X-{i}.npy", x)
-        np.save(folder / f"y-{i}.npy", np.where(rng.random(SIZE.rows) < 1 / (1 + np.exp(-x @ truth)), 1.0, -1.0))
+        np.save(
+            folder / f"y-{i}.npy",
+            np.where(rng.random(SIZE.rows) < 1 / (1 + np.exp(-x @ truth)), 1.0, -1.0),
+        )
     on_disk = sum(p.stat().st_size for p in folder.iterdir())
-    print(f"\ndata: {SIZE.blocks * SIZE.rows:,} rows × {SIZE.features}, {on_disk / 1e9:.2f} GB in {SIZE.blocks} blocks", end="")
-    print(f" of {SIZE.bytes / SIZE.blocks / 1e6:.0f} MB, written in {time.monotonic() - start:.0f} s")
+    print(
+        f"\ndata: {SIZE.blocks * SIZE.rows:,} rows × {SIZE.features}, {on_disk / 1e9:.2f} GB in "
+        f"{SIZE.blocks} blocks",
+        end="",
+    )
+    print(
+        f" of {SIZE.bytes / SIZE.blocks / 1e6:.0f} MB, written in {time.monotonic() - start:.0f} s"
+    )
     yield folder
     for path in folder.iterdir():
         path.unlink()
@@ -72,12 +91,20 @@ def read(folder, name, block_id=None):
 def data(folder, blocks):
     """The blocks on disk as dask arrays; a task reads one."""
     rows = ((SIZE.rows,) * blocks,)
-    x = da.map_blocks(read, str(folder), "X", chunks=(*rows, (SIZE.features,)), dtype=float, meta=np.empty((0, 0)))
-    return {"X": x, "y": da.map_blocks(read, str(folder), "y", chunks=rows, dtype=float, meta=np.empty(0)), "c": C}
+    x = da.map_blocks(
+        read, str(folder), "X", chunks=(*rows, (SIZE.features,)), dtype=float, meta=np.empty((0, 0))
+    )
+    return {
+        "X": x,
+        "y": da.map_blocks(read, str(folder), "y", chunks=rows, dtype=float, meta=np.empty(0)),
+        "c": C,
+    }
 
 
 class Passes:
-    """Counts the blocks that are evaluated in each pass, and kills the worker that has just finished one in the middle of a pass."""
+    """Counts the blocks that are evaluated in each pass, and kills the worker that has just
+    finished one in the middle of a pass.
+    """
 
     def __init__(self, f):
         self.f, self.seconds, self.blocks, self.traffic = f, [], [], []
@@ -95,14 +122,27 @@ class Passes:
         if finish != "memory" or not str(key[0]).startswith("block-"):
             return
         self.blocks[-1] += 1
-        if len(self.blocks) == self.kill_in and self.blocks[-1] == SIZE.blocks // 3 and not self.killed:
+        if (
+            len(self.blocks) == self.kill_in
+            and self.blocks[-1] == SIZE.blocks // 3
+            and not self.killed
+        ):
             os.kill(self.pids[worker], signal.SIGKILL)
-            self.killed = f"process {self.pids[worker]} by SIGKILL in pass {self.kill_in}, after {self.blocks[-1]} of {SIZE.blocks} blocks"
+            self.killed = (
+                f"process {self.pids[worker]} by SIGKILL in pass {self.kill_in}, after "
+                f"{self.blocks[-1]} of {SIZE.blocks} blocks"
+            )
 
 
 def peak():
     """The most memory that this process has had, in bytes."""
-    return 1024 * int(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
+    return 1024 * int(
+        next(
+            line.split()[1]
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
+    )
 
 
 def minimized(client, g, kill_in=None):
@@ -110,16 +150,31 @@ def minimized(client, g, kill_in=None):
     from distributed.diagnostics.plugin import SchedulerPlugin
 
     passes, listener = Passes(g), SchedulerPlugin()
-    passes.pids, passes.kill_in, listener.transition = client.run(os.getpid), kill_in, passes.transition
+    passes.pids, passes.kill_in, listener.transition = (
+        client.run(os.getpid),
+        kill_in,
+        passes.transition,
+    )
     client.cluster.scheduler.add_plugin(listener, name="passes")
     try:
         start = time.monotonic()
         found = optimize.minimize(passes, np.zeros(SIZE.features), **HOW)
     finally:
         client.cluster.scheduler.remove_plugin("passes")
-    print(f"L-BFGS: {found.nit} iterations, {len(passes.seconds)} passes, {time.monotonic() - start:.0f} s;", end=" ")
-    print(f"a pass: {np.median(passes.seconds):.2f} s ({SIZE.bytes / np.median(passes.seconds) / 1e9:.2f} GB/s),", end=" ")
-    print(f"{np.median(passes.traffic) / 1e3:.0f} kB on the network; |gradient| ≤ {np.abs(found.jac).max():.1e}")
+    print(
+        f"L-BFGS: {found.nit} iterations, {len(passes.seconds)} passes, "
+        f"{time.monotonic() - start:.0f} s;",
+        end=" ",
+    )
+    print(
+        f"a pass: {np.median(passes.seconds):.2f} s "
+        f"({SIZE.bytes / np.median(passes.seconds) / 1e9:.2f} GB/s),",
+        end=" ",
+    )
+    print(
+        f"{np.median(passes.traffic) / 1e3:.0f} kB on the network; |gradient| ≤ "
+        f"{np.abs(found.jac).max():.1e}"
+    )
     return found, passes
 
 
@@ -129,22 +184,35 @@ def test_more_data_than_memory_and_a_worker_that_is_killed(folder):
     f = mc.distribute(LOSS, "w", rows="m", shapes=SHAPES)
     g = f.value_and_grad(data(folder, SIZE.blocks), {"w": np.zeros(SIZE.features)})
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, memory_limit=SIZE.memory, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=SIZE.memory,
+            dashboard_address=None,
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        print(f"2 worker processes of {SIZE.memory / 1e9:.2f} GB each; {mc.derive(LOSS, 'w', shapes=SHAPES).gradient}")
+        print(
+            f"2 worker processes of {SIZE.memory / 1e9:.2f} GB each; "
+            f"{mc.derive(LOSS, 'w', shapes=SHAPES).gradient}"
+        )
         found, passes = minimized(client, g)
         assert passes.blocks == [SIZE.blocks] * len(passes.seconds)  # every block once a pass
         assert np.median(passes.traffic) < SIZE.bytes / 100
         before = client.run(peak)
         again, disturbed = minimized(client, g, kill_in=3)
         peaks = [*before.values(), *client.run(peak).values()]
-        print(f"killed: {disturbed.killed}; the pass took {disturbed.seconds[2]:.2f} s and {disturbed.blocks[2]} blocks")
+        print(
+            f"killed: {disturbed.killed}; the pass took {disturbed.seconds[2]:.2f} s and "
+            f"{disturbed.blocks[2]} blocks"
+        )
         print(f"memory of a worker at its peak: {max(peaks) / 1e6:.0f} MB")
         assert disturbed.killed
         assert disturbed.blocks[2] > SIZE.blocks
         assert set(client.run(os.getpid).values()) != set(passes.pids.values())
-        np.testing.assert_array_equal(again.x, found.x)  # the tree adds in the same order, whoever does it
+        # the tree adds in the same order, whoever does it
+        np.testing.assert_array_equal(again.x, found.x)
         assert (again.nit, again.fun) == (found.nit, found.fun)
         assert max(peaks) < SIZE.memory
         compare_with_memory(folder, f)
@@ -153,10 +221,22 @@ def test_more_data_than_memory_and_a_worker_that_is_killed(folder):
 
 def compare_with_memory(folder, f):
     """A sample of the blocks over the cluster and in one process: the same optimum."""
-    over = optimize.minimize(f.value_and_grad(data(folder, SIZE.sample)), np.zeros(SIZE.features), **HOW)
-    arrays = {n: np.concatenate([np.load(folder / f"{n}-{i}.npy") for i in range(SIZE.sample)]) for n in "Xy"}
-    within = optimize.minimize(mc.value_and_grad(LOSS, "w", arrays | {"c": C}, shapes=SHAPES), np.zeros(SIZE.features), **HOW)
-    print(f"{SIZE.sample} blocks, cluster against memory: |Δw| ≤ {np.abs(over.x - within.x).max():.1e}, Δvalue {abs(over.fun - within.fun):.1e}")
+    over = optimize.minimize(
+        f.value_and_grad(data(folder, SIZE.sample)), np.zeros(SIZE.features), **HOW
+    )
+    arrays = {
+        n: np.concatenate([np.load(folder / f"{n}-{i}.npy") for i in range(SIZE.sample)])
+        for n in "Xy"
+    }
+    within = optimize.minimize(
+        mc.value_and_grad(LOSS, "w", arrays | {"c": C}, shapes=SHAPES),
+        np.zeros(SIZE.features),
+        **HOW,
+    )
+    print(
+        f"{SIZE.sample} blocks, cluster against memory: |Δw| ≤ "
+        f"{np.abs(over.x - within.x).max():.1e}, Δvalue {abs(over.fun - within.fun):.1e}"
+    )
     np.testing.assert_allclose(over.x, within.x, atol=1e-7)
     assert over.fun == pytest.approx(within.fun, rel=1e-12)
 
@@ -172,7 +252,7 @@ def check_by_hand(folder, w):
     assert np.abs(gradient).max() < 1e-7
 
 
-# ---- JAX on several hosts -----------------------------------------------------------------------------------------------------
+# ---- JAX on several hosts ------------------------------------------------------------------------
 
 HOST = """
 import os, sys
@@ -208,10 +288,15 @@ def test_jax_on_two_processes_of_two_devices(tmp_path):
         port = str(free.getsockname()[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
     run = [sys.executable, "-c", HOST]
-    hosts = [subprocess.Popen([*run, str(rank), port, str(data), LOSS, SHAPES], env=environment) for rank in range(2)]
+    hosts = [
+        subprocess.Popen([*run, str(rank), port, str(data), LOSS, SHAPES], env=environment)
+        for rank in range(2)
+    ]
     assert [host.wait(timeout=300) for host in hosts] == [0, 0]
     z = -y * (X @ w)
     for rank in range(2):
         found = np.load(f"{data}.{rank}.npz")
         assert found["value"] == pytest.approx(np.logaddexp(0, z).mean() + 0.05 * w @ w, rel=1e-12)
-        np.testing.assert_allclose(found["gradient"], -X.T @ (y / (1 + np.exp(-z))) / len(X) + 0.1 * w, rtol=1e-10)
+        np.testing.assert_allclose(
+            found["gradient"], -X.T @ (y / (1 + np.exp(-z))) / len(X) + 0.1 * w, rtol=1e-10
+        )

@@ -1,4 +1,6 @@
-"""Losses over blocks of rows: the numbers of the in-memory function, one pass, nothing gathered, and what is refused."""
+"""Losses over blocks of rows: the numbers of the in-memory function, one pass, nothing gathered,
+and what is refused.
+"""
 
 import os
 import subprocess
@@ -30,19 +32,51 @@ LOSSES = {
     "root of the sum": ("norm2(X*w - y)", "w", REGRESSION),
     "ridge logistic, mean": ("sum(softplus(-y.*(X*w)))/m + c/2*w'*w", ["w", "c"], REGRESSION),
     "with an intercept": ("sum(softplus(-y.*(X*w + d*ones(m)))) + c*w'*w", ["w", "d"], REGRESSION),
-    "softmax cross entropy": ("(sum(logsumexp_rows(X*W)) - sum(Y.*(X*W)))/m + c*norm2(W)^2", "W", "X: m×n; W: n×k; Y: m×k; c: scalar"),
-    "softmax by its rows": ("-sum(Y.*log(softmax_rows(X*W)))", ["W", "Y"], "X: m×n; W: n×k; Y: m×k"),
-    "matrix factorization": ("norm2(R - U*V)^2 + c*norm2(V)^2", "V", "R: m×p; U: m×k; V: k×p; c: scalar"),
-    "matrix factorization, both": ("norm2(R - U*V)^2 + c*norm2(V)^2", ["U", "V"], "R: m×p; U: m×k; V: k×p; c: scalar"),
+    "softmax cross entropy": (
+        "(sum(logsumexp_rows(X*W)) - sum(Y.*(X*W)))/m + c*norm2(W)^2",
+        "W",
+        "X: m×n; W: n×k; Y: m×k; c: scalar",
+    ),
+    "softmax by its rows": (
+        "-sum(Y.*log(softmax_rows(X*W)))",
+        ["W", "Y"],
+        "X: m×n; W: n×k; Y: m×k",
+    ),
+    "matrix factorization": (
+        "norm2(R - U*V)^2 + c*norm2(V)^2",
+        "V",
+        "R: m×p; U: m×k; V: k×p; c: scalar",
+    ),
+    "matrix factorization, both": (
+        "norm2(R - U*V)^2 + c*norm2(V)^2",
+        ["U", "V"],
+        "R: m×p; U: m×k; V: k×p; c: scalar",
+    ),
     "huber": ("sum(huber(X*w - y, d))/m", "w", REGRESSION),
     "absolute deviations": ("norm1(X*w - y) + c*norm1(w)", "w", REGRESSION),
-    "two layers": ("norm2(tanh(X*W + ones(m)*b')*v - y)^2/m", ["W", "b", "v"], "X: m×n; W: n×k; b: k; v: k; y: m"),
+    "two layers": (
+        "norm2(tanh(X*W + ones(m)*b')*v - y)^2/m",
+        ["W", "b", "v"],
+        "X: m×n; W: n×k; b: k; v: k; y: m",
+    ),
     "Poisson": ("sum(exp(X*w)) - y'*X*w", "w", REGRESSION),
-    "a Gaussian": ("m*logdet(S) + tr((X - ones(m)*q')*inv(S)*(X - ones(m)*q')')", ["q", "S"], "X: m×n; S: n×n spd; q: n"),
+    "a Gaussian": (
+        "m*logdet(S) + tr((X - ones(m)*q')*inv(S)*(X - ones(m)*q')')",
+        ["q", "S"],
+        "X: m×n; S: n×n spd; q: n",
+    ),
     "weights of the samples": ("sum(v.*(X*w - y).^2)/sum(v)", "w", REGRESSION + "v: m positive"),
-    "small algebra after the sums": ("logdet(X'*diag(v)*X/m + eye(n)) + sum(y)^2/m", [], REGRESSION + "v: m positive"),
+    "small algebra after the sums": (
+        "logdet(X'*diag(v)*X/m + eye(n)) + sum(y)^2/m",
+        [],
+        REGRESSION + "v: m positive",
+    ),
     "a product of sums": ("y'*X*X'*v", [], REGRESSION + "v: m"),
-    "samples in columns": ("sum(logsumexp_cols(W'*X)) + norm2(X'*w - y)^2", ["w", "W"], "X: n×m; W: n×k; w: n; y: m"),
+    "samples in columns": (
+        "sum(logsumexp_cols(W'*X)) + norm2(X'*w - y)^2",
+        ["w", "W"],
+        "X: n×m; W: n×k; w: n; y: m",
+    ),
     "integers as data": ("sum(softplus(N*w)) - m*sum(w)", "w", "N: m×n; w: n"),
 }
 
@@ -51,17 +85,23 @@ def random_arrays(variables, seed=0, lengths=LENGTHS):
     rng = np.random.default_rng(seed)
     found = {}
     for v in variables:
-        a = rng.normal(size=[int(np.prod([lengths.get(x, x) for x in size])) for size in v.shape_ if size])
-        found[v.name] = rng.integers(0, 3, a.shape) if v.name == "N" else with_properties(a, v.properties)
+        a = rng.normal(
+            size=[int(np.prod([lengths.get(x, x) for x in size])) for size in v.shape_ if size]
+        )
+        found[v.name] = (
+            rng.integers(0, 3, a.shape) if v.name == "N" else with_properties(a, v.properties)
+        )
     return found
 
 
 def with_properties(a, properties):
     """An array as a variable with these properties has it."""
     forms = {
-        "spd": lambda: a @ a.T + 3 * np.eye(len(a)), "symmetric": lambda: a + a.T, "diagonal": lambda: np.diag(np.diag(a)),
+        "spd": lambda: a @ a.T + 3 * np.eye(len(a)),
+        "symmetric": lambda: a + a.T,
+        "diagonal": lambda: np.diag(np.diag(a)),
         "positive": lambda: np.abs(a) + 0.5,
-    }  # fmt: skip
+    }
     return next((form() for name, form in forms.items() if name in properties), a)
 
 
@@ -77,7 +117,10 @@ def as_blocks(f, arrays, rng):
     """The arguments with rows as dask arrays, each with its own blocks, the other axis cut too."""
     out = dict(arrays)
     for v in f.parts.chunked:
-        out[v.name] = da.from_array(arrays[v.name], chunks=tuple(cut(rng, n, 7 if n > 7 else 2) for n in arrays[v.name].shape))
+        out[v.name] = da.from_array(
+            arrays[v.name],
+            chunks=tuple(cut(rng, n, 7 if n > 7 else 2) for n in arrays[v.name].shape),
+        )
     return out
 
 
@@ -85,7 +128,11 @@ def roots(loss, wrt, shapes):
     """The function over blocks, and the one in memory."""
     if not wrt:
         program = as_program(loss, shapes)
-        return mc.Distributed((program.expr,), "m"), compile_expr((program.expr,), "numpy"), program.variables.values()
+        return (
+            mc.Distributed((program.expr,), "m"),
+            compile_expr((program.expr,), "numpy"),
+            program.variables.values(),
+        )
     d = mc.derive(loss, wrt, shapes=shapes)
     program = (d if isinstance(d, mc.Derivation) else next(iter(d.values()))).program
     return mc.distribute(d, rows="m"), d.compile("numpy", value=True), program.variables.values()
@@ -106,7 +153,9 @@ def test_the_numbers_are_those_in_memory(name, seed):
 def test_what_has_rows_stays_in_blocks():
     f = mc.distribute("norm2(X*w - y)^2/m", ["w", "y", "X"], rows="m", shapes=REGRESSION)
     arrays = random_arrays([*f.parts.chunked, *f.parts.free])
-    value, by_w, by_y, by_x = f(**(arrays | {n: da.from_array(arrays[n], chunks=(20, *arrays[n].shape[1:])) for n in "Xy"}))
+    value, by_w, by_y, by_x = f(
+        **(arrays | {n: da.from_array(arrays[n], chunks=(20, *arrays[n].shape[1:])) for n in "Xy"})
+    )
     assert isinstance(value, float)
     assert isinstance(by_w, np.ndarray)
     assert by_y.chunks == ((20, 20, 13),)
@@ -118,7 +167,9 @@ def test_lazy_computes_nothing():
         raise AssertionError("read")
 
     x = da.map_blocks(never, chunks=((5, 5), (2,)), dtype=float, meta=np.empty((0, 0)))
-    value, gradient = mc.distribute("norm2(X*w)^2", "w", rows="m", shapes="X: m×n").lazy(X=x, w=np.ones(2))
+    value, gradient = mc.distribute("norm2(X*w)^2", "w", rows="m", shapes="X: m×n").lazy(
+        X=x, w=np.ones(2)
+    )
     assert (value.shape, gradient.shape) == ((), (2,))
     with pytest.raises(AssertionError, match="read"):
         value.compute()
@@ -130,7 +181,15 @@ def test_any_blocks_give_the_same(blocks, seed):
     f, in_memory, variables = roots(*LOSSES["ridge logistic, mean"])
     arrays = random_arrays(variables, seed, LENGTHS | {"m": sum(blocks)})
     others = cut(np.random.default_rng(seed), sum(blocks))
-    over = f(**(arrays | {"X": da.from_array(arrays["X"], chunks=(tuple(blocks), -1)), "y": da.from_array(arrays["y"], chunks=(others,))}))
+    over = f(
+        **(
+            arrays
+            | {
+                "X": da.from_array(arrays["X"], chunks=(tuple(blocks), -1)),
+                "y": da.from_array(arrays["y"], chunks=(others,)),
+            }
+        )
+    )
     for a, b in zip(over, in_memory(**arrays), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
@@ -142,10 +201,16 @@ def test_a_derivation_has_its_variable_and_shapes():
             mc.distribute(d, rows="m", **options)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_whatever_is_separated_is_the_sum_of_its_blocks(data):
-    """Random expressions of the whole language: what is not refused by name has the value that it has in memory."""
+    """Random expressions of the whole language: what is not refused by name has the value that
+    it has in memory.
+    """
     generator = Generator(lambda options: data.draw(st.sampled_from(list(options))), equal=False)
     program = as_program(generator.scalar(3), generator.shapes)
     try:
@@ -157,7 +222,9 @@ def test_whatever_is_separated_is_the_sum_of_its_blocks(data):
     in_memory, sizes = program.expr.compile(), {"m": 7, "n": 3, "p": 2}
     with np.errstate(all="ignore"):
         try:
-            wanted, beside = (in_memory(**{n: a * k for n, a in arrays.items()}, **sizes) for k in (1, 1 + 1e-9))
+            wanted, beside = (
+                in_memory(**{n: a * k for n, a in arrays.items()}, **sizes) for k in (1, 1 + 1e-9)
+            )
         except np.linalg.LinAlgError:
             reject()
         assume(np.isclose(wanted, beside, rtol=1e-6))  # a singular matrix has any logdet
@@ -167,9 +234,15 @@ def test_whatever_is_separated_is_the_sum_of_its_blocks(data):
 
 def blockwise(f, arrays, cuts):
     """The value without dask: block by block, and the end."""
-    sizes, totals = {"n": 3, "p": 2}, [np.zeros([sizes_of(a) for a in v.shape_ if a]) for v in f.parts.totals]
+    sizes, totals = (
+        {"n": 3, "p": 2},
+        [np.zeros([sizes_of(a) for a in v.shape_ if a]) for v in f.parts.totals],
+    )
     for start, stop in pairwise(cuts):
-        own = {v.name: arrays[v.name][(slice(None),) * f.axis(v) + (slice(start, stop),)] for v in f.parts.chunked}
+        own = {
+            v.name: arrays[v.name][(slice(None),) * f.axis(v) + (slice(start, stop),)]
+            for v in f.parts.chunked
+        }
         sums = f.block(**arrays | sizes | own | {"m": stop - start, f.parts.count.name: 7.0})
         totals = [t + s for t, s in zip(totals, sums, strict=True)]
     ends = {v.name: t[()] for v, t in zip(f.parts.totals, totals, strict=True)}
@@ -180,7 +253,7 @@ def sizes_of(size):
     return int(np.prod([{"n": 3, "p": 2}.get(a, a) for a in size]))
 
 
-# ---- one pass, nothing gathered -------------------------------------------------------------------------------------------
+# ---- one pass, nothing gathered ------------------------------------------------------------------
 
 
 class Watch(dask.callbacks.Callback):
@@ -196,7 +269,10 @@ class Watch(dask.callbacks.Callback):
         self.sizes[name] = max(self.sizes[name], sum(getattr(a, "nbytes", 0) for a in arrays))
 
 
-@pytest.mark.parametrize("name", ["ridge logistic, mean", "softmax cross entropy", "two layers", "huber", "root of the sum"])
+@pytest.mark.parametrize(
+    "name",
+    ["ridge logistic, mean", "softmax cross entropy", "two layers", "huber", "root of the sum"],
+)
 def test_every_block_is_read_once_and_no_task_gives_more_than_the_answer(name):
     f, _, variables = roots(*LOSSES[name])
     lengths, reads, lock = LENGTHS | {"m": 40 * 50}, Counter(), threading.Lock()
@@ -210,7 +286,9 @@ def test_every_block_is_read_once_and_no_task_gives_more_than_the_answer(name):
     blocks = {}
     for v in f.parts.chunked:
         chunks = ((50,) * 40, *((n,) for n in arrays[v.name].shape[1:]))
-        blocks[v.name] = da.map_blocks(read, v.name, chunks=chunks, dtype=float, meta=np.empty((0,) * len(chunks)))
+        blocks[v.name] = da.map_blocks(
+            read, v.name, chunks=chunks, dtype=float, meta=np.empty((0,) * len(chunks))
+        )
     with Watch() as watch:
         found = f(**(arrays | blocks))
     assert reads == {(v.name, i): 1 for v in f.parts.chunked for i in range(40)}
@@ -221,15 +299,24 @@ def test_every_block_is_read_once_and_no_task_gives_more_than_the_answer(name):
 
 
 def test_reading_and_evaluating_a_block_are_one_task():
-    x = da.map_blocks(lambda block_id=None: np.ones((5, 2)), chunks=((5,) * 40, (2,)), dtype=float, meta=np.empty((0, 0)))
-    y = da.map_blocks(lambda block_id=None: np.ones(5), chunks=((5,) * 40,), dtype=float, meta=np.empty(0))
-    value, gradient = mc.distribute("norm2(X*w - y)^2", "w", rows="m", shapes="X: m×n").lazy(X=x, y=y, w=np.ones(2))
+    x = da.map_blocks(
+        lambda block_id=None: np.ones((5, 2)),
+        chunks=((5,) * 40, (2,)),
+        dtype=float,
+        meta=np.empty((0, 0)),
+    )
+    y = da.map_blocks(
+        lambda block_id=None: np.ones(5), chunks=((5,) * 40,), dtype=float, meta=np.empty(0)
+    )
+    value, gradient = mc.distribute("norm2(X*w - y)^2", "w", rows="m", shapes="X: m×n").lazy(
+        X=x, y=y, w=np.ones(2)
+    )
     graph = dask.optimize(value, gradient)[0].__dask_graph__()
     assert sum(str(key[0]).startswith("block-") for key in graph if isinstance(key, tuple)) == 40
     assert len(graph) < 55
 
 
-# ---- optimizers -----------------------------------------------------------------------------------------------------------
+# ---- optimizers ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["L-BFGS-B", "trust-ncg"])
@@ -240,10 +327,21 @@ def test_an_optimizer_of_scipy_finds_the_optimum_of_memory(method):
     arrays = random_arrays([*f.parts.chunked, *f.parts.free])
     arrays |= {"y": np.sign(arrays["y"]), "c": 0.1}
     data = {n: arrays[n] for n in ("X", "y", "c")}
-    g = f.value_and_grad(data | {"X": da.from_array(data["X"], chunks=(11, 2)), "y": da.from_array(data["y"], chunks=9)})
+    g = f.value_and_grad(
+        data
+        | {"X": da.from_array(data["X"], chunks=(11, 2)), "y": da.from_array(data["y"], chunks=9)}
+    )
     h = mc.value_and_grad(loss, wrt, data, shapes=shapes)
-    how = {"method": method, "options": {"gtol": 1e-10} | ({"ftol": 0} if method == "L-BFGS-B" else {})}
-    over, within = (optimize.minimize(e, e.start, jac=True, hessp=e.hessp if method == "trust-ncg" else None, **how) for e in (g, h))
+    how = {
+        "method": method,
+        "options": {"gtol": 1e-10} | ({"ftol": 0} if method == "L-BFGS-B" else {}),
+    }
+    over, within = (
+        optimize.minimize(
+            e, e.start, jac=True, hessp=e.hessp if method == "trust-ncg" else None, **how
+        )
+        for e in (g, h)
+    )
     np.testing.assert_allclose(over.x, within.x, atol=1e-6)
     assert over.fun == pytest.approx(within.fun, rel=1e-12)
     np.testing.assert_allclose(g.hessp(g.start, over.x), h.hessp(h.start, over.x), rtol=1e-10)
@@ -251,7 +349,10 @@ def test_an_optimizer_of_scipy_finds_the_optimum_of_memory(method):
 
 
 def test_an_optimizer_of_arrays_in_memory_gathers_nothing_silently():
-    with pytest.raises(mc.MatcalcError, match=r"the data is a dask array — matcalc.distribute\(…\).value_and_grad leaves it where it lies"):
+    with pytest.raises(
+        mc.MatcalcError,
+        match=r"the data is a dask array — matcalc.distribute\(…\).value_and_grad leaves it where it",
+    ):
         mc.minimize("norm2(X*w)^2", "w", {"X": da.ones((4, 2))})
 
 
@@ -260,7 +361,9 @@ def test_a_hessian_is_a_sum_too():
     d = mc.derive(loss, "w", shapes=shapes, order=2)
     f = mc.distribute(d, rows="m")
     arrays = random_arrays([*f.parts.chunked, *f.parts.free])
-    value, hessian = f(**(arrays | {n: da.from_array(arrays[n], chunks=(20, *arrays[n].shape[1:])) for n in "Xy"}))
+    value, hessian = f(
+        **(arrays | {n: da.from_array(arrays[n], chunks=(20, *arrays[n].shape[1:])) for n in "Xy"})
+    )
     np.testing.assert_allclose(value, d.expr.compile()(**arrays), rtol=1e-10)
     np.testing.assert_allclose(hessian, d.compile()(**arrays), rtol=1e-10)
 
@@ -268,14 +371,19 @@ def test_a_hessian_is_a_sum_too():
 def test_numba_in_the_blocks():
     pytest.importorskip("numba")
     loss, wrt, shapes = LOSSES["ridge logistic, mean"]
-    f, (_, in_memory, variables) = mc.distribute(loss, wrt, rows="m", shapes=shapes, target="numba"), roots(loss, wrt, shapes)
+    f, (_, in_memory, variables) = (
+        mc.distribute(loss, wrt, rows="m", shapes=shapes, target="numba"),
+        roots(loss, wrt, shapes),
+    )
     arrays = random_arrays(variables)
-    found = f(**(arrays | {n: da.from_array(arrays[n], chunks=(20, *arrays[n].shape[1:])) for n in "Xy"}))
+    found = f(
+        **(arrays | {n: da.from_array(arrays[n], chunks=(20, *arrays[n].shape[1:])) for n in "Xy"})
+    )
     for a, b in zip(found, in_memory(**arrays), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
-# ---- JAX --------------------------------------------------------------------------------------------------------------------
+# ---- JAX -----------------------------------------------------------------------------------------
 
 ON_EIGHT_DEVICES = """
 import jax, numpy as np, matcalc as mc, test_distribute as t
@@ -307,22 +415,32 @@ def test_eight_devices_of_jax_give_the_numbers_of_one():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
     path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(mc.__file__).parent.parent)])
     found = subprocess.run(
-        [sys.executable, "-c", ON_EIGHT_DEVICES], env=os.environ | flags | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", ON_EIGHT_DEVICES],
+        env=os.environ | flags | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout.count("ok") == 4
 
 
-# ---- what is refused --------------------------------------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------------------
 
 REFUSED = {
-    "logsumexp(X*w)": ("logsumexp(X*w) takes all samples together", "softmax_rows and logsumexp_rows take each row by itself"),
+    "logsumexp(X*w)": (
+        "logsumexp(X*w) takes all samples together",
+        "softmax_rows and logsumexp_rows take each row by itself",
+    ),
     "y'*softmax(X*w)": ("softmax(X*w) mixes the samples", "each row by itself"),
     "y'*logsoftmax(X*w)": ("logsoftmax(X*w) mixes the samples", "each row by itself"),
     "amax(X*w)": ("amax(X*w) takes all samples together", "is no sum"),
     "logdet(X*X')": ("logdet(X*X') takes all samples together", "no axis of length m"),
     "det(X*X')": ("det(X*X') takes all samples together", "no axis of length m"),
-    "y'*inv(X*X' + eye(m))*y": ("inv(X*X' + eye(m)) takes all samples together", "no axis of length m"),
+    "y'*inv(X*X' + eye(m))*y": (
+        "inv(X*X' + eye(m)) takes all samples together",
+        "no axis of length m",
+    ),
     "sum(kron(X, w))": ("kron(X, w) is m*n×n", "no axis of length m"),
     "norm2(vec(X))^2": ("vec(X) is n*m", "no axis of length m"),
     "sum(pinv(X)*y)": ("pinv(X) mixes the samples", "no axis of length m"),
@@ -330,7 +448,10 @@ REFUSED = {
     "var(X*w)": ("a sum over m, in every row", "that takes a second pass"),
     "norm2(X*X'*y)^2": ("X*X'*y mixes the samples", "only a sum over m"),
     "sum(exp(X*X'))": ("sum(exp(X*X')) takes all samples together", "only a sum over m"),
-    "sum(softmax_rows(X')*y)": ("softmax_rows(X') mixes the samples", "must be the rows of its argument"),
+    "sum(softmax_rows(X')*y)": (
+        "softmax_rows(X') mixes the samples",
+        "must be the rows of its argument",
+    ),
     "y'*A*y": ("y'*A*y takes all samples together", "only a sum over m"),
     "x'*w": ("no variable has an axis of length m", "w: n; x: n"),
 }
@@ -341,7 +462,9 @@ def test_what_is_no_sum_is_refused_by_name(loss):
     what, hint = REFUSED[loss]
     program = as_program(loss, "X: m×n; w: n; x: n; y: m; A: m×m")
     with pytest.raises(mc.NotSeparable) as refused:
-        mc.distribute(program, [n for n in program.variables if n != "A"][:1], rows="m") if loss == "x'*w" else separate([program.expr], "m")
+        mc.distribute(
+            program, [n for n in program.variables if n != "A"][:1], rows="m"
+        ) if loss == "x'*w" else separate([program.expr], "m")
     text = str(refused.value)
     assert what in text
     assert hint in text
@@ -366,16 +489,26 @@ def test_arguments_that_do_not_fit_are_refused():
         f(X=x, y=y, w=np.ones(3))
     with pytest.raises(mc.ShapeProblem, match="w is a dask array and has no axis of length m"):
         f(X=x, y=y, w=da.ones(2))
-    with pytest.raises(mc.ShapeProblem, match=r"how many rows X has is not known — call its compute_chunk_sizes\(\) first"):
+    with pytest.raises(
+        mc.ShapeProblem,
+        match=r"how many rows X has is not known — call its compute_chunk_sizes\(\) first",
+    ):
         f(X=x[y > 0], y=y[y > 0], w=w)
 
 
-@pytest.mark.parametrize(("package", "module", "extra"), [("dask.array", "blocks", r"the extra matgrad\[distribute\]"), ("jax", "sharding", "jax")])
+@pytest.mark.parametrize(
+    ("package", "module", "extra"),
+    [("dask.array", "blocks", r"the extra matgrad\[distribute\]"), ("jax", "sharding", "jax")],
+)
 def test_a_missing_package_is_said_in_one_line(package, module, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, f"matcalc.{module}", raising=False)
     f = mc.distribute("norm2(X*w)^2", "w", rows="m", shapes="X: m×n")
-    with pytest.raises(mc.MatcalcError, match=rf"needs the package {package[:4].rstrip('.')}, which is not installed here — install {extra}$"):
+    with pytest.raises(
+        mc.MatcalcError,
+        match=rf"needs the package {package[:4].rstrip('.')}, which is not installed here — install "
+        rf"{extra}$",
+    ):
         f.lazy(X=np.ones((2, 2)), w=np.ones(2)) if module == "blocks" else f.sharded(None)
 
 
@@ -383,8 +516,12 @@ def test_places_by_name_reach_the_blocks() -> None:
     da = pytest.importorskip("dask.array")
     X, y = np.random.default_rng(0).normal(size=(12, 4)), np.ones(12)
     f = mc.distribute("sum(X[:,j].^2.*y)*w[j]", "w", rows="m", shapes="X: m×n; y: m; w: n")
-    value, gradient = f(X=da.from_array(X, chunks=(5, 4)), y=da.from_array(y, chunks=5), w=np.arange(4.0), j=3)
-    np.testing.assert_allclose([value, *gradient], [2 * X[:, 2] @ X[:, 2], 0, 0, X[:, 2] @ X[:, 2], 0])
+    value, gradient = f(
+        X=da.from_array(X, chunks=(5, 4)), y=da.from_array(y, chunks=5), w=np.arange(4.0), j=3
+    )
+    np.testing.assert_allclose(
+        [value, *gradient], [2 * X[:, 2] @ X[:, 2], 0, 0, X[:, 2] @ X[:, 2], 0]
+    )
     for wrong in (0, 5, 1.5):
         with pytest.raises(mc.ShapeProblem, match="from 1 to 4"):
             f(X=da.from_array(X), y=da.from_array(y), w=np.ones(4), j=wrong)

@@ -1,4 +1,6 @@
-"""Every function and abbreviation at matrices with axes of length one, beside NumPy on two-dimensional arrays."""
+"""Every function and abbreviation at matrices with axes of length one, beside NumPy on
+two-dimensional arrays.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def test_value_is_numpys(name: str, shapes: tuple[str, ...]) -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-10)
 
 
-# ---- derivatives ----------------------------------------------------------------------------------------------------------
+# ---- derivatives ---------------------------------------------------------------------------------
 
 
 def gradient_cases() -> Iterator[Any]:
@@ -61,7 +63,9 @@ def gradient_cases() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("name", "shapes"), list(gradient_cases()))
 def test_gradient_is_the_slope(name: str, shapes: tuple[str, ...]) -> None:
-    """Of a generic scalar, which has each entry of the value with a weight of its own, along a random direction."""
+    """Of a generic scalar, which has each entry of the value with a weight of its own, along a
+    random direction.
+    """
     names, told = "xyz"[: len(shapes)], declared(name, shapes)
     text = f"{name}({', '.join(names)})"
     rng, at = np.random.default_rng(2), dict(zip(names, matrices(name, shapes), strict=True))
@@ -76,6 +80,8 @@ def test_gradient_is_the_slope(name: str, shapes: tuple[str, ...]) -> None:
             assert BY_NAME[name] in REFUSED
             continue
         step = rng.uniform(-1, 1, at[x].shape) * 1e-5
-        up, down = (evaluated(program.expr, as_arguments(at | {x: at[x] + s * step}, told)) for s in (1, -1))
+        up, down = (
+            evaluated(program.expr, as_arguments(at | {x: at[x] + s * step}, told)) for s in (1, -1)
+        )
         slope = np.reshape(d.compile()(**as_arguments(at, told) | LENGTHS), at[x].shape)
         assert (slope * step).sum() == pytest.approx((up - down).item() / 2, rel=1e-5, abs=1e-13)

@@ -17,21 +17,60 @@ from matcalc.language.typed import typed
 from matcalc.proof.exact import check as exactly
 
 RNG = np.random.default_rng(0)
-X, x, y, A = RNG.normal(size=(5, 4)), RNG.normal(size=5), RNG.normal(size=3), RNG.normal(size=(4, 4))
+X, x, y, A = (
+    RNG.normal(size=(5, 4)),
+    RNG.normal(size=5),
+    RNG.normal(size=3),
+    RNG.normal(size=(4, 4)),
+)
 B, C, D = RNG.normal(size=(4, 2)), RNG.normal(size=(3, 4)), RNG.normal(size=(3, 2))
 AT = {"X": X, "x": x, "y": y, "A": A, "B": B, "C": C, "D": D, "i": 2, "j": 3, "c": 2.5}
 VALUES = [
-    ("x[2]", x[1]), ("x[i]", x[1]), ("x[2:4]", x[1:4]), ("x[2:]", x[1:]), ("x[:3]", x[:3]), ("x[:]", x), ("x'[2]", x[1]),
-    ("X[i,:]", X[1]), ("X[:,j]", X[:, 2]), ("X[i,j]", X[1, 2]), ("X[2:3,:]", X[1:3]), ("X[:,2:3]", X[:, 1:3]), ("X[2:4,1:2]", X[1:4, :2]),
-    ("X'[j,:]", X.T[2]), ("(X*A)[i,:]", (X @ A)[1]), ("X[2:4,:][1,:]", X[1]), ("exp(x)[2:3]", np.exp(x[1:3])), ("X*A[:,j]", X @ A[:, 2]),
-    ("X[i,:]*A[:,j]", X[1] @ A[:, 2]), ("x[2:] - x[:n-1]", np.diff(x)), ("j*x[j]", 3 * x[2]), ("X[:,2:3]*A[2:3,:]", X[:, 1:3] @ A[1:3]),
-    ("[A, B; C, D]", np.block([[A, B], [C, D]])), ("[A, B]", np.hstack([A, B])), ("[A; C]", np.vstack([A, C])), ("[x; y]", np.r_[x, y]),
+    ("x[2]", x[1]),
+    ("x[i]", x[1]),
+    ("x[2:4]", x[1:4]),
+    ("x[2:]", x[1:]),
+    ("x[:3]", x[:3]),
+    ("x[:]", x),
+    ("x'[2]", x[1]),
+    ("X[i,:]", X[1]),
+    ("X[:,j]", X[:, 2]),
+    ("X[i,j]", X[1, 2]),
+    ("X[2:3,:]", X[1:3]),
+    ("X[:,2:3]", X[:, 1:3]),
+    ("X[2:4,1:2]", X[1:4, :2]),
+    ("X'[j,:]", X.T[2]),
+    ("(X*A)[i,:]", (X @ A)[1]),
+    ("X[2:4,:][1,:]", X[1]),
+    ("exp(x)[2:3]", np.exp(x[1:3])),
+    ("X*A[:,j]", X @ A[:, 2]),
+    ("X[i,:]*A[:,j]", X[1] @ A[:, 2]),
+    ("x[2:] - x[:n-1]", np.diff(x)),
+    ("j*x[j]", 3 * x[2]),
+    ("X[:,2:3]*A[2:3,:]", X[:, 1:3] @ A[1:3]),
+    ("[A, B; C, D]", np.block([[A, B], [C, D]])),
+    ("[A, B]", np.hstack([A, B])),
+    ("[A; C]", np.vstack([A, C])),
+    ("[x; y]", np.r_[x, y]),
     ("[c, y'; y, C*C']", np.block([[np.array([[2.5]]), y[None]], [y[:, None], C @ C.T]])),
-    ("[A, 0; 0, D]", np.block([[A, np.zeros((4, 2))], [np.zeros((3, 4)), D]])), ("[A, eye]", np.hstack([A, np.eye(4)])),
-    ("[A, B; C, D]*[A, B]'", np.block([[A, B], [C, D]]) @ np.hstack([A, B]).T), ("[A, B; C, D][5:6,:]", np.block([[C, D]])[:2]),
-    ("[x; y]'*[x; y]", x @ x + y @ y), ("[x; c; y]", np.r_[x, 2.5, y]), ("2*[A; C]*X[i,:]'", 2 * np.vstack([A, C]) @ X[1]),
-]  # fmt: skip
-SHAPES = {"x": "n", "X": "n×k", "A": "k×k", "B": "k×p", "C": "q×k", "D": "q×p", "y": "q", "c": "scalar"}
+    ("[A, 0; 0, D]", np.block([[A, np.zeros((4, 2))], [np.zeros((3, 4)), D]])),
+    ("[A, eye]", np.hstack([A, np.eye(4)])),
+    ("[A, B; C, D]*[A, B]'", np.block([[A, B], [C, D]]) @ np.hstack([A, B]).T),
+    ("[A, B; C, D][5:6,:]", np.block([[C, D]])[:2]),
+    ("[x; y]'*[x; y]", x @ x + y @ y),
+    ("[x; c; y]", np.r_[x, 2.5, y]),
+    ("2*[A; C]*X[i,:]'", 2 * np.vstack([A, C]) @ X[1]),
+]
+SHAPES = {
+    "x": "n",
+    "X": "n×k",
+    "A": "k×k",
+    "B": "k×p",
+    "C": "q×k",
+    "D": "q×p",
+    "y": "q",
+    "c": "scalar",
+}
 CASES = VALUES
 
 
@@ -40,10 +79,14 @@ def declared(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("text", "value"), CASES, ids=[text for text, _ in CASES])
-@pytest.mark.parametrize(("target", "reuse"), [("numpy", False), ("numpy", True), ("array_api", False)])
+@pytest.mark.parametrize(
+    ("target", "reuse"), [("numpy", False), ("numpy", True), ("array_api", False)]
+)
 def test_value(text: str, value: np.ndarray, target: str, reuse: bool) -> None:
     f = compile_expr(mc.parse(text, declared(text)), target, reuse=reuse)
-    np.testing.assert_allclose(f(**{n: a for n, a in AT.items() if n in f.parameters}), value, rtol=1e-12)
+    np.testing.assert_allclose(
+        f(**{n: a for n, a in AT.items() if n in f.parameters}), value, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("text", [text for text, _ in CASES])
@@ -54,13 +97,24 @@ def test_text_parses_back(text: str) -> None:
 
 
 DERIVED = [
-    ("norm2(X[:,j])^2", "X", "2*X[:,j]*eye(k)[:,j]'"), ("x[i]^3", "x", "3*x[i]^2*eye(n)[:,i]"), ("(X*w)[2:4]", "w", "X[2:4,:]"),
-    ("norm2([A, B; C, D]*w)^2", "B", "2*[A, B]*w*w'[k+1:k+p]"), ("norm2([x; y])^2", "x", "2*x"),
+    ("norm2(X[:,j])^2", "X", "2*X[:,j]*eye(k)[:,j]'"),
+    ("x[i]^3", "x", "3*x[i]^2*eye(n)[:,i]"),
+    ("(X*w)[2:4]", "w", "X[2:4,:]"),
+    ("norm2([A, B; C, D]*w)^2", "B", "2*[A, B]*w*w'[k+1:k+p]"),
+    ("norm2([x; y])^2", "x", "2*x"),
     ("tr(S[1:2,1:2])", "S", "eye(h)[:,1:2]*eye(h)[:,1:2]'"),
-    ("norm1(x[2:] - x[:n-1])", "x", "eye(n)[:,2:n]*sign(x[2:n] - x[1:n-1]) - eye(n)[:,1:n-1]*sign(x[2:n] - x[1:n-1])"),
-    ("logdet([A, B; B', E])", "A", None), ("sum(exp([x; y]).^2)", "y", "2*exp(y).^2"), ("y'*log(softmax([z; 0]))", "z", None),
-    ("X[i,:]*X[:,j]", "X", None), ("norm2(tanh([A, B]*u + c*[x; y][1:k]))^2", "B", None), ("det([A, B; B', eye])", "B", None),
-]  # fmt: skip
+    (
+        "norm1(x[2:] - x[:n-1])",
+        "x",
+        "eye(n)[:,2:n]*sign(x[2:n] - x[1:n-1]) - eye(n)[:,1:n-1]*sign(x[2:n] - x[1:n-1])",
+    ),
+    ("logdet([A, B; B', E])", "A", None),
+    ("sum(exp([x; y]).^2)", "y", "2*exp(y).^2"),
+    ("y'*log(softmax([z; 0]))", "z", None),
+    ("X[i,:]*X[:,j]", "X", None),
+    ("norm2(tanh([A, B]*u + c*[x; y][1:k]))^2", "B", None),
+    ("det([A, B; B', eye])", "B", None),
+]
 MORE = {"w": "", "E": "p×p", "S": "h×h", "z": "m", "u": "k+p"}
 
 
@@ -69,7 +123,15 @@ MORE = {"w": "", "E": "p×p", "S": "h×h", "z": "m", "u": "k+p"}
 def test_derivative(text: str, wrt: str, expected: str | None, equal: bool) -> None:
     letters = re.sub(r"[a-z]\w+\(", "(", text)
     shapes = {n: s for n, s in (SHAPES | MORE).items() if s and n in letters}
-    shapes |= {"x": "k", "y": "k"} if "1:k" in text else {"y": "m+1"} if "z" in shapes else {"X": "n×n"} if "X[i,:]*" in text else {}
+    shapes |= (
+        {"x": "k", "y": "k"}
+        if "1:k" in text
+        else {"y": "m+1"}
+        if "z" in shapes
+        else {"X": "n×n"}
+        if "X[i,:]*" in text
+        else {}
+    )
     d = mc.derive(text, wrt, shapes)
     assert d.verification.ok, d.verification
     if expected is not None:
@@ -93,12 +155,23 @@ def test_places_do_not_collide_with_indices() -> None:
 
 
 WRONG = [
-    ("x[0]", "x: n", "counted from 1"), ("x[5]", "x: 3", "length 3"), ("x[3:2]", "x: n", "empty"), ("x[1:m]", "x: n", "may not exist"),
-    ("X[1]", "X: m×n", "two indices"), ("x[1,2]", "x: n", "no entry"), ("c[1]", "c: scalar", "no entry"), ("c[1:n]", "c: scalar", "no entry"),
+    ("x[0]", "x: n", "counted from 1"),
+    ("x[5]", "x: 3", "length 3"),
+    ("x[3:2]", "x: n", "empty"),
+    ("x[1:m]", "x: n", "may not exist"),
+    ("X[1]", "X: m×n", "two indices"),
+    ("x[1,2]", "x: n", "no entry"),
+    ("c[1]", "c: scalar", "no entry"),
+    ("c[1:n]", "c: scalar", "no entry"),
     ("x[1.5]", "x: n", "not a size"),
-    ("[A, B; C]", "", "different numbers"), ("[A, B]", "A: m×n; B: k×p", "beside"), ("[A; B]", "A: m×n; B: m×p", "beside"),
-    ("[A, B", "", "never closed"), ("A]", "", "closes nothing"), ("x[", "x: n", "too early"), ("[A, B]*x", "A: m×n; B: m×p; x: n", "inner sizes"),
-]  # fmt: skip
+    ("[A, B; C]", "", "different numbers"),
+    ("[A, B]", "A: m×n; B: k×p", "beside"),
+    ("[A; B]", "A: m×n; B: m×p", "beside"),
+    ("[A, B", "", "never closed"),
+    ("A]", "", "closes nothing"),
+    ("x[", "x: n", "too early"),
+    ("[A, B]*x", "A: m×n; B: m×p; x: n", "inner sizes"),
+]
 
 
 @pytest.mark.parametrize(("text", "shapes", "said"), WRONG)
@@ -108,7 +181,9 @@ def test_wrong_places_and_blocks_are_refused(text: str, shapes: str, said: str) 
 
 
 @pytest.mark.parametrize(("text", "given"), [("x[5]*x", {}), ("x[j]*x", {"j": 4}), ("x[2:6]", {})])
-def test_places_beyond_the_arrays_are_refused_before_any_work(text: str, given: dict[str, int]) -> None:
+def test_places_beyond_the_arrays_are_refused_before_any_work(
+    text: str, given: dict[str, int]
+) -> None:
     with pytest.raises(mc.ShapeProblem, match="length is 3"):
         mc.parse(text, "x: n").compile()(x=np.ones(3), **given)
 
@@ -134,12 +209,15 @@ def test_what_has_a_meaning_is_no_place(text: str) -> None:
 
 def test_the_exact_check_sees_a_wrong_place() -> None:
     program = typed("x[2]*sum(x)", "x: n")
-    right, wrong = (typed(text, "x: n").expr for text in ("x[2]*ones(n) + sum(x)*eye(n)[:,2]", "x[2]*ones(n) + sum(x)*eye(n)[:,1]"))
+    right, wrong = (
+        typed(text, "x: n").expr
+        for text in ("x[2]*ones(n) + sum(x)*eye(n)[:,2]", "x[2]*ones(n) + sum(x)*eye(n)[:,1]")
+    )
     assert exactly(program.expr, program.variables["x"], right).equal
     assert exactly(program.expr, program.variables["x"], wrong).equal is False
 
 
-# ---- sums of sizes ------------------------------------------------------------------------------------------------------
+# ---- sums of sizes -------------------------------------------------------------------------------
 
 
 def test_sums_of_sizes() -> None:
@@ -153,7 +231,9 @@ def test_sums_of_sizes() -> None:
 
 def test_unification_of_sums() -> None:
     u, v = Unknown(), Unknown()
-    assert unify(total_of([((u,), 1), (("n",), 1)]).size(), total_of([(("n",), 1), (("m",), 1)]).size())
+    assert unify(
+        total_of([((u,), 1), (("n",), 1)]).size(), total_of([(("n",), 1), (("m",), 1)]).size()
+    )
     assert u.value == ("m",)
     assert unify(total_of([((v,), 1), ((2,), 1)]).size(), (5,)) and v.value == (3,)
     assert not unify(("k",), total_of([(("n",), 1), (("m",), 1)]).size())
@@ -162,16 +242,22 @@ def test_unification_of_sums() -> None:
 def test_blocks_beside_each_other_agree_part_by_part() -> None:
     for _ in range(20):
         program = typed("[A, B] + [C, D]")
-        assert program.variables["A"].shape == program.variables["C"].shape != program.variables["B"].shape
+        assert (
+            program.variables["A"].shape
+            == program.variables["C"].shape
+            != program.variables["B"].shape
+        )
 
 
 def test_a_size_of_a_sum_is_a_number() -> None:
     e = mc.parse("sum([x; y])/numel([x; y])", "x: n; y: m")
     assert e.compile()(x=np.ones(3), y=np.zeros(1)) == 0.75
-    assert ex.size_number(total_of([(("n",), 1)], -1).size()) is mc.parse("n - 1 + 0*sum(x)", "x: n")
+    assert ex.size_number(total_of([(("n",), 1)], -1).size()) is mc.parse(
+        "n - 1 + 0*sum(x)", "x: n"
+    )
 
 
-# ---- convolution --------------------------------------------------------------------------------------------------------
+# ---- convolution ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -180,7 +266,9 @@ def test_derivatives_of_a_convolution(wrt: str, order: int) -> None:
     d = mc.derive("sum(tanh(conv(x, w) - y))", wrt, "x: n; w: m", order=order)
     assert d.verification.ok and d.verification.exact
     e = mc.derive("norm2(conv(x,w) - y)^2", wrt)
-    assert str(e.result) == {"x": "2*corr(conv(x, w) - y, w)", "w": "2*corr(conv(x, w) - y, x)"}[wrt]
+    assert (
+        str(e.result) == {"x": "2*corr(conv(x, w) - y, w)", "w": "2*corr(conv(x, w) - y, x)"}[wrt]
+    )
 
 
 @pytest.mark.parametrize("target", installed("numpy", "array_api", "jax", "torch"))
@@ -193,17 +281,32 @@ def test_convolution_on_every_target(target: str) -> None:
     np.testing.assert_allclose(np.asarray(g(x=x, w=w)), np.correlate(x, w), rtol=1e-5)
     for text, by_hand in (("conv(x, w)", np.convolve), ("corr(x, w)", np.correlate)):
         wanted = np.array([by_hand(row, w) for row in np.eye(6)]).T
-        np.testing.assert_allclose(np.asarray(mc.derive(text, "x", "x: n; w: m").compile(target)(x=x, w=w)), wanted, atol=1e-6)
+        np.testing.assert_allclose(
+            np.asarray(mc.derive(text, "x", "x: n; w: m").compile(target)(x=x, w=w)),
+            wanted,
+            atol=1e-6,
+        )
 
 
-NOT_CONVOLVED = [("corr(x,w)", "x: 2; w: 3", "longer"), ("conv(X,w)", "X: m×n; w: k", "two columns"), ("conv(x',w)", "x: n; w: k", "two columns")]
+NOT_CONVOLVED = [
+    ("corr(x,w)", "x: 2; w: 3", "longer"),
+    ("conv(X,w)", "X: m×n; w: k", "two columns"),
+    ("conv(x',w)", "x: n; w: k", "two columns"),
+]
 
 
 @pytest.mark.parametrize(("text", "shapes", "said"), NOT_CONVOLVED)
 def test_what_cannot_be_convolved_is_refused(text: str, shapes: str, said: str) -> None:
     with pytest.raises(mc.ShapeProblem, match=said):
         mc.parse(text, shapes)
-NUMBERS = [("lambda_max([a,b;b,c])", "b"), ("tr(chol([a,b;b,c]))", "b"), ("det([a,b;c,d])", "a"), ("x'*inv([a,b;b,c])*x", "b")]
+
+
+NUMBERS = [
+    ("lambda_max([a,b;b,c])", "b"),
+    ("tr(chol([a,b;b,c]))", "b"),
+    ("det([a,b;c,d])", "a"),
+    ("x'*inv([a,b;b,c])*x", "b"),
+]
 
 
 @pytest.mark.parametrize(("text", "wrt"), NUMBERS)
@@ -214,21 +317,32 @@ def test_a_matrix_of_numbers_stays_one(text: str, wrt: str) -> None:
     assert re.search(r"\[a, b; [bc], [cd]\]", str(d.result))
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("X[:,j]'*X[:,1]", "X[:,1]*eye(k)[:,j]' + X[:,j]*eye(k)[:,1]'"),
-    ("tr(X[2:n,:]*X[1:n-1,:]')", "eye(n)[:,1:n-1]*X[2:n,:] + eye(n)[:,2:n]*X[1:n-1,:]"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("X[:,j]'*X[:,1]", "X[:,1]*eye(k)[:,j]' + X[:,j]*eye(k)[:,1]'"),
+        ("tr(X[2:n,:]*X[1:n-1,:]')", "eye(n)[:,1:n-1]*X[2:n,:] + eye(n)[:,2:n]*X[1:n-1,:]"),
+    ],
+)
 def test_parts_stay_with_what_they_take(text: str, expected: str) -> None:
     assert str(mc.derive(text, "X", "X: n×k").result) == expected
 
 
-@pytest.mark.parametrize("text", ["C[:,1:m]*eye(m+1)[:,2:m+1]' + eye(m+1)[:,2:m+1]*C[1:m,:]", "x*eye(m+1)[:,1]' + eye(m+1)[:,2:m+1]*C[1:m,:]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "C[:,1:m]*eye(m+1)[:,2:m+1]' + eye(m+1)[:,2:m+1]*C[1:m,:]",
+        "x*eye(m+1)[:,1]' + eye(m+1)[:,2:m+1]*C[1:m,:]",
+    ],
+)
 def test_all_rows_are_not_taken_for_the_first(text: str) -> None:
     e = mc.parse(text, "C: m+1×m+1; x: m+1")
     assert str(e).startswith(("C[", "x*", "eye(")) and mc.parse(str(e), "C: m+1×m+1; x: m+1") is e
 
 
-@pytest.mark.parametrize(("text", "shapes"), [("vec(X)[i]", "X: m×n"), ("kron(X,B)[1,2]", "X: n×n; B: m×m")])
+@pytest.mark.parametrize(
+    ("text", "shapes"), [("vec(X)[i]", "X: m×n"), ("kron(X,B)[1,2]", "X: n×n; B: m×m")]
+)
 def test_a_change_without_a_matrix_form_is_refused(text: str, shapes: str) -> None:
     d = mc.derive(text, "X", shapes)
     assert d.verification.ok
@@ -236,16 +350,25 @@ def test_a_change_without_a_matrix_form_is_refused(text: str, shapes: str) -> No
         d.differential()
 
 
-# ---- places that may not exist ----------------------------------------------------------------------------------------------
+# ---- places that may not exist -------------------------------------------------------------------
 
 RUNNING = [
-    ("(x[i+1] - 2*x[i] + x[i-1])^2", "x: n"), ("x[2:][j]^3", "x: n"), ("x[n-5]^2", "x: n"), ("norm2(x[i:i+2])^2", "x: n"),
-    ("x[n-m+1:n]'*y", "x: n; y: m"), ("x[n-m]^2*sum(y)", "x: n; y: m"), ("x[m]^2", "x: n; y: m"), ("x[n-i]^2*x[i]", "x: n"), ("x[i+j]^2", "x: n"),
-]  # fmt: skip
+    ("(x[i+1] - 2*x[i] + x[i-1])^2", "x: n"),
+    ("x[2:][j]^3", "x: n"),
+    ("x[n-5]^2", "x: n"),
+    ("norm2(x[i:i+2])^2", "x: n"),
+    ("x[n-m+1:n]'*y", "x: n; y: m"),
+    ("x[n-m]^2*sum(y)", "x: n; y: m"),
+    ("x[m]^2", "x: n; y: m"),
+    ("x[n-i]^2*x[i]", "x: n"),
+    ("x[i+j]^2", "x: n"),
+]
 
 
 @pytest.mark.parametrize(("text", "shapes"), RUNNING)
-def test_places_that_some_lengths_do_not_have_are_checked_where_they_exist(text: str, shapes: str) -> None:
+def test_places_that_some_lengths_do_not_have_are_checked_where_they_exist(
+    text: str, shapes: str
+) -> None:
     d = mc.derive(text, "x", shapes)
     assert d.verification.exact and d.verification.numeric, d.verification
     assert mc.parse(str(d.result), d.program.declarations) is d.result
@@ -253,8 +376,19 @@ def test_places_that_some_lengths_do_not_have_are_checked_where_they_exist(text:
     assert off is not None and off < 1e-6
 
 
-@pytest.mark.parametrize(("text", "given"), [("x[n-3]", {}), ("sum(x[n-3:n])", {}), ("x[i-1]", {"i": 1}), ("x[i+1]", {"i": 3}), ("x[n-i]", {"i": 3})])
-def test_places_before_the_first_are_refused_not_counted_from_the_end(text: str, given: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("x[n-3]", {}),
+        ("sum(x[n-3:n])", {}),
+        ("x[i-1]", {"i": 1}),
+        ("x[i+1]", {"i": 3}),
+        ("x[n-i]", {"i": 3}),
+    ],
+)
+def test_places_before_the_first_are_refused_not_counted_from_the_end(
+    text: str, given: dict[str, int]
+) -> None:
     with pytest.raises(mc.ShapeProblem, match="length is 3"):
         mc.parse(text, "x: n").compile()(x=np.ones(3), **given)
 
@@ -265,21 +399,41 @@ def test_many_sizes_and_a_place() -> None:
     assert mc.derive(text, "xa", {f"x{a}": f"{a}1" for a in names}).verification.exact
 
 
-# ---- Python's indices ---------------------------------------------------------------------------------------------------------
+# ---- Python's indices ----------------------------------------------------------------------------
 
 SYMBOLIC = {
-    "X": mc.matrix("X", 4, 3), "x": mc.vector("x", 5), "M": mc.matrix("M", "m", "n"), "v": mc.vector("v", "n+k"), "k": mc.scalar("k", "integer"),
-}  # fmt: skip
+    "X": mc.matrix("X", 4, 3),
+    "x": mc.vector("x", 5),
+    "M": mc.matrix("M", "m", "n"),
+    "v": mc.vector("v", "n+k"),
+    "k": mc.scalar("k", "integer"),
+}
 
 
 @pytest.mark.parametrize(
-    "key", ["X[0, 0]", "X[-1, :]", "X[:, 1]", "X[1:3, :-1]", "X[2:, 2]", "x[0]", "x[-2]", "x[1:]", "x[:-1]", "x[-3:-1]", "x[:]", "(X @ X.T)[0, 1:]"]
+    "key",
+    [
+        "X[0, 0]",
+        "X[-1, :]",
+        "X[:, 1]",
+        "X[1:3, :-1]",
+        "X[2:, 2]",
+        "x[0]",
+        "x[-2]",
+        "x[1:]",
+        "x[:-1]",
+        "x[-3:-1]",
+        "x[:]",
+        "(X @ X.T)[0, 1:]",
+    ],
 )
 def test_an_index_takes_what_it_takes_of_an_array(key):
     at = {"X": np.arange(12.0).reshape(4, 3), "x": np.arange(5.0)}
     found = eval(key, dict(SYMBOLIC))
     arguments = {v.name: at[v.name] for v in mc.expr.variables(found)}
-    np.testing.assert_array_equal(np.squeeze(found.compile()(**arguments)), np.squeeze(eval(key, dict(at))))
+    np.testing.assert_array_equal(
+        np.squeeze(found.compile()(**arguments)), np.squeeze(eval(key, dict(at)))
+    )
 
 
 def test_an_index_may_be_a_size():
@@ -288,7 +442,9 @@ def test_an_index_may_be_a_size():
     assert mc.derive(mc.norm2(v[k:]) ** 2 + v[0], v).verification.ok
 
 
-@pytest.mark.parametrize("key", ["X[0]", "x[0, 0]", "X[4, 0]", "x[-6]", "x[1:1]", "x[3:2]", "x[::2]", "mc.norm2(x)[0]"])
+@pytest.mark.parametrize(
+    "key", ["X[0]", "x[0, 0]", "X[4, 0]", "x[-6]", "x[1:1]", "x[3:2]", "x[::2]", "mc.norm2(x)[0]"]
+)
 def test_an_index_that_takes_nothing_is_refused(key):
     with pytest.raises(mc.ShapeProblem):
         eval(key, SYMBOLIC | {"mc": mc})

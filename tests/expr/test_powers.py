@@ -1,4 +1,6 @@
-"""Whole powers of matrices whose exponent is a name: typed, simplified, derived, compiled, and what is refused."""
+"""Whole powers of matrices whose exponent is a name: typed, simplified, derived, compiled, and
+what is refused.
+"""
 
 import numpy as np
 import pytest
@@ -38,12 +40,20 @@ def test_the_answer_is_verified_and_short(text, wrt, shapes, answer):
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
-@pytest.mark.parametrize("text", ["tr(A*X^k)", "x'*X^(k+1)*x", "tr(X^(2*k-1))", "tr(A*X^(k-4))", "tr(A*X^-k)"])
+@pytest.mark.parametrize(
+    "text", ["tr(A*X^k)", "x'*X^(k+1)*x", "tr(X^(2*k-1))", "tr(A*X^(k-4))", "tr(A*X^-k)"]
+)
 def test_every_whole_number_may_be_put_in(text, k):
     rng = np.random.default_rng(k + 9)
     f = mc.derive(text, "X", "k: integer").compile(value=True)
-    at = {"A": rng.normal(size=(3, 3)), "X": np.eye(3) + 0.3 * rng.normal(size=(3, 3)), "x": rng.normal(size=3)}
-    arguments = {name: at[name] for name in f.parameters if name in at} | ({"k": k} if "k" in f.parameters else {})
+    at = {
+        "A": rng.normal(size=(3, 3)),
+        "X": np.eye(3) + 0.3 * rng.normal(size=(3, 3)),
+        "x": rng.normal(size=3),
+    }
+    arguments = {name: at[name] for name in f.parameters if name in at} | (
+        {"k": k} if "k" in f.parameters else {}
+    )
     _, gradient = f(**arguments)
     for place in np.ndindex(3, 3):
         step = np.zeros((3, 3))
@@ -55,7 +65,9 @@ def test_every_whole_number_may_be_put_in(text, k):
 MATRICES = st.recursive(
     st.sampled_from(["X", "X'", "A", "inv(X)", "(X + A)"]),
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["k", "(k+1)", "(2*k)", "-k", "2", "(k*l)"])).map("({0[0]})^{0[1]}".format),
+        st.tuples(inner, st.sampled_from(["k", "(k+1)", "(2*k)", "-k", "2", "(k*l)"])).map(
+            "({0[0]})^{0[1]}".format
+        ),
         st.tuples(inner, inner).map("{0[0]}*{0[1]}".format),
     ),
     max_leaves=4,
@@ -74,12 +86,19 @@ def test_random_powers_are_verified_exactly(matrix, equal):
 @pytest.mark.parametrize(
     ("text", "shapes", "part"),
     [
-        ("X^T", "", "the transpose is ' or .T"), ("tr(X^k)+k", "", "declare k: integer"), ("tr(X^y)+y'*y", "", "declare y: integer"),
-        ("2^x", "", ".^ the entry-by-entry power"), ("2^x*tr(Y^x)+sum(x)", "", "exponent x"), ("tr(X^0.5)", "", "integer exponent"),
-        ("tr(X^a)", "a: scalar", "integer exponent"), ("x^k", "k: integer", "is a vector"), ("X^k", "X: m×n; k: integer", "only a square matrix"),
-        ("tr(X^k)", "k: n integer", "contradicts itself"), ("powm_frechet(X, X, 0.5)", "", "integer exponent"),
+        ("X^T", "", "the transpose is ' or .T"),
+        ("tr(X^k)+k", "", "declare k: integer"),
+        ("tr(X^y)+y'*y", "", "declare y: integer"),
+        ("2^x", "", ".^ the entry-by-entry power"),
+        ("2^x*tr(Y^x)+sum(x)", "", "exponent x"),
+        ("tr(X^0.5)", "", "integer exponent"),
+        ("tr(X^a)", "a: scalar", "integer exponent"),
+        ("x^k", "k: integer", "is a vector"),
+        ("X^k", "X: m×n; k: integer", "only a square matrix"),
+        ("tr(X^k)", "k: n integer", "contradicts itself"),
+        ("powm_frechet(X, X, 0.5)", "", "integer exponent"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_whole_power_is_refused(text, shapes, part):
     with pytest.raises(mc.MatcalcError) as refusal:
         mc.parse(text, shapes)
@@ -87,7 +106,9 @@ def test_what_is_no_whole_power_is_refused(text, shapes, part):
 
 
 def test_a_declared_integer_may_stand_anywhere():
-    assert str(mc.derive("k*sum(x.^k) + tr(X^k)", "x", "k: integer; x: n").result) == "k^2*x.^(k - 1)"
+    assert (
+        str(mc.derive("k*sum(x.^k) + tr(X^k)", "x", "k: integer; x: n").result) == "k^2*x.^(k - 1)"
+    )
 
 
 def test_from_python():
@@ -103,16 +124,28 @@ def test_a_jacobian_is_refused_by_name():
 @pytest.mark.parametrize(
     ("text", "same"),
     [
-        ("powm(a, k)", "a^k"), ("powm_frechet(a, b, k)", "b*k*a^(k - 1)"), ("powm_frechet(a, a, k)", "k*a^k"),
-        ("powm_frechet(X, 3*eye, k)", "3*k*X^(k - 1)"), ("powm_frechet(X, 2*X, k)", "2*k*X^k"), ("powm_frechet(X, 0*X, k)", "0*X"),
-        ("powm_frechet(X^l, inv(X), k)", "k*X^(k*l - l - 1)"), ("powm_frechet(X', (X^l)', k)", "k*(X^(k + l - 1))'"),
+        ("powm(a, k)", "a^k"),
+        ("powm_frechet(a, b, k)", "b*k*a^(k - 1)"),
+        ("powm_frechet(a, a, k)", "k*a^k"),
+        ("powm_frechet(X, 3*eye, k)", "3*k*X^(k - 1)"),
+        ("powm_frechet(X, 2*X, k)", "2*k*X^k"),
+        ("powm_frechet(X, 0*X, k)", "0*X"),
+        ("powm_frechet(X^l, inv(X), k)", "k*X^(k*l - l - 1)"),
+        ("powm_frechet(X', (X^l)', k)", "k*(X^(k + l - 1))'"),
     ],
-)  # fmt: skip
+)
 def test_directions_that_commute(text, same):
     shapes = "k: integer; l: integer; a: scalar; b: scalar; X: n×n"
     assert "powm_frechet" not in str(mc.parse(text, shapes))
     e, other = (mc.parse(t, shapes).compile() for t in (text, same))
-    at = {"a": 1.3, "b": 0.4, "X": np.eye(3) + np.random.default_rng(1).normal(size=(3, 3)) / 4, "k": 3, "l": 2, "n": 3}
+    at = {
+        "a": 1.3,
+        "b": 0.4,
+        "X": np.eye(3) + np.random.default_rng(1).normal(size=(3, 3)) / 4,
+        "k": 3,
+        "l": 2,
+        "n": 3,
+    }
     values = [f(**{name: at[name] for name in f.parameters}) for f in (e, other)]
     np.testing.assert_allclose(*values, rtol=1e-12)
 
@@ -122,17 +155,27 @@ def test_directions_that_commute(text, same):
 def test_the_identity_is_added_to_a_part_of_a_larger_array(text, target):
     """A Fréchet derivative is a block of a larger matrix."""
     rng = np.random.default_rng(3)
-    at = {"X": np.eye(3) + 0.2 * rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3))} | ({"k": 3} if "^k" in text else {})
+    at = {"X": np.eye(3) + 0.2 * rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3))} | (
+        {"k": 3} if "^k" in text else {}
+    )
     alone, beside = (mc.derive(t, "X").compile(target)(**at) for t in (text, f"{text} + 5*tr(X)"))
     np.testing.assert_allclose(beside, alone + 5 * np.eye(3), rtol=1e-12)
 
 
-@pytest.mark.parametrize("text", ["y'*(X^k + eye(n))*y", "sin(X^k)", "sum(exp(X'^k))", "tr(A*exp(X^k))", "tr(A*exp(X)^k)"])
+@pytest.mark.parametrize(
+    "text",
+    ["y'*(X^k + eye(n))*y", "sin(X^k)", "sum(exp(X'^k))", "tr(A*exp(X^k))", "tr(A*exp(X)^k)"],
+)
 @pytest.mark.parametrize("reuse", [False, True])
 @pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_the_first_power_is_not_written_over(text, target, reuse):
     rng = np.random.default_rng(4)
-    at = {"X": rng.normal(size=(3, 3)), "A": rng.normal(size=(3, 3)), "y": rng.normal(size=3), "k": 1}
+    at = {
+        "X": rng.normal(size=(3, 3)),
+        "A": rng.normal(size=(3, 3)),
+        "y": rng.normal(size=3),
+        "k": 1,
+    }
     f = mc.parse(text, "y: n; A: n×n; X: n×n; k: integer").compile(target, reuse=reuse)
     before = at["X"].copy()
     f(**{name: at[name] for name in f.parameters})
@@ -142,10 +185,17 @@ def test_the_first_power_is_not_written_over(text, target, reuse):
 @pytest.mark.parametrize(
     ("text", "wrt", "shapes"),
     [
-        ("(a^k)^2", "a", ""), ("det(X^k)^2", "X", ""), ("det((X^k)^2)", "X", ""), ("sum((x.^k).^2)", "x", "x: n"), ("(a^n)^2*x'*x", "a", "x: n"),
-        ("a^k*a^2*(a^k)^3", "a", ""), ("det(X^-k)^2*tr(X)", "X", ""), ("(a^(k-3))^2", "a", ""), ("det(X^(k^2))^2", "X", ""),
+        ("(a^k)^2", "a", ""),
+        ("det(X^k)^2", "X", ""),
+        ("det((X^k)^2)", "X", ""),
+        ("sum((x.^k).^2)", "x", "x: n"),
+        ("(a^n)^2*x'*x", "a", "x: n"),
+        ("a^k*a^2*(a^k)^3", "a", ""),
+        ("det(X^-k)^2*tr(X)", "X", ""),
+        ("(a^(k-3))^2", "a", ""),
+        ("det(X^(k^2))^2", "X", ""),
     ],
-)  # fmt: skip
+)
 def test_powers_of_scalar_powers_are_verified_exactly(text, wrt, shapes):
     d = mc.derive(text, wrt, f"k: integer; {shapes}")
     assert d.verification.ok and d.verification.exact

@@ -1,4 +1,6 @@
-"""Sizes that are declared as numbers: typed, differentiated and compiled, beside differences of values."""
+"""Sizes that are declared as numbers: typed, differentiated and compiled, beside differences of
+values.
+"""
 
 from __future__ import annotations
 
@@ -56,11 +58,17 @@ def test_gradient_is_the_slope(text: str, shapes: str, target: str) -> None:
     program = typed(text, shapes)
     rng = np.random.default_rng(1)
     variables = program.variables.values()
-    at = {v.name: np.abs(points.draw(v, tuple(length(size, {}) for size in v.shape_ if size), rng)) for v in variables}
+    at = {
+        v.name: np.abs(points.draw(v, tuple(length(size, {}) for size in v.shape_ if size), rng))
+        for v in variables
+    }
     f = program.expr.compile()
     for d in unverified(program, variables):
         step = points.direction(d.wrt, at[d.wrt.name], rng) * 1e-6
-        change = (f(**at | {d.wrt.name: at[d.wrt.name] + step}) - f(**at | {d.wrt.name: at[d.wrt.name] - step})) / 2
+        change = (
+            f(**at | {d.wrt.name: at[d.wrt.name] + step})
+            - f(**at | {d.wrt.name: at[d.wrt.name] - step})
+        ) / 2
         gradient = np.asarray(d.compile(target)(**at))
         assert gradient.shape == np.shape(step)
         assert (gradient * step).sum() == pytest.approx(change, rel=1e-4, abs=1e-12)
@@ -72,13 +80,19 @@ def test_correlation_with_a_longer_vector_is_refused(shapes: str) -> None:
         mc.parse("corr(x,w)", shapes)
 
 
-@pytest.mark.parametrize(("text", "wrt", "shapes"), [("log2(P)", "P", "P: 12×8"), ("S^3*S", "S", "S: 12×12 diagonal")])
-def test_declared_sizes_that_are_too_large_to_try_are_passed_over(text: str, wrt: str, shapes: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "wrt", "shapes"), [("log2(P)", "P", "P: 12×8"), ("S^3*S", "S", "S: 12×12 diagonal")]
+)
+def test_declared_sizes_that_are_too_large_to_try_are_passed_over(
+    text: str, wrt: str, shapes: str
+) -> None:
     assert mc.derive(text, wrt, shapes, order=2).verification.ok
 
 
 @pytest.mark.parametrize("order", [2, 3])
 @pytest.mark.parametrize("shapes", ["Q: 9×l", "Q: l×12", "Q: 7×l"])
 @pytest.mark.parametrize("text", ["std(Q)", "var(Q)^2"])
-def test_a_number_in_the_answer_stays_where_another_size_is_1(text: str, shapes: str, order: int) -> None:
+def test_a_number_in_the_answer_stays_where_another_size_is_1(
+    text: str, shapes: str, order: int
+) -> None:
     assert not mc.derive(text, "Q", shapes, order=order, along="V").verification.wrong

@@ -1,7 +1,8 @@
-"""SymPy in and out: what is written has the same numbers, what is read is the same expression, the rest is refused by name.
+"""SymPy in and out: what is written has the same numbers, what is read is the same expression, the
+rest is refused by name.
 
-SymPy is no oracle for gradients: matcalc verifies each derivative itself, and the answers of SymPy's own tests are compared
-with it as numbers.
+SymPy is no oracle for gradients: matcalc verifies each derivative itself, and the answers of
+SymPy's own tests are compared with it as numbers.
 """
 
 import csv
@@ -57,17 +58,28 @@ from matcalc.interop import from_sympy, to_sympy
 from matcalc.language.typed import typed
 from matcalc.tables.functions import BY_NAME, visible
 
-# ---- numbers: an expression, and what SymPy makes of its SymPy form ------------------------------------------------------
+# ---- numbers: an expression, and what SymPy makes of its SymPy form ------------------------------
 
 
 def point(*roots, low=0.2, high=0.7):
-    """Sizes, and values of the variables, that respect what is declared; square matrices can be inverted."""
+    """Sizes, and values of the variables, that respect what is declared.
+
+    Square matrices can be inverted.
+    """
     rng = np.random.default_rng(5)
     nodes = ex.postorder(*roots)
-    sizes = [*(size for e in nodes for size in e.shape_), *((e.data,) for e in nodes if e.head == "size")]
+    sizes = [
+        *(size for e in nodes for size in e.shape_),
+        *((e.data,) for e in nodes if e.head == "size"),
+    ]
     names = sorted({atom for size in sizes for atom in size if isinstance(atom, str)})
-    sizes = dict(zip(names, cycle((2, 4, 3)), strict=False)) | {n: k for n, k in {"m": 4, "n": 3, "p": 2, "q": 2}.items() if n in names}
-    return sizes, {v.name: _value(v, sizes, rng.uniform(low, high, _lengths(v, sizes))) for v in ex.variables(*roots)}
+    sizes = dict(zip(names, cycle((2, 4, 3)), strict=False)) | {
+        n: k for n, k in {"m": 4, "n": 3, "p": 2, "q": 2}.items() if n in names
+    }
+    return sizes, {
+        v.name: _value(v, sizes, rng.uniform(low, high, _lengths(v, sizes)))
+        for v in ex.variables(*roots)
+    }
 
 
 def _lengths(v, sizes):
@@ -89,19 +101,27 @@ def by_sympy(node, sizes, values):
     if isinstance(node, sp.matrices.expressions.applyfunc.ElementwiseApplyFunction):
         return by_sympy(node.expr, sizes, values).applyfunc(node.function)
     if isinstance(node, sp.BlockMatrix):
-        return sp.ImmutableMatrix(sp.BlockMatrix([[by_sympy(b, sizes, values) for b in row] for row in node.blocks.tolist()]).as_explicit())
+        return sp.ImmutableMatrix(
+            sp.BlockMatrix(
+                [[by_sympy(b, sizes, values) for b in row] for row in node.blocks.tolist()]
+            ).as_explicit()
+        )
     if not node.args:
         return node
     args = [by_sympy(a, sizes, values) for a in node.args]
     if isinstance(node, DiagonalOf):  # of an explicit matrix, SymPy's own fails
         return sp.ImmutableMatrix(args[0].diagonal().T)
     made = node.func(*args)
-    return made.doit().as_explicit().as_immutable() if isinstance(made, sp.MatrixExpr) else made.doit()
+    return (
+        made.doit().as_explicit().as_immutable() if isinstance(made, sp.MatrixExpr) else made.doit()
+    )
 
 
 def _explicit(x):
     x = np.asarray(x)
-    return sp.Float(float(x)) if x.ndim == 0 else sp.ImmutableMatrix(x if x.ndim == 2 else x[:, None])
+    return (
+        sp.Float(float(x)) if x.ndim == 0 else sp.ImmutableMatrix(x if x.ndim == 2 else x[:, None])
+    )
 
 
 def numbers(e, sizes, values):
@@ -116,7 +136,7 @@ def assert_same_numbers(e, sizes, values):
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 
 
-# ---- out ------------------------------------------------------------------------------------------------------------------
+# ---- out -----------------------------------------------------------------------------------------
 
 WRITTEN = (
     ("2*X'*(X*w - y)", "X: m×n"),
@@ -159,7 +179,8 @@ def test_what_is_written_reads_back_with_the_same_numbers(text, shapes):
 
 
 NO_FORM = set(
-    "vec pinv expm logm sqrtm expm_frechet logm_frechet sqrtm_frechet chol eigvals eigvecs normnuc normspec polar leading "
+    "vec pinv expm logm sqrtm expm_frechet logm_frechet sqrtm_frechet chol eigvals eigvecs "
+    "normnuc normspec polar leading "
     "tril triu amax amin ismax cross skew unskew conv corr convmat hankel".split()
 )
 
@@ -183,7 +204,9 @@ def _inside(domain):
     return low, max(low, 0) + 0.9
 
 
-ON_SCALARS = [row for row in visible() if row.elementwise and row.domain[0] < 1 and row.name not in NO_FORM]
+ON_SCALARS = [
+    row for row in visible() if row.elementwise and row.domain[0] < 1 and row.name not in NO_FORM
+]
 SCALARS = ("t", "u")
 
 
@@ -207,7 +230,10 @@ def test_logdet_takes_the_absolute_value():
 
 def test_sums_are_written_with_ones_where_there_is_an_axis():
     sums = typed("sum(M)", "M: m×n").expr, typed("sum(w)", "w: n").expr
-    assert tuple(map(to_sympy, sums)) == (Trace(OneMatrix(1, m) * M * OneMatrix(n, 1)), Trace(OneMatrix(1, n) * w))
+    assert tuple(map(to_sympy, sums)) == (
+        Trace(OneMatrix(1, m) * M * OneMatrix(n, 1)),
+        Trace(OneMatrix(1, n) * w),
+    )
 
 
 def test_kinks_have_matcalcs_values():
@@ -221,7 +247,9 @@ def drawn(seed):
     return typed(*random_expression(seed, depth=2 + seed % 2)).expr
 
 
-@pytest.mark.parametrize("seed", [seed for seed in range(60) if not NO_FORM & drawn(seed).functions])
+@pytest.mark.parametrize(
+    "seed", [seed for seed in range(60) if not NO_FORM & drawn(seed).functions]
+)
 def test_random_expressions_have_the_same_numbers(seed):
     e = drawn(seed)
     at = point(e)
@@ -230,8 +258,16 @@ def test_random_expressions_have_the_same_numbers(seed):
 
 
 def identities():
-    lines = [line for line in (Path(__file__).parents[1] / "identities.tsv").read_text().splitlines() if not line.startswith("#")]
-    return [row for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if row["kind"] == "grad"]
+    lines = [
+        line
+        for line in (Path(__file__).parents[1] / "identities.tsv").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    return [
+        row
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if row["kind"] == "grad"
+    ]
 
 
 @pytest.mark.parametrize("row", identities(), ids=lambda row: row["id"])
@@ -244,12 +280,16 @@ def test_identities_and_their_gradients_are_written_and_read(row):
                 to_sympy(e)
             continue
         assert_same_numbers(e, *at)
-        np.testing.assert_allclose(numbers(from_sympy(to_sympy(e)), *at), numbers(e, *at), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            numbers(from_sympy(to_sympy(e)), *at), numbers(e, *at), rtol=1e-9, atol=1e-12
+        )
 
 
 def test_most_identities_are_expressible():
     """The loop above compares numbers, it does not only refuse."""
-    written = [row for row in identities() if not NO_FORM & typed(row["expr"], row["vars"]).expr.functions]
+    written = [
+        row for row in identities() if not NO_FORM & typed(row["expr"], row["vars"]).expr.functions
+    ]
     assert len(written) >= len(identities()) - 4
 
 
@@ -292,7 +332,7 @@ def test_a_positive_symbol_stays_positive():
     assert to_sympy(typed("u", "u: pos unit scalar").expr) == positive
 
 
-# ---- in -------------------------------------------------------------------------------------------------------------------
+# ---- in ------------------------------------------------------------------------------------------
 
 u = sp.Dummy("u")
 READ = (
@@ -342,7 +382,11 @@ READ = (
     (sp.Max(t, i), "i + relu(t - i)", "t: scalar; i: scalar"),
     (sp.Min(t, 0), "-relu(-t)", "t: scalar"),
     (exp(t) + log(t) + sp.Abs(t) * sp.sign(t), "exp(t) + log(t) + abs(t)*sign(t)", "t: scalar"),
-    (sp.tan(t) + sp.asin(t) - sp.acos(t) * sp.atan(t), "tan(t) + arcsin(t) - arccos(t)*arctan(t)", "t: scalar"),
+    (
+        sp.tan(t) + sp.asin(t) - sp.acos(t) * sp.atan(t),
+        "tan(t) + arcsin(t) - arccos(t)*arctan(t)",
+        "t: scalar",
+    ),
     (sp.sinh(t) + sp.cosh(t) - sp.tanh(t), "sinh(t) + cosh(t) - tanh(t)", "t: scalar"),
     (sp.asinh(t) + sp.acosh(t) - sp.atanh(t), "arcsinh(t) + arccosh(t) - arctanh(t)", "t: scalar"),
     (sp.sec(t) + sp.csc(t) * sp.cot(t), "1/cos(t) + 1/sin(t)/tan(t)", "t: scalar"),
@@ -356,8 +400,16 @@ READ = (
     # arrays: labels joined, renamed and left out
     (ArrayContraction(X, (0, 1)), "tr(X)", "X: k×k"),
     (ArrayContraction(M, (1,)), "M*ones(n)", "M: m×n"),
-    (ArrayContraction(ArrayTensorProduct(A, X, B), (1, 2), (3, 4)), "A*X*B", "A: k×k; X: k×k; B: k×k"),
-    (ArrayContraction(ArrayTensorProduct(2, M, N), (0, 2), (1, 3)), "2*sum(M.*N)", "M: m×n; N: m×n"),
+    (
+        ArrayContraction(ArrayTensorProduct(A, X, B), (1, 2), (3, 4)),
+        "A*X*B",
+        "A: k×k; X: k×k; B: k×k",
+    ),
+    (
+        ArrayContraction(ArrayTensorProduct(2, M, N), (0, 2), (1, 3)),
+        "2*sum(M.*N)",
+        "M: m×n; N: m×n",
+    ),
     (ArrayTensorProduct(x, v), "x*v'", "x: k; v: m"),
     (ArrayTensorProduct(t, r.T, v.T), "t*r'*v'", "t: scalar; r: 1×n; v: m"),
     (ArrayDiagonal(A, (0, 1)), "diag(A)", "A: k×k"),
@@ -369,7 +421,11 @@ READ = (
     (ArrayElementwiseApplyFunc(sin, ArrayTensorProduct(x, v)), "sin(x*v')", "x: k; v: m"),
     (Reshape(M, (m * n,)), "vec(M')", "M: m×n"),
     (Reshape(M, (m, 1, n)), "M", "M: m×n"),
-    (ArrayContraction(ArrayTensorProduct(ArraySymbol("h", (n,)), M), (0, 2)), "M*h", "M: m×n; h: n"),
+    (
+        ArrayContraction(ArrayTensorProduct(ArraySymbol("h", (n,)), M), (0, 2)),
+        "M*h",
+        "M: m×n; h: n",
+    ),
     (ArrayAdd(ArraySymbol("H", (m, n)), M), "H + M", "H: m×n; M: m×n"),
     (ArrayContraction(OneArray(m, n), (0,)), "numel(v)*ones(n)", "v: m"),
     (ArrayAdd(ZeroArray(m, n), M), "M", "M: m×n"),
@@ -378,9 +434,17 @@ READ = (
     (((X * b + c).T * (X * b + c))[0, 0], "sum((X*b + c).^2)", "X: k×k; b: k; c: k"),
     (sp.Sum(M[q, p], (q, 0, m - 1), (p, 0, n - 1)) ** 2, "sum(M)^2", "M: m×n"),
     (sp.Sum(sin(x[q, 0] * v[p, 0]), (q, 0, k - 1), (p, 0, m - 1)), "sum(sin(v*x'))", "x: k; v: m"),
-    (sp.Sum((x[q, 0] + y[p, 0]) * A[q, p], (q, 0, k - 1), (p, 0, k - 1)), "tr(A*(ones(k)*x' + y*ones(k)'))", "A: k×k; x: k; y: k"),
+    (
+        sp.Sum((x[q, 0] + y[p, 0]) * A[q, p], (q, 0, k - 1), (p, 0, k - 1)),
+        "tr(A*(ones(k)*x' + y*ones(k)'))",
+        "A: k×k; x: k; y: k",
+    ),
     (sp.Sum(sp.KroneckerDelta(q, p) * A[q, p], (q, 0, k - 1), (p, 0, k - 1)), "tr(A)", "A: k×k"),
-    (sp.Sum(sp.KroneckerDelta(q, i) * M[q, p], (q, 0, m - 1), (p, 0, n - 1)), "i'*M*ones(n)", "M: m×n; i: m"),
+    (
+        sp.Sum(sp.KroneckerDelta(q, i) * M[q, p], (q, 0, m - 1), (p, 0, n - 1)),
+        "i'*M*ones(n)",
+        "M: m×n; i: m",
+    ),
     (sp.Sum(2, (q, 0, m - 1)), "2*numel(v)", "v: m"),
     (X[i, t], "i'*X*t", "X: k×k; i: k; t: k"),
     (Trace(A) * (M * w).applyfunc(sin)[i, 0], "tr(A)*sin(i'*M*w)", "A: k×k; M: m×n; w: n; i: m"),
@@ -390,7 +454,11 @@ READ = (
     (M[1:3, :], "M[2:3,:]", "M: m×n"),
     (sp.BlockMatrix([[X, A], [A, X]]), "[X, A; A, X]", "X: k×k; A: k×k"),
     (MatrixSymbol("Z", n + 1, n), "Z", "Z: (n+1)×n"),
-    (sp.erf(t) + sp.loggamma(t) * sp.digamma(t) + sp.polygamma(2, t), "erf(t) + lgamma(t)*digamma(t) + polygamma(2,t)", "t: scalar"),
+    (
+        sp.erf(t) + sp.loggamma(t) * sp.digamma(t) + sp.polygamma(2, t),
+        "erf(t) + lgamma(t)*digamma(t) + polygamma(2,t)",
+        "t: scalar",
+    ),
     (MatrixSymbol("Z", 3, 3)[1, i], "Z[2,:]*i", "Z: 3×3; i: 3"),
     (ArraySymbol("H", (m, n))[i, t], "i'*H*t", "H: m×n; i: m; t: n"),
 )
@@ -402,7 +470,9 @@ def test_sympy_is_read_as(given, text, shapes):
 
 
 def test_a_kronecker_product_orders_the_dimensions_of_what_it_meets():
-    product = KroneckerProduct(MatrixSymbol("F", p, n), MatrixSymbol("G", q, m)) * MatrixSymbol("z", m * n, 1)
+    product = KroneckerProduct(MatrixSymbol("F", p, n), MatrixSymbol("G", q, m)) * MatrixSymbol(
+        "z", m * n, 1
+    )
     assert from_sympy(product).shape == ("p*q",)
     assert mc.derive(Trace(product.T * product), "z").verification.ok
 
@@ -418,15 +488,39 @@ REFUSED = (
     (sp.Sum(i * x[i, 0], (i, 0, k - 1)), NameProblem, "Sum over numbers i"),
     (sp.Sum(x[i, 0], (i, 1, k - 1)), NameProblem, "Sum from 1"),
     (sp.Sum(M[i, i], (i, 0, m - 1)), ShapeProblem, "the index i runs over m of n entries"),
-    (sin(sp.Sum(A[i, p] * B[i, q] * C[i, t] * D[p, q] * X[p, t] * A[q, t], *RANGES, (t, 0, k - 1))), NameProblem, "no matrix expression joins"),
-    (sp.Sum((A[i, p] * B[p, q]) ** 2 + sin(A[i, p] * B[p, q]), *RANGES), NameProblem, "an entry of 3 indices"),
+    (
+        sin(
+            sp.Sum(
+                A[i, p] * B[i, q] * C[i, t] * D[p, q] * X[p, t] * A[q, t], *RANGES, (t, 0, k - 1)
+            )
+        ),
+        NameProblem,
+        "no matrix expression joins",
+    ),
+    (
+        sp.Sum((A[i, p] * B[p, q]) ** 2 + sin(A[i, p] * B[p, q]), *RANGES),
+        NameProblem,
+        "an entry of 3 indices",
+    ),
     (sp.KroneckerDelta(i, t) * x[i, 0], NameProblem, "KroneckerDelta"),
     (sp.Sum(Determinant(x[i, 0] * A), (i, 0, k - 1)), NameProblem, "MatrixSymbol A among entries"),
     (i * x[i, 0], NameProblem, "two different symbols are named 'i'"),
     (X[n + 1, 0], NameProblem, "MatrixElement"),
-    (2 * ArraySymbol("T", (2, 3, n)), NameProblem, "an array of 3 axes has no form inside another expression"),
-    (ArraySymbol("T", (2 * n, 3, n)), NameProblem, "the array T has an axis that is a product of sizes"),
-    (ArrayElementwiseApplyFunc(sin, ArrayDiagonal(ArrayTensorProduct(A, X), (0, 2))), NameProblem, "array of 3 axes that factors share"),
+    (
+        2 * ArraySymbol("T", (2, 3, n)),
+        NameProblem,
+        "an array of 3 axes has no form inside another expression",
+    ),
+    (
+        ArraySymbol("T", (2 * n, 3, n)),
+        NameProblem,
+        "the array T has an axis that is a product of sizes",
+    ),
+    (
+        ArrayElementwiseApplyFunc(sin, ArrayDiagonal(ArrayTensorProduct(A, X), (0, 2))),
+        NameProblem,
+        "array of 3 axes that factors share",
+    ),
     (Reshape(MatrixSymbol("Z", 4, 3), (6, 2)), NameProblem, "Reshape"),
     (X[0:4:2, :], NameProblem, "steps of 1"),
     (sp.Integral(t, t), NameProblem, "Integral"),
@@ -449,12 +543,16 @@ REFUSED = (
     (X.adjoint(), NameProblem, "Adjoint"),
     (sp.FunctionMatrix(3, 3, sp.Lambda((i, t), i + t)), NameProblem, "FunctionMatrix"),
     (sp.Matrix([[1, 2]]), NameProblem, "MutableDenseMatrix"),
-    (sp.ImmutableMatrix([[1], [2]]).T * MatrixSymbol("z", 2, 1), NameProblem, "ImmutableDenseMatrix"),
+    (
+        sp.ImmutableMatrix([[1], [2]]).T * MatrixSymbol("z", 2, 1),
+        NameProblem,
+        "ImmutableDenseMatrix",
+    ),
     (sp.MatMul(), NameProblem, "GenericIdentity"),
     (exp(X), NameProblem, "exp of the k×k matrix X"),
     (sp.Add(X, 1, evaluate=False), NameProblem, "Add of the k×k matrix"),
     (x.applyfunc(sp.Lambda(u, Trace(u * A))), NameProblem, "no function of one entry"),
-    (X**sp.Symbol("q"), NameProblem, r"Symbol\('q', integer=True\)"),
+    (X ** sp.Symbol("q"), NameProblem, r"Symbol\('q', integer=True\)"),
     (X ** sp.Rational(1, 2), ShapeProblem, "integer exponent"),
     (X**S.Half, ShapeProblem, "integer exponent"),
     (DiagonalOf(M), ShapeProblem, "square"),
@@ -500,7 +598,7 @@ def test_depth_ends_in_an_answer_or_in_a_limit():
         from_sympy(to_sympy(e))
 
 
-# ---- gradients of SymPy expressions -----------------------------------------------------------------------------------------
+# ---- gradients of SymPy expressions --------------------------------------------------------------
 
 
 def test_the_variable_may_be_a_symbol_of_sympy_or_a_name():
@@ -516,7 +614,7 @@ def test_declarations_add_properties_to_sympys_symbols():
     assert str(mc.derive(x.T * A * x, x, "A: k×k symmetric").result) == "2*A*x"
 
 
-# ---- derivatives of more axes, and by what does not occur -------------------------------------------------------------------
+# ---- derivatives of more axes, and by what does not occur ----------------------------------------
 
 MORE_THAN_TWO_AXES = (
     (A, A),
@@ -539,9 +637,17 @@ def test_derivatives_of_more_than_two_axes_have_no_matrix_form(expression, wrt):
 
 
 ABSENT = (
-    (A, i), (A * (X + B) * c, i), (x, i), (x.T * y, i), (x * x.T, i), (x + y, i), (HadamardPower(x, 2), i), (HadamardProduct(x, y), i),
-    (x.applyfunc(sin), i), (k, A),
-)  # fmt: skip
+    (A, i),
+    (A * (X + B) * c, i),
+    (x, i),
+    (x.T * y, i),
+    (x * x.T, i),
+    (x + y, i),
+    (HadamardPower(x, 2), i),
+    (HadamardProduct(x, y), i),
+    (x.applyfunc(sin), i),
+    (k, A),
+)
 
 
 @pytest.mark.parametrize(("expression", "wrt"), ABSENT, ids=str)
@@ -549,7 +655,9 @@ def test_the_derivative_by_a_symbol_that_does_not_occur_is_zero(expression, wrt)
     derivation = mc.derive(expression, wrt)
     assert derivation.verification.ok
     shape = expression.shape if expression.is_Matrix else wrt.shape
-    assert sp.ZeroMatrix(*shape) == derivation.to_sympy() or (shape == (1, 1) and derivation.to_sympy() == 0)
+    assert sp.ZeroMatrix(*shape) == derivation.to_sympy() or (
+        shape == (1, 1) and derivation.to_sympy() == 0
+    )
 
 
 def test_a_matrix_by_a_matrix_that_does_not_occur_is_zero():
@@ -559,13 +667,15 @@ def test_a_matrix_by_a_matrix_that_does_not_occur_is_zero():
     assert str(derivation.kronecker()) == "zeros(k*k, k*k)"
 
 
-@pytest.mark.parametrize(("expression", "wrt"), [(x.T * x, k), (k * Trace(X), k), (x.T * x, "z")], ids=str)
+@pytest.mark.parametrize(
+    ("expression", "wrt"), [(x.T * x, k), (k * Trace(X), k), (x.T * x, "z")], ids=str
+)
 def test_a_dimension_or_a_name_that_is_no_variable_is_refused(expression, wrt):
     with pytest.raises(MatcalcError, match="is not in the expression"):
         mc.derive(expression, wrt)
 
 
-# ---- derivatives by one entry ---------------------------------------------------------------------------------------------
+# ---- derivatives by one entry --------------------------------------------------------------------
 
 BY_ENTRY = (
     (Trace(X * A * X), X[p, q], "q'*(A*X + X*A)*p"),
@@ -577,7 +687,7 @@ BY_ENTRY = (
     (M.applyfunc(sin) * w, M[p, q], "p.*(cos(M)*(q.*w))"),
     (ArrayContraction(ArraySymbol("X", (k, k)), (0, 1)), ArraySymbol("X", (k, k))[p, q], "p'*q"),
     (Trace(A), X[p, q], "0"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("expression", "entry", "text"), BY_ENTRY, ids=str)
@@ -588,7 +698,9 @@ def test_the_derivative_by_an_entry_is_that_entry_of_the_derivative(expression, 
     assert str(derivation.result) == text
 
 
-@pytest.mark.parametrize(("expression", "entry"), [row[:2] for row in BY_ENTRY if row[2] != "0"], ids=str)
+@pytest.mark.parametrize(
+    ("expression", "entry"), [row[:2] for row in BY_ENTRY if row[2] != "0"], ids=str
+)
 def test_a_wrong_derivative_by_an_entry_is_not_verified(expression, entry):
     derivation = mc.derive(expression, entry)
     assert not replace(derivation, result=2 * derivation.result).check().ok
@@ -603,24 +715,48 @@ def test_what_is_no_variable_and_no_entry_alone_is_refused():
         mc.derive(t * Trace(X), X[i, t])
 
 
-# ---- imports ----------------------------------------------------------------------------------------------------------------
+# ---- imports -------------------------------------------------------------------------------------
 
 
 def test_sympy_is_imported_on_use():
-    code = "import sys, matcalc.interop as i, matcalc; matcalc.derive('x.*x', 'x'); print('sympy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    code = (
+        "import sys, matcalc.interop as i, matcalc; matcalc.derive('x.*x', 'x'); "
+        "print('sympy' in sys.modules)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "False\n"
+    )
 
 
 def test_the_tables_name_functions_that_exist():
     from matcalc.interop.incoming import _FUNCTIONS
     from matcalc.interop.outgoing import _SCALAR_FUNCTIONS, _WRITERS
 
-    heads = {"var", "num", "size", "ones", "zeros", "eye", "add", "times", "matmul", "T", "pow", "part", "pi"}
+    heads = {
+        "var",
+        "num",
+        "size",
+        "ones",
+        "zeros",
+        "eye",
+        "add",
+        "times",
+        "matmul",
+        "T",
+        "pow",
+        "part",
+        "pi",
+    }
     assert set(_SCALAR_FUNCTIONS) | set(_WRITERS) <= set(BY_NAME) | heads
     assert all(hasattr(sp, name) for name in _FUNCTIONS)
 
 
-@pytest.mark.parametrize("shape", [(sp.Symbol("n"), sp.Symbol("n")), (sp.Symbol("n") + sp.Symbol("m"),) * 2], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(sp.Symbol("n"), sp.Symbol("n")), (sp.Symbol("n") + sp.Symbol("m"),) * 2], ids=str
+)
 def test_a_size_is_no_absent_symbol(shape):
     """A derivative by a symbol that does not occur is 0; a size occurs, in a sum of sizes too."""
     with pytest.raises(NameProblem, match="not in the expression"):

@@ -50,20 +50,26 @@ def test_every_case_is_verified_and_written_back(case):
 def assert_same_numbers(d, at):
     """SymPy's form of the answer has its numbers, and so has what is read back from it."""
     arguments = sympy_tests.arguments(d, at)
-    columns = {name: np.reshape(v, (-1, 1)) if np.ndim(v) == 1 else v for name, v in arguments.items()}
+    columns = {
+        name: np.reshape(v, (-1, 1)) if np.ndim(v) == 1 else v for name, v in arguments.items()
+    }
     want, written = sympy_tests.numbers(d, at), d.to_sympy()
     back = np.asarray(from_sympy(written).compile()(**arguments))
     for found in (np.asarray(Point(columns).number(written)), back):
-        np.testing.assert_allclose(0 * want if written == 0 else found.reshape(want.shape), want, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            0 * want if written == 0 else found.reshape(want.shape), want, rtol=1e-9, atol=1e-12
+        )
 
 
 def test_the_page_counts_these_cases():
-    found = re.search(r"(\d+) cases\. matcalc: (\d+) verified\.", sympy_tests.PAGE.read_text(encoding="utf-8"))
+    found = re.search(
+        r"(\d+) cases\. matcalc: (\d+) verified\.", sympy_tests.PAGE.read_text(encoding="utf-8")
+    )
     assert found is not None
-    assert [int(count) for count in found.groups()] == [len(CASES)]*2
+    assert [int(count) for count in found.groups()] == [len(CASES)] * 2
 
 
-# ---- how answers are judged -----------------------------------------------------------------------------------------------
+# ---- how answers are judged ----------------------------------------------------------------------
 
 RIGHT = (
     (x.T * A * x, x, (A + A.T) * x),
@@ -104,7 +110,12 @@ def test_what_cannot_be_judged_is_said():
     case = Case("", x.T * x, x)
     assert sympy_tests.judged(case, sp.Derivative(sin(i), i)) == "unevaluated"
     assert sympy_tests.judged(case, sp.gamma(i) * x) == "no numbers: gamma"
-    assert sympy_tests.judged(case, sp.Basic.__new__(sp.MatAdd, sp.OneMatrix(2, 2), sp.OneMatrix(3, 3))) == "wrong: its shapes do not fit"
+    assert (
+        sympy_tests.judged(
+            case, sp.Basic.__new__(sp.MatAdd, sp.OneMatrix(2, 2), sp.OneMatrix(3, 3))
+        )
+        == "wrong: its shapes do not fit"
+    )
 
 
 def test_crashes_are_named():
@@ -128,29 +139,59 @@ ARRAYS = (
 @pytest.mark.parametrize("expression", ARRAYS, ids=str)
 def test_the_numbers_are_those_of_sympys_explicit_arrays(expression):
     """The evaluation by NumPy against SymPy's own, at k = 2."""
-    at = {"k": 2, "i": 0, "j": 1, "m": 1} | {name: np.arange(4.0).reshape(2, 2) ** p for p, name in enumerate("AXB", 1)}
+    at = {"k": 2, "i": 0, "j": 1, "m": 1} | {
+        name: np.arange(4.0).reshape(2, 2) ** p for p, name in enumerate("AXB", 1)
+    }
     at |= {name: np.array([[p], [p**2 + 1.0]]) for p, name in enumerate("xya", 1)}
     two = expression.subs(k, 2).doit()
     explicit = two.as_explicit() if hasattr(two, "as_explicit") else two
-    entries = {MatrixSymbol(name, *v.shape)[p, q]: v[p, q] for name, v in at.items() if np.ndim(v) for p, q in np.ndindex(v.shape)}
+    entries = {
+        MatrixSymbol(name, *v.shape)[p, q]: v[p, q]
+        for name, v in at.items()
+        if np.ndim(v)
+        for p, q in np.ndindex(v.shape)
+    }
     values = {i: 0, j: 1, m: 1}
     found = explicit.subs(values).doit().xreplace(entries)
-    np.testing.assert_allclose(Point(at).number(expression), np.array(found.tolist() if hasattr(found, "tolist") else found, dtype=float))
+    np.testing.assert_allclose(
+        Point(at).number(expression),
+        np.array(found.tolist() if hasattr(found, "tolist") else found, dtype=float),
+    )
 
 
-LEAVES = (MatrixSymbol("M", k, m), B, a, MatrixSymbol("r", 1, k), Identity(k), sp.OneMatrix(k, m), ArraySymbol("v", (k,)), OneArray(m, k))
+LEAVES = (
+    MatrixSymbol("M", k, m),
+    B,
+    a,
+    MatrixSymbol("r", 1, k),
+    Identity(k),
+    sp.OneMatrix(k, m),
+    ArraySymbol("v", (k,)),
+    OneArray(m, k),
+)
 INDEX = {i: k, j: m, n: k}
 
 
 def random_array(rng, depth):
-    """Tensor products, contractions, diagonals, permutations, sums and functions of entries, at random axes."""
+    """Tensor products, contractions, diagonals, permutations, sums and functions of entries, at
+    random axes.
+    """
     if depth == 0:
         return rng.choice(LEAVES)
     e = random_array(rng, depth - 1)
     pairs = [(p, q) for q in range(len(e.shape)) for p in range(q) if e.shape[p] == e.shape[q]]
-    choices = [lambda: ArrayTensorProduct(e, random_array(rng, depth - 1)), lambda: ArrayAdd(e, ArrayTensorProduct(2, e))]
-    choices += [lambda: PermuteDims(e, rng.sample(range(len(e.shape)), len(e.shape))), lambda: ArrayElementwiseApplyFunc(sin, e)]
-    choices += [lambda: ArrayContraction(e, rng.choice(pairs)), lambda: ArrayDiagonal(e, rng.choice(pairs))] * bool(pairs)
+    choices = [
+        lambda: ArrayTensorProduct(e, random_array(rng, depth - 1)),
+        lambda: ArrayAdd(e, ArrayTensorProduct(2, e)),
+    ]
+    choices += [
+        lambda: PermuteDims(e, rng.sample(range(len(e.shape)), len(e.shape))),
+        lambda: ArrayElementwiseApplyFunc(sin, e),
+    ]
+    choices += [
+        lambda: ArrayContraction(e, rng.choice(pairs)),
+        lambda: ArrayDiagonal(e, rng.choice(pairs)),
+    ] * bool(pairs)
     return rng.choice(choices)() if e.shape else e
 
 
@@ -158,7 +199,14 @@ def random_entry(rng, depth):
     """A scalar of the indices i, j and n."""
     if depth == 0:
         leaf = rng.choice(LEAVES[:4])
-        return leaf[tuple(0 if size == 1 else rng.choice([index for index, length in INDEX.items() if length == size]) for size in leaf.shape)]
+        return leaf[
+            tuple(
+                0
+                if size == 1
+                else rng.choice([index for index, length in INDEX.items() if length == size])
+                for size in leaf.shape
+            )
+        ]
     e, f = random_entry(rng, depth - 1), random_entry(rng, depth - 1)
     inner = sp.Sum(f, (n, 0, k - 1))
     return rng.choice([e * f, e + 2 * f, sin(e), e**2, e * KroneckerDelta(i, n), e * inner])
@@ -167,18 +215,32 @@ def random_entry(rng, depth):
 @pytest.mark.parametrize("seed", range(80))
 def test_random_arrays_and_sums_are_read_with_their_numbers(seed):
     rng = random.Random(seed)
-    expression = random_array(rng, 3) if seed % 2 else sp.Sum(random_entry(rng, 2), *((index, 0, size - 1) for index, size in INDEX.items()))
+    expression = (
+        random_array(rng, 3)
+        if seed % 2
+        else sp.Sum(random_entry(rng, 2), *((index, 0, size - 1) for index, size in INDEX.items()))
+    )
     try:
         e = from_sympy(expression)
     except mc.NameProblem as problem:
-        assert re.search(r"(that factors share|that share factors|of \d+ axes) has no form|no matrix expression joins", str(problem))
+        assert re.search(
+            r"(that factors share|that share factors|of \d+ axes) has no form"
+            r"|no matrix expression joins",
+            str(problem),
+        )
         return
     values = np.random.default_rng(seed)
     at = {"k": 3, "m": 4} | {
-        name: values.uniform(0.2, 0.9, shape) for name, shape in {"M": (3, 4), "B": (3, 3), "a": (3, 1), "r": (1, 3), "v": 3}.items()
+        name: values.uniform(0.2, 0.9, shape)
+        for name, shape in {"M": (3, 4), "B": (3, 3), "a": (3, 1), "r": (1, 3), "v": 3}.items()
     }
-    given = {v.name: at[v.name].ravel() if len(v.shape) == 1 else at[v.name] for v in variables(*parts(e))}
-    np.testing.assert_allclose(e.compile()(k=3, m=4, **given), np.squeeze(Point(at).number(expression)), rtol=1e-9)
+    given = {
+        v.name: at[v.name].ravel() if len(v.shape) == 1 else at[v.name]
+        for v in variables(*parts(e))
+    }
+    np.testing.assert_allclose(
+        e.compile()(k=3, m=4, **given), np.squeeze(Point(at).number(expression)), rtol=1e-9
+    )
 
 
 def test_differences_and_layouts():

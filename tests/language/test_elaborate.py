@@ -17,7 +17,7 @@ def shapes_of(text, shapes=None):
     return {name: public(v.shape_) for name, v in typed(text, shapes).variables.items()}
 
 
-# ---- what a letter means --------------------------------------------------------------------------------------------
+# ---- what a letter means -------------------------------------------------------------------------
 
 KINDS = (
     *((letter, 0) for letter in "abcdefg"),
@@ -26,7 +26,7 @@ KINDS = (
     *((name, 0) for name in ("α", "λ", "ω", "alpha", "lambda", "beta", "a1", "c_x")),
     *((name, 1) for name in ("x1", "w_hat", "theta")),
     *((name, 2) for name in ("X1", "Sigma", "Σ", "Ω")),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("name", "axes"), KINDS)
@@ -34,7 +34,17 @@ def test_letter_defaults(name, axes):
     assert len(parse(f"2*{name}").shape) == axes
 
 
-USED_AS_VECTORS = ("b'*X", "b'*A*b", "norm2(b)", "‖b‖", "sum(b)", "softmax(b)", "diag(b)*x", "X*b - y", "A*x + b'*x*y")
+USED_AS_VECTORS = (
+    "b'*X",
+    "b'*A*b",
+    "norm2(b)",
+    "‖b‖",
+    "sum(b)",
+    "softmax(b)",
+    "diag(b)*x",
+    "X*b - y",
+    "A*x + b'*x*y",
+)
 
 
 @pytest.mark.parametrize("text", USED_AS_VECTORS)
@@ -48,12 +58,28 @@ def test_a_declaration_overrides_the_default():
     assert shapes_of("λ'*x", "λ: n") == {"λ": ("n",), "x": ("n",)}
 
 
-# ---- declarations ---------------------------------------------------------------------------------------------------
+# ---- declarations --------------------------------------------------------------------------------
 
 M_BY_N = (
-    "X: m×n", "X: m × n", "X: m x n", "X: mxn", "X: (m,n)", "X:m,n", "X: m, n", "X: (m, n)", "X: m×n; w: n", "X: m×n, w: n", "X: m×n\nw: n",
-    ";X: m×n;;", {"X": "m×n"}, {"X": ("m", "n")}, {"X": ["m", "n"]}, {"X": "matrix m×n"}, {"X": "m×n", "w": ("n",)}, {"X": "m×n positive"},
-)  # fmt: skip
+    "X: m×n",
+    "X: m × n",
+    "X: m x n",
+    "X: mxn",
+    "X: (m,n)",
+    "X:m,n",
+    "X: m, n",
+    "X: (m, n)",
+    "X: m×n; w: n",
+    "X: m×n, w: n",
+    "X: m×n\nw: n",
+    ";X: m×n;;",
+    {"X": "m×n"},
+    {"X": ("m", "n")},
+    {"X": ["m", "n"]},
+    {"X": "matrix m×n"},
+    {"X": "m×n", "w": ("n",)},
+    {"X": "m×n positive"},
+)
 THREE_BY_FOUR = ("X: 3x4", "X: 3×4", "X: 3 x 4", "X: 3,4", {"X": (3, 4)}, {"X": "3x4"})
 
 
@@ -67,12 +93,18 @@ def test_numeric_sizes(shapes):
     assert shapes_of("X*w", shapes) == {"X": (3, 4), "w": (4,)}
 
 
-@pytest.mark.parametrize("shapes", ["x: scalar", "x: 1", "x: 1×1", {"x": ()}, {"x": (1,)}, {"x": (1, 1)}, "x: scalar positive"], ids=repr)
+@pytest.mark.parametrize(
+    "shapes",
+    ["x: scalar", "x: 1", "x: 1×1", {"x": ()}, {"x": (1,)}, {"x": (1, 1)}, "x: scalar positive"],
+    ids=repr,
+)
 def test_scalars(shapes):
     assert shapes_of("x*A", shapes)["x"] == ()
 
 
-@pytest.mark.parametrize("shapes", ["x: row", "x: 1×m", {"x": (1, "m")}, "x: row positive"], ids=repr)
+@pytest.mark.parametrize(
+    "shapes", ["x: row", "x: 1×m", {"x": (1, "m")}, "x: row positive"], ids=repr
+)
 def test_rows(shapes):
     rows, columns = shapes_of("x*A", shapes)["x"]
     assert (rows, parse("x*A", shapes).shape[0]) == (1, 1)
@@ -80,10 +112,18 @@ def test_rows(shapes):
 
 
 PROPERTIES = {
-    "S: symmetric": "symmetric", "S: n×n sym": "symmetric", "S: sym n×n": "symmetric", "S: n×n spd": "spd",
-    "S: diagonal n×n": "diagonal", "S: diag": "diagonal", "S: positive": "positive", "S: m×n pos": "positive", "S: spos": "positive",
-    "S: lower": "lower", "S: orthogonal": "orthogonal",
-}  # fmt: skip
+    "S: symmetric": "symmetric",
+    "S: n×n sym": "symmetric",
+    "S: sym n×n": "symmetric",
+    "S: n×n spd": "spd",
+    "S: diagonal n×n": "diagonal",
+    "S: diag": "diagonal",
+    "S: positive": "positive",
+    "S: m×n pos": "positive",
+    "S: spos": "positive",
+    "S: lower": "lower",
+    "S: orthogonal": "orthogonal",
+}
 
 
 @pytest.mark.parametrize("shapes", PROPERTIES)
@@ -126,7 +166,7 @@ JUNK = (
     ({"X": (float("nan"),)}, ShapeProblem, "nan"),
     ({"X": ""}, SyntaxProblem, "empty"),
     ({"": "n"}, NameProblem, "not a name"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("shapes", "error", "message"), JUNK, ids=lambda value: ascii(value)[:40])
@@ -141,7 +181,7 @@ def test_a_wrong_type_is_named(shapes):
         parse("X*w", shapes)
 
 
-# ---- inference ------------------------------------------------------------------------------------------------------
+# ---- inference -----------------------------------------------------------------------------------
 
 INFERRED = (
     ("X*w - y", None, {"X": ("m", "n"), "w": ("n",), "y": ("m",)}),
@@ -156,7 +196,7 @@ INFERRED = (
     ("ones(n)'*x", None, {"x": ("n",)}),
     ("A + eye", None, {"A": ("n", "n")}),
     ("x + y + z + w", "w: 7", {"x": (7,), "y": (7,), "z": (7,), "w": (7,)}),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "shapes", "expected"), INFERRED)
@@ -174,11 +214,18 @@ def test_what_was_assumed_is_told():
     assert typed("X*w", "X: m×n; w: n").assumed == ()
 
 
-# ---- sizes as numbers -----------------------------------------------------------------------------------------------
+# ---- sizes as numbers ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "shapes"), [("sum(x)/n", "x: n"), ("norm2(X*w)^2/m", "X: m×n"), ("n*x", "x: n"), ("A + n*eye(n)", "A: n×n"), ("ones(n)'*x/n", None)]
+    ("text", "shapes"),
+    [
+        ("sum(x)/n", "x: n"),
+        ("norm2(X*w)^2/m", "X: m×n"),
+        ("n*x", "x: n"),
+        ("A + n*eye(n)", "A: n×n"),
+        ("ones(n)'*x/n", None),
+    ],
 )
 def test_a_size_is_a_number(text, shapes):
     assert "n" not in shapes_of(text, shapes)
@@ -191,7 +238,9 @@ def test_the_number_of_entries():
     assert parse("sum(ones(3,4))").value == 12
 
 
-@pytest.mark.parametrize(("text", "shapes"), [("vec(X) - y", "X: 3×4; y: 12"), ("kron(A,B)*x", "A: 2×2; B: 3×3; x: 6")])
+@pytest.mark.parametrize(
+    ("text", "shapes"), [("vec(X) - y", "X: 3×4; y: 12"), ("kron(A,B)*x", "A: 2×2; B: 3×3; x: 6")]
+)
 def test_a_number_is_not_taken_apart(text, shapes):
     with pytest.raises(ShapeProblem):
         parse(text, shapes)
@@ -199,10 +248,12 @@ def test_a_number_is_not_taken_apart(text, shapes):
 
 
 def test_products_of_sizes_commute():
-    assert parse("vec(X) - y", "X: m×n; y: m*n").shape == parse("vec(X) - y", "X: m×n; y: n*m").shape
+    assert (
+        parse("vec(X) - y", "X: m×n; y: m*n").shape == parse("vec(X) - y", "X: m×n; y: n*m").shape
+    )
 
 
-# ---- rows, scalars, broadcasting -------------------------------------------------------------------------------------
+# ---- rows, scalars, broadcasting -----------------------------------------------------------------
 
 SCALARS = (
     "x'*y",
@@ -220,9 +271,20 @@ SCALARS = (
     "det(x'*y)",
 )
 BROADCAST = (
-    ("x + 1", ("n",)), ("1 - x", ("n",)), ("A + 1", ("m", "n")), ("A - a", ("m", "n")), ("A + x'", ("m", "n")), ("x' + A", ("m", "n")),
-    ("x' + 1", (1, "n")), ("x + x'*y", ("n",)), ("a.*x", ("n",)), ("A./a", ("m", "n")), ("1./x", ("n",)), ("2.^x", ("n",)), ("a*A*b", ("m", "n")),
-)  # fmt: skip
+    ("x + 1", ("n",)),
+    ("1 - x", ("n",)),
+    ("A + 1", ("m", "n")),
+    ("A - a", ("m", "n")),
+    ("A + x'", ("m", "n")),
+    ("x' + A", ("m", "n")),
+    ("x' + 1", (1, "n")),
+    ("x + x'*y", ("n",)),
+    ("a.*x", ("n",)),
+    ("A./a", ("m", "n")),
+    ("1./x", ("n",)),
+    ("2.^x", ("n",)),
+    ("a*A*b", ("m", "n")),
+)
 
 
 @pytest.mark.parametrize("text", SCALARS)
@@ -236,13 +298,32 @@ def test_broadcasting(text, shape):
     assert parse(text, "A: m×n" if "A" in text else None).shape == shape
 
 
-CANCELLED = ("y - y + x", "zeros(n) + x", "0*y + x", "(y - y) + x", "x + y - y", "y.*z - z.*y + x", "-y + x + y")
+CANCELLED = (
+    "y - y + x",
+    "zeros(n) + x",
+    "0*y + x",
+    "(y - y) + x",
+    "x + y - y",
+    "y.*z - z.*y + x",
+    "-y + x + y",
+)
 
 
 @pytest.mark.parametrize("text", CANCELLED)
 def test_what_cancels_leaves_the_rest(text):
     assert str(parse(text)) == "x"
-    assert str(parse(text.replace("zeros(n)", "zeros(m,n)").replace("x", "X").replace("y", "Y").replace("z.", "Z.").replace(".*z", ".*Z"))) == "X"
+    assert (
+        str(
+            parse(
+                text.replace("zeros(n)", "zeros(m,n)")
+                .replace("x", "X")
+                .replace("y", "Y")
+                .replace("z.", "Z.")
+                .replace(".*z", ".*Z")
+            )
+        )
+        == "X"
+    )
 
 
 def test_row_vector_products():
@@ -251,7 +332,7 @@ def test_row_vector_products():
     assert parse("x'*A*y*z'").shape[0] == 1
 
 
-# ---- conflicts ------------------------------------------------------------------------------------------------------
+# ---- conflicts -----------------------------------------------------------------------------------
 
 CONFLICTS = (
     ("X*y", "X: m×n; y: m", "X: m×n times y: m", "X'*y"),
@@ -286,13 +367,18 @@ CONFLICTS = (
     ("softmax(A)", None, "ambiguous", "softmax_rows"),
     ("logsumexp(A)", None, "ambiguous", "logsumexp_rows"),
     ("1/0", None, "zero", ""),
-    ("vec(X) - y", {"X": "3×4", "y": "12"}, "cannot add 4*3 and 12", "declare the length 12 as 4*3"),
+    (
+        "vec(X) - y",
+        {"X": "3×4", "y": "12"},
+        "cannot add 4*3 and 12",
+        "declare the length 12 as 4*3",
+    ),
     ("y'*vec(X)", {"X": "3×4", "y": "12"}, "times", "declare the length 12 as 4*3"),
     ("ones(0)", None, "not a size", "positive"),
     ("ones(n/2)", None, "not a size", ""),
     ("eye(2.5)", None, "not a size", ""),
     ("sum(x)/n", None, "division by n", ""),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "shapes", "message", "hint"), CONFLICTS)
@@ -323,7 +409,9 @@ def test_a_hint_is_right():
 
 
 @pytest.mark.parametrize("size", ["2*n", "n*2", "n+n"])
-@pytest.mark.parametrize("text", ["[x; y]'*z", "[x; y] - z", "z", "z'*[eye(n), eye(n)]'", "kron(c, x)'*z", "sum(z[2:n])"])
+@pytest.mark.parametrize(
+    "text", ["[x; y]'*z", "[x; y] - z", "z", "z'*[eye(n), eye(n)]'", "kron(c, x)'*z", "sum(z[2:n])"]
+)
 def test_a_multiple_of_a_size_is_what_it_meets(text: str, size: str) -> None:
     """2*n is the length of [x; y] and of kron(c, x), and what is printed as 2*n is 2*n."""
     if size == "n+n" and "kron" in text:
@@ -340,7 +428,9 @@ def test_a_multiple_of_another_size_is_refused() -> None:
         parse("[x; y]'*z", {"x": "n", "y": "n", "z": "2*m"})
 
 
-@pytest.mark.parametrize("text", ["1./zeros(n)", "zeros(n).^-2", "x./(y - y)", "zeros(n, n).^(-1/2)", "x/(a - a)"])
+@pytest.mark.parametrize(
+    "text", ["1./zeros(n)", "zeros(n).^-2", "x./(y - y)", "zeros(n, n).^(-1/2)", "x/(a - a)"]
+)
 def test_division_by_zeros_is_refused(text: str) -> None:
     with pytest.raises(ShapeProblem, match="division by zero"):
         typed(text, "x: n; y: n; a: scalar")

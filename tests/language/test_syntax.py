@@ -1,4 +1,6 @@
-"""The language: what binds how tightly, every spelling of every operator, and errors that point at the place."""
+"""The language: what binds how tightly, every spelling of every operator, and errors that point
+at the place.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ MEANS_THE_SAME = (
     ("a-b+c", "(a-b)+c"),
     ("((x))", "x"),
     ("x ' * y", "x'*y"),
-)  # fmt: skip
+)
 
 SPELLINGS = (
     ("A@x", "A*x"),
@@ -77,7 +79,7 @@ SPELLINGS = (
     ("norm(x)", "norm2(x)"),
     ("sqrt(x)", "x.^(1/2)"),
     ("norm2sq(x)", "norm2(x)^2"),
-)  # fmt: skip
+)
 
 NUMBERS = {
     "7": 7,
@@ -97,7 +99,7 @@ PROGRAMS = (
     ("\n;r = A*x ;;\n\n r'*r;\n", "(A*x)'*(A*x)"),
     ("r = A*x; s = r + y; s'*r", "(A*x + y)'*(A*x)"),
     ("r = x\r\nr'*r\r\n", "x'*x"),
-)  # fmt: skip
+)
 
 # text, the marked characters, a word of the message, a word of the hint
 PLACES = (
@@ -120,7 +122,7 @@ PLACES = (
     ("x + x^2", "x^2", "vector", ".^"),
     ("A^T", "A^T", "T", ".T"),
     ("a = 1; a = 2; a", "a = 2", "already has a meaning", ""),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("one", "other"), MEANS_THE_SAME, ids=lambda text: text)
@@ -193,7 +195,9 @@ def test_a_variable_is_not_a_function(text):
         parse(text)
 
 
-@pytest.mark.parametrize(("text", "marked", "message", "hint"), PLACES, ids=lambda text: ascii(text)[:40])
+@pytest.mark.parametrize(
+    ("text", "marked", "message", "hint"), PLACES, ids=lambda text: ascii(text)[:40]
+)
 def test_errors_point_at_the_place(text, marked, message, hint):
     with pytest.raises(MatcalcError) as caught:
         parse(text)
@@ -244,7 +248,13 @@ def test_caret_of_a_later_line():
 
 @pytest.mark.parametrize(
     "text",
-    ["x" * (MAX_LENGTH + 1), "(" * (MAX_DEPTH + 1), "-" * (MAX_DEPTH + 1) + "x", "1" * 2_000, "a^" + "9" * 400],
+    [
+        "x" * (MAX_LENGTH + 1),
+        "(" * (MAX_DEPTH + 1),
+        "-" * (MAX_DEPTH + 1) + "x",
+        "1" * 2_000,
+        "a^" + "9" * 400,
+    ],
     ids=["length", "depth", "signs", "digits", "exponent"],
 )
 def test_limits(text):

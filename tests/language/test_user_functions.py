@@ -66,7 +66,9 @@ UNREADABLE = (
 
 
 @pytest.mark.parametrize(("meaning", "signature", "rule", "place"), UNREADABLE)
-def test_what_cannot_be_read_is_pointed_at(meaning: str, signature: str, rule: str, place: str) -> None:
+def test_what_cannot_be_read_is_pointed_at(
+    meaning: str, signature: str, rule: str, place: str
+) -> None:
     with pytest.raises(SyntaxProblem) as caught:
         mc.function("mine", meaning=meaning, signature=signature, rule=rule)
     assert caught.value.text is not None and caught.value.span is not None
@@ -77,11 +79,18 @@ def test_what_cannot_be_read_is_pointed_at(meaning: str, signature: str, rule: s
 @pytest.mark.parametrize(
     "options",
     [
-        {"meaning": 3, "rule": "dx[i,j]"}, {"meaning": "x", "rule": 3}, {"meaning": "x", "rule": "dx[i,j]", "signature": None},
-        {"definition": 3.0}, {"meaning": "x"}, {}, {"meaning": "x*", "rule": "dx[i,j]"}, {"meaning": "x", "rule": "sin( dx[i,j]"},
-        {"meaning": "w", "rule": "dx[i,j]"}, {"meaning": "x'", "rule": "dx[i,j]"},
+        {"meaning": 3, "rule": "dx[i,j]"},
+        {"meaning": "x", "rule": 3},
+        {"meaning": "x", "rule": "dx[i,j]", "signature": None},
+        {"definition": 3.0},
+        {"meaning": "x"},
+        {},
+        {"meaning": "x*", "rule": "dx[i,j]"},
+        {"meaning": "x", "rule": "sin( dx[i,j]"},
+        {"meaning": "w", "rule": "dx[i,j]"},
+        {"meaning": "x'", "rule": "dx[i,j]"},
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments_end_in_errors_of_matcalc(options: dict[str, object]) -> None:
     with pytest.raises((MatcalcError, TypeError)):
         mc.function("mine", **options)  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""Every layer against finite differences and against PyTorch, by input and by parameters, at random shapes."""
+"""Every layer against finite differences and against PyTorch, by input and by parameters, at
+random shapes.
+"""
 
 import numpy as np
 import pytest
@@ -22,10 +24,16 @@ def random_parameters(part, rng):
 
 
 def slopes(part, x, rng, h=1e-5):
-    """Pairs of a derived and a measured directional derivative of ⟨output, G⟩, by the input and by each parameter."""
+    """Pairs of a derived and a measured directional derivative of ⟨output, G⟩, by the input and
+    by each parameter.
+    """
     g = rng.normal(size=part.propagate(x).shape)
     by_input = part.backpropagate(g).copy()
-    found = [(x, by_input)] + [(layer.parameters[n], layer.gradients[n].copy()) for layer in part.layers() for n in layer.parameters]
+    found = [(x, by_input)] + [
+        (layer.parameters[n], layer.gradients[n].copy())
+        for layer in part.layers()
+        for n in layer.parameters
+    ]
     for a, gradient in found:
         assert gradient.shape == a.shape
         v, kept = rng.normal(size=a.shape), a.copy()
@@ -57,8 +65,12 @@ DENSE = {
     "softmax": lambda n: mc.Softmax(),
     "norm": lambda n: mc.LayerNorm(n, epsilon=0.1),
     "attention": lambda n: mc.Attention(n, 3),
-    "residual": lambda n: mc.Residual(mc.Sequential([mc.FullyConnected(n, 4), mc.Tanh(), mc.FullyConnected(4, n)])),
-    "typed": lambda n: mc.Layer("tanh(X*A)*B", shapes="X: m×n; A: n×p; B: p×q", sizes={"n": n, "p": 2, "q": 3}),
+    "residual": lambda n: mc.Residual(
+        mc.Sequential([mc.FullyConnected(n, 4), mc.Tanh(), mc.FullyConnected(4, n)])
+    ),
+    "typed": lambda n: mc.Layer(
+        "tanh(X*A)*B", shapes="X: m×n; A: n×p; B: p×q", sizes={"n": n, "p": 2, "q": 3}
+    ),
 }
 
 
@@ -93,7 +105,13 @@ IMAGES = st.tuples(st.integers(1, 2), st.integers(3, 7), st.integers(3, 7), st.i
 
 
 @SMALL
-@given(shape=IMAGES, kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)), stride=st.integers(1, 3), padding=st.integers(0, 2), seed=SEED)
+@given(
+    shape=IMAGES,
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    seed=SEED,
+)
 def test_convolution(shape, kernel, stride, padding, seed):
     rng = np.random.default_rng(seed)
     assert_slopes(mc.Conv2d(shape[3], 2, kernel, stride, padding), rng.normal(size=shape), rng)
@@ -111,13 +129,21 @@ def test_pooling(shape, kernel, stride, seed):
 def test_layers_of_rows_work_on_images():
     rng = np.random.default_rng(0)
     image = rng.normal(size=(2, 3, 4, 5))
-    net = mc.Sequential([mc.FullyConnected(5, 2), mc.Softmax(), mc.Flatten(), mc.FullyConnected(24, 3)])
+    net = mc.Sequential(
+        [mc.FullyConnected(5, 2), mc.Softmax(), mc.Flatten(), mc.FullyConnected(24, 3)]
+    )
     assert_slopes(net, image, rng)
     assert mc.FullyConnected(5, 2).propagate(image[0, 0, 0]).shape == (2,)
 
 
 @SMALL
-@given(shape=IMAGES, kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)), stride=st.integers(1, 3), padding=st.integers(0, 2), seed=SEED)
+@given(
+    shape=IMAGES,
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    seed=SEED,
+)
 def test_the_adjoints_of_the_maps_are_exact(shape, kernel, stride, padding, seed):
     assert adjoint_error(Im2col(kernel, stride, padding), shape, seed) == 0
     assert adjoint_error(Windows(kernel, stride), shape, seed) == 0
@@ -132,7 +158,7 @@ def test_a_wrong_adjoint_is_noticed():
     assert adjoint_error(Wrong(2), (1, 4, 4, 1)) > 0
 
 
-# ---- the interface --------------------------------------------------------------------------------------------------------
+# ---- the interface -------------------------------------------------------------------------------
 
 
 def test_the_classic_interface():
@@ -153,7 +179,13 @@ def test_equal_layers_are_derived_once():
 
 
 def test_every_layer_is_verified():
-    parts = [make(4) for make in DENSE.values()] + [mc.Dropout(), mc.Conv2d(1, 1), mc.MaxPool(), mc.AveragePool(), mc.L2(1.0)]
+    parts = [make(4) for make in DENSE.values()] + [
+        mc.Dropout(),
+        mc.Conv2d(1, 1),
+        mc.MaxPool(),
+        mc.AveragePool(),
+        mc.L2(1.0),
+    ]
     parts += [mc.MSE(), mc.CrossEntropy(), mc.Hinge(), mc.Loss("squared"), mc.Loss("logistic")]
     for part in parts:
         for layer in part.layers():
@@ -161,8 +193,16 @@ def test_every_layer_is_verified():
 
 
 def test_the_derived_formulas_are_the_textbooks():
-    assert {n: str(d) for n, d in mc.FullyConnected(1, 1).derivations.items()} == {"W": "G'*X", "b": "G'*ones(m)", "X": "G*W"}
-    assert {n: str(d) for n, d in mc.Conv2d(1, 1).derivations.items()} == {"K": "P'*G", "b": "G'*ones(m)", "P": "G*K'"}
+    assert {n: str(d) for n, d in mc.FullyConnected(1, 1).derivations.items()} == {
+        "W": "G'*X",
+        "b": "G'*ones(m)",
+        "X": "G*W",
+    }
+    assert {n: str(d) for n, d in mc.Conv2d(1, 1).derivations.items()} == {
+        "K": "P'*G",
+        "b": "G'*ones(m)",
+        "P": "G*K'",
+    }
     assert str(mc.CrossEntropy().derivations["Z"]) == "(softmax_rows(Z) - Y)/m"
     assert str(mc.L2(1.0).derivations["W"]) == "c*W"
 
@@ -179,7 +219,7 @@ def test_the_input_must_occur():
         mc.Layer("X*G")
 
 
-# ---- losses ---------------------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["mse", "squared", "cross_entropy", "hinge", "logistic"])
@@ -198,7 +238,9 @@ def test_cross_entropy_is_stable_at_large_logits():
     loss = mc.CrossEntropy()
     value = loss.propagate(z, np.array([0, 0]))
     np.testing.assert_allclose(value, (0 + 2000 + np.log(2)) / 2)
-    np.testing.assert_allclose(loss.backpropagate(), np.array([[0, 0, 0], [-1, 0.5, 0.5]]) / 2, atol=1e-300)
+    np.testing.assert_allclose(
+        loss.backpropagate(), np.array([[0, 0, 0], [-1, 0.5, 0.5]]) / 2, atol=1e-300
+    )
 
 
 def test_targets():
@@ -214,18 +256,38 @@ def test_unknown_names_are_said():
         mc.Network("3-4-2", activation="rellu")
 
 
-@pytest.mark.parametrize(("run", "words"), [
-    (lambda: mc.Layer("A*X*W", shapes="A: p×m", sizes={"k": 2}).propagate(np.ones((3, 4))), "the size p of A"),
-    (lambda: mc.FullyConnected(3, 2).backpropagate(np.ones((1, 2))), "propagate first"),
-    (lambda: mc.MaxPool(5).propagate(np.ones((1, 4, 4, 1))), "windows of 5×5 in images of 4×4"),
-    (lambda: mc.Conv2d(1, 1, method="fft").propagate(np.ones((1, 2, 2, 1))), "windows of 3×3 in images of 2×2"),
-    (lambda: mc.Conv2d(1, 1).propagate(np.ones((4, 4))), "they are arrays"),
-    (lambda: mc.Conv2d(2, 1).propagate(np.ones((1, 4, 4, 1))), "P has shape|K has shape"),
-    (lambda: mc.CrossEntropy().propagate(np.ones((2, 3)), np.array([0, 3])), "classes count from 0"),
-    (lambda: mc.MSE().propagate(np.ones((2, 3)), np.ones((2, 2))), "one target for each entry"),
-    (lambda: mc.Network("3-2").fit(np.ones((4, 3)), np.ones(5, int)), "4 samples and 5 targets"),
-    (lambda: mc.Network("3-2", loss="squared").fit(np.full((4, 3), 1e200), np.ones((4, 2)), optimizer="sgd"), "the loss is"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (
+            lambda: mc.Layer("A*X*W", shapes="A: p×m", sizes={"k": 2}).propagate(np.ones((3, 4))),
+            "the size p of A",
+        ),
+        (lambda: mc.FullyConnected(3, 2).backpropagate(np.ones((1, 2))), "propagate first"),
+        (lambda: mc.MaxPool(5).propagate(np.ones((1, 4, 4, 1))), "windows of 5×5 in images of 4×4"),
+        (
+            lambda: mc.Conv2d(1, 1, method="fft").propagate(np.ones((1, 2, 2, 1))),
+            "windows of 3×3 in images of 2×2",
+        ),
+        (lambda: mc.Conv2d(1, 1).propagate(np.ones((4, 4))), "they are arrays"),
+        (lambda: mc.Conv2d(2, 1).propagate(np.ones((1, 4, 4, 1))), "P has shape|K has shape"),
+        (
+            lambda: mc.CrossEntropy().propagate(np.ones((2, 3)), np.array([0, 3])),
+            "classes count from 0",
+        ),
+        (lambda: mc.MSE().propagate(np.ones((2, 3)), np.ones((2, 2))), "one target for each entry"),
+        (
+            lambda: mc.Network("3-2").fit(np.ones((4, 3)), np.ones(5, int)),
+            "4 samples and 5 targets",
+        ),
+        (
+            lambda: mc.Network("3-2", loss="squared").fit(
+                np.full((4, 3), 1e200), np.ones((4, 2)), optimizer="sgd"
+            ),
+            "the loss is",
+        ),
+    ],
+)
 def test_misuse_is_said(run, words):
     with np.errstate(all="ignore"), pytest.raises(mc.MatcalcError, match=words):
         run()

@@ -1,4 +1,6 @@
-"""The stand-alone modules: the same numbers as the layers, in every target, with nothing imported but the target."""
+"""The stand-alone modules: the same numbers as the layers, in every target, with nothing
+imported but the target.
+"""
 
 import ast
 import runpy
@@ -14,16 +16,33 @@ import matcalc as mc
 
 def networks():
     inner = mc.Sequential([mc.Conv2d(4, 4, 3, padding=1, seed=2), mc.Tanh()])
-    pools = [mc.Conv2d(1, 4, 3, padding=1), mc.ReLU(), mc.MaxPool(2), mc.Residual(inner), mc.AveragePool(2)]
+    pools = [
+        mc.Conv2d(1, 4, 3, padding=1),
+        mc.ReLU(),
+        mc.MaxPool(2),
+        mc.Residual(inner),
+        mc.AveragePool(2),
+    ]
     links = np.ones((6, 6)) - np.eye(6)
     return {
         "dense": mc.Network("64-12-10", activation="sigmoid"),
-        "squared": mc.Network([mc.FullyConnected(64, 5), mc.Softplus(), mc.FullyConnected(5, 10)], loss="squared"),
-        "images": mc.Network([*pools, mc.Flatten(), mc.Dropout(0.3), mc.LayerNorm(16), mc.FullyConnected(16, 10)]),
+        "squared": mc.Network(
+            [mc.FullyConnected(64, 5), mc.Softplus(), mc.FullyConnected(5, 10)], loss="squared"
+        ),
+        "images": mc.Network(
+            [*pools, mc.Flatten(), mc.Dropout(0.3), mc.LayerNorm(16), mc.FullyConnected(16, 10)]
+        ),
         "attention": mc.Network([mc.Attention(64, 8), mc.Softmax(), mc.FullyConnected(8, 10)]),
         "graph": mc.Network([mc.GraphConvolution(links, 64, 8), mc.FullyConnected(8, 10)]),
         "pixels": mc.Network([mc.Flatten(), mc.FullyConnected(64, 10)], loss="hinge"),
-        "typed": mc.Network([mc.Layer("tanh(X*A) + X*B", shapes="X: m×n; A: n×k; B: n×k", sizes={"n": 64, "k": 10})], loss="mse"),
+        "typed": mc.Network(
+            [
+                mc.Layer(
+                    "tanh(X*A) + X*B", shapes="X: m×n; A: n×k; B: n×k", sizes={"n": 64, "k": 10}
+                )
+            ],
+            loss="mse",
+        ),
     }
 
 
@@ -31,7 +50,10 @@ def data(name):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(6, 64))
     y = np.eye(10)[rng.integers(0, 10, 6)]
-    return x.reshape(-1, 8, 8, 1) if name in ("images", "pixels") else x, 2 * y - 1 if name == "pixels" else y
+    return x.reshape(-1, 8, 8, 1) if name in (
+        "images",
+        "pixels",
+    ) else x, 2 * y - 1 if name == "pixels" else y
 
 
 def prepared(name):
@@ -40,7 +62,11 @@ def prepared(name):
         layer.training = False
     x, y = data(name)
     value, gradients = net.value_and_gradients(x, y)
-    constants = {f"{i}.S": layer.constants["S"] for i, layer in enumerate(net.layers(), 1) if "S" in layer.constants}
+    constants = {
+        f"{i}.S": layer.constants["S"]
+        for i, layer in enumerate(net.layers(), 1)
+        if "S" in layer.constants
+    }
     return net, x, y, value, gradients, net.parameters_by_name() | constants
 
 
@@ -65,7 +91,9 @@ def test_torch(name):
     net, x, y, value, gradients, parameters = prepared(name)
     scope = {}
     exec(net.source("torch"), scope)
-    found, by_name = scope["value_and_gradients"]({n: torch.tensor(a) for n, a in parameters.items()}, torch.tensor(x), torch.tensor(y))
+    found, by_name = scope["value_and_gradients"](
+        {n: torch.tensor(a) for n, a in parameters.items()}, torch.tensor(x), torch.tensor(y)
+    )
     np.testing.assert_allclose(float(found), value, rtol=1e-12)
     for n, g in gradients.items():
         np.testing.assert_allclose(by_name[n].numpy(), g, rtol=1e-10, atol=1e-13)
@@ -100,7 +128,9 @@ def test_jax(name, double):
     net, x, y, value, gradients, parameters = prepared(name)
     scope = {}
     exec(net.source("jax"), scope)
-    found, by_name = scope["value_and_gradients"](parameters, jax.numpy.asarray(x), jax.numpy.asarray(y))
+    found, by_name = scope["value_and_gradients"](
+        parameters, jax.numpy.asarray(x), jax.numpy.asarray(y)
+    )
     np.testing.assert_allclose(float(found), value, rtol=1e-12)
     for n, g in gradients.items():
         np.testing.assert_allclose(by_name[n], g, rtol=1e-10, atol=1e-13)
@@ -111,9 +141,17 @@ def test_the_numpy_module_imports_only_numpy(tmp_path):
     x, y = data("images")
     net.value_and_gradients(x, y)
     net.save(tmp_path / "made.py")
-    imported = {a.name for node in ast.walk(ast.parse((tmp_path / "made.py").read_text())) if isinstance(node, ast.Import) for a in node.names}
+    imported = {
+        a.name
+        for node in ast.walk(ast.parse((tmp_path / "made.py").read_text()))
+        if isinstance(node, ast.Import)
+        for a in node.names
+    }
     assert imported == {"numpy"}
-    script = "import sys, numpy as np, made\nmade.forward(dict(np.load('made.npz')), np.ones((2, 8, 8, 1)))\nassert 'matcalc' not in sys.modules"
+    script = (
+        "import sys, numpy as np, made\nmade.forward(dict(np.load('made.npz')), np.ones((2, "
+        "8, 8, 1)))\nassert 'matcalc' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
 
 

@@ -1,4 +1,6 @@
-"""The printed recursion equals the textbook's formulas, and the textbook's formulas equal differences of numbers."""
+"""The printed recursion equals the textbook's formulas, and the textbook's formulas equal
+differences of numbers.
+"""
 
 import re
 import time
@@ -41,17 +43,24 @@ def test_a_batch_as_rows():
 
 def test_the_forward_pass():
     assert mc.Recursion([3, 4, 2], "tanh", "squared").forward == [
-        "a(1) = x", "z(2) = W(1)*a(1) + b(1)", "a(2) = tanh(z(2))", "z(3) = W(2)*a(2) + b(2)", "J = norm2(z(3) - y)^2/2",
-    ]  # fmt: skip
+        "a(1) = x",
+        "z(2) = W(1)*a(1) + b(1)",
+        "a(2) = tanh(z(2))",
+        "z(3) = W(2)*a(2) + b(2)",
+        "J = norm2(z(3) - y)^2/2",
+    ]
 
 
-@pytest.mark.parametrize(("loss", "output", "top"), [
-    ("squared", "linear", "z(2) - y"),
-    ("squared", "sigmoid", "sigmoid(z(2)).*(1 - sigmoid(z(2))).*(sigmoid(z(2)) - y)"),
-    ("cross_entropy", "linear", "softmax(z(2)) - y"),
-    ("logistic", "linear", "sigmoid(z(2)) - y"),
-    ("hinge", "linear", "-y.*step(1 - y.*z(2))"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("loss", "output", "top"),
+    [
+        ("squared", "linear", "z(2) - y"),
+        ("squared", "sigmoid", "sigmoid(z(2)).*(1 - sigmoid(z(2))).*(sigmoid(z(2)) - y)"),
+        ("cross_entropy", "linear", "softmax(z(2)) - y"),
+        ("logistic", "linear", "sigmoid(z(2)) - y"),
+        ("hinge", "linear", "-y.*step(1 - y.*z(2))"),
+    ],
+)
 def test_the_top_delta(loss, output, top):
     assert lines([3, 2], "relu", loss, output)[0] == f"δ(2) = {top}"
 
@@ -60,8 +69,11 @@ def test_the_top_delta(loss, output, top):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_line_is_verified(activation, loss, batch):
-    other = activation in SHARES and LOSSES[loss].contains not in ("", activation)  # refused as an output
-    assert mc.Recursion([3, 4, 2], activation, loss, "linear" if other else activation, batch).verified
+    # refused as an output
+    other = activation in SHARES and LOSSES[loss].contains not in ("", activation)
+    assert mc.Recursion(
+        [3, 4, 2], activation, loss, "linear" if other else activation, batch
+    ).verified
 
 
 def test_scalars_and_shapes():
@@ -87,19 +99,40 @@ def test_latex():
 
 
 def test_the_recursion_is_the_gradient_of_the_whole_network():
-    """The lines, evaluated one after another as NumPy text, against the gradient of the network as one expression."""
+    """The lines, evaluated one after another as NumPy text, against the gradient of the network
+    as one expression.
+    """
     rng = np.random.default_rng(0)
-    values = {"W1": rng.normal(size=(4, 3)), "b1": rng.normal(size=4), "W2": rng.normal(size=(2, 4)), "b2": rng.normal(size=2)}
+    values = {
+        "W1": rng.normal(size=(4, 3)),
+        "b1": rng.normal(size=4),
+        "W2": rng.normal(size=(2, 4)),
+        "b2": rng.normal(size=2),
+    }
     x, y = rng.normal(size=3), rng.normal(size=2)
     whole = "norm2(W2*tanh(W1*x + b1) + b2 - y)^2/2"
-    gradients = mc.derive(whole, ["W1", "b1", "W2", "b2"], "b1: p; b2: q").compile("numpy")(x=x, y=y, **values)
+    gradients = mc.derive(whole, ["W1", "b1", "W2", "b2"], "b1: p; b2: q").compile("numpy")(
+        x=x, y=y, **values
+    )
     z2 = values["W1"] @ x + values["b1"]
     a2 = np.tanh(z2)
-    at = {"x": x, "y": y, "a1": x, "z2": z2, "a2": a2, "z3": values["W2"] @ a2 + values["b2"], **values}
+    at = {
+        "x": x,
+        "y": y,
+        "a1": x,
+        "z2": z2,
+        "a2": a2,
+        "z3": values["W2"] @ a2 + values["b2"],
+        **values,
+    }
     for line in mc.Recursion([3, 4, 2], "tanh", "squared").lines:
         name, right = (re.sub(r"\((\d)\)", r"\1", part) for part in str(line).split(" = "))
-        known = {n: "×".join(map(str, a.shape)) for n, a in at.items() if re.search(rf"\b{n}\b", right)}
-        at[name.removeprefix("∂J/∂") if name.startswith("δ") else f"d{name[4:]}"] = mc.parse(right, known).compile("numpy")(**at)
+        known = {
+            n: "×".join(map(str, a.shape)) for n, a in at.items() if re.search(rf"\b{n}\b", right)
+        }
+        at[name.removeprefix("∂J/∂") if name.startswith("δ") else f"d{name[4:]}"] = mc.parse(
+            right, known
+        ).compile("numpy")(**at)
     for name, expected in zip(("W1", "b1", "W2", "b2"), gradients, strict=True):
         np.testing.assert_allclose(at[f"d{name}"], expected)
 
@@ -120,7 +153,7 @@ def test_a_network_needs_two_widths():
             mc.Network(wrong)
 
 
-# ---- the command ------------------------------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
 def run(capsys, *arguments):
@@ -131,7 +164,9 @@ def run(capsys, *arguments):
 
 
 def test_the_command_prints_the_recursion(capsys):
-    status, out, err = run(capsys, "784-128-64-10", "--activation", "relu", "--loss", "cross_entropy")
+    status, out, err = run(
+        capsys, "784-128-64-10", "--activation", "relu", "--loss", "cross_entropy"
+    )
     assert status == 0
     assert "δ(3) = (W(3)'*δ(4)).*step(z(3))" in out
     assert err.startswith("verified: 9 lines from 4 derivations")
@@ -145,4 +180,8 @@ def test_the_command_in_other_forms(capsys):
 
 def test_the_command_says_what_is_wrong(capsys):
     status, _, err = run(capsys, "4-x-2")
-    assert status == 2 and err == "matcalc: 'x' is not a width — write the widths of the layers, such as 784-128-10\n"
+    assert (
+        status == 2
+        and err
+        == "matcalc: 'x' is not a width — write the widths of the layers, such as 784-128-10\n"
+    )

@@ -82,23 +82,36 @@ def test_history_and_early_stop():
     run = net.fit(x, y, epochs=500, rate=0.05, score=lambda n: n.accuracy(x, y), patience=5)
     assert len(run.losses) == len(run.scores) < 500 and run.message == "no progress in 5 epochs"
     assert run.losses[-1] < run.losses[0] / 2
-    assert set(run.norms) == {"1.W", "1.b", "3.W", "3.b"} and len(run.norms["1.W"]) == len(run.losses)
+    assert set(run.norms) == {"1.W", "1.b", "3.W", "3.b"} and len(run.norms["1.W"]) == len(
+        run.losses
+    )
 
 
 def test_training_is_reproducible():
     x, y = small()
-    first, second = (mc.Network([mc.FullyConnected(5, 4), mc.ReLU(), mc.Dropout(0.5), mc.FullyConnected(4, 2)]) for _ in range(2))
+    first, second = (
+        mc.Network([mc.FullyConnected(5, 4), mc.ReLU(), mc.Dropout(0.5), mc.FullyConnected(4, 2)])
+        for _ in range(2)
+    )
     first.fit(x, y, epochs=3)
     second.fit(x, y, epochs=3)
     np.testing.assert_array_equal(first.predict(x), second.predict(x))
 
 
-@pytest.mark.parametrize("optimizer", ["gradient-descent", "sgd", "momentum", "adam", "L-BFGS", "CG"])
+@pytest.mark.parametrize(
+    "optimizer", ["gradient-descent", "sgd", "momentum", "adam", "L-BFGS", "CG"]
+)
 def test_every_optimizer_trains(optimizer):
     pytest.importorskip("scipy") if optimizer in ("L-BFGS", "CG") else None
     x, y = small()
     net = mc.Network("5-8-2", activation="tanh")
-    run = net.fit(x, y, epochs=60, optimizer=optimizer, rate=0.5 if optimizer in ("gradient-descent", "sgd") else 0.05)
+    run = net.fit(
+        x,
+        y,
+        epochs=60,
+        optimizer=optimizer,
+        rate=0.5 if optimizer in ("gradient-descent", "sgd") else 0.05,
+    )
     assert net.accuracy(x, y) >= 0.97
     assert run.losses[-1] < run.losses[0]
 
@@ -126,10 +139,16 @@ def test_l2_is_in_the_value_and_in_the_gradient():
 
 def test_single_precision_stays_single():
     x, y = small()
-    net = mc.Network([mc.FullyConnected(5, 6), mc.LayerNorm(6), mc.Softplus(), mc.FullyConnected(6, 2)], dtype=np.float32, l2=0.01)
+    net = mc.Network(
+        [mc.FullyConnected(5, 6), mc.LayerNorm(6), mc.Softplus(), mc.FullyConnected(6, 2)],
+        dtype=np.float32,
+        l2=0.01,
+    )
     net.fit(x, y, epochs=2)
     _, gradients = net.value_and_gradients(x, y)
-    assert {a.dtype for a in (*net.parameters_by_name().values(), *gradients.values())} == {np.dtype(np.float32)}
+    assert {a.dtype for a in (*net.parameters_by_name().values(), *gradients.values())} == {
+        np.dtype(np.float32)
+    }
 
 
 def test_pictures(tmp_path):
@@ -153,7 +172,7 @@ def test_a_network_of_layers_prints_its_formulas():
         mc.Network("5-2").load({"9.W": np.ones((2, 5))})
 
 
-# ---- real data ----------------------------------------------------------------------------------------------------------------
+# ---- real data -----------------------------------------------------------------------------------
 
 
 def digits(images=False):
@@ -176,10 +195,19 @@ def test_digits_with_a_dense_network():
 @pytest.mark.parametrize("seed", range(3))
 def test_digits_with_a_convolutional_network(seed):
     train, test, a, b = digits(images=True)
-    net = mc.Network([
-        mc.Conv2d(1, 16, 3, padding=1, seed=seed), mc.ReLU(), mc.Conv2d(16, 16, 3, padding=1, seed=seed + 9), mc.ReLU(), mc.MaxPool(2), mc.Flatten(),
-        mc.Dropout(0.4, seed=seed), mc.FullyConnected(256, 10, seed=3),
-    ], dtype=np.float32)  # fmt: skip
+    net = mc.Network(
+        [
+            mc.Conv2d(1, 16, 3, padding=1, seed=seed),
+            mc.ReLU(),
+            mc.Conv2d(16, 16, 3, padding=1, seed=seed + 9),
+            mc.ReLU(),
+            mc.MaxPool(2),
+            mc.Flatten(),
+            mc.Dropout(0.4, seed=seed),
+            mc.FullyConnected(256, 10, seed=3),
+        ],
+        dtype=np.float32,
+    )
     net.fit(train, a, epochs=15, rate=0.002, seed=seed)
     net.fit(train, a, epochs=30, rate=0.0005, seed=seed + 1)
     assert net.accuracy(test, b) >= 0.985

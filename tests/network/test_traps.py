@@ -31,13 +31,18 @@ def slopes(net: mc.Network, x: Any, y: Any) -> None:
         assert abs((ends[0] - ends[1]) / 2e-6 - slope) < 1e-7 * (1 + abs(slope)), name
 
 
-# ---- an output and a loss that both normalise --------------------------------------------------------------------------------
+# ---- an output and a loss that both normalise ----------------------------------------------------
 
-OWN = [("cross_entropy", "softmax", CLASSES, 3), ("logistic", "sigmoid", (CLASSES > 0).astype(float), 1)]
+OWN = [
+    ("cross_entropy", "softmax", CLASSES, 3),
+    ("logistic", "sigmoid", (CLASSES > 0).astype(float), 1),
+]
 
 
 @pytest.mark.parametrize(("loss", "output", "targets", "k"), OWN)
-def test_the_activation_that_a_loss_contains_is_applied_once(loss: str, output: str, targets: Any, k: int) -> None:
+def test_the_activation_that_a_loss_contains_is_applied_once(
+    loss: str, output: str, targets: Any, k: int
+) -> None:
     plain = mc.Network(f"5-4-{k}", loss=loss, seed=2)
     shown = mc.Network(f"5-4-{k}", loss=loss, output=output, seed=2)
     assert shown.value(X, targets) == plain.value(X, targets)
@@ -45,11 +50,15 @@ def test_the_activation_that_a_loss_contains_is_applied_once(loss: str, output: 
     z = plain.predict(X)
     expected = mc.Activation(output).propagate(z)
     np.testing.assert_allclose(shown.predict(X), expected)
-    assert shown.accuracy(X, CLASSES if k > 1 else targets) == plain.accuracy(X, CLASSES if k > 1 else targets)
+    assert shown.accuracy(X, CLASSES if k > 1 else targets) == plain.accuracy(
+        X, CLASSES if k > 1 else targets
+    )
 
 
 @pytest.mark.parametrize(("loss", "output", "targets", "k"), OWN)
-def test_it_is_applied_once_in_a_list_of_layers(loss: str, output: str, targets: Any, k: int) -> None:
+def test_it_is_applied_once_in_a_list_of_layers(
+    loss: str, output: str, targets: Any, k: int
+) -> None:
     layers = [mc.FullyConnected(5, k, seed=1)]
     activation = mc.Softmax() if output == "softmax" else mc.Sigmoid()
     plain = mc.Network(layers, loss=loss)
@@ -84,14 +93,21 @@ def test_the_written_program_applies_it_once(target: str) -> None:
     for space, net in zip(spaces, (plain, shown), strict=True):
         exec(net.source(target), space)
     y = np.eye(3)[CLASSES]
-    (a, g), (b, h) = (s["value_and_gradients"](net.parameters_by_name(), X, y) for s, net in zip(spaces, (plain, shown), strict=True))
+    (a, g), (b, h) = (
+        s["value_and_gradients"](net.parameters_by_name(), X, y)
+        for s, net in zip(spaces, (plain, shown), strict=True)
+    )
     assert a == b
     for name in g:
         np.testing.assert_array_equal(g[name], h[name])
-    np.testing.assert_allclose(spaces[1]["forward"](shown.parameters_by_name(), X), shown.predict(X))
+    np.testing.assert_allclose(
+        spaces[1]["forward"](shown.parameters_by_name(), X), shown.predict(X)
+    )
 
 
-@pytest.mark.parametrize(("loss", "output"), [("cross_entropy", "sigmoid"), ("logistic", "softmax")])
+@pytest.mark.parametrize(
+    ("loss", "output"), [("cross_entropy", "sigmoid"), ("logistic", "softmax")]
+)
 def test_a_loss_of_another_activation_is_refused(loss: str, output: str) -> None:
     with pytest.raises(mc.MatcalcError, match=f"{loss} is of .* output is {output} already"):
         mc.Network("5-4-3", loss=loss, output=output)
@@ -111,15 +127,21 @@ def test_the_accuracy_of_one_output_is_that_of_its_activation() -> None:
     assert signs.accuracy(X, 2 * y - 1) == signs.accuracy(X, y) >= 0.9
 
 
-# ---- seeds -------------------------------------------------------------------------------------------------------------------
+# ---- seeds ---------------------------------------------------------------------------------------
 
 
 def layers() -> list[Any]:
     inner = mc.Sequential([mc.FullyConnected(4, 4), mc.Tanh()])
     return [
-        mc.FullyConnected(4, 4), mc.Tanh(), mc.FullyConnected(4, 4), mc.Residual(inner), mc.Attention(4, 4),
-        mc.Layer("X*A", shapes="A: n×n", sizes={"n": 4}), mc.Layer("X*A", shapes="A: n×n"), mc.FullyConnected(4, 4),
-    ]  # fmt: skip
+        mc.FullyConnected(4, 4),
+        mc.Tanh(),
+        mc.FullyConnected(4, 4),
+        mc.Residual(inner),
+        mc.Attention(4, 4),
+        mc.Layer("X*A", shapes="A: n×n", sizes={"n": 4}),
+        mc.Layer("X*A", shapes="A: n×n"),
+        mc.FullyConnected(4, 4),
+    ]
 
 
 def matrices(net: mc.Network) -> list[Any]:
@@ -177,13 +199,17 @@ def test_one_layer_in_two_places_is_refused() -> None:
         mc.Sequential([dense, mc.Residual(mc.Sequential([dense]))])
 
 
-# ---- sequences in a batch ----------------------------------------------------------------------------------------------------
+# ---- sequences in a batch ------------------------------------------------------------------------
 
 COUPLED = {
     "attention": lambda: mc.Attention(3, 2, seed=1),
     "a graph": lambda: mc.GraphConvolution(np.ones((4, 4)) - np.eye(4), 3, 2, seed=1),
-    "a layer of one's own": lambda: mc.Layer("softmax_rows(X*X')*X*A", shapes="X: m×n; A: n×k", sizes={"n": 3, "k": 2}, seed=1),
-    "the mean of all rows": lambda: mc.Layer("X*A - ones(m)*(ones(m)'*X*A)/m", shapes="X: m×n; A: n×k", sizes={"n": 3, "k": 2}, seed=1),
+    "a layer of one's own": lambda: mc.Layer(
+        "softmax_rows(X*X')*X*A", shapes="X: m×n; A: n×k", sizes={"n": 3, "k": 2}, seed=1
+    ),
+    "the mean of all rows": lambda: mc.Layer(
+        "X*A - ones(m)*(ones(m)'*X*A)/m", shapes="X: m×n; A: n×k", sizes={"n": 3, "k": 2}, seed=1
+    ),
 }
 
 
@@ -216,7 +242,7 @@ def test_a_network_with_attention_trains_on_a_batch_of_sequences() -> None:
     np.testing.assert_allclose(net.predict(sequences)[1:], net.predict(changed)[1:])
 
 
-# ---- one letter for one size -------------------------------------------------------------------------------------------------
+# ---- one letter for one size ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -225,7 +251,9 @@ def test_the_sizes_of_a_loss_are_called_alike_in_both_passes(loss: str, batch: b
     recursion = Recursion([5, 4, 3], loss=loss, batch=batch)
     forward, top = recursion.forward[-1], str(recursion.lines[0])
     for letter in "nk":
-        assert letter not in set("".join(c if c.isalnum() else " " for c in f"{forward} {top}").split())
+        assert letter not in set(
+            "".join(c if c.isalnum() else " " for c in f"{forward} {top}").split()
+        )
     if loss == "mse":
         assert "3" in forward.replace("(3)", "")
         assert "3" in top.replace("(3)", "")

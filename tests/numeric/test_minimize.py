@@ -1,4 +1,6 @@
-"""Minimization of typed objectives: optima that others agree with, bounds, history, checkpoints, and what is refused."""
+"""Minimization of typed objectives: optima that others agree with, bounds, history, checkpoints,
+and what is refused.
+"""
 
 import signal
 import subprocess
@@ -53,16 +55,27 @@ def test_ridge_logistic_regression_against_scikit_learn(method):
 
     theirs = LogisticRegression(C=0.5, tol=1e-12, max_iter=100_000).fit(x, y)
     objective = "sum(logsumexp_rows(X*W + ones(m)*b')) - sum(Y.*(X*W + ones(m)*b')) + norm2(W)^2"
-    found = mc.minimize(objective, ["W", "b"], {"X": x, "Y": np.eye(3)[y]}, shapes="X: m×n; W: n×k; b: k; Y: m×k", method=method, tolerance=1e-9)
+    found = mc.minimize(
+        objective,
+        ["W", "b"],
+        {"X": x, "Y": np.eye(3)[y]},
+        shapes="X: m×n; W: n×k; b: k; Y: m×k",
+        method=method,
+        tolerance=1e-9,
+    )
     np.testing.assert_allclose(found["W"], theirs.coef_.T, atol=1e-6)
-    np.testing.assert_allclose(found["b"] - found["b"].mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=1e-6)
+    np.testing.assert_allclose(
+        found["b"] - found["b"].mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=1e-6
+    )
 
 
 def test_newton_needs_fewer_iterations_than_quasi_newton():
     x, y = wine()
     options = {"data": {"X": x, "Y": np.eye(3)[y]}, "shapes": "X: m×n; W: n×k", "tolerance": 1e-8}
     objective = "sum(logsumexp_rows(X*W)) - sum(Y.*(X*W)) + norm2(W)^2/2"
-    newton, quasi = (mc.minimize(objective, "W", method=m, **options) for m in ("Newton-CG", "L-BFGS"))
+    newton, quasi = (
+        mc.minimize(objective, "W", method=m, **options) for m in ("Newton-CG", "L-BFGS")
+    )
     np.testing.assert_allclose(newton["W"], quasi["W"], atol=1e-6)
     assert newton.steps < quasi.steps
 
@@ -70,11 +83,19 @@ def test_newton_needs_fewer_iterations_than_quasi_newton():
 def test_ridge_regression_has_its_closed_form():
     datasets = pytest.importorskip("sklearn.datasets")
     x, y = datasets.load_diabetes(return_X_y=True)
-    found = mc.minimize("norm2(X*w - y)^2 + c*w'*w", "w", {"X": x, "y": y, "c": 0.1}, shapes="c: scalar", method="Newton-CG")
-    np.testing.assert_allclose(found["w"], np.linalg.solve(x.T @ x + 0.1 * np.eye(10), x.T @ y), rtol=1e-6)
+    found = mc.minimize(
+        "norm2(X*w - y)^2 + c*w'*w",
+        "w",
+        {"X": x, "y": y, "c": 0.1},
+        shapes="c: scalar",
+        method="Newton-CG",
+    )
+    np.testing.assert_allclose(
+        found["w"], np.linalg.solve(x.T @ x + 0.1 * np.eye(10), x.T @ y), rtol=1e-6
+    )
 
 
-# ---- the objective ----------------------------------------------------------------------------------------------------------
+# ---- the objective -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrt", ["w", ["w", "b"], ["w", "b", "X"], ["c", "w"], "X"])
@@ -92,7 +113,12 @@ def test_the_hessian_product_is_the_slope_of_the_gradient(wrt):
 
 
 def test_the_arrays_of_a_vector_and_back():
-    f = Objective("norm2(X*w - y)^2 + norm2(X)^2", ["X", "w"], {"y": np.ones(3)}, start={"X": np.ones((3, 2)), "w": np.zeros(2)})
+    f = Objective(
+        "norm2(X*w - y)^2 + norm2(X)^2",
+        ["X", "w"],
+        {"y": np.ones(3)},
+        start={"X": np.ones((3, 2)), "w": np.zeros(2)},
+    )
     x = np.arange(8.0)
     np.testing.assert_array_equal(f.flat(f.arrays(x)), x)
     assert f.arrays(x)["X"].shape == (3, 2)
@@ -106,9 +132,18 @@ def test_matrices_factorize():
 
 
 def test_a_covariance_is_estimated():
-    """The minimum of logdet(S) + tr(inv(S)*C) is at S = C; the start of a spd matrix is the identity."""
+    """The minimum of logdet(S) + tr(inv(S)*C) is at S = C.
+
+    The start of a spd matrix is the identity.
+    """
     c = np.array([[2.0, 0.5], [0.5, 1.0]])
-    found = mc.minimize("logdet(S) + tr(inv(S)*C)", "S", {"C": c}, shapes="S: n×n spd; C: n×n symmetric", method="BFGS")
+    found = mc.minimize(
+        "logdet(S) + tr(inv(S)*C)",
+        "S",
+        {"C": c},
+        shapes="S: n×n spd; C: n×n symmetric",
+        method="BFGS",
+    )
     np.testing.assert_allclose(found["S"], c, atol=1e-5)
 
 
@@ -118,17 +153,27 @@ def test_an_expression_is_an_objective():
     np.testing.assert_allclose(found["w"], np.arange(3.0), atol=1e-8)
 
 
-# ---- bounds -----------------------------------------------------------------------------------------------------------------
+# ---- bounds --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["L-BFGS", "trust-constr", "momentum", "adam", "gradient-descent"])
+@pytest.mark.parametrize(
+    "method", ["L-BFGS", "trust-constr", "momentum", "adam", "gradient-descent"]
+)
 def test_nonnegative_least_squares(method):
     from scipy.optimize import nnls
 
     data = problem(40, 5)
     x, y = data["X"], data["y"]
     rate = {"adam": 0.01, "momentum": 1e-3, "gradient-descent": 5e-3}.get(method)
-    found = mc.minimize("norm2(X*w - y)^2", "w", {"X": x, "y": y}, method=method, bounds={"w": (0, None)}, rate=rate, max_steps=5000)
+    found = mc.minimize(
+        "norm2(X*w - y)^2",
+        "w",
+        {"X": x, "y": y},
+        method=method,
+        bounds={"w": (0, None)},
+        rate=rate,
+        max_steps=5000,
+    )
     np.testing.assert_allclose(found["w"], nnls(x, y)[0], atol=1e-4)
     assert method == "trust-constr" or found["w"].min() >= 0
 
@@ -140,13 +185,26 @@ def test_methods_without_bounds_say_so():
     assert {"newton-cg", "trust-constr"} <= CURVED
 
 
-# ---- long runs ----------------------------------------------------------------------------------------------------------------
+# ---- long runs -----------------------------------------------------------------------------------
 
 
 def test_patience_and_history():
-    found = mc.minimize("x'*x", "x", start={"x": np.ones(2)}, method="gradient-descent", rate=1.0, patience=4)  # x, -x, x, …
-    assert not found.converged and found.message.startswith("no progress in 4 steps (") and found.steps == 5
-    scipy = mc.minimize("norm2(x)^4", "x", start={"x": np.ones(2)}, method="L-BFGS", callback=lambda step, value, at: None)
+    # x, -x, x, …
+    found = mc.minimize(
+        "x'*x", "x", start={"x": np.ones(2)}, method="gradient-descent", rate=1.0, patience=4
+    )
+    assert (
+        not found.converged
+        and found.message.startswith("no progress in 4 steps (")
+        and found.steps == 5
+    )
+    scipy = mc.minimize(
+        "norm2(x)^4",
+        "x",
+        start={"x": np.ones(2)},
+        method="L-BFGS",
+        callback=lambda step, value, at: None,
+    )
     assert scipy.history.values == sorted(scipy.history.values, reverse=True)
 
 
@@ -201,15 +259,18 @@ def test_pictures(tmp_path):
     assert "<svg" in (tmp_path / "curve.svg").read_text()
 
 
-# ---- refusals -----------------------------------------------------------------------------------------------------------------
+# ---- refusals ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("X*w", "w", {"X": np.eye(2)}), "only a scalar can be minimized"),
-    (("norm2(X*w - y)^2", "w", {"X": np.eye(2)}), "no data for y"),
-    (("x'*x", "x"), "the size n of x is in no data|give start"),
-    (("x'*x", "z"), "'z' is not in the expression"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("X*w", "w", {"X": np.eye(2)}), "only a scalar can be minimized"),
+        (("norm2(X*w - y)^2", "w", {"X": np.eye(2)}), "no data for y"),
+        (("x'*x", "x"), "the size n of x is in no data|give start"),
+        (("x'*x", "z"), "'z' is not in the expression"),
+    ],
+)
 def test_what_does_not_fit_is_said(arguments, words):
     with pytest.raises(mc.MatcalcError, match=words):
         mc.minimize(*arguments)
@@ -224,7 +285,11 @@ def test_an_expression_keeps_what_its_variables_are_declared_to_be():
     s = mc.matrix("S", "n", "n", "spd")
     objective = Objective(mc.tr(s @ s) - mc.logdet(s), ["S"], {}, start={"S": 2 * np.eye(3)})
     assert objective.program.variables["S"] is s
-    np.testing.assert_allclose(mc.minimize(mc.tr(s @ s) - mc.logdet(s), "S", start=objective.start)["S"], np.eye(3) / np.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(
+        mc.minimize(mc.tr(s @ s) - mc.logdet(s), "S", start=objective.start)["S"],
+        np.eye(3) / np.sqrt(2),
+        atol=1e-6,
+    )
 
 
 def test_a_place_in_the_data_stays_a_number() -> None:
@@ -236,30 +301,50 @@ def test_a_place_in_the_data_stays_a_number() -> None:
 def test_a_step_that_leaves_the_positive_definite_matrices_is_shortened(method):
     A = np.random.default_rng(0).normal(size=(4, 4))
     C = A @ A.T / 4 + 0.1 * np.eye(4)
-    found = mc.minimize("logdet(S) + tr(inv(S)*C)", "S", {"C": C}, shapes="S: n×n spd; C: n×n symmetric", method=method)
+    found = mc.minimize(
+        "logdet(S) + tr(inv(S)*C)",
+        "S",
+        {"C": C},
+        shapes="S: n×n spd; C: n×n symmetric",
+        method=method,
+    )
     assert found.converged
     np.testing.assert_allclose(found["S"], C, atol=1e-6)
 
 
 def test_a_start_without_a_value_is_refused():
     with pytest.raises(mc.MatcalcError, match="no value at the start"):
-        mc.minimize("logdet(S) + tr(inv(S)*C)", "S", {"C": np.eye(2)}, shapes="S: n×n spd; C: n×n symmetric", start={"S": -np.eye(2)})
+        mc.minimize(
+            "logdet(S) + tr(inv(S)*C)",
+            "S",
+            {"C": np.eye(2)},
+            shapes="S: n×n spd; C: n×n symmetric",
+            start={"S": -np.eye(2)},
+        )
 
 
 def test_the_start_of_one_variable_may_be_an_array():
     data = {"X": np.eye(2), "y": np.ones(2)}
-    np.testing.assert_allclose(mc.minimize("norm2(X*w - y)^2", "w", data, start=np.zeros(2))["w"], 1)
+    np.testing.assert_allclose(
+        mc.minimize("norm2(X*w - y)^2", "w", data, start=np.zeros(2))["w"], 1
+    )
     with pytest.raises(mc.NameProblem, match="one array for several variables"):
         mc.minimize("norm2(X*w - y)^2", ["w", "y"], {"X": np.eye(2)}, start=np.zeros(2))
 
 
-@pytest.mark.parametrize(("data", "start"), [({"X": "abc", "y": [1.0]}, None), ({"X": np.eye(2), "y": np.ones(2)}, {"w": "q"})])
+@pytest.mark.parametrize(
+    ("data", "start"),
+    [({"X": "abc", "y": [1.0]}, None), ({"X": np.eye(2), "y": np.ones(2)}, {"w": "q"})],
+)
 def test_what_is_no_array_of_numbers_is_refused(data, start):
     with pytest.raises(mc.ShapeProblem, match="is no array of numbers"):
         mc.minimize("norm2(X*w - y)^2", "w", data, start=start)
 
 
-@pytest.mark.parametrize("given", [{"data": {"y": np.array([1j, 2.0])}}, {"data": {"y": np.ones(2)}, "start": np.ones(2) * 1j}])
+@pytest.mark.parametrize(
+    "given",
+    [{"data": {"y": np.array([1j, 2.0])}}, {"data": {"y": np.ones(2)}, "start": np.ones(2) * 1j}],
+)
 def test_complex_numbers_are_refused_not_cut(given):
     with pytest.raises(mc.ShapeProblem, match="has complex numbers"):
         mc.minimize("norm2(x - y)^2", "x", **given)

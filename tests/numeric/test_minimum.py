@@ -1,4 +1,7 @@
-"""Problems without a minimum that a method can reach, each reported as what it is; converged means what it says."""
+"""Problems without a minimum that a method can reach, each reported as what it is.
+
+Converged means what it says.
+"""
 
 from __future__ import annotations
 
@@ -30,27 +33,54 @@ HOPELESS: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     "a line": (asked("c'*w", "w", data={"c": np.ones(2)}), {"unbounded"}),
     "a concave parabola": (asked("-w'*w", "w", start=TWO), {"unbounded"}),
     "a cubic": (asked("sum(x.^3)", "x", start=TWO), {"unbounded", "saddle"}),
-    "an indefinite form": (asked("x'*A*x", "x", data={"A": np.diag([1.0, -1.0])}, start=TWO), {"unbounded"}),
+    "an indefinite form": (
+        asked("x'*A*x", "x", data={"A": np.diag([1.0, -1.0])}, start=TWO),
+        {"unbounded"},
+    ),
     "an exponential to -inf": (asked("-sum(exp(x))", "x", start=TWO), {"unbounded"}),
     "a logarithm": (asked("-log(a)", "a", start=np.array(1.0)), {"unbounded", "limit"}),
-    "a line in a half plane": (asked("c'*w", "w", data={"c": np.array([1.0, -1.0])}, shapes="w: n positive"), {"unbounded"}),
-    "trace of a definite matrix": (asked("tr(S)", "S", shapes="S: n×n spd", start=np.eye(2)), {"edge", "no descent", "limit"}),
-    "minus the logarithm of a determinant": (asked("-logdet(S)", "S", shapes="S: n×n spd", start=np.eye(2)), {"unbounded", "limit"}),
+    "a line in a half plane": (
+        asked("c'*w", "w", data={"c": np.array([1.0, -1.0])}, shapes="w: n positive"),
+        {"unbounded"},
+    ),
+    "trace of a definite matrix": (
+        asked("tr(S)", "S", shapes="S: n×n spd", start=np.eye(2)),
+        {"edge", "no descent", "limit"},
+    ),
+    "minus the logarithm of a determinant": (
+        asked("-logdet(S)", "S", shapes="S: n×n spd", start=np.eye(2)),
+        {"unbounded", "limit"},
+    ),
     "a norm": (asked("norm1(x)", "x", start=TWO), {"kink", "no descent", "limit"}),
     "a largest entry": (asked("amax(abs(x)) + 1", "x", start=TWO), {"kink", "no descent", "limit"}),
-    "a kink off zero": (asked("abs(a - 1) + 7", "a", start=np.array(0.3)), {"kink", "no descent", "limit", "converged"}),
-    "a root at its end": (asked("sum(sqrt(x))", "x", start=TWO), {"edge", "kink", "no descent", "limit"}),
-    "a slope to the end of a logarithm": (asked("sum(log(x) + x)", "x", start=TWO), {"edge", "unbounded", "no descent", "limit"}),
+    "a kink off zero": (
+        asked("abs(a - 1) + 7", "a", start=np.array(0.3)),
+        {"kink", "no descent", "limit", "converged"},
+    ),
+    "a root at its end": (
+        asked("sum(sqrt(x))", "x", start=TWO),
+        {"edge", "kink", "no descent", "limit"},
+    ),
+    "a slope to the end of a logarithm": (
+        asked("sum(log(x) + x)", "x", start=TWO),
+        {"edge", "unbounded", "no descent", "limit"},
+    ),
     "two steps only": ({**LEAST_SQUARES, "max_steps": 2}, {"limit", "converged"}),
     "no step at all": ({**LEAST_SQUARES, "max_steps": 0}, {"limit"}),
-    "a tolerance of zero": ({**LEAST_SQUARES, "tolerance": 0.0, "max_steps": 300}, {"rounding", "limit", "no descent", "converged"}),
-    "values of 1e10": (asked("norm2(X*w - y)^2", "w", data={"X": 1e4 * X, "y": 1e4 * Y}), {"rounding", "limit", "no descent"}),
+    "a tolerance of zero": (
+        {**LEAST_SQUARES, "tolerance": 0.0, "max_steps": 300},
+        {"rounding", "limit", "no descent", "converged"},
+    ),
+    "values of 1e10": (
+        asked("norm2(X*w - y)^2", "w", data={"X": 1e4 * X, "y": 1e4 * Y}),
+        {"rounding", "limit", "no descent"},
+    ),
     "a saddle": (asked("norm2(A - u*v')^2", ["u", "v"], data={"A": X}), {"saddle"}),
     "a peak": (asked("-x'*x", "x", start=np.zeros(2)), {"saddle"}),
     "a plateau": (asked("sum(relu(x))", "x", start=-9 * np.ones(2)), {"flat"}),
     "a constant": (asked("0*sum(x) + 3", "x", start=TWO), {"flat"}),
     "a sigmoid that is one": (asked("sigmoid(a)", "a", start=np.array(900.0)), {"flat"}),
-}  # fmt: skip
+}
 METHODS = [*SCIPY, *FIRST_ORDER]
 
 
@@ -63,7 +93,12 @@ def truthful(found: Minimum, problem: Mapping[str, Any]) -> None:
     assert found.converged == (found.status == "converged")
     assert found.status in ENDINGS
     if found.converged and "positive" not in problem.get("shapes", ""):
-        assert found.gradient_norm <= problem.get("tolerance", 1e-8) * max(a.size for a in found.arrays.values()) ** 0.5 * 2
+        assert (
+            found.gradient_norm
+            <= problem.get("tolerance", 1e-8)
+            * max(a.size for a in found.arrays.values()) ** 0.5
+            * 2
+        )
 
 
 @pytest.mark.parametrize("name", HOPELESS)
@@ -88,7 +123,7 @@ def test_no_method_says_converged_where_nothing_is(method: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-# ---- what can be solved is solved --------------------------------------------------------------------------------------------
+# ---- what can be solved is solved ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "adam"])
@@ -102,7 +137,9 @@ def test_least_squares_with_the_defaults_of_each_method(method: str, scale: floa
     assert found.status in honest, found
     if found.converged:
         assert found.gradient_norm <= 2e-8
-    np.testing.assert_allclose(found["w"], np.linalg.lstsq(X, Y, rcond=None)[0], rtol=0, atol=1e-2 if scale < 1 else 1e-7)
+    np.testing.assert_allclose(
+        found["w"], np.linalg.lstsq(X, Y, rcond=None)[0], rtol=0, atol=1e-2 if scale < 1 else 1e-7
+    )
 
 
 @pytest.mark.parametrize("method", ["gradient-descent", "sgd", "momentum"])
@@ -118,7 +155,9 @@ def test_a_rate_that_is_too_large_is_said_to_diverge(method: str) -> None:
 def test_sgd_is_without_momentum() -> None:
     options = {"rate": 1e-4, "max_steps": 7}
     plain = mc.minimize(**LEAST_SQUARES, method="gradient-descent", **options)
-    np.testing.assert_array_equal(mc.minimize(**LEAST_SQUARES, method="sgd", **options)["w"], plain["w"])
+    np.testing.assert_array_equal(
+        mc.minimize(**LEAST_SQUARES, method="sgd", **options)["w"], plain["w"]
+    )
     heavy = mc.minimize(**LEAST_SQUARES, method="momentum", **options)
     assert heavy.value < plain.value
 
@@ -130,7 +169,21 @@ def test_searched_steps_keep_to_bounds() -> None:
         assert ((found["w"] >= 0.1) & (found["w"] <= 0.2)).all()
 
 
-@pytest.mark.parametrize("typed", ["LBFGS", "L-BFGS-B", "l_bfgs", "lbfgs", "GD", "gradient descent", "Newton CG", "trust_ncg", "ADAM", "BFGS"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "LBFGS",
+        "L-BFGS-B",
+        "l_bfgs",
+        "lbfgs",
+        "GD",
+        "gradient descent",
+        "Newton CG",
+        "trust_ncg",
+        "ADAM",
+        "BFGS",
+    ],
+)
 def test_methods_by_the_names_that_people_type(typed: str) -> None:
     assert mc.minimize(**LEAST_SQUARES, method=typed).status in ("converged", "limit")
 
@@ -140,11 +193,13 @@ def test_a_searched_run_goes_on_from_its_checkpoint(tmp_path: Any) -> None:
         path = tmp_path / f"{method}.npz"
         whole = mc.minimize(**LEAST_SQUARES, method=method, tolerance=0.0, max_steps=12)
         mc.minimize(**LEAST_SQUARES, method=method, tolerance=0.0, max_steps=5, checkpoint=path)
-        rest = mc.minimize(**LEAST_SQUARES, method=method, tolerance=0.0, max_steps=12, checkpoint=path)
+        rest = mc.minimize(
+            **LEAST_SQUARES, method=method, tolerance=0.0, max_steps=12, checkpoint=path
+        )
         np.testing.assert_array_equal(rest["w"], whole["w"])
 
 
-# ---- declared properties -----------------------------------------------------------------------------------------------------
+# ---- declared properties -------------------------------------------------------------------------
 
 
 def test_positive_and_unit_become_bounds() -> None:
@@ -153,24 +208,42 @@ def test_positive_and_unit_become_bounds() -> None:
     np.testing.assert_array_equal(found["x"], 0)
     found = mc.minimize("norm2(x - 3*ones(n))^2", "x", shapes="x: n unit", start=np.ones(2) / 2)
     np.testing.assert_array_equal(found["x"], 1)
-    found = mc.minimize("norm2(x - 3*ones(n))^2", "x", shapes="x: n positive", start=np.ones(2), bounds=(None, 2))
+    found = mc.minimize(
+        "norm2(x - 3*ones(n))^2", "x", shapes="x: n positive", start=np.ones(2), bounds=(None, 2)
+    )
     np.testing.assert_array_equal(found["x"], 2)
     with pytest.raises(mc.NameProblem, match="x is declared positive, and cg knows no bounds"):
-        mc.minimize("norm2(x + ones(n))^2", "x", shapes="x: n positive", start=np.ones(2), method="CG")
+        mc.minimize(
+            "norm2(x + ones(n))^2", "x", shapes="x: n positive", start=np.ones(2), method="CG"
+        )
 
 
 @pytest.mark.parametrize("prop", REFUSED)
 def test_sets_that_no_method_keeps_to_are_refused_by_name(prop: str) -> None:
     name, shape = ("Q", "n×n") if prop == "orthogonal" else ("x", "n")
-    with pytest.raises(mc.NameProblem, match=f"{name} is declared {prop}, which minimize does not keep to"):
-        mc.minimize(f"norm2({name})^2", name, start=np.eye(2) if name == "Q" else np.ones(2), shapes=f"{name}: {shape} {prop}")
+    with pytest.raises(
+        mc.NameProblem, match=f"{name} is declared {prop}, which minimize does not keep to"
+    ):
+        mc.minimize(
+            f"norm2({name})^2",
+            name,
+            start=np.eye(2) if name == "Q" else np.ones(2),
+            shapes=f"{name}: {shape} {prop}",
+        )
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_matrix_stays_in_the_space_that_is_declared(method: str) -> None:
     C = RNG.normal(size=(3, 3))
     for prop in ("symmetric", "diagonal", "lower", "upper"):
-        found = mc.minimize("norm2(S - C)^2", "S", {"C": C}, shapes=f"S: n×n {prop}; C: n×n", start=np.zeros((3, 3)), method=method)
+        found = mc.minimize(
+            "norm2(S - C)^2",
+            "S",
+            {"C": C},
+            shapes=f"S: n×n {prop}; C: n×n",
+            start=np.zeros((3, 3)),
+            method=method,
+        )
         assert holds(prop, found["S"])
         assert found.converged or method == "adam", found
 
@@ -179,18 +252,24 @@ def test_a_matrix_stays_in_the_space_that_is_declared(method: str) -> None:
 def test_data_that_is_not_what_is_declared_is_refused(prop: str) -> None:
     square = prop in SPACES or prop == "orthogonal"
     wrong = np.array([[1.0, 2.0], [3.0, 4.0]]) if square else np.array([-2.0, 3.0])
-    expression, shape = ("tr(P*W) + norm2(W)^2", "n×n") if square else ("sum(P.*W) + norm2(W)^2", "n")
+    expression, shape = (
+        ("tr(P*W) + norm2(W)^2", "n×n") if square else ("sum(P.*W) + norm2(W)^2", "n")
+    )
     start = np.zeros((2, 2)) if square else np.zeros(2)
     with pytest.raises(mc.ShapeProblem, match=f"P is declared {prop}, its array is not"):
-        mc.minimize(expression, "W", {"P": wrong}, shapes=f"P: {shape} {prop}; W: {shape}", start=start)
+        mc.minimize(
+            expression, "W", {"P": wrong}, shapes=f"P: {shape} {prop}; W: {shape}", start=start
+        )
 
 
 def test_a_start_outside_what_is_declared_is_refused() -> None:
     with pytest.raises(mc.ShapeProblem, match="S is declared symmetric"):
-        mc.minimize("norm2(S)^2", "S", shapes="S: n×n symmetric", start=np.array([[1.0, 2.0], [0.0, 1.0]]))
+        mc.minimize(
+            "norm2(S)^2", "S", shapes="S: n×n symmetric", start=np.array([[1.0, 2.0], [0.0, 1.0]])
+        )
 
 
-# ---- what is said ------------------------------------------------------------------------------------------------------------
+# ---- what is said --------------------------------------------------------------------------------
 
 
 def test_nan_in_the_data_is_named_with_its_place() -> None:
@@ -235,25 +314,32 @@ def test_a_callback_may_stop_and_its_errors_come_out() -> None:
             mc.minimize(**LEAST_SQUARES, method=method, callback=fail)
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"bounds": {"z": (0, 1)}}, "bounds for 'z', which is not minimized by"),
-    ({"bounds": (1, 0)}, "a lower bound of w is above the upper one"),
-    ({"bounds": {"w": (np.zeros(3), None)}}, r"a bound of w has shape \(3,\)"),
-    ({"bounds": {"w": 3}}, "the bounds of w are no pair"),
-    ({"bounds": {"w": ("a", 1)}}, "a bound of w is no array of numbers"),
-    ({"bounds": {"w": (float("nan"), 1)}}, "a bound of w is nan"),
-    ({"tolerance": -1.0}, "tolerance is -1.0"),
-    ({"rate": 0.0, "method": "gd"}, "rate is 0.0"),
-    ({"max_steps": -1}, "max_steps is -1"),
-    ({"patience": 0}, "patience is 0"),
-    ({"method": "nelder-mead"}, "unknown method 'nelder-mead'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"bounds": {"z": (0, 1)}}, "bounds for 'z', which is not minimized by"),
+        ({"bounds": (1, 0)}, "a lower bound of w is above the upper one"),
+        ({"bounds": {"w": (np.zeros(3), None)}}, r"a bound of w has shape \(3,\)"),
+        ({"bounds": {"w": 3}}, "the bounds of w are no pair"),
+        ({"bounds": {"w": ("a", 1)}}, "a bound of w is no array of numbers"),
+        ({"bounds": {"w": (float("nan"), 1)}}, "a bound of w is nan"),
+        ({"tolerance": -1.0}, "tolerance is -1.0"),
+        ({"rate": 0.0, "method": "gd"}, "rate is 0.0"),
+        ({"max_steps": -1}, "max_steps is -1"),
+        ({"patience": 0}, "patience is 0"),
+        ({"method": "nelder-mead"}, "unknown method 'nelder-mead'"),
+    ],
+)
 def test_options_that_do_not_fit_are_named(options: Mapping[str, Any], words: str) -> None:
     with pytest.raises(mc.MatcalcError, match=words):
         mc.minimize(**LEAST_SQUARES, **options)
 
 
 def test_bounds_of_one_variable_may_be_a_pair() -> None:
-    np.testing.assert_allclose(mc.minimize("x'*x", "x", start=np.ones(2), bounds=(0.5, 1))["x"], 0.5)
+    np.testing.assert_allclose(
+        mc.minimize("x'*x", "x", start=np.ones(2), bounds=(0.5, 1))["x"], 0.5
+    )
     with pytest.raises(mc.NameProblem, match="one pair for several variables"):
-        mc.minimize("x'*x + y'*y", ["x", "y"], start={"x": np.ones(2), "y": np.ones(2)}, bounds=(0, 1))
+        mc.minimize(
+            "x'*x + y'*y", ["x", "y"], start={"x": np.ones(2), "y": np.ones(2)}, bounds=(0, 1)
+        )

@@ -1,4 +1,6 @@
-"""Names that collide: whatever is printed parses back to the same value, or a name is changed and that is said."""
+"""Names that collide: whatever is printed parses back to the same value, or a name is changed
+and that is said.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,15 @@ def declared(program: Program[Expr]) -> str:
 
 
 def assert_reads_back(d: Derivation) -> None:
-    """The answer means the same where it is typed by itself, with the declarations that are said."""
+    """The answer means the same where it is typed by itself, with the declarations that are
+    said.
+    """
     said = "; ".join([declared(d.program), *(f"{name}: integer" for name in d.integers)])
     for text in (d.text, d.named.program(d.wrt.name)):
         back = typed(text, said).expr
-        assert back is d.result or points.equal_everywhere(back, d.result, np.random.default_rng(0), points=2), text
+        assert back is d.result or points.equal_everywhere(
+            back, d.result, np.random.default_rng(0), points=2
+        ), text
 
 
 PI = "pi is a variable here (the number is written π)"
@@ -43,24 +49,51 @@ SIZE = "n is a variable here (the size n is written n1)"
 COLLISIONS = (
     ("pi*erf(a)", "a", "pi: scalar", "2*pi*exp(-a^2)/sqrt(π)", [PI]),
     ("π*erf(a)", "a", "π: scalar", "2*π*exp(-a^2)/sqrt(pi)", []),
-    ("pi*π*erf(a)", "a", "pi: scalar; π: scalar", "2*pi*π*exp(-a^2)/sqrt(arccos(-1))", [PI.replace("π", "arccos(-1)")]),
+    (
+        "pi*π*erf(a)",
+        "a",
+        "pi: scalar; π: scalar",
+        "2*pi*π*exp(-a^2)/sqrt(arccos(-1))",
+        [PI.replace("π", "arccos(-1)")],
+    ),
     ("sum(pi)*erf(a)", "a", "pi: n", "2*sum(pi)*exp(-a^2)/sqrt(π)", [PI]),
-    ("sum(pi) + erf(a)", "a", "pi: n", "2*exp(-a^2)/sqrt(π)", [PI]),  # the answer does not hold the variable
-    ("pi = a^2; pi*b*erf(b)", "b", "a: scalar", "pi*(2*b*exp(-b^2)/sqrt(π) + erf(b))\nwhere pi = a^2", [PI]),
+    # the answer does not hold the variable
+    ("sum(pi) + erf(a)", "a", "pi: n", "2*exp(-a^2)/sqrt(π)", [PI]),
+    (
+        "pi = a^2; pi*b*erf(b)",
+        "b",
+        "a: scalar",
+        "pi*(2*b*exp(-b^2)/sqrt(π) + erf(b))\nwhere pi = a^2",
+        [PI],
+    ),
     ("n*x'*x", "x", "x: n; n: scalar", "2*n*x", [SIZE]),
     ("n*sum(x)", "x", "x: n; n: scalar", "n*ones(n1)", [SIZE]),
     ("sum(n)*sum(x)", "x", "x: n; n: n", "sum(n)*ones(n1)", [SIZE]),
     ("n = x'*x; n*sum(x)", "x", "x: n", "n*ones(n1) + 2*sum(x)*x\nwhere n = x'*x", [SIZE]),
-    ("n1*n*sum(x)", "x", "x: n; n: scalar; n1: scalar", "n*n1*ones(n2)", [SIZE.replace("n1", "n2")]),
+    (
+        "n1*n*sum(x)",
+        "x",
+        "x: n; n: scalar; n1: scalar",
+        "n*n1*ones(n2)",
+        [SIZE.replace("n1", "n2")],
+    ),
     ("n*sum(x)", "x", "x: n+1; n: scalar", "n*ones(n1+1)", [SIZE]),
-    ("sum(x)", "x", "x: sum", "ones(sum1)", ["sum is a function here (the size sum is written sum1)"]),
+    (
+        "sum(x)",
+        "x",
+        "x: sum",
+        "ones(sum1)",
+        ["sum is a function here (the size sum is written sum1)"],
+    ),
     ("sum(x)", "x", "x: pi", "ones(pi1)", ["pi is a number here (the size pi is written pi1)"]),
     ("k*m*sum(x)/p", "x", "x: p; k: scalar; m: scalar", "k*m*ones(p)/p", []),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "answer", "notes"), COLLISIONS)
-def test_names_that_collide(text: str, wrt: str, shapes: str, answer: str, notes: list[str]) -> None:
+def test_names_that_collide(
+    text: str, wrt: str, shapes: str, answer: str, notes: list[str]
+) -> None:
     d = derived(text, wrt, shapes)
     assert str(d) == answer
     assert list(d.notes) == notes
@@ -79,12 +112,15 @@ INDEX_FORMS = (
     ("i*A*X*B", "X", "i: scalar", "i*A[j,l]*B[p,k]"),
     ("sum(ones(i))*A*X*B", "X", "", "i*A[j,l]*B[p,k]"),
     ("sum(x[i])*A*X*B", "X", "x: n", "x[i]*A[j,l]*B[p,k]"),
-    ("sum(i) - sum(i) + A*X*B", "X", "", "A[j,l]*B[p,k]"),  # i is a variable though the answer does not hold it
+    # i is a variable though the answer does not hold it
+    ("sum(i) - sum(i) + A*X*B", "X", "", "A[j,l]*B[p,k]"),
 )
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "part"), INDEX_FORMS)
-def test_letters_and_the_identity_of_index_forms(text: str, wrt: str, shapes: str, part: str) -> None:
+def test_letters_and_the_identity_of_index_forms(
+    text: str, wrt: str, shapes: str, part: str
+) -> None:
     d = derived(text, wrt, shapes)
     assert part in str(d), str(d)
     assert str(d) == d.text
@@ -93,7 +129,10 @@ def test_letters_and_the_identity_of_index_forms(text: str, wrt: str, shapes: st
 
 
 def test_the_commutation_matrix_beside_a_variable_of_its_name() -> None:
-    assert str(derived("X'*K", "X", "X: m×n; K: m×p").result.kronecker()) == "kron(K', eye(n))*commutation(m,n)"  # type: ignore[union-attr]
+    assert (
+        str(derived("X'*K", "X", "X: m×n; K: m×p").result.kronecker())
+        == "kron(K', eye(n))*commutation(m,n)"
+    )  # type: ignore[union-attr]
     assert mc.parse("commutation(m,n)*vec(X)", "X: m×n") is mc.parse("K(m,n)*vec(X)", "X: m×n")
     for name in ("commutation", "shifts"):
         with pytest.raises(NameProblem, match="function"):
@@ -106,9 +145,17 @@ NAMED = (
     ("norm2(r*exp(X*w - y))^2 + sum(r - r)", "w", "r: scalar"),
     ("x1 = A*x; norm2(tanh(x1) - y)^2*norm2(tanh(x1) - z)^2", "x", ""),
     ("logdet(X'*X + eye(n)) + tr(inv(X'*X + eye(n))*I*R)", "X", "R: n×n; I: n×n"),
-    ("sum(s - s)*y'*log(softmax(relu(A*tanh(B*x + c) + d)))", "A", "c: k; d: m; x: n; s: n; r: n; t: n"),
-    ("y'*log(softmax(relu(A*tanh(B*x + c) + d))) + sum(t) + sum(r)", "B", "c: k; d: m; x: n; t: δ; r: s"),
-)  # fmt: skip
+    (
+        "sum(s - s)*y'*log(softmax(relu(A*tanh(B*x + c) + d)))",
+        "A",
+        "c: k; d: m; x: n; s: n; r: n; t: n",
+    ),
+    (
+        "y'*log(softmax(relu(A*tanh(B*x + c) + d))) + sum(t) + sum(r)",
+        "B",
+        "c: k; d: m; x: n; t: δ; r: s",
+    ),
+)
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes"), NAMED)
@@ -140,7 +187,7 @@ def test_an_explanation_keeps_names_apart() -> None:
     assert "π" in derived("pi*erf(a)", "a", "pi: scalar").explain()
 
 
-# ---- sizes ----------------------------------------------------------------------------------------------------------------
+# ---- sizes ---------------------------------------------------------------------------------------
 
 SIZES = (
     ("sum(exp(V))*numel(V)", "V", "V: m×p", ()),
@@ -158,11 +205,13 @@ SIZES = (
     ("sum(kron(A,B))*sum(ones(l))", "A", "A: m×n; B: p×q", ("l",)),
     ("norm2(u - u)^2", "u", "u: n", ()),
     ("tr(kron(eye(k), X))", "X", "X: n×n", ("k",)),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "integers"), SIZES)
-def test_sizes_are_numbers_where_an_answer_is_typed_again(text: str, wrt: str, shapes: str, integers: tuple[str, ...]) -> None:
+def test_sizes_are_numbers_where_an_answer_is_typed_again(
+    text: str, wrt: str, shapes: str, integers: tuple[str, ...]
+) -> None:
     d = derived(text, wrt, shapes)
     assert d.integers == integers
     assert_reads_back(d)
@@ -177,7 +226,10 @@ def test_the_command_says_what_an_answer_needs(capsys: pytest.CaptureFixture[str
     main(["pi*erf(a)", "a", "-s", "pi: scalar", "--to", "json"])
     printed = capsys.readouterr()
     assert '"derivative": "2*pi*exp(-a^2)/sqrt(π)"' in printed.out
-    assert '"pi is a variable here (the number is written π)"' in printed.out and "written π" in printed.err
+    assert (
+        '"pi is a variable here (the number is written π)"' in printed.out
+        and "written π" in printed.err
+    )
 
 
 def test_a_variable_and_a_size_of_one_name_are_refused_where_nothing_can_be_renamed() -> None:
@@ -186,7 +238,7 @@ def test_a_variable_and_a_size_of_one_name_are_refused_where_nothing_can_be_rena
         mc.derive(n * mc.sum(x), x)
 
 
-# ---- what may have been meant otherwise -------------------------------------------------------------------------------------
+# ---- what may have been meant otherwise ----------------------------------------------------------
 
 NOTES = (
     ("x'*I*x", "", ["I is a free matrix here (the identity is eye)"]),
@@ -206,7 +258,7 @@ NOTES = (
     ("sum(log(x)) + log(x'*S*x)", "S: n×n spd", []),
     ("tr(logm(S)) + tr(expm(S))", "S: n×n spd", []),
     ("mu*sum(x) + Sigma", "Sigma: scalar", []),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "shapes", "notes"), NOTES)
@@ -230,7 +282,15 @@ def test_long_numbers_read_back() -> None:
         mc.parse("1" * 5000)
 
 
-@pytest.mark.parametrize("text", ["q = x.^2; sum(q.*exp(y).*z)", "q = 1./x; sum(q.*exp(y).*z)", "q = 1/a; q*sum(exp(y))", "q = a^2; q*sum(y)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "q = x.^2; sum(q.*exp(y).*z)",
+        "q = 1./x; sum(q.*exp(y).*z)",
+        "q = 1/a; q*sum(exp(y))",
+        "q = a^2; q*sum(y)",
+    ],
+)
 def test_a_power_is_written_by_the_name_that_it_has(text: str) -> None:
     d = derived(text, "y")
     assert "q" in typed_names(d.named.texts["y"]), str(d)
@@ -238,12 +298,17 @@ def test_a_power_is_written_by_the_name_that_it_has(text: str) -> None:
 
 
 def test_a_differential_beside_a_variable_of_its_name() -> None:
-    assert str(derived("tr(A*X*dX)*X", "X", "A: n×n; dX: n×n; X: n×n").differential()) == "tr(A*X*dX)*dX1 + tr(A*dX1*dX)*X"
+    assert (
+        str(derived("tr(A*X*dX)*X", "X", "A: n×n; dX: n×n; X: n×n").differential())
+        == "tr(A*X*dX)*dX1 + tr(A*dX1*dX)*X"
+    )
 
 
 @pytest.mark.parametrize("size", ["n*m", "m*n", "n*n", "2*n", "n*2"])
 @pytest.mark.parametrize("text", ["sum(sign(v))", "0*sum(v)^2", "sum(v) + sum(kron(x, y))"])
-def test_a_product_of_sizes_is_read_in_the_order_in_which_it_is_written(text: str, size: str) -> None:
+def test_a_product_of_sizes_is_read_in_the_order_in_which_it_is_written(
+    text: str, size: str
+) -> None:
     d = derived(text, "v", f"v: {size}; x: n; y: m")
     assert mc.parse(str(d.result), {"v": size}) is d.result
 
@@ -260,6 +325,8 @@ CONSTANTS_OF_PRODUCTS = (
 
 @pytest.mark.parametrize("size", ["n*m", "m*n"])
 @pytest.mark.parametrize(("text", "means"), CONSTANTS_OF_PRODUCTS)
-def test_constants_of_a_product_of_sizes_fit_it_in_any_order(text: str, means: str, size: str) -> None:
+def test_constants_of_a_product_of_sizes_fit_it_in_any_order(
+    text: str, means: str, size: str
+) -> None:
     declared = {"x": "n", "y": "m", "w": "k", "v": size}
     assert str(mc.parse(text.format(size), declared)) == means

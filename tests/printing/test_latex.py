@@ -71,7 +71,14 @@ TYPESET = (
     ("norm1(x)", "", r"\lVert x\rVert_1"),
     ("tr(A*X)", "", r"\operatorname{tr}\left(AX\right)"),
     ("logdet(X)", "", r"\log\det\left(X\right)"),
-    ("diag(x)*A + diag(diag(A))*A", "", r"\operatorname{diag}\left(\operatorname{diag}\left(A\right)\right)A + \operatorname{diag}\left(x\right)A"),
+    (
+        "diag(x)*A + diag(diag(A))*A",
+        "",
+        (
+            r"\operatorname{diag}\left(\operatorname{diag}\left(A\right)\right)A"
+            r" + \operatorname{diag}\left(x\right)A"
+        ),
+    ),
     ("softmax_rows(X)", "", r"\operatorname{softmax\_rows}\left(X\right)"),
     ("kron(A,B)*C", "", r"\left(A \otimes B\right)C"),
     ("kron(A*C,B)", "", r"\left(AC\right) \otimes B"),
@@ -93,20 +100,36 @@ TYPESET = (
 )
 
 SYMBOLS = {
-    "W1": "W_{1}", "W_1": "W_{1}", "W1_2": "W_{1,2}", "x_i": "x_{i}", "x_": r"x_{\_}", "x__a": r"x_{\_,a}", "theta": r"\theta", "lam": r"\lambda",
-    "x_mu": r"x_{\mu}", "μ2": r"\mu_{2}", "Σ": r"\Sigma", "Α": r"\mathrm{A}", "Δx": r"\mathit{\Delta x}", "W1a": r"\mathit{W1a}",
+    "W1": "W_{1}",
+    "W_1": "W_{1}",
+    "W1_2": "W_{1,2}",
+    "x_i": "x_{i}",
+    "x_": r"x_{\_}",
+    "x__a": r"x_{\_,a}",
+    "theta": r"\theta",
+    "lam": r"\lambda",
+    "x_mu": r"x_{\mu}",
+    "μ2": r"\mu_{2}",
+    "Σ": r"\Sigma",
+    "Α": r"\mathrm{A}",
+    "Δx": r"\mathit{\Delta x}",
+    "W1a": r"\mathit{W1a}",
     "varsigma": r"\varsigma",
-}  # fmt: skip
+}
 
 
 def identities() -> list[dict[str, str]]:
     path = Path(__file__).parents[1] / "identities.tsv"
-    lines = (line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    lines = (
+        line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    )
     return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def typeset(text: str, shapes: str) -> str | None:
-    """The LaTeX, or None for text that is not matcalc's: the commutation matrix K is a notation of the table alone."""
+    """The LaTeX, or None for text that is not matcalc's: the commutation matrix K is a notation
+    of the table alone.
+    """
     try:
         return latex(typed(text, shapes).expr)
     except MatcalcError:
@@ -119,8 +142,14 @@ def call(row) -> ex.Expr:
 
 
 def everything() -> list[str]:
-    texts = [typeset(row[column], row["vars"]) for row in identities() for column in ("expr", "gradient")]
-    return [t for t in texts if t is not None] + [latex(call(row)) for row in ROWS] + [tex for _, _, tex in TYPESET]
+    texts = [
+        typeset(row[column], row["vars"]) for row in identities() for column in ("expr", "gradient")
+    ]
+    return (
+        [t for t in texts if t is not None]
+        + [latex(call(row)) for row in ROWS]
+        + [tex for _, _, tex in TYPESET]
+    )
 
 
 @pytest.mark.parametrize(("text", "shapes", "tex"), TYPESET)
@@ -135,13 +164,21 @@ def test_symbol(name: str, tex: str) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_function_is_written_by_its_column(row) -> None:
-    words = re.findall(r"[A-Za-z]+", row.latex.replace(r"\cdot", "")) if row.latex else [] if row.name in ("inv", "powm") else row.name.split("_")
+    words = (
+        re.findall(r"[A-Za-z]+", row.latex.replace(r"\cdot", ""))
+        if row.latex
+        else []
+        if row.name in ("inv", "powm")
+        else row.name.split("_")
+    )
     assert all(word in latex(call(row)) for word in words)
 
 
 def test_brackets_are_balanced() -> None:
     for tex in everything():
-        assert tex.count(r"\left") == tex.count(r"\right") and tex.count(r"\lVert") == tex.count(r"\rVert"), tex
+        assert tex.count(r"\left") == tex.count(r"\right") and tex.count(r"\lVert") == tex.count(
+            r"\rVert"
+        ), tex
         depths = [0]
         for c in re.sub(r"\\[{}]", "", tex):
             depths.append(depths[-1] + (c == "{") - (c == "}"))
@@ -160,7 +197,12 @@ def test_no_double_scripts() -> None:
 def test_mathtext_accepts_everything() -> None:
     parser = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
     for tex in everything():
-        known = tex.replace(r"\tfrac", r"\frac").replace(r"\lVert", r"\Vert").replace(r"\rVert", r"\Vert")  # not in mathtext, but in amsmath
+        # not in mathtext, but in amsmath
+        known = (
+            tex.replace(r"\tfrac", r"\frac")
+            .replace(r"\lVert", r"\Vert")
+            .replace(r"\rVert", r"\Vert")
+        )
         parser.parse(f"${known}$")
 
 
@@ -187,7 +229,7 @@ def test_a_large_expression_defines_its_shared_parts() -> None:
     assert len(tex) < 5000 and r"t_{1} &= " in tex and tex.startswith(r"\begin{aligned}")
 
 
-# ---- nothing looks like anything else ---------------------------------------------------------------------------------------
+# ---- nothing looks like anything else ------------------------------------------------------------
 
 # expression, declarations, its LaTeX, the names that do not look as usual
 ALIKE = (
@@ -219,7 +261,7 @@ ALIKE = (
     ("e*eye(n)[:,j]", "e: scalar", r"e\left(I_{n}\right)_{:, j}", ""),
     ("2*ones(n)", "", r"2 \cdot \mathbf{1}_{n}", ""),
     ("eye(n)[:,2:n]*x", "", r"\left(I_{n}\right)_{:, 2 : n}x", ""),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "shapes", "tex", "changed"), ALIKE)
@@ -232,9 +274,14 @@ def test_nothing_looks_like_anything_else(text: str, shapes: str, tex: str, chan
 
 def test_the_identity_of_index_forms_beside_a_delta() -> None:
     d = mc.derive("δ*X*X'", "X")
-    assert d.latex() == r"\delta\,X_{jl}\,\operatorname{eye}_{ik} + \delta\,X_{il}\,\operatorname{eye}_{jk}"
+    assert (
+        d.latex()
+        == r"\delta\,X_{jl}\,\operatorname{eye}_{ik} + \delta\,X_{il}\,\operatorname{eye}_{jk}"
+    )
     assert mc.derive("X*X'", "X").latex() == r"X_{jl}\,\delta_{ik} + X_{il}\,\delta_{jk}"
-    assert mc.derive("a1*A_1*X*A1*a", "X").latex_notes == (r"in LaTeX A_1 is written \mathtt{A\_1}, since A_{1} is something else",)
+    assert mc.derive("a1*A_1*X*A1*a", "X").latex_notes == (
+        r"in LaTeX A_1 is written \mathtt{A\_1}, since A_{1} is something else",
+    )
 
 
 def test_a_name_keeps_its_look_where_only_the_expression_has_its_double() -> None:
@@ -242,11 +289,21 @@ def test_a_name_keeps_its_look_where_only_the_expression_has_its_double() -> Non
     assert d.latex() == r"\mathtt{a\_1}\,\mathbf{1}_{n}"
 
 
-LETTERS = st.sampled_from(["a", "x", "A", "λ", "lambda", "lam", "o", "ο", "Α", "pi", "π", "W", "1", "_", "2", "i", "σ"])
+LETTERS = st.sampled_from(
+    ["a", "x", "A", "λ", "lambda", "lam", "o", "ο", "Α", "pi", "π", "W", "1", "_", "2", "i", "σ"]
+)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sets(st.lists(LETTERS, min_size=1, max_size=4).map("".join).filter(lambda name: re.fullmatch(NAME, name)), min_size=2, max_size=8))
+@given(
+    st.sets(
+        st.lists(LETTERS, min_size=1, max_size=4)
+        .map("".join)
+        .filter(lambda name: re.fullmatch(NAME, name)),
+        min_size=2,
+        max_size=8,
+    )
+)
 def test_names_never_look_alike(names: set[str]) -> None:
     symbols = Symbols(names)
     looks = [re.sub(r"\\math(?:it|rm)\{([^{}]*)\}", r"\1", symbols(name)) for name in names]

@@ -1,4 +1,6 @@
-"""What is printed of a derivation parses back to the same node, over random expressions, sizes, orders and names."""
+"""What is printed of a derivation parses back to the same node, over random expressions, sizes,
+orders and names.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,19 @@ EXPRESSIONS = 60
 HOSTILE = "pi π I K T E e r r1 s t δ i j k l n1 m1 R S λ lambda a1 a_1 t1 t0".split()
 
 
-def with_hostile_names(text: str, shapes: dict[str, str], rng: random.Random) -> tuple[str, dict[str, str]]:
+def with_hostile_names(
+    text: str, shapes: dict[str, str], rng: random.Random
+) -> tuple[str, dict[str, str]]:
     """The same expression in other names."""
     free = [name for name in HOSTILE if name not in re.findall(r"\w+", text)]
-    new = dict(zip(shapes, rng.sample(free, len(shapes)), strict=True)) if len(shapes) <= len(free) else {}
-    return re.sub(r"[A-Za-z]\w*", lambda word: new.get(word[0], word[0]), text), {new.get(n, n): s for n, s in shapes.items()}
+    new = (
+        dict(zip(shapes, rng.sample(free, len(shapes)), strict=True))
+        if len(shapes) <= len(free)
+        else {}
+    )
+    return re.sub(r"[A-Za-z]\w*", lambda word: new.get(word[0], word[0]), text), {
+        new.get(n, n): s for n, s in shapes.items()
+    }
 
 
 def cases() -> list[tuple[str, dict[str, str]]]:
@@ -44,14 +54,18 @@ def cases() -> list[tuple[str, dict[str, str]]]:
 def declarations(d: Derivation) -> dict[str, str]:
     """What the command says of the names."""
     along = [] if d.along is None else [d.along]
-    return {v.name: declared_text(v) for v in [*d.program.variables.values(), *along]} | dict.fromkeys(d.integers, "integer")
+    return {
+        v.name: declared_text(v) for v in [*d.program.variables.values(), *along]
+    } | dict.fromkeys(d.integers, "integer")
 
 
 def assert_reads_back(d: Derivation) -> None:
     assert isinstance(d.result, Expr)
     for shown in (d.text, d.named.program(d.wrt.name)):
         back = typed(shown, declarations(d)).expr
-        assert back is d.result or points.equal_everywhere(back, d.result, np.random.default_rng(0), points=2), shown
+        assert back is d.result or points.equal_everywhere(
+            back, d.result, np.random.default_rng(0), points=2
+        ), shown
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case[0])
@@ -69,20 +83,31 @@ def test_what_is_printed_of_a_derivation_parses_back(case: tuple[str, dict[str, 
                 assert_index_form_reads_back(d)
 
 
-# ---- index forms, as a reader reads them ------------------------------------------------------------------------------------
+# ---- index forms, as a reader reads them ---------------------------------------------------------
 
 
 def assert_index_form_reads_back(d: Derivation) -> None:
-    """Letters that are no names stand for axes, in the order of the axes of the answer; the others are summed."""
+    """Letters that are no names stand for axes, in the order of the axes of the answer.
+
+    The others are summed.
+    """
     assert isinstance(d.result, IndexForm)
-    taken = d.names | {name for f in d.result.factors for name in ex.written_names(ex.postorder(f)) if f.head not in ("eye", "ones")}
+    taken = d.names | {
+        name
+        for f in d.result.factors
+        for name in ex.written_names(ex.postorder(f))
+        if f.head not in ("eye", "ones")
+    }
     letters = [letter for letter in LETTERS if letter not in taken]
     at = points.point(d.result.factors, np.random.default_rng(1))
     at |= {name: 3 for size in d.result.axes for name in names_of_sizes([size]) if name not in at}
     with np.errstate(all="ignore"):
         expected = np.asarray(d.result.compile()(**at))
         if np.isfinite(expected).all():
-            found = sum(sign * term_value(term, letters, d, at) for sign, term in split_at(d.text, " + ", " - "))
+            found = sum(
+                sign * term_value(term, letters, d, at)
+                for sign, term in split_at(d.text, " + ", " - ")
+            )
             every_entry = found + np.zeros(expected.shape) if d.text == "0" else np.asarray(found)
             assert points.gap(expected, every_entry) < 1e-8, d.text
 
@@ -94,19 +119,37 @@ def term_value(term: str, letters: list[str], d: Derivation, at: points.Point) -
     operands: list[tuple[str, points.Array | None]] = []
     number = 1.0
     for _, factor in split_at(term, "*"):
-        body, brackets = re.fullmatch(r"(.*?)(?:\[([A-Za-z](?:,[A-Za-z])*)\])?", factor, re.DOTALL).groups()  # type: ignore[union-attr]
+        body, brackets = re.fullmatch(
+            r"(.*?)(?:\[([A-Za-z](?:,[A-Za-z])*)\])?", factor, re.DOTALL
+        ).groups()  # type: ignore[union-attr]
         if brackets is None or not set(brackets.split(",")) <= set(letters):
             number *= float(value(factor, d, at))
         else:
             identity = body == ("eye" if "I" in d.names else "I")
             array = None if identity or body == "1" else value(body, d, at)
             operands.append((brackets.replace(",", ""), array))
-            wide = array is not None and array.ndim < len(operands[-1][0])  # vec and kron make one axis of two
+            # vec and kron make one axis of two
+            wide = array is not None and array.ndim < len(operands[-1][0])
             if wide:
                 raise pytest.skip.Exception("an axis that is a product")
-            lengths |= dict(zip(operands[-1][0], np.shape(array), strict=False)) if array is not None else {}
-    arrays = [np.ones(lengths[k]) if a is None and len(k) == 1 else np.eye(lengths[k[0]]) if a is None else a for k, a in operands]
-    return number * np.einsum(f"{','.join(k for k, _ in operands)}->{''.join(out)}", *arrays) if operands else number
+            lengths |= (
+                dict(zip(operands[-1][0], np.shape(array), strict=False))
+                if array is not None
+                else {}
+            )
+    arrays = [
+        np.ones(lengths[k])
+        if a is None and len(k) == 1
+        else np.eye(lengths[k[0]])
+        if a is None
+        else a
+        for k, a in operands
+    ]
+    return (
+        number * np.einsum(f"{','.join(k for k, _ in operands)}->{''.join(out)}", *arrays)
+        if operands
+        else number
+    )
 
 
 def value(text: str, d: Derivation, at: points.Point) -> points.Array:
@@ -120,7 +163,17 @@ def split_at(text: str, *signs: str) -> list[tuple[int, str]]:
         sign, start = -1, 1
     for i, c in enumerate(text):
         depth += (c in "([") - (c in ")]")
-        mark = next((s for s in signs if depth == 0 and i > start and text.startswith(s, i) and text[i - 1 : i + 1] != ".*"), None)
+        mark = next(
+            (
+                s
+                for s in signs
+                if depth == 0
+                and i > start
+                and text.startswith(s, i)
+                and text[i - 1 : i + 1] != ".*"
+            ),
+            None,
+        )
         if mark is not None and text[i + 1 : i + 2] not in ("'",):
             parts.append((sign, text[start:i]))
             sign, start = -1 if "-" in mark else 1, i + len(mark)

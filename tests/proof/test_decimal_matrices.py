@@ -1,4 +1,6 @@
-"""Functions of matrices in decimals against those of mpmath, at random matrices of several sizes and magnitudes."""
+"""Functions of matrices in decimals against those of mpmath, at random matrices of several sizes
+and magnitudes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ import mpmath
 import pytest
 
 from matcalc.proof import decimal_matrices as dm
-from matcalc.proof.decimal_matrices import Matrix, OutsideDomain, arithmetic, dot, identity, minus, norm, plus
+from matcalc.proof.decimal_matrices import (
+    Matrix,
+    OutsideDomain,
+    arithmetic,
+    dot,
+    identity,
+    minus,
+    norm,
+    plus,
+)
 from matcalc.proof.modular import flip
 
 DIGITS = 70
@@ -52,8 +63,12 @@ def test_exponentials(n: int, magnitude: float) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize(("ours", "theirs"), [(dm.square_root, mpmath.sqrtm), (dm.logarithm, mpmath.logm)])
-def test_roots_and_logarithms(n: int, ours: Callable[[Matrix], Matrix], theirs: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(dm.square_root, mpmath.sqrtm), (dm.logarithm, mpmath.logm)]
+)
+def test_roots_and_logarithms(
+    n: int, ours: Callable[[Matrix], Matrix], theirs: Callable[[Any], Any]
+) -> None:
     with localcontext(arithmetic(DIGITS)):
         a = near_identity(Random(n), n)
         assert_close(ours(a), by_mpmath(theirs, a))
@@ -62,7 +77,9 @@ def test_roots_and_logarithms(n: int, ours: Callable[[Matrix], Matrix], theirs: 
 
 
 @pytest.mark.parametrize("function", [dm.square_root, dm.logarithm])
-def test_no_real_value_where_an_eigenvalue_is_negative(function: Callable[[Matrix], Matrix]) -> None:
+def test_no_real_value_where_an_eigenvalue_is_negative(
+    function: Callable[[Matrix], Matrix],
+) -> None:
     with localcontext(arithmetic(DIGITS)):
         for text in ("-1 0; 0 2", "1 2; 2 1", "-3 1; 0 2", "0 1; 0 0", "-2 0; 0 -2"):
             a = [[Decimal(x) for x in row.split()] for row in text.split(";")]

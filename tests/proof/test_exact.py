@@ -1,4 +1,6 @@
-"""The exact check accepts every textbook gradient, rejects wrong ones, and says what it cannot decide."""
+"""The exact check accepts every textbook gradient, rejects wrong ones, and says what it cannot
+decide.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,28 @@ from matcalc.tables.rules import ROWS as RULES
 
 KINDS = ("grad", "dscalar", "jac", "symgrad", "diaggrad")
 FIELDS = ("id", "source", "kind", "expr", "wrt", "vars", "gradient", "note")
-WITHOUT_MODEL = {"expm", "logm", "sqrtm", "expm_frechet", "logm_frechet", "sqrtm_frechet", "chol", "eigvals", "eigvecs"}
+WITHOUT_MODEL = {
+    "expm",
+    "logm",
+    "sqrtm",
+    "expm_frechet",
+    "logm_frechet",
+    "sqrtm_frechet",
+    "chol",
+    "eigvals",
+    "eigvecs",
+}
 SIZES = {"m": 5, "n": 4, "p": 3, "q": 2, "k": 6, "r": 7}
 
 
 def _identities() -> dict[str, dict[str, str]]:
-    lines = Path(__file__).parents[1].joinpath("identities.tsv").read_text(encoding="utf-8").splitlines()
+    lines = (
+        Path(__file__)
+        .parents[1]
+        .joinpath("identities.tsv")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     cells = [line.split("\t") for line in lines if line and not line.startswith(("#", "id\t"))]
     rows = [dict(zip(FIELDS, row, strict=False)) for row in cells]
     return {row["id"]: row for row in rows if row["kind"] in (*KINDS, "symelem")}
@@ -53,7 +71,9 @@ def has_model(e: Expr) -> bool:
     return not any(node.head in WITHOUT_MODEL for node in ex.postorder(e))
 
 
-DECIDED = [n for n, row in IDENTITIES.items() if row["kind"] in KINDS and has_model(claim(n)[0].expr)]
+DECIDED = [
+    n for n, row in IDENTITIES.items() if row["kind"] in KINDS and has_model(claim(n)[0].expr)
+]
 
 
 def verdict(text: str, wrt: str, derivative: str, shapes: str = "", **options: int) -> Verdict:
@@ -67,7 +87,7 @@ def equal(left: str, right: str, shapes: str) -> bool | None:
     return check(ex.times(t, a), t, b if b.shape_ == a.shape_ else ex.spread(b, a.shape_)).equal
 
 
-# ---- textbook gradients ---------------------------------------------------------------------------------------------------
+# ---- textbook gradients --------------------------------------------------------------------------
 
 
 def test_the_table_of_identities_is_there() -> None:
@@ -86,7 +106,7 @@ def test_moving_both_symmetric_entries_is_another_convention() -> None:
     assert check(program.expr, wrt, typed("inv(S)", "S: n×n spd").expr).equal is True
 
 
-# ---- mutants --------------------------------------------------------------------------------------------------------------
+# ---- mutants -------------------------------------------------------------------------------------
 
 
 def replaced(root: Expr, old: Expr, new: Expr) -> Expr | None:
@@ -94,16 +114,27 @@ def replaced(root: Expr, old: Expr, new: Expr) -> Expr | None:
     done: dict[Expr, Expr] = {}
     try:
         for node in ex.postorder(root):
-            done[node] = new if node is old else ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+            done[node] = (
+                new
+                if node is old
+                else ex.rebuild(node, tuple(done[a] for a in node.args))
+                if node.args
+                else node
+            )
     except MatcalcError:
         return None
     return done[root]
 
 
 def variants(node: Expr) -> Iterator[Expr]:
-    """Wrong versions of one node: a dropped term, a transpose dropped or added, neighbours swapped."""
+    """Wrong versions of one node: a dropped term, a transpose dropped or added, neighbours
+    swapped.
+    """
     if node.head == "add":
-        yield from (ex.spread(ex.add(*node.args[:i], *node.args[i + 1 :]), node.shape_) for i in range(len(node.args)))
+        yield from (
+            ex.spread(ex.add(*node.args[:i], *node.args[i + 1 :]), node.shape_)
+            for i in range(len(node.args))
+        )
     if node.head in ("var", "T") and node.shape_[0] == node.shape_[1] != ():
         yield ex.transpose(node)
     if node.head == "matmul":
@@ -116,7 +147,10 @@ def variants(node: Expr) -> Iterator[Expr]:
 
 def one_entry(gradient: Expr) -> Expr:
     """The gradient with one added to one entry."""
-    u, v = (ex.var(name, (size, ()), ["onehot"]) for name, size in zip(("u0", "v0"), gradient.shape_, strict=True))
+    u, v = (
+        ex.var(name, (size, ()), ["onehot"])
+        for name, size in zip(("u0", "v0"), gradient.shape_, strict=True)
+    )
     return ex.add(gradient, ex.matmul(u, ex.transpose(v)))
 
 
@@ -126,7 +160,11 @@ def mutants(gradient: Expr) -> Iterator[Expr]:
     if gradient.shape_[0] == gradient.shape_[1]:
         yield ex.transpose(gradient)
     for node in ex.postorder(gradient):
-        yield from (m for new in variants(node) if (m := replaced(gradient, node, new)) is not None and m.shape_ == gradient.shape_)
+        yield from (
+            m
+            for new in variants(node)
+            if (m := replaced(gradient, node, new)) is not None and m.shape_ == gradient.shape_
+        )
 
 
 def array(v: Expr, random: np.random.Generator) -> np.ndarray:
@@ -136,17 +174,29 @@ def array(v: Expr, random: np.random.Generator) -> np.ndarray:
     if len(set(shape)) < len(shape):
         a = a / 2 + 2 * np.eye(*shape)
     changes = {
-        "positive": lambda a: np.exp(a / 4) + 3, "unit": lambda a: 0.2 + 0.6 * random.random(a.shape), "pm1": np.sign, "spd": lambda a: a @ a.T,
-        "symmetric": lambda a: a + a.T, "diagonal": lambda a: np.diag(np.diag(a)), "simplex": lambda a: np.exp(a) / np.exp(a).sum(),
-        "onehot": lambda a: np.eye(*shape)[::-1] if len(shape) > 1 else np.eye(*(shape or (1,)), 1)[:, 0].reshape(shape),
-    }  # fmt: skip
+        "positive": lambda a: np.exp(a / 4) + 3,
+        "unit": lambda a: 0.2 + 0.6 * random.random(a.shape),
+        "pm1": np.sign,
+        "spd": lambda a: a @ a.T,
+        "symmetric": lambda a: a + a.T,
+        "diagonal": lambda a: np.diag(np.diag(a)),
+        "simplex": lambda a: np.exp(a) / np.exp(a).sum(),
+        "onehot": lambda a: (
+            np.eye(*shape)[::-1]
+            if len(shape) > 1
+            else np.eye(*(shape or (1,)), 1)[:, 0].reshape(shape)
+        ),
+    }
     for name in v.properties:
         a = changes[name](a)
     return a
 
 
 def numbers(*roots: Expr) -> list[list[np.ndarray]]:
-    """The values of expressions at generic real points; several, since a sign may agree by chance."""
+    """The values of expressions at generic real points.
+
+    Several, since a sign may agree by chance.
+    """
     random = np.random.default_rng(5)
     variables = sorted(ex.variables(*roots), key=lambda v: v.name)
     functions = [root.compile() for root in roots]
@@ -162,29 +212,51 @@ def test_mutants_are_rejected_and_only_they(name: str) -> None:
     wrong = list(dict.fromkeys(mutants(gradient)))
     true, *values = numbers(gradient, *wrong)
     for mutant, value in zip(wrong, values, strict=True):
-        same = all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(true, value, strict=True))
+        same = all(
+            a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12)
+            for a, b in zip(true, value, strict=True)
+        )
         assert check(program.expr, wrt, mutant).equal is same, (str(gradient), str(mutant))
 
 
-# ---- identities between functions -----------------------------------------------------------------------------------------
+# ---- identities between functions ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("left", "right", "shapes"), [row for row in RULES if not any(name in row[0] for name in WITHOUT_MODEL)])
+@pytest.mark.parametrize(
+    ("left", "right", "shapes"),
+    [row for row in RULES if not any(name in row[0] for name in WITHOUT_MODEL)],
+)
 def test_rewrite_rules_hold(left: str, right: str, shapes: str) -> None:
-    assert equal(left, right, shapes + "; n1: n" if "eye(n)" in left and not shapes else shapes) is True
+    assert (
+        equal(left, right, shapes + "; n1: n" if "eye(n)" in left and not shapes else shapes)
+        is True
+    )
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.exact and row.derivative and not row.hidden], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS if row.exact and row.derivative and not row.hidden],
+    ids=lambda row: row.name,
+)
 def test_definition_has_the_derivative_of_the_table(row: dual.Row) -> None:
     arguments = "X,W" if row.second else "X"
     shapes = "X: m×n; W: m×n" if row.second else "X: m×n"
     for name, text in zip("XW", (row.derivative, row.second), strict=True):
         if text:
             slope = re.sub(r"\b[xw]\b", lambda found: found[0].upper(), text)
-            assert verdict(f"sum({row.name}({arguments}))", name, f"ones(m,n).*({slope})", shapes).equal is True
+            assert (
+                verdict(
+                    f"sum({row.name}({arguments}))", name, f"ones(m,n).*({slope})", shapes
+                ).equal
+                is True
+            )
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.parity in ("odd", "even") and not row.hidden], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS if row.parity in ("odd", "even") and not row.hidden],
+    ids=lambda row: row.name,
+)
 def test_parity(row: dual.Row) -> None:
     sign = {"odd": "-", "even": ""}[row.parity]
     assert equal(f"{row.name}(-X)", f"{sign}{row.name}(X)", "X: m×n") is True
@@ -204,16 +276,37 @@ def test_even_symbols() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "same"),
     [
-        ("exp(-x)", "1./exp(x)", True), ("exp(-x)", "exp(x)", False), ("log(1./x)", "-log(x)", True), ("log(1./x)", "log(x)", False),
-        ("log(exp(x))", "x", True), ("exp(log(x))", "x", True), ("exp(-log(x))", "1./x", True), ("log(1./exp(x))", "-x", True),
-        ("exp(0*x)", "1", True), ("log(exp(x)) + x", "x", False), ("exp(a*log(x))", "x.^a", True), ("x.^(a-1)", "x.^a./x", True),
-        ("x.^(1/3).*x.^(5/3)", "x.^2", True), ("x.^(-1/3)", "x.^(2/3)./x", True), ("x.^(1/3)", "x.^(2/3)", False),
-        ("sin(x).^2 + cos(x).^2", "1", True), ("tan(x)", "sin(x)./cos(x)", True), ("cosh(x).^2 - sinh(x).^2", "1", True),
-        ("tanh(x)", "2*sigmoid(2*x)-1", False), ("sigmoid(-x)", "1-sigmoid(x)", True), ("softplus(x)", "log1p(exp(x))", True),
-        ("sqrt(x.^2)", "abs(x)", True), ("sqrt(x.^2)", "x", False), ("sqrt(x).^2", "x", True), ("sign(a*x)", "sign(a)*sign(x)", True),
-        ("sign(exp(x))", "1", True), ("sign(x)", "1", False), ("sign(x).^2", "1", True), ("exp(logsoftmax(x))", "softmax(x)", True),
+        ("exp(-x)", "1./exp(x)", True),
+        ("exp(-x)", "exp(x)", False),
+        ("log(1./x)", "-log(x)", True),
+        ("log(1./x)", "log(x)", False),
+        ("log(exp(x))", "x", True),
+        ("exp(log(x))", "x", True),
+        ("exp(-log(x))", "1./x", True),
+        ("log(1./exp(x))", "-x", True),
+        ("exp(0*x)", "1", True),
+        ("log(exp(x)) + x", "x", False),
+        ("exp(a*log(x))", "x.^a", True),
+        ("x.^(a-1)", "x.^a./x", True),
+        ("x.^(1/3).*x.^(5/3)", "x.^2", True),
+        ("x.^(-1/3)", "x.^(2/3)./x", True),
+        ("x.^(1/3)", "x.^(2/3)", False),
+        ("sin(x).^2 + cos(x).^2", "1", True),
+        ("tan(x)", "sin(x)./cos(x)", True),
+        ("cosh(x).^2 - sinh(x).^2", "1", True),
+        ("tanh(x)", "2*sigmoid(2*x)-1", False),
+        ("sigmoid(-x)", "1-sigmoid(x)", True),
+        ("softplus(x)", "log1p(exp(x))", True),
+        ("sqrt(x.^2)", "abs(x)", True),
+        ("sqrt(x.^2)", "x", False),
+        ("sqrt(x).^2", "x", True),
+        ("sign(a*x)", "sign(a)*sign(x)", True),
+        ("sign(exp(x))", "1", True),
+        ("sign(x)", "1", False),
+        ("sign(x).^2", "1", True),
+        ("exp(logsoftmax(x))", "softmax(x)", True),
     ],
-)  # fmt: skip
+)
 def test_functions_are_consistent(left: str, right: str, same: bool) -> None:
     assert equal(left, right, "x: n; a: scalar") is same
 
@@ -221,10 +314,15 @@ def test_functions_are_consistent(left: str, right: str, same: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "wrt", "derivative"),
     [
-        ("sum(x.^a)", "x", "a*x.^(a-1)"), ("sum(x.^a)", "a", "sum(x.^a.*log(x))"), ("sum(x.^y)", "y", "x.^y.*log(x)"),
-        ("sum(x.^(1/3))", "x", "x.^(-2/3)/3"), ("sum(x.^-2)", "x", "-2*x.^-3"), ("sum(x.^(3/2))", "x", "3/2*sqrt(x)"), ("2^a", "a", "log(2)*2^a"),
+        ("sum(x.^a)", "x", "a*x.^(a-1)"),
+        ("sum(x.^a)", "a", "sum(x.^a.*log(x))"),
+        ("sum(x.^y)", "y", "x.^y.*log(x)"),
+        ("sum(x.^(1/3))", "x", "x.^(-2/3)/3"),
+        ("sum(x.^-2)", "x", "-2*x.^-3"),
+        ("sum(x.^(3/2))", "x", "3/2*sqrt(x)"),
+        ("2^a", "a", "log(2)*2^a"),
     ],
-)  # fmt: skip
+)
 def test_powers(text: str, wrt: str, derivative: str) -> None:
     shapes = "x: n; y: n; a: scalar"
     assert verdict(text, wrt, derivative, shapes).equal is True
@@ -238,16 +336,24 @@ def test_roots_of_many_entries_are_found_by_drawing_again(name: str) -> None:
     assert verdict(f"sum({name}(X))", "X", f"0*X + 2*({slope})", "X: m×n").equal is False
 
 
-# ---- structure and shapes -------------------------------------------------------------------------------------------------
+# ---- structure and shapes ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("declared", "derivative", "same"),
     [
-        ("symmetric", "(A+A')/2", True), ("symmetric", "A", False), ("spd", "(A+A')/2", True), ("diagonal", "A.*eye(n)", True),
-        ("diagonal", "A", False), ("orthogonal", "A", True), ("", "A", True), ("", "(A+A')/2", False), ("lower", "A", False), ("upper", "A", False),
+        ("symmetric", "(A+A')/2", True),
+        ("symmetric", "A", False),
+        ("spd", "(A+A')/2", True),
+        ("diagonal", "A.*eye(n)", True),
+        ("diagonal", "A", False),
+        ("orthogonal", "A", True),
+        ("", "A", True),
+        ("", "(A+A')/2", False),
+        ("lower", "A", False),
+        ("upper", "A", False),
     ],
-)  # fmt: skip
+)
 def test_structured_variables(declared: str, derivative: str, same: bool) -> None:
     assert verdict("tr(A'*S)", "S", derivative, f"A: n×n; S: n×n {declared}").equal is same
 
@@ -261,12 +367,19 @@ def test_triangular_variables() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "shapes"),
     [
-        ("S'", "S", "S: n×n spd"), ("Q'*Q", "eye(n)", "Q: n×n orthogonal"), ("sum(y)", "1", "y: n simplex"), ("y.*y", "ones(n)", "y: n pm1"),
-        ("D.*eye(n)", "D", "D: n×n diagonal"), ("M.*M", "M", "M: m×n mask"), ("Y*ones(n)", "ones(m)", "Y: m×n onehot"),
+        ("S'", "S", "S: n×n spd"),
+        ("Q'*Q", "eye(n)", "Q: n×n orthogonal"),
+        ("sum(y)", "1", "y: n simplex"),
+        ("y.*y", "ones(n)", "y: n pm1"),
+        ("D.*eye(n)", "D", "D: n×n diagonal"),
+        ("M.*M", "M", "M: m×n mask"),
+        ("Y*ones(n)", "ones(m)", "Y: m×n onehot"),
         ("sum(y)", "1", "y: n onehot"),
-        ("sign(x)", "ones(n)", "x: n positive"), ("sign(x)", "ones(n)", "x: n unit"), ("sign(det(S))", "1", "S: n×n spd"),
+        ("sign(x)", "ones(n)", "x: n positive"),
+        ("sign(x)", "ones(n)", "x: n unit"),
+        ("sign(det(S))", "1", "S: n×n spd"),
     ],
-)  # fmt: skip
+)
 def test_declared_properties_hold(left: str, right: str, shapes: str) -> None:
     bare = "; ".join(part.rsplit(" ", 1)[0] for part in shapes.split(";"))
     assert equal(left, right, shapes) is True
@@ -288,7 +401,9 @@ def test_numerator_layout() -> None:
 
 
 def test_wrong_shape_is_different() -> None:
-    assert verdict("a'*x", "x", "a'", "a: n; x: n") == Verdict(False, "the derivative has another shape")
+    assert verdict("a'*x", "x", "a'", "a: n; x: n") == Verdict(
+        False, "the derivative has another shape"
+    )
     assert verdict("A*x", "x", "A'", "A: m×n; x: n").equal is False
 
 
@@ -308,7 +423,9 @@ def test_numeric_sizes(size: str) -> None:
 def test_a_number_that_may_be_a_large_size_is_compared_at_that_size() -> None:
     assert verdict("c*sum(x.^0)", "c", "20", "x: 20; c: scalar").equal is True
     assert verdict("sum(x+c)", "c", "20", "x: 20; c: scalar").equal is True
-    assert all(verdict("sum(x+c)", "c", f"{k}", "x: 20; c: scalar").equal is False for k in range(1, 13))
+    assert all(
+        verdict("sum(x+c)", "c", f"{k}", "x: 20; c: scalar").equal is False for k in range(1, 13)
+    )
     assert verdict("sum(x+c)", "c", "21", "x: 20; c: scalar").equal is False
     assert verdict("sum(x+c)", "c", "n", "x: n; c: scalar").equal is True
 
@@ -316,16 +433,20 @@ def test_a_number_that_may_be_a_large_size_is_compared_at_that_size() -> None:
 @pytest.mark.parametrize("number", ["2", "3"])
 def test_no_number_passes_for_a_size(number: str) -> None:
     assert verdict("sum(x+c)", "c", number, "x: n; c: scalar").equal is False
-    assert verdict("c*logdet(X'*X)/n/n", "c", f"logdet(X'*X)/{number}/n", "X: m×n; c: scalar").equal is False
+    assert (
+        verdict("c*logdet(X'*X)/n/n", "c", f"logdet(X'*X)/{number}/n", "X: m×n; c: scalar").equal
+        is False
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "derivative", "shapes"),
     [
-        ("logdet(X'*X)", "2*X*inv(X'*X)", "X: m×n"), ("logdet(X*X')", "2*inv(X*X')*X", "X: m×n"),
+        ("logdet(X'*X)", "2*X*inv(X'*X)", "X: m×n"),
+        ("logdet(X*X')", "2*inv(X*X')*X", "X: m×n"),
         ("logdet(B'*X'*X*B)", "2*X*B*inv(B'*X'*X*B)*B'", "X: m×n; B: n×p"),
     ],
-)  # fmt: skip
+)
 def test_sizes_are_ordered_so_that_inverses_exist(text: str, derivative: str, shapes: str) -> None:
     assert verdict(text, "X", derivative, shapes).equal is True
     assert verdict(text, "X", f"-{derivative}", shapes).equal is False
@@ -333,12 +454,15 @@ def test_sizes_are_ordered_so_that_inverses_exist(text: str, derivative: str, sh
 
 @pytest.mark.parametrize("shapes", ["X: m×n; A: m×n", "X: 3×5; A: 3×5", "X: 5×3; A: 5×3"])
 def test_pseudo_inverse(shapes: str) -> None:
-    slope = "-(pinv(X)*A*pinv(X))' + (eye-X*pinv(X))*A*pinv(X)*pinv(X)' + pinv(X)'*pinv(X)*A*(eye-pinv(X)*X)"
+    slope = (
+        "-(pinv(X)*A*pinv(X))' + (eye-X*pinv(X))*A*pinv(X)*pinv(X)' + "
+        "pinv(X)'*pinv(X)*A*(eye-pinv(X)*X)"
+    )
     assert verdict("tr(A*pinv(X))", "X", slope, shapes).equal is True
     assert verdict("tr(A*pinv(X))", "X", "-(pinv(X)*A*pinv(X))'", shapes).equal is False
 
 
-# ---- what cannot be decided -----------------------------------------------------------------------------------------------
+# ---- what cannot be decided ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -353,7 +477,9 @@ def test_pseudo_inverse(shapes: str) -> None:
     ],
 )
 def test_undecided(text: str, wrt: str, derivative: str, reason: str) -> None:
-    found = check(*(typed(part, "A: n×n; v: n; a: scalar").expr for part in (text, wrt, derivative)))
+    found = check(
+        *(typed(part, "A: n×n; v: n; a: scalar").expr for part in (text, wrt, derivative))
+    )
     assert found.equal is None
     assert reason in found.reason
 
@@ -363,18 +489,24 @@ def test_a_zero_determinant_is_a_value() -> None:
     assert verdict("det(v*v')", "v", "0*v", "v: n").equal is None
 
 
-# ---- certainty and determinism --------------------------------------------------------------------------------------------
+# ---- certainty and determinism -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "wrt", "derivative"),
     [
-        ("abs(a)", "a", "1"), ("relu(a)", "a", "1"), ("relu(a)", "a", "0"), ("sqrt(a^2)", "a", "1"), ("norm2(a)", "a", "1"),
+        ("abs(a)", "a", "1"),
+        ("relu(a)", "a", "1"),
+        ("relu(a)", "a", "0"),
+        ("sqrt(a^2)", "a", "1"),
+        ("norm2(a)", "a", "1"),
         ("a*y'*x", "a", "sum(x)"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("seed", range(25))
-def test_wrong_claims_that_hold_at_half_of_the_points(text: str, wrt: str, derivative: str, seed: int) -> None:
+def test_wrong_claims_that_hold_at_half_of_the_points(
+    text: str, wrt: str, derivative: str, seed: int
+) -> None:
     assert verdict(text, wrt, derivative, "a: scalar; y: 2 pm1; x: 2", seed=seed).equal is False
 
 
@@ -387,11 +519,15 @@ def test_right_claims_hold_for_every_seed(seed: int) -> None:
 
 def test_points_are_deterministic_and_differ() -> None:
     x = typed("x", "x: n").expr
-    first, again, other = (dual.Point({"n": 3}, key).variable(x) for key in ("0/0/0", "0/0/0", "0/1/0"))
+    first, again, other = (
+        dual.Point({"n": 3}, key).variable(x) for key in ("0/0/0", "0/0/0", "0/1/0")
+    )
     assert first == again != other
 
 
-@pytest.mark.parametrize("shapes", ["A: n×n", "A: m×n", "A: m×n; B: n×p", "A: m×n; B: n×p; C: p×q", "A: m×2; B: n×3"])
+@pytest.mark.parametrize(
+    "shapes", ["A: n×n", "A: m×n", "A: m×n; B: n×p", "A: m×n; B: n×p; C: p×q", "A: m×2; B: n×3"]
+)
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 1), (2, 2), (3, 2)])
 def test_points_differ_in_every_size(shapes: str, first: int, second: int) -> None:
     e = typed("+".join(f"sum({part[0]})" for part in shapes.split("; ")), shapes).expr
@@ -414,7 +550,9 @@ def test_sizes_under_a_root() -> None:
     shapes = "x: n; y: n; c: scalar"
     assert verdict("x'*y/sqrt(n)", "x", "y/sqrt(n)", shapes).equal is True
     assert verdict("sum(x+c)/sqrt(n)", "c", "sqrt(n)", shapes).equal is True
-    assert all(verdict("sum(x+c)*sqrt(n)", "c", f"{k}*sqrt(n)", shapes).equal is False for k in range(2, 9))
+    assert all(
+        verdict("sum(x+c)*sqrt(n)", "c", f"{k}*sqrt(n)", shapes).equal is False for k in range(2, 9)
+    )
     assert verdict("c*norm2(ones(n))", "c", "norm2(ones(n))", shapes).equal is True
 
 
@@ -429,7 +567,7 @@ def test_deep_expressions_do_not_recurse() -> None:
     assert check(e, x, e, points=1).equal is False
 
 
-# ---- arithmetic modulo p --------------------------------------------------------------------------------------------------
+# ---- arithmetic modulo p -------------------------------------------------------------------------
 
 
 def test_linear_algebra_modulo_p() -> None:
@@ -441,7 +579,10 @@ def test_linear_algebra_modulo_p() -> None:
         mod.inverse([[1, 2], [2, 4]])
 
 
-@pytest.mark.parametrize("a", [[[1, 2], [3, 4], [5, 6]], [[1, 2, 3], [4, 5, 6]], [[1, 2, 3], [2, 4, 6], [1, 1, 1]], [[0, 0]]])
+@pytest.mark.parametrize(
+    "a",
+    [[[1, 2], [3, 4], [5, 6]], [[1, 2, 3], [4, 5, 6]], [[1, 2, 3], [2, 4, 6], [1, 1, 1]], [[0, 0]]],
+)
 def test_pseudo_inverse_modulo_p(a: mod.Matrix) -> None:
     b = mod.pseudo_inverse(a)
     ab, ba = mod.dot(a, b), mod.dot(b, a)

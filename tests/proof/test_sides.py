@@ -1,4 +1,6 @@
-"""Identities between analytic functions beside functions with kinks: right candidates are accepted, no wrong one is."""
+"""Identities between analytic functions beside functions with kinks: right candidates are
+accepted, no wrong one is.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,29 @@ from matcalc.proof.sides import agrees_on_every_side
 SHAPES = "A: n×n; s: scalar; a: scalar; x: n; X: m×n"
 RIGHT = (
     ("hardtanh(s)*sin(s)^2", "s", "step(s + 1)*step(1 - s)*sin(s)^2 + hardtanh(s)*sin(2*s)"),
-    ("hardtanh(s)*sin(s)", "s", "(step(s + 1)*step(1 - s)*sin(s) + hardtanh(s)*cos(s))*(sin(2*s) + 1 - 2*sin(s)*cos(s))"),
+    (
+        "hardtanh(s)*sin(s)",
+        "s",
+        "(step(s + 1)*step(1 - s)*sin(s) + hardtanh(s)*cos(s))*(sin(2*s) + 1 - 2*sin(s)*cos(s))",
+    ),
     ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*cos(x - pi/2)"),
-    ("min(s, 2)*tanh(s)", "s", "(tanh(s)*step(2 - s) + min(s, 2)*(1 - tanh(s)^2))*(tanh(s) + 1)/(2*sigmoid(2*s))"),
+    (
+        "min(s, 2)*tanh(s)",
+        "s",
+        "(tanh(s)*step(2 - s) + min(s, 2)*(1 - tanh(s)^2))*(tanh(s) + 1)/(2*sigmoid(2*s))",
+    ),
     ("norm2(s)*sin(2*s)", "s", "sign(s)*2*sin(s)*cos(s) + 2*norm2(s)*(1 - 2*sin(s)^2)"),
     ("abs(a)*exp(a)", "a", "sign(a)*exp(a) + abs(a)*(cosh(a) + sinh(a))"),
     ("amax(x)*sqrt(sum(x))", "x", "sqrt(sum(x))*ismax(x)/sum(ismax(x)) + amax(x)/2/sqrt(sum(x))"),
     ("amax(log(x))", "x", "ismax(log(x))./x/sum(ismax(log(x)))"),
     ("amax(X)*normnuc(X)", "X", "normnuc(X)*ismax(X)/sum(ismax(X)) + amax(X)*polar(X)"),
     ("norm1(x)*lambda_max(x*x')", "x", None),
-    ("sum(leaky_relu(X).*cos(X))", "X", "(0.01 + 0.99*step(X)).*cos(X) - leaky_relu(X).*sin(X + 2*pi)"),
-)  # fmt: skip
+    (
+        "sum(leaky_relu(X).*cos(X))",
+        "X",
+        "(0.01 + 0.99*step(X)).*cos(X) - leaky_relu(X).*sin(X + 2*pi)",
+    ),
+)
 WRONG = (
     ("abs(a)*sin(2*a)", "a", "sign(a)*2*sin(a)*cos(a) + abs(a)*2*cos(2*a) + step(a - 1000)"),
     ("abs(a)*sin(2*a)", "a", "2*sin(a)*cos(a) + a*2*cos(2*a)"),
@@ -33,13 +47,21 @@ WRONG = (
     ("amax(x) + sum(relu(x - 1000))", "x", "ismax(x)/sum(ismax(x))"),
     ("tr(expm(A))", "A", "expm(A)' + relu(A - 1000)"),
     ("tr(expm(A))", "A", "expm(A)' + sqrt((A - 1000).^2) + A - 1000"),
-    ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*sin(x) + sqrt((x - 1000).^2) + x - 1000"),
-    ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*sin(x) + exp(log((x - 1000).^2)/2) + x - 1000"),
+    (
+        "sum(relu(x).*cos(x))",
+        "x",
+        "step(x).*cos(x) - relu(x).*sin(x) + sqrt((x - 1000).^2) + x - 1000",
+    ),
+    (
+        "sum(relu(x).*cos(x))",
+        "x",
+        "step(x).*cos(x) - relu(x).*sin(x) + exp(log((x - 1000).^2)/2) + x - 1000",
+    ),
     ("relu(a - 1000)*sin(2*a) + sin(2*a)", "a", "2*(1 - 2*sin(a)^2)"),
     ("sum(relu(x).*cos(x))", "x", "step(x).*cos(x) - relu(x).*cos(x - pi/2) + 1e-9*relu(x - 500)"),
     ("sum(relu(x).*cos(x))", "x", "(step(x).*cos(x) - relu(x).*cos(x - pi/2))*(1 + relu(2 - n))"),
     ("hardtanh(s)*sin(s)^2", "s", "step(1 - s)*sin(s)^2 + hardtanh(s)*sin(2*s)"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "wrt", "candidate"), RIGHT)

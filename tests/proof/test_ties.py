@@ -21,32 +21,79 @@ SMOOTH = 1e-3  # how much the sides may differ, and the gradient from them, rela
 DECLARED = {"A": "n×n", "S": "n×n sym", "X": "m×n", "x": "n", "y": "n", "z": "3", "a": "scalar"}
 
 EQUAL_ENTRIES = (
-    "A + A'", "A.*A'", "A*A'", "X'*X - eye(n)", "A - A'", "S", "[A,A]", "[A;A']", "kron(eye(2),A)",
-    "vec(A + A')", "x*ones(1,n)", "[x;x]", "[x;-x]", "skew(z)", "x*x' + y*y'", "kron(x,x)",
-    "a*eye(n)", "tril(A)", "diag(x)", "exp(A + A')", "abs(A - A')",
-)  # fmt: skip
-OF_ENTRIES = (
-    "amax({})", "amin({})", "norminf({})", "amax({})*amin(2*({}))", "amax(abs({})) - amin({})",
-)  # fmt: skip
-EQUAL_EIGENVALUES = (
-    "[S,zeros(n,n);zeros(n,n),S]", "kron(eye(2),S)", "kron(S,eye(2))", "a*eye(n)",
+    "A + A'",
+    "A.*A'",
+    "A*A'",
+    "X'*X - eye(n)",
+    "A - A'",
+    "S",
+    "[A,A]",
+    "[A;A']",
+    "kron(eye(2),A)",
+    "vec(A + A')",
+    "x*ones(1,n)",
+    "[x;x]",
+    "[x;-x]",
+    "skew(z)",
     "x*x' + y*y'",
-)  # fmt: skip
+    "kron(x,x)",
+    "a*eye(n)",
+    "tril(A)",
+    "diag(x)",
+    "exp(A + A')",
+    "abs(A - A')",
+)
+OF_ENTRIES = (
+    "amax({})",
+    "amin({})",
+    "norminf({})",
+    "amax({})*amin(2*({}))",
+    "amax(abs({})) - amin({})",
+)
+EQUAL_EIGENVALUES = (
+    "[S,zeros(n,n);zeros(n,n),S]",
+    "kron(eye(2),S)",
+    "kron(S,eye(2))",
+    "a*eye(n)",
+    "x*x' + y*y'",
+)
 OF_EIGENVALUES = (
-    "lambda_max({})", "lambda_min({})", "sum(eigvals({}).^3)", "eigvals({})[2]",
+    "lambda_max({})",
+    "lambda_min({})",
+    "sum(eigvals({}).^3)",
+    "eigvals({})[2]",
     "amax(abs(eigvals({})))",
-)  # fmt: skip
+)
 EQUAL_SINGULAR_VALUES = (
-    "kron(eye(2),X)", "[X,zeros(m,n);zeros(m,n),X]", "a*eye(n)", "skew(z)", "x*y'", "A - A'",
-    "[X,X]", "x*x'",
-)  # fmt: skip
+    "kron(eye(2),X)",
+    "[X,zeros(m,n);zeros(m,n),X]",
+    "a*eye(n)",
+    "skew(z)",
+    "x*y'",
+    "A - A'",
+    "[X,X]",
+    "x*x'",
+)
 OF_SINGULAR_VALUES = ("normspec({})", "normnuc({})", "normspec({})*normnuc({})")
 WITH_KINKS = (
-    "lambda_max(x*x')", "lambda_min(x*x')", "sum(eigvals(x*x').^3)", "sum(exp(eigvals(x*x')))",
-    "sum(max(A, A'))", "sum(min(A, A'))", "max(tr(A*B), tr(B*A))", "sum(abs(A - A'))",
-    "norm1(A - A')", "sum(relu(tril(A)))", "sum(huber(tril(A),0.5))", "sum(max(abs(A), abs(A')))",
-    "sum(elu(A - A'))", "norm1(skew(z))", "sum(pinv(x*y'))", "sum(pinv(X*X'))", "sum(pinv([X,X]))",
-)  # fmt: skip
+    "lambda_max(x*x')",
+    "lambda_min(x*x')",
+    "sum(eigvals(x*x').^3)",
+    "sum(exp(eigvals(x*x')))",
+    "sum(max(A, A'))",
+    "sum(min(A, A'))",
+    "max(tr(A*B), tr(B*A))",
+    "sum(abs(A - A'))",
+    "norm1(A - A')",
+    "sum(relu(tril(A)))",
+    "sum(huber(tril(A),0.5))",
+    "sum(max(abs(A), abs(A')))",
+    "sum(elu(A - A'))",
+    "norm1(skew(z))",
+    "sum(pinv(x*y'))",
+    "sum(pinv(X*X'))",
+    "sum(pinv([X,X]))",
+)
 PAIRS = (
     (OF_ENTRIES, EQUAL_ENTRIES),
     (OF_EIGENVALUES, EQUAL_EIGENVALUES),

@@ -1,4 +1,6 @@
-"""The verification itself: it catches every mutant of a right answer, and refuses no right answer."""
+"""The verification itself: it catches every mutant of a right answer, and refuses no right
+answer.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,20 @@ from matcalc.proof.verify import Verification, verify
 SMALLEST = 1e-9  # a relative difference of values below which two expressions count as equal
 
 
-# ---- mutation -----------------------------------------------------------------------------------------------------------
+# ---- mutation ------------------------------------------------------------------------------------
 
 
 def replaced(root: Expr, old: Expr, new: Expr) -> Expr:
     """The expression with one of its nodes replaced, wherever it stands."""
     done: dict[Expr, Expr] = {}
     for node in ex.postorder(root):
-        done[node] = new if node is old else ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        done[node] = (
+            new
+            if node is old
+            else ex.rebuild(node, tuple(done[a] for a in node.args))
+            if node.args
+            else node
+        )
     return done[root]
 
 
@@ -78,7 +86,11 @@ def matrix_product_for_hadamard(e: Expr, rng: random.Random) -> Expr | None:
 
 def other_function(e: Expr, rng: random.Random) -> Expr | None:
     names = [n for n in ("sin", "cos", "tanh", "exp", "sigmoid") if n != e.head]
-    return ex.call(rng.choice(names), e.args[0]) if e.head in ("sin", "cos", "tanh", "exp", "sigmoid") else None
+    return (
+        ex.call(rng.choice(names), e.args[0])
+        if e.head in ("sin", "cos", "tanh", "exp", "sigmoid")
+        else None
+    )
 
 
 def other_exponent(e: Expr, rng: random.Random) -> Expr | None:
@@ -94,20 +106,36 @@ def shifted(e: Expr, rng: random.Random) -> Expr | None:
 
 
 def one_entry(e: Expr, rng: random.Random) -> Expr | None:
-    """One diagonal's worth of entries changed: the smallest change that the language can write for a matrix."""
-    return ex.add(e, ex.times(ex.num(Fraction(1, 1000)), ex.eye(e.shape_[0]))) if square(e) else None
+    """One diagonal's worth of entries changed: the smallest change that the language can write
+    for a matrix.
+    """
+    return (
+        ex.add(e, ex.times(ex.num(Fraction(1, 1000)), ex.eye(e.shape_[0]))) if square(e) else None
+    )
 
 
 MUTATIONS: dict[str, Callable[[Expr, random.Random], Expr | None]] = {
-    "sign": scaled(Fraction(-1)), "sign of a term": signs, "factor 2": scaled(Fraction(2)), "factor 1.001": scaled(Fraction(1001, 1000)),
-    "dropped term": dropped_term, "transpose": transposed, "swapped factors": swapped, "dropped factor": dropped_factor,
-    "product for .*": matrix_product_for_hadamard, "other function": other_function, "other exponent": other_exponent,
-    "ones/1000 added": shifted, "identity/1000 added": one_entry,
-}  # fmt: skip
+    "sign": scaled(Fraction(-1)),
+    "sign of a term": signs,
+    "factor 2": scaled(Fraction(2)),
+    "factor 1.001": scaled(Fraction(1001, 1000)),
+    "dropped term": dropped_term,
+    "transpose": transposed,
+    "swapped factors": swapped,
+    "dropped factor": dropped_factor,
+    "product for .*": matrix_product_for_hadamard,
+    "other function": other_function,
+    "other exponent": other_exponent,
+    "ones/1000 added": shifted,
+    "identity/1000 added": one_entry,
+}
 
 
 def mutant(g: Expr, kind: str, rng: random.Random) -> Expr | None:
-    """The expression mutated at a random node where that makes sense; None if it cannot be built or is the same object."""
+    """The expression mutated at a random node where that makes sense.
+
+    None if it cannot be built or is the same object.
+    """
     nodes = ex.postorder(g)
     rng.shuffle(nodes)
     for node in nodes:
@@ -123,7 +151,10 @@ def mutant(g: Expr, kind: str, rng: random.Random) -> Expr | None:
 
 
 def really_differs(a: Expr, b: Expr, seed: int) -> bool | None:
-    """By values alone, at many points, since two sides of a kink may look alike; None where there is no point."""
+    """By values alone, at many points, since two sides of a kink may look alike.
+
+    None where there is no point.
+    """
     rng = np.random.default_rng(seed)
     seen = False
     for _, (_, values) in zip(range(40), points.settled((a, b), rng), strict=False):
@@ -133,7 +164,7 @@ def really_differs(a: Expr, b: Expr, seed: int) -> bool | None:
     return False if seen else None
 
 
-# ---- a run ----------------------------------------------------------------------------------------------------------------
+# ---- a run ---------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -145,7 +176,9 @@ class Tally:
     survivors: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def add(self, d: Derivation, kind: str, wrong: Expr, found: Verification, differs: bool | None) -> None:
+    def add(
+        self, d: Derivation, kind: str, wrong: Expr, found: Verification, differs: bool | None
+    ) -> None:
         said = "caught" if found.wrong else "passed" if found.ok else "undecided"
         truth = {True: "wrong", False: "equivalent", None: "no point"}[differs]
         self.counts[f"{truth}, {said}"] += 1
@@ -157,7 +190,10 @@ class Tally:
             self.refused.append(line)
 
     def __str__(self) -> str:
-        return f"{sum(self.counts.values())} mutants: {dict(self.counts)}; wrong ones by kind {dict(self.kinds)}"
+        return (
+            f"{sum(self.counts.values())} mutants: {dict(self.counts)}; wrong ones by kind "
+            f"{dict(self.kinds)}"
+        )
 
 
 def right_answers(seeds: range) -> Iterator[Derivation]:
@@ -169,7 +205,9 @@ def right_answers(seeds: range) -> Iterator[Derivation]:
         yield from (d for d in mc.derive(text, None, shapes).values() if d.verification.ok)
 
 
-def some_mutant(answers: list[Derivation], kind: str, rng: random.Random) -> tuple[Derivation, Expr]:
+def some_mutant(
+    answers: list[Derivation], kind: str, rng: random.Random
+) -> tuple[Derivation, Expr]:
     """A mutant of one kind, of any answer that has one."""
     while True:
         d = rng.choice(answers)
@@ -184,7 +222,9 @@ def run(wanted: int, seed: int) -> Tally:
     for k in range(wanted):
         kind = list(MUTATIONS)[k % len(MUTATIONS)]
         d, wrong = some_mutant(answers, kind, rng)
-        tally.add(d, kind, wrong, verify(d.expr, d.wrt, wrong, seed=k), really_differs(d.result, wrong, k))
+        tally.add(
+            d, kind, wrong, verify(d.expr, d.wrt, wrong, seed=k), really_differs(d.result, wrong, k)
+        )
     return tally
 
 
@@ -193,7 +233,8 @@ def assert_sharp(tally: Tally, record_property: Callable[[str, object], None]) -
     print("", tally, *tally.survivors[:20], *tally.refused[:20], sep="\n")
     assert not tally.survivors, tally.survivors
     assert not tally.refused, tally.refused
-    assert tally.counts["wrong, undecided"] <= 0.01 * sum(tally.counts.values())  # claims that are defined nowhere
+    # claims that are defined nowhere
+    assert tally.counts["wrong, undecided"] <= 0.01 * sum(tally.counts.values())
     assert all(tally.kinds[kind] for kind in MUTATIONS), tally.kinds
 
 
@@ -211,7 +252,7 @@ def test_right_answers_pass_at_other_points() -> None:
         assert verify(d.expr, d.wrt, d.result, seed=k).ok, f"{d.program.text} by {d.wrt.name}"
 
 
-# ---- single claims ----------------------------------------------------------------------------------------------------------
+# ---- single claims -------------------------------------------------------------------------------
 
 CLAIMS = (
     # expression, variable, shapes, claim, whether it is right
@@ -277,7 +318,9 @@ LUCKY = (
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "claim"), LUCKY)
-def test_claim_that_is_right_at_many_points_is_caught(text: str, wrt: str, shapes: str, claim: str) -> None:
+def test_claim_that_is_right_at_many_points_is_caught(
+    text: str, wrt: str, shapes: str, claim: str
+) -> None:
     e, g = mc.parse(text, shapes), mc.parse(claim, shapes)
     v = next(v for v in ex.variables(e) if v.name == wrt)
     passed = [seed for seed in range(20) if verify(e, v, g, seed=seed).ok]
@@ -380,16 +423,25 @@ ONE_BRANCH = (
     ("arctan(a)", "a", "a: scalar positive", "1/(1 + a^2) + arctan(a) + arctan(1/a) - pi/2"),
     ("sin(a)^2", "a", "a: scalar", "sin(2*a)"),
     ("logsumexp(x)", "x", "x: n", "exp(x - log(sum(exp(x))))"),
-    ("a*log(1 + a^2)", "a", "a: scalar", "log(1 + a^2) + log((1 + a^2)^3)/3 - log(1 + a^2) + 2*a^2/(1 + a^2)"),
+    (
+        "a*log(1 + a^2)",
+        "a",
+        "a: scalar",
+        "log(1 + a^2) + log((1 + a^2)^3)/3 - log(1 + a^2) + 2*a^2/(1 + a^2)",
+    ),
 )
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "claim"), ONE_BRANCH)
-def test_identities_on_one_branch_are_verified(text: str, wrt: str, shapes: str, claim: str) -> None:
+def test_identities_on_one_branch_are_verified(
+    text: str, wrt: str, shapes: str, claim: str
+) -> None:
     assert mc.check(text, wrt, claim, shapes)
 
 
-@pytest.mark.parametrize(("text", "claim"), [("amax(x)", "ismax(x)"), ("norm2(x)^2", "(2 + 1e-9)*x")])
+@pytest.mark.parametrize(
+    ("text", "claim"), [("amax(x)", "ismax(x)"), ("norm2(x)^2", "(2 + 1e-9)*x")]
+)
 def test_the_decimal_context_of_the_caller_changes_nothing(text: str, claim: str) -> None:
     with decimal.localcontext(prec=3) as context:
         context.traps[decimal.Inexact] = True
@@ -407,7 +459,8 @@ NOISY = (
     ("amin(elu(x))", "x", None, {}),
     ("sum(log(x - 3))", "x", None, {}),
     ("sum(arccosh(x) + log(x - 5))", "x", None, {}),
-    # noise where a value is zero whatever the variable, where eigenvalues meet, and where zeros lie on kinks
+    # noise where a value is zero whatever the variable, where eigenvalues meet, and where zeros lie
+    # on kinks
     ("normnuc(S)", "S", "S: n×n symmetric", {}),
     ("normnuc(S.^2)", "S", "S: n×n symmetric", {}),
     ("eigvals(x*x')[2]", "x", "x: n", {}),
@@ -422,7 +475,9 @@ NOISY = (
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "options"), NOISY)
-def test_noise_makes_no_right_answer_wrong(text: str, wrt: str, shapes: str | None, options: dict[str, object]) -> None:
+def test_noise_makes_no_right_answer_wrong(
+    text: str, wrt: str, shapes: str | None, options: dict[str, object]
+) -> None:
     assert mc.derive(text, wrt, shapes, **options).verification.ok
 
 
@@ -441,7 +496,9 @@ SIZES = (
 
 @pytest.mark.parametrize(("a", "b", "c"), [(2, 2, 2), (7, 5, 3), (12, 12, 12), (100, 20, 10)])
 @pytest.mark.parametrize(("text", "wrt", "shapes"), SIZES)
-def test_declared_numbers_of_any_size_are_verified(text: str, wrt: str, shapes: str, a: int, b: int, c: int) -> None:
+def test_declared_numbers_of_any_size_are_verified(
+    text: str, wrt: str, shapes: str, a: int, b: int, c: int
+) -> None:
     sizes = {"a": a, "b": b, "c": c}
     d = mc.derive(text.format(**sizes), wrt, shapes.format(**sizes))
     assert d.verification.ok, d.verification
@@ -450,7 +507,9 @@ def test_declared_numbers_of_any_size_are_verified(text: str, wrt: str, shapes: 
 def test_indices_far_away_are_checked_at_small_lengths() -> None:
     for text, wrt in (("x[9999]", "x"), ("x[999999999]*x[3]", "x"), ("X[9,9999]^2", "X")):
         assert mc.derive(text, wrt).verification.ok
-    assert mc.check("x[9999]*x[9998]", "x", "x[9999]*eye(n)[:,9999] + x[9998]*eye(n)[:,9998]", "x: n").wrong
+    assert mc.check(
+        "x[9999]*x[9998]", "x", "x[9999]*eye(n)[:,9999] + x[9998]*eye(n)[:,9998]", "x: n"
+    ).wrong
 
 
 ON_A_SET = (
@@ -460,7 +519,9 @@ ON_A_SET = (
 
 
 @pytest.mark.parametrize(("text", "wrt", "shapes", "hessian"), ON_A_SET)
-def test_a_declared_set_says_nothing_of_what_lies_around_it(text: str, wrt: str, shapes: str, hessian: str) -> None:
+def test_a_declared_set_says_nothing_of_what_lies_around_it(
+    text: str, wrt: str, shapes: str, hessian: str
+) -> None:
     assert str(mc.derive(text, wrt, shapes, order=2)) == hessian
 
 

@@ -1,4 +1,6 @@
-"""The table of functions: every row is proven, by a loop, against definitions that are not the table's own."""
+"""The table of functions: every row is proven, by a loop, against definitions that are not the
+table's own.
+"""
 
 from __future__ import annotations
 
@@ -30,32 +32,54 @@ PROVEN = [row for row in ROWS if row.rule or row.define or row.adjoint]
 REFUSED = [row for row in ROWS if not (row.derivative or row.rule or row.define or row.adjoint)]
 T = sympy.Symbol("t", real=True)
 SYMPY: dict[str, Callable[[Any], Any]] = {
-    "abs": sympy.Abs, "log1p": lambda t: sympy.log(1 + t), "expm1": lambda t: sympy.exp(t) - 1, "sigmoid": lambda t: 1 / (1 + sympy.exp(-t)),
-    "softplus": lambda t: sympy.log(1 + sympy.exp(t)), "relu": lambda t: sympy.Max(t, 0), "step": lambda t: sympy.Heaviside(t, 0),
-    "tanhalf": lambda t: sympy.tan(t / 2), "lgamma": sympy.loggamma,
-}  # fmt: skip
-MPMATH: dict[str, Callable[[Any], Any]] = {"abs": mpmath.fabs, "lgamma": mpmath.loggamma, "polygamma": mpmath.psi}
+    "abs": sympy.Abs,
+    "log1p": lambda t: sympy.log(1 + t),
+    "expm1": lambda t: sympy.exp(t) - 1,
+    "sigmoid": lambda t: 1 / (1 + sympy.exp(-t)),
+    "softplus": lambda t: sympy.log(1 + sympy.exp(t)),
+    "relu": lambda t: sympy.Max(t, 0),
+    "step": lambda t: sympy.Heaviside(t, 0),
+    "tanhalf": lambda t: sympy.tan(t / 2),
+    "lgamma": sympy.loggamma,
+}
+MPMATH: dict[str, Callable[[Any], Any]] = {
+    "abs": mpmath.fabs,
+    "lgamma": mpmath.loggamma,
+    "polygamma": mpmath.psi,
+}
 
 
 def named(row: Row) -> str:
     return row.name
 
 
-# ---- one dimension ------------------------------------------------------------------------------------------------------
+# ---- one dimension -------------------------------------------------------------------------------
 
 
 def numbers(row: Row) -> list[Fraction]:
     """Rational numbers inside the domain, none of them at a kink."""
     low = Fraction(row.domain[0]).limit_denominator(100) if row.domain[0] > -10 else Fraction(-2)
-    high = Fraction(row.domain[1]).limit_denominator(100) if row.domain[1] < 10 else max(low, Fraction(0)) + 2
+    high = (
+        Fraction(row.domain[1]).limit_denominator(100)
+        if row.domain[1] < 10
+        else max(low, Fraction(0)) + 2
+    )
     return [low + (high - low) * k / 7 for k in range(1, 7)]
 
 
-def looked_up(module: Any, own: dict[str, Callable[[Any], Any]], name: str) -> Callable[[Any], Any] | None:
+def looked_up(
+    module: Any, own: dict[str, Callable[[Any], Any]], name: str
+) -> Callable[[Any], Any] | None:
     return own.get(name) or getattr(module, name.replace("arc", "a"), None)
 
 
-def evaluated(text: str, x: Any, module: Any, own: dict[str, Callable[[Any], Any]], number: Callable[[Fraction], Any]) -> Any:
+def evaluated(
+    text: str,
+    x: Any,
+    module: Any,
+    own: dict[str, Callable[[Any], Any]],
+    number: Callable[[Fraction], Any],
+) -> Any:
     """A text of the table in ``x``, read by matcalc and evaluated by another library."""
     t = ex.var("x")
     at: dict[ex.Expr, Any] = {t: x}
@@ -65,7 +89,13 @@ def evaluated(text: str, x: Any, module: Any, own: dict[str, Callable[[Any], Any
     return at[template(text, {"x": t})]
 
 
-def _evaluated(node: ex.Expr, args: list[Any], module: Any, own: dict[str, Callable[[Any], Any]], number: Callable[[Fraction], Any]) -> Any:
+def _evaluated(
+    node: ex.Expr,
+    args: list[Any],
+    module: Any,
+    own: dict[str, Callable[[Any], Any]],
+    number: Callable[[Fraction], Any],
+) -> Any:
     if node.head == "num":
         return number(node.value)
     if node.head == "pi":
@@ -82,21 +112,39 @@ def _evaluated(node: ex.Expr, args: list[Any], module: Any, own: dict[str, Calla
     return function(*args)
 
 
-@pytest.mark.parametrize("row", [r for r in ELEMENTWISE if looked_up(sympy, SYMPY, r.name)], ids=named)
+@pytest.mark.parametrize(
+    "row", [r for r in ELEMENTWISE if looked_up(sympy, SYMPY, r.name)], ids=named
+)
 def test_derivative_is_sympys(row: Row) -> None:
-    claim = evaluated(row.derivative, T, sympy, SYMPY, lambda q: sympy.Rational(q.numerator, q.denominator))
+    claim = evaluated(
+        row.derivative, T, sympy, SYMPY, lambda q: sympy.Rational(q.numerator, q.denominator)
+    )
     difference = sympy.diff(looked_up(sympy, SYMPY, row.name)(T), T) - claim
     for q in numbers(row):
-        assert abs(sympy.N(difference.subs(T, sympy.Rational(q.numerator, q.denominator)), 50, maxn=400)) < 1e-45
+        assert (
+            abs(
+                sympy.N(
+                    difference.subs(T, sympy.Rational(q.numerator, q.denominator)), 50, maxn=400
+                )
+            )
+            < 1e-45
+        )
 
 
-@pytest.mark.parametrize("row", [r for r in ELEMENTWISE if looked_up(mpmath, MPMATH, r.name)], ids=named)
+@pytest.mark.parametrize(
+    "row", [r for r in ELEMENTWISE if looked_up(mpmath, MPMATH, r.name)], ids=named
+)
 def test_derivative_to_fifty_digits(row: Row) -> None:
     with mpmath.workdps(50):
         for q in numbers(row):
             x = mpmath.mpf(q.numerator) / q.denominator
-            claim = evaluated(row.derivative, x, mpmath, MPMATH, lambda q: mpmath.mpf(q.numerator) / q.denominator)
-            assert abs(mpmath.diff(looked_up(mpmath, MPMATH, row.name), x) - claim) < mpmath.mpf(10) ** -35
+            claim = evaluated(
+                row.derivative, x, mpmath, MPMATH, lambda q: mpmath.mpf(q.numerator) / q.denominator
+            )
+            assert (
+                abs(mpmath.diff(looked_up(mpmath, MPMATH, row.name), x) - claim)
+                < mpmath.mpf(10) ** -35
+            )
 
 
 def code(e: ex.Expr) -> Callable[..., Any]:
@@ -127,7 +175,9 @@ def test_derivative_of_the_code(row: Row) -> None:
 def test_exact_definition_is_the_function(row: Row) -> None:
     x = ex.var("x")
     f, g = code(ex.call(row.name, x)), code(template(row.exact, {"x": x}))
-    assert all(f(q) == pytest.approx(g(q), rel=1e-12) for q in map(np.float64, [*numbers(row), *row.kinks]))
+    assert all(
+        f(q) == pytest.approx(g(q), rel=1e-12) for q in map(np.float64, [*numbers(row), *row.kinks])
+    )
 
 
 PARITIES: dict[str, Callable[[Any, Any], Any]] = {
@@ -146,55 +196,97 @@ def test_parity(row: Row) -> None:
 
 @pytest.mark.parametrize("row", [r for r in ELEMENTWISE if r.kinks], ids=named)
 def test_derivative_at_a_kink_is_the_stated_one(row: Row) -> None:
-    """Where the doc states one; elsewhere it is one of the two one-sided derivatives, or between them."""
+    """Where the doc states one; elsewhere it is one of the two one-sided derivatives, or between
+    them.
+    """
     x = ex.var("x")
     f, slope = code(ex.call(row.name, x)), code(template(row.derivative, {"x": x}))
     said = re.search(r"derivative (\S+) at", row.doc)
     for k in map(np.float64, row.kinks):
         sides = [f(k + h) - f(k) for h in (-1e-6, 1e-6)]
-        low, high = sorted((-sides[0] / 1e-6, sides[1] / 1e-6)) if max(map(abs, sides)) < 0.1 else (0, 0)
+        low, high = (
+            sorted((-sides[0] / 1e-6, sides[1] / 1e-6)) if max(map(abs, sides)) < 0.1 else (0, 0)
+        )
         assert low - 1e-5 <= slope(k) <= high + 1e-5
         assert said is None or slope(k) == float(Fraction(said[1]))
 
 
-# ---- elementwise, of two arguments ---------------------------------------------------------------------------------------
+# ---- elementwise, of two arguments ---------------------------------------------------------------
 
 POINTS = [(a, b) for a in (-1.7, -0.4, 0.3, 1.1) for b in (-0.9, 0.5, 2.2)]
 MEANINGS: dict[str, Callable[[Any, Any], Any]] = {
-    "max": max, "min": min, "hypot": mpmath.hypot, "atan2": mpmath.atan2,
+    "max": max,
+    "min": min,
+    "hypot": mpmath.hypot,
+    "atan2": mpmath.atan2,
     "huber": lambda x, w: x * x / 2 if abs(x) <= w else w * (abs(x) - w / 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("row", PAIRS, ids=named)
 def test_function_of_two_is_its_meaning(row: Row) -> None:
     x, w = ex.var("x"), ex.var("w")
     by_name = {"x": x, "w": w}
-    f, g = (load(emit(e, known=[x, w])) for e in (ex.call(row.name, x, w), template(row.exact, by_name)))
+    f, g = (
+        load(emit(e, known=[x, w])) for e in (ex.call(row.name, x, w), template(row.exact, by_name))
+    )
     for a, b in POINTS:
-        assert f(x=np.float64(a), w=np.float64(b)) == pytest.approx(float(MEANINGS[row.name](a, b)), rel=1e-14)
-        assert g(x=np.float64(a), w=np.float64(b)) == pytest.approx(f(x=np.float64(a), w=np.float64(b)), rel=1e-12)
+        assert f(x=np.float64(a), w=np.float64(b)) == pytest.approx(
+            float(MEANINGS[row.name](a, b)), rel=1e-14
+        )
+        assert g(x=np.float64(a), w=np.float64(b)) == pytest.approx(
+            f(x=np.float64(a), w=np.float64(b)), rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("row", PAIRS, ids=named)
 def test_slopes_of_a_function_of_two_to_thirty_digits(row: Row) -> None:
     x, w = ex.var("x"), ex.var("w")
-    slopes = [load(emit(template(text, {"x": x, "w": w}), known=[x, w])) for text in (row.derivative, row.second)]
+    slopes = [
+        load(emit(template(text, {"x": x, "w": w}), known=[x, w]))
+        for text in (row.derivative, row.second)
+    ]
     for a, b in POINTS:
         at = [(1, 0), (0, 1)]
         with mpmath.workdps(30):
             expected = [mpmath.diff(MEANINGS[row.name], (a, b), n) for n in at]
-        assert [s(x=np.float64(a), w=np.float64(b)) for s in slopes] == pytest.approx([float(v) for v in expected], rel=1e-12)
+        assert [s(x=np.float64(a), w=np.float64(b)) for s in slopes] == pytest.approx(
+            [float(v) for v in expected], rel=1e-12
+        )
 
 
-ARGUMENTS = ("X, Y'", "X', Y", "X', a", "a, X", "x', y'", "a, b", "X, 2", "1, x'", "X, z'", "Y', z'", "ones(m,n), a", "x, b*ones(n)")
+ARGUMENTS = (
+    "X, Y'",
+    "X', Y",
+    "X', a",
+    "a, X",
+    "x', y'",
+    "a, b",
+    "X, 2",
+    "1, x'",
+    "X, z'",
+    "Y', z'",
+    "ones(m,n), a",
+    "x, b*ones(n)",
+)
 
 
 @pytest.mark.parametrize("row", PAIRS, ids=named)
 @pytest.mark.parametrize("arguments", ARGUMENTS)
 def test_function_of_two_of_any_shapes(row: Row, arguments: str) -> None:
-    """A scalar goes with any shape and a row with any matrix of such rows; the derivatives are verified."""
-    declared = {"X": "m×n", "Y": "n×m", "x": "n", "y": "n", "z": "n", "a": "scalar", "b": "scalar positive"}
+    """A scalar goes with any shape and a row with any matrix of such rows.
+
+    The derivatives are verified.
+    """
+    declared = {
+        "X": "m×n",
+        "Y": "n×m",
+        "x": "n",
+        "y": "n",
+        "z": "n",
+        "a": "scalar",
+        "b": "scalar positive",
+    }
     used = {name: shape for name, shape in declared.items() if re.search(rf"\b{name}\b", arguments)}
     e = mc.parse(f"{row.name}({arguments})", used)
     (point, (value,)) = next(points.settled((e,), np.random.default_rng(7)))
@@ -211,17 +303,31 @@ def test_function_of_two_of_any_shapes(row: Row, arguments: str) -> None:
 def _value(text: str, parts: dict[str, Any], point: dict[str, Any]) -> Any:
     """The value of one of the arguments above."""
     if "ones" in text:
-        return np.ones((point["m"], point["n"])) if text == "ones(m,n)" else parts["b"] * np.ones(point["n"])
-    return float(text) if text.isdigit() else parts[text] if text in parts else parts[text.rstrip("'")]
+        return (
+            np.ones((point["m"], point["n"]))
+            if text == "ones(m,n)"
+            else parts["b"] * np.ones(point["n"])
+        )
+    return (
+        float(text) if text.isdigit() else parts[text] if text in parts else parts[text.rstrip("'")]
+    )
 
 
-@pytest.mark.parametrize("text", ["max(x, y)*X[1,1]", "huber(X, y')*x[1]", "hypot(x)*X[1,1]*y[1]", "atan2(1, 2, 3)*X[1,1]*y[1]*x[1]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max(x, y)*X[1,1]",
+        "huber(X, y')*x[1]",
+        "hypot(x)*X[1,1]*y[1]",
+        "atan2(1, 2, 3)*X[1,1]*y[1]*x[1]",
+    ],
+)
 def test_a_function_of_two_refuses_what_does_not_fit(text: str) -> None:
     with pytest.raises(mc.MatcalcError):
         mc.parse(text, "x: n; y: m; X: p×n")
 
 
-# ---- the other rows ---------------------------------------------------------------------------------------------------
+# ---- the other rows ------------------------------------------------------------------------------
 
 
 def inside(row: Row, x: ex.Expr) -> ex.Expr:
@@ -235,7 +341,11 @@ def weighted(row: Row, args: list[ex.Expr]) -> ex.Expr:
     if result.is_scalar:
         return ex.times(ex.var("c"), result)
     made_of_two = any(len(size) > 1 for size in result.shape_)
-    weights = ex.call(row.name, *points.arguments(row, "CD")) if made_of_two else ex.var("C", result.shape_)
+    weights = (
+        ex.call(row.name, *points.arguments(row, "CD"))
+        if made_of_two
+        else ex.var("C", result.shape_)
+    )
     return ex.call("sum", ex.times(weights, result))
 
 
@@ -260,7 +370,9 @@ def test_generic_scalar_is_derived(row: Row, k: int) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
 def test_decimals_are_the_function(row: Row) -> None:
-    """Every row has a value in decimals of many digits, which is that of the code in double precision."""
+    """Every row has a value in decimals of many digits, which is that of the code in double
+    precision.
+    """
     args = points.arguments(row)
     e = ex.call(row.name, *(inside(row, x) for x in args))
     point, (value,) = next(points.settled((e,), np.random.default_rng(2)))
@@ -285,9 +397,13 @@ def in_decimals(v: ex.Expr, value: Any) -> Matrix:
 def test_transpose_column(row: Row) -> None:
     x, *others = points.arguments(row)
     flipped = [ex.var(v.name, v.shape_[::-1]) if v is x or row.second else v for v in (x, *others)]
-    point, (value,) = next(points.settled((ex.call(row.name, inside(row, x), *others),), np.random.default_rng(3)))
+    point, (value,) = next(
+        points.settled((ex.call(row.name, inside(row, x), *others),), np.random.default_rng(3))
+    )
     source = emit(ex.call(row.name, inside(row, flipped[0]), *flipped[1:]))
-    turned = load(source)(*(point[v.name].T for v in source.variables), *(point[size] for size in source.sizes))
+    turned = load(source)(
+        *(point[v.name].T for v in source.variables), *(point[size] for size in source.sizes)
+    )
     assert points.gap(value if row.transpose == "invariant" else value.T, turned) < 1e-9
 
 
@@ -303,19 +419,30 @@ def test_adjoint_serves_gradients_of_scalars_only() -> None:
         mc.derive("expm(t*A)*x", "t", "t: scalar; A: n×n; x: n")
 
 
-# ---- the columns ------------------------------------------------------------------------------------------------------
+# ---- the columns ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
 def test_row_is_complete(row: Row) -> None:
     assert row.doc and row.numpy and ex.call(row.name, *points.arguments(row)).latex()
-    assert "{x}" in row.numpy and ("{w}" in row.numpy) == (row.arity > 1) and ("{z}" in row.numpy) == (row.arity > 2)
+    assert (
+        "{x}" in row.numpy
+        and ("{w}" in row.numpy) == (row.arity > 1)
+        and ("{z}" in row.numpy) == (row.arity > 2)
+    )
     assert sum(map(bool, (row.derivative, row.define, row.rule or row.adjoint))) <= 1
-    assert row.domain[0] < row.domain[1] and row.parity in ("", *PARITIES) and row.transpose in ("", "commutes", "invariant")
+    assert (
+        row.domain[0] < row.domain[1]
+        and row.parity in ("", *PARITIES)
+        and row.transpose in ("", "commutes", "invariant")
+    )
 
 
 def test_names_do_not_collide() -> None:
-    names = [name for row in ROWS for name in (row.name, *row.aliases)] + [*MACROS, *CONSTANTS]
+    names = [name for row in ROWS for name in (row.name, *row.aliases)] + [
+        *MACROS,
+        *CONSTANTS,
+    ]
     assert len(names) == len(set(names))
     assert all(BY_NAME[name] is row for row in ROWS for name in (row.name, *row.aliases))
 
@@ -328,14 +455,21 @@ def test_hidden_functions_cannot_be_called() -> None:
             mc.parse(f"{row.name}(x)")
 
 
-LETTERS = {"X": "n×m positive", "A": "n×n", "S": "n×n spd"} | dict.fromkeys("xywb", "n positive") | dict.fromkeys("dp", "scalar positive")
+LETTERS = (
+    {"X": "n×m positive", "A": "n×n", "S": "n×n spd"}
+    | dict.fromkeys("xywb", "n positive")
+    | dict.fromkeys("dp", "scalar positive")
+)
 
 
 @pytest.mark.parametrize("name", list(MACROS))
 def test_macro_is_its_meaning(name: str) -> None:
     macro = MACROS[name]
     shapes_of = {p: "n×n" if name == "adj" else LETTERS[p] for p in macro.parameters}
-    e, meaning = mc.parse(f"{name}({', '.join(macro.parameters)})", shapes_of), mc.parse(macro.meaning, shapes_of)
+    e, meaning = (
+        mc.parse(f"{name}({', '.join(macro.parameters)})", shapes_of),
+        mc.parse(macro.meaning, shapes_of),
+    )
     assert macro.doc
     assert points.equal_everywhere(e, meaning, np.random.default_rng(4))
     for d in mc.derive(ex.call("sum", e), None).values():
@@ -345,19 +479,28 @@ def test_macro_is_its_meaning(name: str) -> None:
         assert off < 1e-6
 
 
-# ---- every function at every shape --------------------------------------------------------------------------------------
+# ---- every function at every shape ---------------------------------------------------------------
 
 SHAPES = ("scalar", "n", "1×n", "m×n", "n×n")
 
 
 def fits(row: Row, shape: str) -> bool:
     """Square functions refuse what is not square, vector functions what is a matrix."""
-    return not (row.square and shape in ("n", "1×n", "m×n")) and not (row.vector and shape in ("m×n", "n×n"))
+    return not (row.square and shape in ("n", "1×n", "m×n")) and not (
+        row.vector and shape in ("m×n", "n×n")
+    )
 
 
 def applied(row: Row, shape: str) -> ex.Expr | None:
-    """The function of a variable of some shape; None where it is refused, which an elementwise function never is."""
-    x = ex.var("x", declarations({"x": shape})["x"].shape, ("unit",) if row.domain != (-np.inf, np.inf) else ())
+    """The function of a variable of some shape.
+
+    None where it is refused, which an elementwise function never is.
+    """
+    x = ex.var(
+        "x",
+        declarations({"x": shape})["x"].shape,
+        ("unit",) if row.domain != (-np.inf, np.inf) else (),
+    )
     try:
         e = ex.call(row.name, inside(row, x))
     except mc.ShapeProblem as problem:
@@ -389,25 +532,50 @@ def test_kron_of_any_shapes(first: str, second: str) -> None:
     declared = {"x": first, "y": second.replace("m", "p").replace("n", "q")}
     d = mc.derive("sum(kron(x,y))", "x", declared)
     assert d.verification.ok, d.verification
-    assert points.equal_everywhere(d.expr, mc.parse("sum(x)*sum(y)", declared), np.random.default_rng(6))
+    assert points.equal_everywhere(
+        d.expr, mc.parse("sum(x)*sum(y)", declared), np.random.default_rng(6)
+    )
 
 
-# ---- matrices that must be symmetric ------------------------------------------------------------------------------------
+# ---- matrices that must be symmetric -------------------------------------------------------------
 
 SYMMETRIC = (
-    "A + A'", "(A + A')/2", "A*A' + eye", "x*x' + eye(n)", "x*y' + y*x'", "exp(A + A')", "A.*A'", "A'*diag(x)*A", "[a, b; b, c]", "[A*A', x; x', c]",
-)  # fmt: skip
+    "A + A'",
+    "(A + A')/2",
+    "A*A' + eye",
+    "x*x' + eye(n)",
+    "x*y' + y*x'",
+    "exp(A + A')",
+    "A.*A'",
+    "A'*diag(x)*A",
+    "[a, b; b, c]",
+    "[A*A', x; x', c]",
+)
 NOT_SYMMETRIC = ("A", "A*B", "A^2", "A + x'", "x*y'", "[a, b; c, a]")
 
 
-@pytest.mark.parametrize("function", ["sum(eigvals({}))", "lambda_max({})", "lambda_min({})", "tr(chol({}))", "norm2(eigvecs({}).^3)"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        "sum(eigvals({}))",
+        "lambda_max({})",
+        "lambda_min({})",
+        "tr(chol({}))",
+        "norm2(eigvecs({}).^3)",
+    ],
+)
 @pytest.mark.parametrize("argument", SYMMETRIC)
 def test_what_is_symmetric_by_its_form_needs_no_declaration(function: str, argument: str) -> None:
     mc.parse(function.format(argument))
-    mc.parse(function.format(argument), {n: {"A": "n×n", "x": "n", "y": "n"}[n] for n in "Axy" if re.search(rf"\b{n}\b", argument)})
+    mc.parse(
+        function.format(argument),
+        {n: {"A": "n×n", "x": "n", "y": "n"}[n] for n in "Axy" if re.search(rf"\b{n}\b", argument)},
+    )
 
 
-@pytest.mark.parametrize("function", ["eigvals({})", "lambda_max({})", "lambda_min({})", "chol({})", "eigvecs({})"])
+@pytest.mark.parametrize(
+    "function", ["eigvals({})", "lambda_max({})", "lambda_min({})", "chol({})", "eigvecs({})"]
+)
 @pytest.mark.parametrize("argument", NOT_SYMMETRIC)
 def test_what_may_not_be_symmetric_is_refused(function: str, argument: str) -> None:
     with pytest.raises(mc.ShapeProblem, match="may not be symmetric"):
@@ -424,7 +592,9 @@ def test_an_error_inside_an_abbreviation_points_at_its_use() -> None:
 def test_the_order_of_polygamma_has_a_limit(order: str) -> None:
     with pytest.raises(mc.LimitProblem, match="the limit is 100"):
         mc.derive(f"polygamma({order}, a)", "a")
-    assert mc.parse("polygamma(100, a)").compile()(a=2.0) == pytest.approx(float(mpmath.psi(100, 2)))
+    assert mc.parse("polygamma(100, a)").compile()(a=2.0) == pytest.approx(
+        float(mpmath.psi(100, 2))
+    )
 
 
 @pytest.mark.parametrize("text", ["eigvals()", "chol()", "lambda_max()", "eigvals(A, B)"])

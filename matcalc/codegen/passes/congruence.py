@@ -1,7 +1,9 @@
-"""Multiples of inv(S) and of inv(S)*C*inv(S), with symmetric C, as one step that multiplies from both sides at once.
+"""Multiples of inv(S) and of inv(S)*C*inv(S), with symmetric C, as one step that multiplies from
+both sides at once.
 
-With S = L*L' and T = inv(L) the sum a*inv(S) + b*inv(S)*C*inv(S) is T'*(a*I + b*M)*T, where M = T*C*T' has the trace of inv(S)*C. LAPACK makes
-M from L and the sum from T in n³ flops each, since both are symmetric: 8/3 n³ with the factor and T, where inverse and products take 4 n³.
+With S = L*L' and T = inv(L) the sum a*inv(S) + b*inv(S)*C*inv(S) is T'*(a*I + b*M)*T, where M =
+T*C*T' has the trace of inv(S)*C. LAPACK makes M from L and the sum from T in n³ flops each, since
+both are symmetric: 8/3 n³ with the factor and T, where inverse and products take 4 n³.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ LEAST = 256  # rows below which an inverse and two products take no longer
 
 @dataclass(frozen=True)
 class Sum:
-    """The matrix a*J + b*J*C*J of an inverse J and a matrix C; or a*I + b*J*C, which is as much when J follows."""
+    """The matrix a*J + b*J*C*J of an inverse J and a matrix C.
+
+    Or a*I + b*J*C, which is as much when J follows.
+    """
 
     a: Step
     b: Step
@@ -30,7 +35,9 @@ class Sum:
 
 @dataclass(frozen=True)
 class Congruence:
-    """A step ``total`` that is a sum of the inverse and products with it, ``found``, and of ``rest``; ``parts`` are the steps that make it."""
+    """A step ``total`` that is a sum of the inverse and products with it, ``found``, and of
+    ``rest``; ``parts`` are the steps that make it.
+    """
 
     inverse: Step
     total: Step
@@ -48,7 +55,9 @@ class Congruence:
 
 
 def congruent(plan: Plan, sizes: Mapping[str | int, int] | None = None) -> Plan:
-    """The plan with each such sum, and the trace beside it, as one step; an inverse that anything else needs stays.
+    """The plan with each such sum, and the trace beside it, as one step.
+
+    An inverse that anything else needs stays.
 
     Where the sizes are given, small matrices are left as they are: the step itself treats them so.
     """
@@ -58,7 +67,10 @@ def congruent(plan: Plan, sizes: Mapping[str | int, int] | None = None) -> Plan:
     inverses = [s for s in reachable(plan.roots) if s.op == "inverse" and s.args[0].data == "chol"]
     for inverse in (s for s in inverses if not _is_small(s, sizes or {})):
         order = reachable(plan.roots)
-        found = next((c for c in _congruences(inverse, order, steps) if _stands_alone(c, order, plan.roots)), None)
+        found = next(
+            (c for c in _congruences(inverse, order, steps) if _stands_alone(c, order, plan.roots)),
+            None,
+        )
         if found is not None:
             plan = replace(plan, roots=_replaced(found, steps, order, plan.roots))
     return plan
@@ -69,7 +81,7 @@ def _is_small(s: Step, sizes: Mapping[str | int, int]) -> bool:
     return known and length(s.axes[0], sizes) < LEAST
 
 
-# ---- what a step is the sum of --------------------------------------------------------------------------------------------
+# ---- what a step is the sum of -------------------------------------------------------------------
 
 
 def _congruences(inverse: Step, order: Sequence[Step], steps: Steps) -> Iterator[Congruence]:
@@ -87,7 +99,9 @@ def _congruences(inverse: Step, order: Sequence[Step], steps: Steps) -> Iterator
 
 
 class Expansion:
-    """The steps of a plan that are such sums, ``whole``, and those that are when the inverse follows, ``half``."""
+    """The steps of a plan that are such sums, ``whole``, and those that are when the inverse
+    follows, ``half``.
+    """
 
     def __init__(self, inverse: Step, steps: Steps) -> None:
         self.inverse, self.steps, self.zero, self.one = inverse, steps, steps.num(0), steps.num(1)
@@ -112,13 +126,24 @@ class Expansion:
     def combined(self, s: Step, known: Mapping[Step, Sum]) -> Sum | None:
         """A sum of known steps, or a scalar times one."""
         if s.op == "add":
-            return self.total([(k, known[a]) for k, a in zip(s.data, s.args, strict=True)]) if all(a in known for a in s.args) else None
+            return (
+                self.total([(k, known[a]) for k, a in zip(s.data, s.args, strict=True)])
+                if all(a in known for a in s.args)
+                else None
+            )
         k, above = s.data
         scalars = [a for a in s.args[:above] if a.is_scalar]
-        x = known.get(s.args[above - 1]) if len(scalars) == above - 1 and all(b.is_scalar for b in s.args[above:]) else None
+        x = (
+            known.get(s.args[above - 1])
+            if len(scalars) == above - 1 and all(b.is_scalar for b in s.args[above:])
+            else None
+        )
         if x is None:
             return None
-        a, b = (y if y is self.zero else self.steps.mul(k, [*scalars, y], s.args[above:]) for y in (x.a, x.b))
+        a, b = (
+            y if y is self.zero else self.steps.mul(k, [*scalars, y], s.args[above:])
+            for y in (x.a, x.b)
+        )
         return Sum(a, b, x.middle)
 
     def total(self, terms: Sequence[tuple[Fraction, Sum]]) -> Sum | None:
@@ -133,7 +158,11 @@ class Expansion:
         """A sum of scalars, numbers added up."""
         number = sum((k * a.data for k, a in terms if a.op == "num"), Fraction(0))
         others = [(k, a) for k, a in terms if a.op != "num"]
-        return self.steps.add([*others, *([(number, self.one)] if number else [])]) if others else self.steps.num(number)
+        return (
+            self.steps.add([*others, *([(number, self.one)] if number else [])])
+            if others
+            else self.steps.num(number)
+        )
 
 
 def _equals_transpose(c: Step) -> bool:
@@ -147,22 +176,39 @@ def _are_transposes(a: Step, b: Step) -> bool:
     return are_transposes(a, b) or (a is b and a.op == "outer" and a.args[0] is a.args[1])
 
 
-# ---- the plan with it ---------------------------------------------------------------------------------------------------------
+# ---- the plan with it ----------------------------------------------------------------------------
 
 
 def _stands_alone(c: Congruence, order: Sequence[Step], roots: Sequence[Step]) -> bool:
-    """Whether inverse and parts serve the sum, its trace and vectors alone, and neither scalars nor middle need the inverse."""
+    """Whether inverse and parts serve the sum, its trace and vectors alone, and neither scalars
+    nor middle need the inverse.
+    """
     users = [s for s in order if c.parts.intersection(s.args)]
     ours = all(s in c.parts or s is c.total or c.is_trace(s) or c.is_applied(s) for s in users)
     needed = [x for x in (c.found.a, c.found.b, c.found.middle) if x is not None]
     return ours and not c.parts.intersection(roots) and c.inverse not in reachable(needed)
 
 
-def _replaced(c: Congruence, steps: Steps, order: Sequence[Step], roots: Sequence[Step]) -> tuple[Step, ...]:
+def _replaced(
+    c: Congruence, steps: Steps, order: Sequence[Step], roots: Sequence[Step]
+) -> tuple[Step, ...]:
     """The same results, with a sum and its trace as one step."""
-    factor, middle, axes, new = c.inverse.args[0], c.found.middle, c.inverse.axes, dict[Step, Step]()
+    factor, middle, axes, new = (
+        c.inverse.args[0],
+        c.found.middle,
+        c.inverse.axes,
+        dict[Step, Step](),
+    )
     assert middle is not None
-    pair = steps.make("congruence", factor, middle, c.found.a, c.found.b, data=any(map(c.is_trace, order)), axes=axes)
+    pair = steps.make(
+        "congruence",
+        factor,
+        middle,
+        c.found.a,
+        c.found.b,
+        data=any(map(c.is_trace, order)),
+        axes=axes,
+    )
     for s in order:
         if s is c.total:
             core = steps.make("item", pair, data=1, axes=axes)

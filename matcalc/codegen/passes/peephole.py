@@ -10,9 +10,12 @@ from ..plan.steps import Step, Steps, reachable
 PAIRS = {"softmax": "logsumexp", "softmax_rows": "logsumexp_rows"}
 
 
-def settled(steps: Steps, roots: Sequence[Step], inverted: Set[Step] = frozenset()) -> tuple[Step, ...]:
-    """The same results by fewer steps: the inverse of a factor that is ``inverted``, or that is there anyway, multiplies; softmax and
-    logsumexp share their exponentials."""
+def settled(
+    steps: Steps, roots: Sequence[Step], inverted: Set[Step] = frozenset()
+) -> tuple[Step, ...]:
+    """The same results by fewer steps: the inverse of a factor that is ``inverted``, or that is
+    there anyway, multiplies; softmax and logsumexp share their exponentials.
+    """
     order = reachable(roots)
     inverted = inverted | {s.args[0] for s in order if s.op == "inverse"}
     calls = {(s.data, s.args) for s in order if s.op == "fn"}
@@ -30,7 +33,9 @@ def settled(steps: Steps, roots: Sequence[Step], inverted: Set[Step] = frozenset
 
 
 def solved_twice(order: Sequence[Step]) -> set[Step]:
-    """The Cholesky factors that are solved more than once with as many columns as rows: by LAPACK an inverse costs a third of a solve."""
+    """The Cholesky factors that are solved more than once with as many columns as rows: by
+    LAPACK an inverse costs a third of a solve.
+    """
     solves = (s for s in order if s.op == "solve" and s.args[0].data == "chol")
     square = Counter(s.args[0] for s in solves if len(s.axes) == 2 and s.axes[0] == s.axes[1])
     return {factor for factor, times in square.items() if times > 1}
@@ -41,7 +46,11 @@ def copied(steps: Steps, roots: Sequence[Step], new: Mapping[Step, Step]) -> tup
     new = dict(new)
     for s in reachable(roots):
         if s not in new:
-            new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args)) if s.args else steps.make(s.op, data=s.data, axes=s.axes)
+            new[s] = (
+                rebuilt(steps, s, tuple(new[a] for a in s.args))
+                if s.args
+                else steps.make(s.op, data=s.data, axes=s.axes)
+            )
     return tuple(new[r] for r in roots)
 
 
@@ -50,7 +59,11 @@ def rebuilt(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
     if args == s.args:
         return s
     again = _AGAIN.get(s.op)
-    return again(steps, args) if again is not None else steps.make(s.op, *args, data=s.data, axes=s.axes)
+    return (
+        again(steps, args)
+        if again is not None
+        else steps.make(s.op, *args, data=s.data, axes=s.axes)
+    )
 
 
 _AGAIN: dict[str, Callable[[Steps, tuple[Step, ...]], Step]] = {
@@ -63,10 +76,19 @@ def _multiplied(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
     factor, b = args
     inverse = steps.make("inverse", factor, axes=factor.axes)
     inverse = steps.transpose(inverse) if s.data else inverse
-    return steps.transpose(steps.dot(b.args[0], steps.transpose(inverse))) if b.op == "T" else steps.dot(inverse, b)
+    return (
+        steps.transpose(steps.dot(b.args[0], steps.transpose(inverse)))
+        if b.op == "T"
+        else steps.dot(inverse, b)
+    )
 
 
 def _half_of_pair(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
     rows = s.data.endswith("_rows")
-    pair = steps.make("fn", *args, data="softmax_logsumexp_rows" if rows else "softmax_logsumexp", axes=args[0].axes)
+    pair = steps.make(
+        "fn",
+        *args,
+        data="softmax_logsumexp_rows" if rows else "softmax_logsumexp",
+        axes=args[0].axes,
+    )
     return steps.make("item", pair, data=int(s.data in PAIRS.values()), axes=s.axes)

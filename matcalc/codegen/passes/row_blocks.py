@@ -1,8 +1,9 @@
-"""Block by block of rows: what a large matrix is needed for is done while a block of its rows is in fast memory.
+"""Block by block of rows: what a large matrix is needed for is done while a block of its rows is in
+fast memory.
 
-``X'*(X*w - y)`` reads X twice, and ``(A - U*V')*V`` makes a matrix of the size of A; where every step works on the rows one by one
-or adds them up, it can do so for some rows first. A pass is the set of such steps for one axis; its results are sums over the rows,
-or have a row for each of them.
+``X'*(X*w - y)`` reads X twice, and ``(A - U*V')*V`` makes a matrix of the size of A; where every
+step works on the rows one by one or adds them up, it can do so for some rows first. A pass is the
+set of such steps for one axis; its results are sums over the rows, or have a row for each of them.
 """
 
 from __future__ import annotations
@@ -24,30 +25,40 @@ from ..write.writer import Writer, write
 from .fusion import Group, replaced
 from .peephole import copied
 
+# A step is without rows, has them, is a sum over them, is a product with such a sum, or is made of
+# such sums in another way.
 FREE, ROWS, TOTAL, LINEAR, AFTER = "free", "rows", "total", "linear", "after"
-"""A step is without rows, has them, is a sum over them, is a product with such a sum, or is made of such sums in another way."""
-SOFTMAX = frozenset({"softmax_rows", "logsumexp_rows", "softmax_logsumexp_rows"})  # functions of each row
+# functions of each row
+SOFTMAX = frozenset({"softmax_rows", "logsumexp_rows", "softmax_logsumexp_rows"})
 NAME = "of_rows"
-LEAST = {True: 2**19, False: 2**21}  # entries of a matrix from which it pays: not to make others of as many rows, not to read it again
+# entries of a matrix from which it pays: not to make others of as many rows, not to read it again
+LEAST = {True: 2**19, False: 2**21}
 SHORT = 512  # of what multiplies the sum of a block, where an order of a product does that
 LONGEST = 500  # steps; longer functions are networks, whose products outweigh what reading costs
 IN_BLOCKS = (
     "# of the library of products\n"
-    "THREADS = next((int(n) for v in ('OPENBLAS', 'MKL', 'OMP') if (n := environ.get(f'{v}_NUM_THREADS', '')).isdigit()), cpu_count())\n\n\n"
+    "THREADS = next((int(n) for v in ('OPENBLAS', 'MKL', 'OMP') if (n := "
+    "environ.get(f'{v}_NUM_THREADS', '')).isdigit()), cpu_count())\n\n\n"
     "def in_blocks(f, sums, rows, others):\n"
-    "    # some rows at a time, in fast memory from the first product to the last; the first results are added up, the others have rows\n"
+    "    # some rows at a time, in fast memory from the first product to the last; the first "
+    "results are added up, the others have rows\n"
     "    m, block = len(rows[0]), 2**17*THREADS\n"
-    "    step = max(1, block//max(n for x in (*(x[0] for x in rows), *others) for n in np.shape(x)))\n"
-    "    if m < 4*step or sum(map(np.size, others)) > block or not all(x.flags.c_contiguous for x in rows):\n"
+    "    step = max(1, block//max(n for x in (*(x[0] for x in rows), *others) for n in "
+    "np.shape(x)))\n"
+    "    if m < 4*step or sum(map(np.size, others)) > block or not all(x.flags.c_contiguous for "
+    "x in rows):\n"
     "        return f(*rows, *others)\n"
     "    totals, kept, i = None, [], 0\n"
     "    while i < m:\n        parts = f(*(x[i : i + step] for x in rows), *others)\n"
     "        parts = parts if isinstance(parts, tuple) else (parts,)\n"
-    "        totals = parts[:sums] if totals is None else [iadd(a, b) for a, b in zip(totals, parts)]\n"
+    "        totals = parts[:sums] if totals is None else [iadd(a, b) for a, b in zip(totals, "
+    "parts)]\n"
     "        kept.append(parts[sums:])\n"
     "        i += step\n"
-    "        if sum(map(np.size, totals)) > block:\n            step = m  # adding up so large results again and again takes too long\n"
-    "    results = (*totals, *map(np.concatenate, zip(*kept)))\n    return results if len(results) > 1 else results[0]"
+    "        if sum(map(np.size, totals)) > block:\n            step = m  # adding up so large "
+    "results again and again takes too long\n"
+    "    results = (*totals, *map(np.concatenate, zip(*kept)))\n    return results if "
+    "len(results) > 1 else results[0]"
 )
 
 
@@ -62,25 +73,33 @@ class Pass(Group):
 
 
 def by_blocks(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source | None:
-    """The source of a function that works by blocks of rows, where that saves reading a large matrix again or making one."""
+    """The source of a function that works by blocks of rows, where that saves reading a large
+    matrix again or making one.
+    """
     order = reachable(plan.roots)
     if not dialect.blocks or len(order) > LONGEST:
         return None
     if any(s.op == "factor" for s in order):
-        return None  # products beside a factor belong to LAPACK's library, and outweigh what reading costs
+        # products beside a factor belong to LAPACK's library, and outweigh what reading costs
+        return None
     matrices = [s for s in order if s.op == "arg" and len(s.axes) == 2]
     for size in dict.fromkeys(s.axes[0] for s in matrices):
         found = None if any(s.axes[1] == size for s in matrices) else _pass(order, plan.roots, size)
         if found is not None and dialect.kernels is not None and dialect.kernels(plan) is not plan:
             return None  # they go by rows themselves
         if found is not None:
-            text = partial(_text, dialect=dialect, taken={s.data.name for s in order if s.op == "arg"})
+            text = partial(
+                _text, dialect=dialect, taken={s.data.name for s in order if s.op == "arg"}
+            )
             changed = replace(plan, roots=replaced(plan.roots, [found], text))
-            return replace(write(changed, dialect, name, several), least=(found.inputs[0].data.name, LEAST[found.wide]))
+            return replace(
+                write(changed, dialect, name, several),
+                least=(found.inputs[0].data.name, LEAST[found.wide]),
+            )
     return None
 
 
-# ---- which steps --------------------------------------------------------------------------------------------------------------
+# ---- which steps ---------------------------------------------------------------------------------
 
 
 def _pass(order: Sequence[Step], roots: Sequence[Step], size: Size) -> Pass | None:
@@ -95,16 +114,30 @@ def _pass(order: Sequence[Step], roots: Sequence[Step], size: Size) -> Pass | No
     sums, kept = ([s for s in outputs if kinds[s] == kind] for kind in (TOTAL, ROWS))
     inside = [s for s in reachable(outputs) if kinds[s] != FREE]
     twice = any(s.fresh and s in outside for s in inside)
-    reads = Counter(a for s in inside if s.op != "T" for a in {b.args[0] if b.op == "T" else b for b in s.args} if a.op == "arg" and kinds[a] == ROWS)
+    reads = Counter(
+        a
+        for s in inside
+        if s.op != "T"
+        for a in {b.args[0] if b.op == "T" else b for b in s.args}
+        if a.op == "arg" and kinds[a] == ROWS
+    )
     wide = any(s.fresh and kinds[s] == ROWS and len(s.axes) == 2 and s not in kept for s in inside)
     again = any(times > 1 and len(a.axes) == 2 for a, times in reads.items())
     if twice or not (wide or again) or not all(_is_narrow(s, size, kinds) for s in kept):
         return None
     if any(s.op == "dot" and is_gram(s) for s in certain(outputs)):
-        return None  # as many products for each entry as there are columns outweigh what reading costs
+        # as many products for each entry as there are columns outweigh what reading costs
+        return None
     others = dict.fromkeys(b for s in inside for a in s.args if kinds[a] == FREE for b in _bare(a))
     rows = sorted(reads, key=lambda a: (-len(a.axes), -reads[a], a.data.name))
-    return Pass((*sums, *kept), (*rows, *others), len(sums), len(rows), wide, any(kinds[s] == LINEAR for s in inside))
+    return Pass(
+        (*sums, *kept),
+        (*rows, *others),
+        len(sums),
+        len(rows),
+        wide,
+        any(kinds[s] == LINEAR for s in inside),
+    )
 
 
 def _cut(roots: Sequence[Step], kinds: Mapping[Step, str]) -> tuple[list[Step], set[Step]]:
@@ -129,7 +162,9 @@ def _bare(a: Step) -> Iterator[Step]:
 
 
 def _is_narrow(s: Step, size: Size, kinds: Mapping[Step, str]) -> bool:
-    """Whether it costs little to put the rows of a result together: a vector, or what comes of a product."""
+    """Whether it costs little to put the rows of a result together: a vector, or what comes of a
+    product.
+    """
     if len(s.axes) == 1:
         return True
     inner = [a for a in s.args if kinds[a] != FREE]
@@ -138,7 +173,7 @@ def _is_narrow(s: Step, size: Size, kinds: Mapping[Step, str]) -> bool:
     return s.axes[0] == size and s.op == "dot"
 
 
-# ---- what a step is to the rows -----------------------------------------------------------------------------------------------
+# ---- what a step is to the rows ------------------------------------------------------------------
 
 
 def _kind(s: Step, kinds: Mapping[Step, str], size: Size) -> str | None:
@@ -157,17 +192,24 @@ def _of_sums(s: Step, known: set[str]) -> str | None:
     """A step of sums; of several orders of a product all must give a sum."""
     if s.op == "choose":
         return TOTAL if known <= {TOTAL, LINEAR} else None
-    return LINEAR if (s.op == "dot" and known == {FREE, TOTAL}) or (s.op == "T" and known == {TOTAL}) else AFTER
+    return (
+        LINEAR
+        if (s.op == "dot" and known == {FREE, TOTAL}) or (s.op == "T" and known == {TOTAL})
+        else AFTER
+    )
 
 
 def _of_rows(s: Step, size: Size) -> str | None:
     """A step of arguments with rows and others without."""
-    places = [len(a.axes) - a.axes.index(size) if size in a.axes else 0 for a in s.args]  # counted from the last axis, as arrays broadcast
+    # counted from the last axis, as arrays broadcast
+    places = [len(a.axes) - a.axes.index(size) if size in a.axes else 0 for a in s.args]
     place = len(s.axes) - s.axes.index(size) if size in s.axes else 0
     ranks = [len(a.axes) for a in s.args]
     if s.op in ("T", "col", "item", "outer"):
         return ROWS
-    if s.op in ("add", "mul", "pow", "choose") or (s.op == "fn" and s.data in BY_NAME and BY_NAME[s.data].elementwise):
+    if s.op in ("add", "mul", "pow", "choose") or (
+        s.op == "fn" and s.data in BY_NAME and BY_NAME[s.data].elementwise
+    ):
         return ROWS if place and set(places) <= {0, place} else None
     if s.op == "fn":
         return ROWS if s.data in SOFTMAX and places == [2] else None
@@ -178,22 +220,32 @@ def _of_rows(s: Step, size: Size) -> str | None:
     if s.op in ("vdot", "vdott"):
         return TOTAL if all(places) and (places[0] == places[1]) == (s.op == "vdot") else None
     if s.op == "rowdot":
-        return None if not all(places) or places[0] != places[1] else ROWS if places[0] == 2 else TOTAL
+        return (
+            None if not all(places) or places[0] != places[1] else ROWS if places[0] == 2 else TOTAL
+        )
     if s.op == "sum":
         return TOTAL if s.data is None or s.data == ranks[0] - places[0] else ROWS
     return None
 
 
-# ---- the text -----------------------------------------------------------------------------------------------------------------
+# ---- the text ------------------------------------------------------------------------------------
 
 
 def _text(found: Pass, dialect: Dialect, taken: Collection[str]) -> tuple[str, str, str]:
-    """The name and the function of a block, and the call for all rows; what is no variable has a name that no variable has."""
+    """The name and the function of a block, and the call for all rows.
+
+    What is no variable has a name that no variable has.
+    """
     steps, new = Steps(), dict[Step, Step]()
     names = (name for i in count(1) if (name := f"c{i}") not in taken)
     for a in found.inputs:
-        new[a] = steps.make("arg", data=a.data if a.op == "arg" else var(next(names), shape_of(a.axes)), axes=a.axes)
-    writer = Writer(Plan(copied(steps, found.outputs, new), (), tuple(new[a].data for a in found.inputs)), dialect)
+        new[a] = steps.make(
+            "arg", data=a.data if a.op == "arg" else var(next(names), shape_of(a.axes)), axes=a.axes
+        )
+    writer = Writer(
+        Plan(copied(steps, found.outputs, new), (), tuple(new[a].data for a in found.inputs)),
+        dialect,
+    )
     body = writer.body(several=False)
     parameters = ", ".join(writer.names[new[a].data] for a in found.inputs)
     text = "\n".join([f"def {NAME}({parameters}):", *body])
@@ -201,7 +253,11 @@ def _text(found: Pass, dialect: Dialect, taken: Collection[str]) -> tuple[str, s
     cut, whole = _tuple(slots[: found.cut]), _tuple(slots[found.cut :])
     call = f"in_blocks({NAME}, {found.sums}, {cut}, {whole})"
     if found.open:
-        short = (f"max({{{i}}}.shape) <= {SHORT}" for i, a in enumerate(found.inputs) if i >= found.cut and len(a.axes) == 2)
+        short = (
+            f"max({{{i}}}.shape) <= {SHORT}"
+            for i, a in enumerate(found.inputs)
+            if i >= found.cut and len(a.axes) == 2
+        )
         call = f"({call} if {' and '.join(short)} else {NAME}({', '.join(slots)}))"
     return NAME, text, call
 

@@ -1,7 +1,9 @@
-"""Products at the edge of their domain, where a factor is 0 and another infinite: the limit, where it is finite.
+"""Products at the edge of their domain, where a factor is 0 and another infinite: the limit, where
+it is finite.
 
-x*log(x) is 0 at 0, the slope w*x^(w - 1) is 0 where w is 0, x/norm2(x) is 0 at 0, which is the convention for kinks
-(the least of the subgradients), exp(-x^2)/erfc(x) is 1/erfcx(x), and det(A)*inv(A) is the adjugate of a singular matrix.
+x*log(x) is 0 at 0, the slope w*x^(w - 1) is 0 where w is 0, x/norm2(x) is 0 at 0, which is the
+convention for kinks (the least of the subgradients), exp(-x^2)/erfc(x) is 1/erfcx(x), and
+det(A)*inv(A) is the adjugate of a singular matrix.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def limit(e: Expr) -> Expr | None:
     return None
 
 
-# ---- x*log(x) ---------------------------------------------------------------------------------------------------------
+# ---- x*log(x) ------------------------------------------------------------------------------------
 
 
 def _of_logarithm(e: Expr) -> Expr | None:
@@ -38,9 +40,15 @@ def _of_logarithm(e: Expr) -> Expr | None:
         return None
     for logarithm in (a for a in e.args if a.head in LOGARITHMS):
         for other in e.args:
-            if other is not logarithm and other.shape_ == logarithm.shape_ and _vanishes(other, logarithm):
+            if (
+                other is not logarithm
+                and other.shape_ == logarithm.shape_
+                and _vanishes(other, logarithm)
+            ):
                 rest = (a for a in e.args if a is not other and a is not logarithm)
-                return ex.times(*rest, ex.call(LOGARITHMS[logarithm.head], other, logarithm.args[0]))
+                return ex.times(
+                    *rest, ex.call(LOGARITHMS[logarithm.head], other, logarithm.args[0])
+                )
     return None
 
 
@@ -56,18 +64,22 @@ def _of_logarithms(e: Expr) -> Expr | None:
 
 
 def _vanishes(u: Expr, logarithm: Expr) -> bool:
-    """Whether u may be 0 where the logarithm is infinite: u is a factor of its argument, or that is data as it was typed."""
+    """Whether u may be 0 where the logarithm is infinite: u is a factor of its argument, or that
+    is data as it was typed.
+    """
     if u.head == "num" or positive(u):
         return False
     argument = logarithm.args[0]
-    return not argument.functions or not {_base(a) for a in factors(u)}.isdisjoint(map(_base, factors(argument)))
+    return not argument.functions or not {_base(a) for a in factors(u)}.isdisjoint(
+        map(_base, factors(argument))
+    )
 
 
 def _base(e: Expr) -> Expr:
     return e.args[0] if e.head == "pow" else e
 
 
-# ---- w*x^(w - 1) --------------------------------------------------------------------------------------------------------
+# ---- w*x^(w - 1) ---------------------------------------------------------------------------------
 
 
 def _slope_of_power(e: Expr) -> Expr | None:
@@ -82,7 +94,7 @@ def _slope_of_power(e: Expr) -> Expr | None:
     return None
 
 
-# ---- exp(-x^2)/erfc(x) ----------------------------------------------------------------------------------------------------
+# ---- exp(-x^2)/erfc(x) ---------------------------------------------------------------------------
 
 
 def _of_erfc(e: Expr) -> Expr | None:
@@ -91,7 +103,12 @@ def _of_erfc(e: Expr) -> Expr | None:
         return None
     exponentials = [a for a in e.args if _base(a).head == "exp"]
     for a in e.args:
-        if a.head == "pow" and a.args[0].head == "erfc" and a.args[1].head == "num" and a.args[1].value < 0:
+        if (
+            a.head == "pow"
+            and a.args[0].head == "erfc"
+            and a.args[1].head == "num"
+            and a.args[1].value < 0
+        ):
             x, k = a.args[0].args[0], a.args[1]
             for exponential in exponentials:
                 u = exponential.args[0]
@@ -99,18 +116,22 @@ def _of_erfc(e: Expr) -> Expr | None:
                 left = ex.add(u, ex.times(ex.neg(k), ex.pow_(x, ex.num(2))))
                 if left.count < u.count:
                     rest = (b for b in e.args if b is not a and b is not exponential)
-                    outside = ONE if left is ex.ZERO or left.head == "zeros" else ex.call("exp", left)
+                    outside = (
+                        ONE if left is ex.ZERO or left.head == "zeros" else ex.call("exp", left)
+                    )
                     scaled = ex.pow_(ex.call("erfcx", x), k)
                     return ex.spread(ex.times(*rest, outside, scaled), e.shape_)
     return None
 
 
-# ---- x/norm2(x) -------------------------------------------------------------------------------------------------------------
+# ---- x/norm2(x) ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Norm:
-    """What is 0 only where all of its leaves are, and as small as they are to the power of the degree."""
+    """What is 0 only where all of its leaves are, and as small as they are to the power of the
+    degree.
+    """
 
     leaves: frozenset[Expr]
     degree: Fraction
@@ -162,7 +183,10 @@ def _of_norm(e: Expr) -> Expr | None:
 
 
 def _vanishing(chain: list[Expr], leaves: frozenset[Expr]) -> Fraction:
-    """How fast factors vanish with some leaves: the sum of the degrees of those that do; less than 0 where none does."""
+    """How fast factors vanish with some leaves: the sum of the degrees of those that do.
+
+    Less than 0 where none does.
+    """
     known = leaves | {ex.transpose(x) for x in leaves}
     known |= {ex.neg(x) for x in known}
     degrees = [d for f in chain if (d := _degree(f, known)) is not None]
@@ -181,13 +205,16 @@ def _degree(f: Expr, leaves: frozenset[Expr]) -> Fraction | None:
 
 
 def _all_factors(e: Expr) -> Iterator[Expr]:
-    """The factors of a product, of products in it, of diagonal matrices and transposes; and these themselves."""
+    """The factors of a product, of products in it, of diagonal matrices and transposes.
+
+    And these themselves.
+    """
     yield e
     for a in e.args if e.head in PRODUCTS else ():
         yield from _all_factors(a)
 
 
-# ---- det(A)*inv(A) ----------------------------------------------------------------------------------------------------------
+# ---- det(A)*inv(A) -------------------------------------------------------------------------------
 
 
 def _adjugate(e: Expr) -> Expr | None:
@@ -201,7 +228,10 @@ def _adjugate(e: Expr) -> Expr | None:
         rest = [b for b in e.args if b is not a]
         for matrix, others in _by_factors(base.args[0]):
             inverse, cofactors = ex.call("inv", matrix), ex.call("adjugate", matrix)
-            for old, new in ((inverse, cofactors), (ex.transpose(inverse), ex.transpose(cofactors))):
+            for old, new in (
+                (inverse, cofactors),
+                (ex.transpose(inverse), ex.transpose(cofactors)),
+            ):
                 if any(old in _all_factors(b) for b in rest):
                     fewer = ex.pow_(base, ex.add(k, MINUS_ONE))
                     return ex.times(fewer, *others, *(_with(b, old, new) for b in rest))
@@ -223,4 +253,3 @@ def _with(e: Expr, old: Expr, new: Expr) -> Expr:
     if e.head not in PRODUCTS:
         return e
     return ex.spread(ex.rebuild(e, tuple(_with(a, old, new) for a in e.args)), e.shape_)
-

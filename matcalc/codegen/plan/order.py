@@ -1,7 +1,8 @@
-"""The order of a product: dynamic programming over its parts (Godbole 1973), at many sizes at once where sizes are names.
+"""The order of a product: dynamic programming over its parts (Godbole 1973), at many sizes at once
+where sizes are names.
 
-What comes out is the few trees that some sizes can make the best; one tree if it wins everywhere. A part that several products
-share costs each of them its share alone.
+What comes out is the few trees that some sizes can make the best; one tree if it wins everywhere. A
+part that several products share costs each of them its share alone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ LONGEST = 24  # factors; longer products are taken in pieces from the left
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A factor: its sizes, and whether it is dense, diagonal or an inverse to be applied by solving."""
+    """A factor: its sizes, and whether it is dense, diagonal or an inverse to be applied by
+    solving.
+    """
 
     rows: Size
     cols: Size
@@ -52,7 +55,9 @@ class Sampled:
     """The lengths of the axes at many sizes at once."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        names = sorted({a for e in items for size in (e.rows, e.cols) for a in size if isinstance(a, str)})
+        names = sorted(
+            {a for e in items for size in (e.rows, e.cols) for a in size if isinstance(a, str)}
+        )
         self.samples = SAMPLES if len(names) > 1 else 1
         grid = _grid(len(names))
         self.lengths = {name: grid[i, : self.samples] for i, name in enumerate(names)}
@@ -69,12 +74,16 @@ def _grid(names: int) -> Any:
     return np.random.default_rng(names).choice(LENGTHS, (max(names, 1), SAMPLES))
 
 
-def _cuts(items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]) -> dict[tuple[int, int], Any]:
+def _cuts(
+    items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]
+) -> dict[tuple[int, int], Any]:
     """Where to cut each stretch of factors, at each of the sampled sizes."""
     return _table(items, at, shared)[1]
 
 
-def _table(items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]) -> tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]]:
+def _table(
+    items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]
+) -> tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]]:
     """The least cost of each stretch, and where it is cut."""
     n = len(items)
     best: dict[tuple[int, int], Any] = {(i, i + 1): np.zeros(at.samples) for i in range(n)}
@@ -82,19 +91,30 @@ def _table(items: Sequence[Item], at: Sampled, shared: Callable[[int, int], int]
     for span in range(2, n + 1):
         for i in range(n - span + 1):
             j = i + span
-            costs = np.array([best[i, k] + best[k, j] + _value(join(items, i, k, j), at) for k in range(i + 1, j)])
+            costs = np.array(
+                [
+                    best[i, k] + best[k, j] + _value(join(items, i, k, j), at)
+                    for k in range(i + 1, j)
+                ]
+            )
             cuts[i, j] = costs.argmin(0) + i + 1
             best[i, j] = costs.min(0) / shared(i, j)
     return best, cuts
 
 
 def typical_cost(parts: Sequence[tuple[Sequence[Item], int]]) -> float:
-    """The logarithm of the cost of several products, each shared by some number of users, averaged over many sizes."""
+    """The logarithm of the cost of several products, each shared by some number of users,
+    averaged over many sizes.
+    """
     at = Sampled([item for items, _ in parts for item in items])
     total = np.ones(at.samples)
     for items, users in parts:
         alone = len(items) == 1 and items[0].kind == "inv"
-        cost = 2 * at(items[0].rows) ** 3 if alone else _table(items, at, lambda i, j: 1)[0][0, len(items)]
+        cost = (
+            2 * at(items[0].rows) ** 3
+            if alone
+            else _table(items, at, lambda i, j: 1)[0][0, len(items)]
+        )
         total = total + cost / max(users, 1)
     return float(np.log(total).mean())
 
@@ -164,13 +184,21 @@ def cheaper(a: Cost, b: Cost, spelled: Callable[[Size], str]) -> str:
     return " <= ".join(_polynomial(side, common, unit, spelled) for side in sides)
 
 
-def _polynomial(side: Mapping[tuple[Atom, ...], int], common: tuple[Atom, ...], unit: int, spelled: Callable[[Size], str]) -> str:
+def _polynomial(
+    side: Mapping[tuple[Atom, ...], int],
+    common: tuple[Atom, ...],
+    unit: int,
+    spelled: Callable[[Size], str],
+) -> str:
     terms = []
     for key, k in side.items():
         names = list(key)
         for a in common:
             names.remove(a)
-        terms.append("*".join([*([str(k // unit)] if k != unit else []), *(spelled((a,)) for a in names)]) or "1")
+        terms.append(
+            "*".join([*([str(k // unit)] if k != unit else []), *(spelled((a,)) for a in names)])
+            or "1"
+        )
     return " + ".join(terms) or "0"
 
 
@@ -188,7 +216,10 @@ def _worth_it(trees: list[Tree], items: Sequence[Item], at: Sampled) -> list[Tre
     least = np.min(list(costs.values()), 0)
     kept = trees[:1]
     for tree in trees[1:]:
-        if len(kept) < ORDERS and (np.min([costs[t] for t in kept], 0) / least > LOSS)[costs[tree] <= least].any():
+        if (
+            len(kept) < ORDERS
+            and (np.min([costs[t] for t in kept], 0) / least > LOSS)[costs[tree] <= least].any()
+        ):
             kept.append(tree)
     return kept
 

@@ -1,8 +1,9 @@
 """The plan: expressions as steps, in the order that costs least, every common part once.
 
-Products with a vector at an end go from that end; a sum of matrices meets a vector term by term; an inverse is a solve, and
-one factorization serves inv, det and logdet; the trace of a product is a sum of products of entries; diagonal matrices scale;
-ones are never built. What stays open is only what the sizes decide: a ``choose`` step lists the orders that can win.
+Products with a vector at an end go from that end; a sum of matrices meets a vector term by term; an
+inverse is a solve, and one factorization serves inv, det and logdet; the trace of a product is a
+sum of products of entries; diagonal matrices scale; ones are never built. What stays open is only
+what the sizes decide: a ``choose`` step lists the orders that can win.
 """
 
 from __future__ import annotations
@@ -38,17 +39,27 @@ class Plan:
 
 
 def plan(roots: Sequence[Root], known: Iterable[Expr] = ()) -> Plan:
-    """The steps that compute expressions and index forms together; ``known`` variables may show sizes."""
+    """The steps that compute expressions and index forms together.
+
+    ``known`` variables may show sizes.
+    """
     evaluated = parts(*roots)
     used = sorted(ex.variables(*evaluated), key=lambda v: v.name)
     _check_names(used)
     better = stable(evaluated)
     planner = Planner(list(dict.fromkeys(better[e] for e in evaluated)))
     found = tuple(
-        planner(better[r]) if isinstance(r, Expr) else planner.form(r.with_factors(better.__getitem__))
+        planner(better[r])
+        if isinstance(r, Expr)
+        else planner.form(r.with_factors(better.__getitem__))
         for r in roots
     )
-    return Plan(settled(planner.steps, found), tuple(roots), tuple(used), tuple(v for v in known if v not in used))
+    return Plan(
+        settled(planner.steps, found),
+        tuple(roots),
+        tuple(used),
+        tuple(v for v in known if v not in used),
+    )
 
 
 def _check_names(used: Sequence[Expr]) -> None:
@@ -56,7 +67,10 @@ def _check_names(used: Sequence[Expr]) -> None:
     for a, b in pairwise(used):
         if a.name == b.name:
             kinds = [ex.declared_text(v) for v in (a, b)]
-            raise NameProblem(f"'{a.name}' stands for two variables, {kinds[0]} and {kinds[1]}", "give one of them another name")
+            raise NameProblem(
+                f"'{a.name}' stands for two variables, {kinds[0]} and {kinds[1]}",
+                "give one of them another name",
+            )
 
 
 class Planner(Products):
@@ -80,15 +94,21 @@ class Planner(Products):
             return special(self, e)
         if e.head in BY_NAME and BY_NAME[e.head].second:
             args = tuple(map(self.loose, e.args))
-            return self.whole(self.steps.fn(BY_NAME[e.head].name, *args, axes=broadcast_axes(args)), axes_of(e))
+            return self.whole(
+                self.steps.fn(BY_NAME[e.head].name, *args, axes=broadcast_axes(args)), axes_of(e)
+            )
         if e.head in BY_NAME:
             return self.steps.fn(BY_NAME[e.head].name, *map(self, e.args), axes=axes_of(e))
-        return self.steps.make(e.head, data=e.shape_[0] if e.head == "commutation" else None, axes=axes_of(e))
+        return self.steps.make(
+            e.head, data=e.shape_[0] if e.head == "commutation" else None, axes=axes_of(e)
+        )
 
-    # ---- sums and products of entries -----------------------------------------------------------------------------------
+    # ---- sums and products of entries ------------------------------------------------------------
 
     def loose(self, e: Expr) -> Step:
-        """A step that broadcasts to the expression: a number for ones, a vector for a matrix of equal rows or columns."""
+        """A step that broadcasts to the expression: a number for ones, a vector for a matrix of
+        equal rows or columns.
+        """
         if e.head == "ones":
             return self.steps.num(1)
         if e.head == "times":
@@ -97,21 +117,43 @@ class Planner(Products):
         return self(e) if broadcast is None else broadcast
 
     def add(self, e: Expr) -> Step:
-        """Multiples of the identity and diagonal matrices are added to the diagonal alone; blocks are put side by side."""
-        if (found := grid(e)) is not None and all(b is not None and len(axes_of(b)) == len(axes_of(e)) for row in found for b in row):
+        """Multiples of the identity and diagonal matrices are added to the diagonal alone.
+
+        Blocks are put side by side.
+        """
+        if (found := grid(e)) is not None and all(
+            b is not None and len(axes_of(b)) == len(axes_of(e)) for row in found for b in row
+        ):
             return self._beside([[self(b) for b in row if b is not None] for row in found])
         plain: list[tuple[Fraction, Step]] = []
         shifts: list[tuple[Fraction, Step]] = []
         for k, core in map(split, e.args):
             scale, body = scalars_of(core)
             if body.head in ("eye", "diag"):
-                shifts.append((k, self.steps.mul(1, (*map(self, scale), *([self(body.args[0])] if body.args else [])))))
+                shifts.append(
+                    (
+                        k,
+                        self.steps.mul(
+                            1, (*map(self, scale), *([self(body.args[0])] if body.args else []))
+                        ),
+                    )
+                )
             else:
-                plain.append((k, self.loose(core)) if abs(k) == 1 or core.head != "times" else (k / abs(k), self.loose(ex.scaled(abs(k), core))))
+                plain.append(
+                    (k, self.loose(core))
+                    if abs(k) == 1 or core.head != "times"
+                    else (k / abs(k), self.loose(ex.scaled(abs(k), core)))
+                )
         if not plain:
-            return self.steps.make("diag", self.whole(self.steps.add(shifts), axes_of(e)[:1]), axes=axes_of(e))
+            return self.steps.make(
+                "diag", self.whole(self.steps.add(shifts), axes_of(e)[:1]), axes=axes_of(e)
+            )
         total = self.whole(self.steps.add(plain), axes_of(e))
-        return self.steps.make("shift", total, self.steps.add(shifts), axes=total.axes) if shifts else total
+        return (
+            self.steps.make("shift", total, self.steps.add(shifts), axes=total.axes)
+            if shifts
+            else total
+        )
 
     def _beside(self, blocks: list[list[Step]]) -> Step:
         """Arrays side by side, row by row."""
@@ -134,7 +176,12 @@ class Planner(Products):
         arrays = [a for a in e.args if not a.is_scalar]
         if any(a.head in ("eye", "diag") for a in arrays):
             return self._diagonal_product(e, arrays)
-        if len(arrays) == 1 and (cut := outer_cut(arrays[0])) and whole and arrays[0].args[0].head != "ones" != arrays[0].args[-1].head:
+        if (
+            len(arrays) == 1
+            and (cut := outer_cut(arrays[0]))
+            and whole
+            and arrays[0].args[0].head != "ones" != arrays[0].args[-1].head
+        ):
             return self._scaled_outer(e, arrays[0], cut)
         above, below = self._fraction([a for a in e.args if a.head != "num"])
         step = self.steps.mul(k, above, below)
@@ -171,7 +218,9 @@ class Planner(Products):
         base, exponent = e.args
         if exponent.head != "num":
             args = (self.loose(base), self.loose(exponent))
-            return self.whole(self.steps.make("power", *args, axes=broadcast_axes(args)), axes_of(e))
+            return self.whole(
+                self.steps.make("power", *args, axes=broadcast_axes(args)), axes_of(e)
+            )
         if exponent.value < 0:
             return self.steps.mul(1, (), (self.power(base, -exponent.value),))
         return self.power(base, exponent.value)
@@ -192,7 +241,9 @@ class Planner(Products):
         return self.steps.fn(e.head, *map(self.loose, e.args), axes=axes_of(e))
 
     def kron(self, e: Expr) -> Step:
-        """Vectors are 1-D arrays: a column beside a matrix is shown as one, and two vectors are an outer product."""
+        """Vectors are 1-D arrays: a column beside a matrix is shown as one, and two vectors are
+        an outer product.
+        """
         a, b = map(self, e.args)
         if len(a.axes) == len(b.axes) == 1:
             if (e.args[0].shape_[0] == UNIT) != (e.args[1].shape_[0] == UNIT):
@@ -200,10 +251,13 @@ class Planner(Products):
             return self.steps.make("reshape", self.steps.outer(a, b), axes=axes_of(e))
         if not a.axes or not b.axes:
             return self.steps.mul(1, (a, b))
-        args = (self.steps.col(x) if arg.shape_[1] == UNIT else x for x, arg in zip((a, b), e.args, strict=True))
+        args = (
+            self.steps.col(x) if arg.shape_[1] == UNIT else x
+            for x, arg in zip((a, b), e.args, strict=True)
+        )
         return self.steps.fn("kron", *args, axes=axes_of(e))
 
-    # ---- index forms ----------------------------------------------------------------------------------------------------
+    # ---- index forms -----------------------------------------------------------------------------
 
     def form(self, form: IndexForm) -> Step:
         """An index form as a sum of einsums."""
@@ -211,13 +265,19 @@ class Planner(Products):
         if not form.bag.terms:
             return self.steps.make("zeros", data=axes, axes=axes)
         flat = tuple((i.size,) for i in form.bag.out)
-        total = self.steps.add([(t.coefficient, self._einsum(form, t, flat)) for t in form.bag.terms])
+        total = self.steps.add(
+            [(t.coefficient, self._einsum(form, t, flat)) for t in form.bag.terms]
+        )
         return total if flat == axes else self.steps.make("reshape", total, axes=axes)
 
     def _einsum(self, form: IndexForm, t: Term, axes: Axes) -> Step:
         arrays = [self._array(f) for f in t.factors if f.labels]
         scalars = [self(f.expr) for f in t.factors if not f.labels]
-        product = [self.steps.make("einsum", *arrays, data=subscripts(form, t), axes=axes)] if arrays else []
+        product = (
+            [self.steps.make("einsum", *arrays, data=subscripts(form, t), axes=axes)]
+            if arrays
+            else []
+        )
         return self.steps.mul(1, (*scalars, *product))
 
     def _array(self, f: Factor) -> Step:
@@ -236,14 +296,26 @@ class Planner(Products):
 
 
 _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
-    "add": Planner.add, "times": Planner.times, "pow": Planner.pow, "matmul": Planner.matmul, "inv": Planner.inv, "det": Planner.det,
-    "logdet": Planner.det, "log": Planner.log, "adjugate": Planner.adjugate,
-    "tr": Planner.tr, "diagonal": Planner.diagonal, "sum": Planner.sum, "norm2": Planner.norm2, "kron": Planner.kron,
-    "part": Planner.part, "gelu": Planner.gelu,
+    "add": Planner.add,
+    "times": Planner.times,
+    "pow": Planner.pow,
+    "matmul": Planner.matmul,
+    "inv": Planner.inv,
+    "det": Planner.det,
+    "logdet": Planner.det,
+    "log": Planner.log,
+    "adjugate": Planner.adjugate,
+    "tr": Planner.tr,
+    "diagonal": Planner.diagonal,
+    "sum": Planner.sum,
+    "norm2": Planner.norm2,
+    "kron": Planner.kron,
+    "part": Planner.part,
+    "gelu": Planner.gelu,
     "T": lambda p, e: p.steps.transpose(p(e.args[0])),
     "var": Planner.variable,
     "num": lambda p, e: p.steps.num(e.value),
     "size": lambda p, e: p.steps.make("size", data=e.atom),
     "diag": lambda p, e: p.steps.make("diag", p(e.args[0]), axes=axes_of(e)),
     **dict.fromkeys(("masked", "xlogy", "power_slope", "xlog1py"), Planner.of_two),
-}  # fmt: skip
+}

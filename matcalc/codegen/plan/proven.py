@@ -9,7 +9,20 @@ from ...expr import ONE, Expr, split
 
 POSITIVE = frozenset({"positive", "unit", "simplex"})
 NONNEGATIVE = frozenset({"onehot", "mask"}) | POSITIVE
-POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "softplus", "softmax", "softmax_rows", "cosh", "erfc", "erfcx", "exp_below", "sech2"})
+POSITIVE_FUNCTIONS = frozenset(
+    {
+        "exp",
+        "sigmoid",
+        "softplus",
+        "softmax",
+        "softmax_rows",
+        "cosh",
+        "erfc",
+        "erfcx",
+        "exp_below",
+        "sech2",
+    }
+)
 SUMS = frozenset({"T", "kron", "matmul", "sum", "vec"})  # of products of entries, without signs
 NONNEGATIVE_FUNCTIONS = frozenset({"abs", "relu", "step", "norm2", "norm1"}) | POSITIVE_FUNCTIONS
 
@@ -31,7 +44,11 @@ def positive(e: Expr) -> bool:
         return all(map(nonnegative, e.args)) and any(map(positive, e.args))
     if e.head in SUMS:
         return all(map(positive, e.args))
-    return e.head in ("size", "ones", "pi") or e.head in POSITIVE_FUNCTIONS or bool(POSITIVE.intersection(e.properties))
+    return (
+        e.head in ("size", "ones", "pi")
+        or e.head in POSITIVE_FUNCTIONS
+        or bool(POSITIVE.intersection(e.properties))
+    )
 
 
 def nonnegative(e: Expr) -> bool:
@@ -40,7 +57,11 @@ def nonnegative(e: Expr) -> bool:
         return True
     if e.head == "pow":
         k = e.args[1]
-        return k.head == "num" and k.value > 0 and (nonnegative(e.args[0]) or (k.value.denominator == 1 and k.value % 2 == 0))
+        return (
+            k.head == "num"
+            and k.value > 0
+            and (nonnegative(e.args[0]) or (k.value.denominator == 1 and k.value % 2 == 0))
+        )
     if e.head == "times":
         return all(map(nonnegative, e.args))
     return e.head == "add" and (all(map(nonnegative, e.args)) or _complement(e))
@@ -49,18 +70,28 @@ def nonnegative(e: Expr) -> bool:
 def _complement(e: Expr) -> bool:
     """One minus something that is between 0 and 1."""
     terms = [split(a) for a in e.args]
-    return len(terms) == 2 and (Fraction(1), ONE) in terms and any(k == -1 and c.head in ("sigmoid", "softmax", "step") for k, c in terms)
+    return (
+        len(terms) == 2
+        and (Fraction(1), ONE) in terms
+        and any(k == -1 and c.head in ("sigmoid", "softmax", "step") for k, c in terms)
+    )
 
 
 def definite(e: Expr) -> int:
-    """2 for a matrix that is symmetric and positive definite, 1 for one that is so or singular, 0 where nothing is known."""
+    """2 for a matrix that is symmetric and positive definite, 1 for one that is so or singular,
+    0 where nothing is known.
+    """
     if "spd" in e.properties or e.head == "eye":
         return 2
     if e.head == "add":
         found = [definite(a) for a in e.args]
         return max(found) if all(found) else 0
     if e.head == "times" and all(a.is_scalar for a in e.args[:-1]):
-        return definite(e.args[-1]) if all(map(positive, e.args[:-1])) else bool(definite(e.args[-1])) and all(map(nonnegative, e.args[:-1]))
+        return (
+            definite(e.args[-1])
+            if all(map(positive, e.args[:-1]))
+            else bool(definite(e.args[-1])) and all(map(nonnegative, e.args[:-1]))
+        )
     if e.head == "diag":
         return 2 if positive(e.args[0]) else int(nonnegative(e.args[0]))
     if e.head == "inv":
@@ -72,5 +103,7 @@ def _sandwich(e: Expr) -> int:
     """Y'*Y and Y'*S*Y."""
     chain = e.args
     half = len(chain) // 2
-    mirrored = all(ex.transpose(a) is b for a, b in zip(chain[:half], reversed(chain), strict=False))
+    mirrored = all(
+        ex.transpose(a) is b for a, b in zip(chain[:half], reversed(chain), strict=False)
+    )
     return int(mirrored and (len(chain) % 2 == 0 or definite(chain[half]) > 0))

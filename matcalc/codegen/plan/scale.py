@@ -1,8 +1,9 @@
-"""Sums of exponentials as exp(t) times a sum of moderate size: t is the largest exponent, and no exponential overflows.
+"""Sums of exponentials as exp(t) times a sum of moderate size: t is the largest exponent, and no
+exponential overflows.
 
-log(w'*exp(x)) is t + log(w'*exp(x - t)), and exp(x)/(w'*exp(x)) is exp(x - t)/(w'*exp(x - t)), for t = max(x) over the
-entries whose weight in w is not 0. The rows of a matrix have a t each. The determinant of a positive definite matrix is
-an exponential, too: that of its logdet.
+log(w'*exp(x)) is t + log(w'*exp(x - t)), and exp(x)/(w'*exp(x)) is exp(x - t)/(w'*exp(x - t)), for
+t = max(x) over the entries whose weight in w is not 0. The rows of a matrix have a t each. The
+determinant of a positive definite matrix is an exponential, too: that of its logdet.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ class Scale:
         self.known: dict[Expr, Expr | None] = {}
 
     def exponent(self, e: Expr) -> Expr | None:
-        """The t for which e is exp(t) times something of moderate size: a number, or one for each entry."""
+        """The t for which e is exp(t) times something of moderate size: a number, or one for
+        each entry.
+        """
         if e.functions.isdisjoint(CARRIERS) or e.count > LARGEST:
             return None
         for node in ex.postorder(e, skip=self.known.__contains__):
             self.known[node] = self._exponent(node)
         return self.known[e]
 
-    # ---- the rewrites ---------------------------------------------------------------------------------------------------
+    # ---- the rewrites ----------------------------------------------------------------------------
 
     def log(self, e: Expr) -> Expr | None:
         """log(S) is t + log(S/exp(t))."""
@@ -51,7 +54,9 @@ class Scale:
         return ex.spread(ex.add(*others, ex.call("expm1", ex.neg(t))), e.shape_)
 
     def quotient(self, e: Expr) -> Expr | None:
-        """A product with 1/S: what has exponents is divided by exp of them, and the exponents are added up."""
+        """A product with 1/S: what has exponents is divided by exp of them, and the exponents
+        are added up.
+        """
         if e.head != "times" or not any(map(self._has_reciprocal, e.args)):
             return None
         exponents = [(a, t) for a in e.args if (t := self.exponent(a)) is not None]
@@ -66,7 +71,9 @@ class Scale:
         return ex.spread(ex.times(*others, *moderate, outside), e.shape_)
 
     def rows(self, e: Expr) -> Expr | None:
-        """diag(1./S)*E, and E*diag(1./S): the exponents of S are those of the rows, or of the columns, of E."""
+        """diag(1./S)*E, and E*diag(1./S): the exponents of S are those of the rows, or of the
+        columns, of E.
+        """
         if e.head != "matmul":
             return None
         for i, v in enumerate(e.args):
@@ -81,7 +88,11 @@ class Scale:
         column, beside = e.args[i].args[0], e.args[j]
         t = _filled(self._needed(column), column.shape_)
         rows, cols = beside.shape_
-        spread = ex.matmul(t, ex.ones((UNIT, cols))) if j > i else ex.matmul(ex.ones((rows, UNIT)), ex.transpose(t))
+        spread = (
+            ex.matmul(t, ex.ones((UNIT, cols)))
+            if j > i
+            else ex.matmul(ex.ones((rows, UNIT)), ex.transpose(t))
+        )
         args = list(e.args)
         args[i] = ex.call("diag", self.divided(column, t))
         args[j] = self.divided(beside, ex.neg(spread))
@@ -105,7 +116,7 @@ class Scale:
         assert t is not None
         return t
 
-    # ---- exponents ------------------------------------------------------------------------------------------------------
+    # ---- exponents -------------------------------------------------------------------------------
 
     def _exponent(self, e: Expr) -> Expr | None:
         known = self.known.get
@@ -167,7 +178,7 @@ class Scale:
             t = t if positive(weight) else ex.call("masked", t, weight)
         return ex.call("top", t)
 
-    # ---- what remains ---------------------------------------------------------------------------------------------------
+    # ---- what remains ----------------------------------------------------------------------------
 
     def divided(self, e: Expr, t: Expr) -> Expr:
         """e/exp(t), without what overflows where t is no less than the exponent of e."""
@@ -182,10 +193,14 @@ class Scale:
             return _below(ex.add(own, ex.neg(t)))
         if e.head in ("cosh", "sinh"):
             x, sign = e.args[0], ONE if e.head == "cosh" else MINUS_ONE
-            pair = ex.add(_below(ex.add(x, ex.neg(t))), ex.times(sign, _below(ex.add(ex.neg(x), ex.neg(t)))))
+            pair = ex.add(
+                _below(ex.add(x, ex.neg(t))), ex.times(sign, _below(ex.add(ex.neg(x), ex.neg(t))))
+            )
             return ex.times(ex.num(1) / 2, pair)
         if e.head == "pow":
-            return ex.pow_(self.divided(e.args[0], ex.times(t, ex.pow_(e.args[1], MINUS_ONE))), e.args[1])
+            return ex.pow_(
+                self.divided(e.args[0], ex.times(t, ex.pow_(e.args[1], MINUS_ONE))), e.args[1]
+            )
         if e.head == "add":
             terms = (a if a.is_scalar else ex.spread(a, e.shape_) for a in e.args)
             return ex.add(*(self.divided(a, t) for a in terms))
@@ -251,7 +266,9 @@ def _exp(t: Expr) -> Expr:
 
 
 def _bounded(own: Expr, total: Expr, others: Iterable[Expr]) -> bool:
-    """Whether exp(total) is above 1 only where a weight beside it is 0, that for which its own exponent does not count."""
+    """Whether exp(total) is above 1 only where a weight beside it is 0, that for which its own
+    exponent does not count.
+    """
     masks = [node for node in ex.postorder(total) if node.head == "masked"]
     zeros = set(others)
     weights = [m.args[1] for m in masks if m.args[0] is ex.spread(own, m.shape_)]
@@ -259,4 +276,6 @@ def _bounded(own: Expr, total: Expr, others: Iterable[Expr]) -> bool:
 
 
 def _may_vanish(e: Expr) -> bool:
-    return e.head != "ones" and not (e.head == "pow" and e.args[1].head == "num" and e.args[1].value < 0)
+    return e.head != "ones" and not (
+        e.head == "pow" and e.args[1].head == "num" and e.args[1].value < 0
+    )

@@ -1,13 +1,14 @@
 """Expressions of the same value that lose no digits, and do not overflow, where the plain ones do.
 
-Every expression of a plan, a value or a derivative, is rewritten before it is planned, so that all targets have the same
-stable forms. A row of the tables is an equality in matcalc's own language with the reason why it is there. What no such
-row can say is said by two ideas:
+Every expression of a plan, a value or a derivative, is rewritten before it is planned, so that all
+targets have the same stable forms. A row of the tables is an equality in matcalc's own language
+with the reason why it is there. What no such row can say is said by two ideas:
 
-* *scale*: a sum of exponentials is exp(t) times a sum of moderate size, for t the largest of its exponents
-  (:mod:`matcalc.codegen.plan.scale`); logarithms and quotients of such sums are taken of the moderate ones;
-* *limit*: a product at the edge of its domain has its limit there, where that is finite: x*log(x) is 0 at 0
-  (:mod:`matcalc.codegen.plan.limits`).
+* *scale*: a sum of exponentials is exp(t) times a sum of moderate size, for t the largest of its
+  exponents (:mod:`matcalc.codegen.plan.scale`); logarithms and quotients of such sums are taken of
+  the moderate ones;
+* *limit*: a product at the edge of its domain has its limit there, where that is finite: x*log(x)
+  is 0 at 0 (:mod:`matcalc.codegen.plan.limits`).
 
 A rewrite that is missed costs digits at some points, never a wrong formula.
 """
@@ -59,7 +60,12 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
 DIFFERENCES: tuple[tuple[str, str, str, str], ...] = (
     ("exp(X)-1", "expm1(X)", ENTRIES, "both are near 1 for a small X"),
     ("1-sigmoid(X)", "sigmoid(-X)", ENTRIES, "it is 0 above 37"),
-    ("X-sign(X).*relu(abs(X)-Y)", "sign(X).*min(abs(X),Y)", ENTRIES, "both are large where it is Y"),
+    (
+        "X-sign(X).*relu(abs(X)-Y)",
+        "sign(X).*min(abs(X),Y)",
+        ENTRIES,
+        "both are large where it is Y",
+    ),
     ("X-sign(X).*relu(abs(X)-a)", "sign(X).*min(abs(X),a)", "X: m×n; a: scalar", "the same"),
     ("1-tanh(X).^2", "sech2(X)", ENTRIES, "it is noise beyond 8 and 0 beyond 19"),
     ("1-erfc(X)/2", "erfc(-X)/2", ENTRIES, "it is 0 below -6"),
@@ -89,14 +95,18 @@ def stable(roots: Iterable[Expr]) -> Mapping[Expr, Expr]:
 
 
 def spectral(e: Expr) -> Expr | None:
-    """A Fréchet derivative at a symmetric matrix, by its eigenvectors: of a block matrix it has half the digits."""
+    """A Fréchet derivative at a symmetric matrix, by its eigenvectors: of a block matrix it has
+    half the digits.
+    """
     if e.head not in ("expm_frechet", "logm_frechet", "sqrtm_frechet") or not symmetric(e.args[0]):
         return None
     return ex.call(f"{e.head}_symmetric", *e.args, trusted=True)
 
 
 def _rules(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[Rule]:
-    """The rules of some rows; one that holds entry by entry is a rule for arrays and one for numbers."""
+    """The rules of some rows; one that holds entry by entry is a rule for arrays and one for
+    numbers.
+    """
     for left, right, shapes, _ in rows:
         letters = sorted(set(LETTER.findall(left)))
         for shape in ("m×n", "scalar") if shapes == ENTRIES else ():

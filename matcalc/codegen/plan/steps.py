@@ -1,19 +1,26 @@
-"""The steps of a plan: what is computed, in what order, and the shape of every result; no target, no text.
+"""The steps of a plan: what is computed, in what order, and the shape of every result.
 
-A step is an operation on earlier steps. Its axes are the axes of the array that it makes, axes of length one left out, so
-that rows and columns are the same 1-D array. Equal steps are one object: whatever is needed twice is computed once.
+No target, no text.
+
+A step is an operation on earlier steps. Its axes are the axes of the array that it makes, axes of
+length one left out, so that rows and columns are the same 1-D array. Equal steps are one object:
+whatever is needed twice is computed once.
 
 The operations, with their data:
 
-    arg name · num Fraction · size Atom · ones, zeros, eye, commutation · einsum subscripts · fn name of a row of the table
-    T · dot (the last axis of a with the first of b) · outer · choose (orders of a product, decided by the sizes)
-    add coefficients · mul (coefficient, how many arguments multiply, the others divide) · pow Fraction · power
-    col (a vector along the rows) · fill · shift (add to the diagonal) · sum axis · vdot, vdott (sum of A.*B, of A.*B')
-    concat axis · rows, embed range (neighbouring places of the first axis, or the array among zeros)
-    rowdot (row sums of A.*B) · trace · diag · diagonal
-    factor "chol", "symmetric" or "lu" · solve transposed · inverse · det · logdet ("signed": nan of a negative determinant)
-    adjugate (of a factor and its matrix)
-    kernel (a function that the target brings along) · congruence traced (of a factor, C, a, b: tr(inv*C) if so, a*inv + b*inv*C*inv) · item number
+    arg name · num Fraction · size Atom · ones, zeros, eye, commutation
+    einsum subscripts · fn name of a row of the table
+    T · dot (the last axis of a with the first of b) · outer
+    choose (orders of a product, decided by the sizes)
+    add coefficients · mul (coefficient, how many arguments multiply, the others divide)
+    pow Fraction · power · col (a vector along the rows) · fill · shift (add to the diagonal)
+    sum axis · vdot, vdott (sum of A.*B, of A.*B') · rowdot (row sums of A.*B)
+    concat axis · rows, embed range (neighbours on the first axis, or the array among zeros)
+    trace · diag · diagonal
+    factor "chol", "symmetric" or "lu" · solve transposed · inverse · det
+    logdet ("signed": nan of a negative determinant) · adjugate (of a factor and its matrix)
+    kernel (a function that the target brings along) · item number
+    congruence traced (of a factor, C, a, b: tr(inv*C) if so, a*inv + b*inv*C*inv)
 """
 
 from __future__ import annotations
@@ -31,8 +38,10 @@ from ...expr.walk import arguments_first
 Axes = tuple[Size, ...]
 STEP = 8  # steps of work that a step of a plan takes, from making it to writing its line
 LEAVES = frozenset({"arg", "num", "size"})
-VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "reshape", "rows"})  # results that own no memory
-MAY_BE_VIEWS = {("fn", "vec"), ("fn", "powm")}  # vec of an array that lies column by column, the first power
+# results that own no memory
+VIEWS = frozenset({*LEAVES, "T", "col", "diagonal", "item", "reshape", "rows"})
+# vec of an array that lies column by column, the first power
+MAY_BE_VIEWS = {("fn", "vec"), ("fn", "powm")}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,8 +59,14 @@ class Step:
 
     @property
     def fresh(self) -> bool:
-        """Whether the result is an array of its own, that may be overwritten once nothing else needs it."""
-        is_view = self.op in VIEWS or (self.op, self.data) in MAY_BE_VIEWS or (self.op == "einsum" and len(self.args) == 1)
+        """Whether the result is an array of its own, that may be overwritten once nothing else
+        needs it.
+        """
+        is_view = (
+            self.op in VIEWS
+            or (self.op, self.data) in MAY_BE_VIEWS
+            or (self.op == "einsum" and len(self.args) == 1)
+        )
         return not is_view and bool(self.axes)
 
 
@@ -103,7 +118,11 @@ class Steps:
         return self.make("dot", a, b, axes=axes)
 
     def outer(self, u: Step, v: Step) -> Step:
-        return self.make("outer", u, v, axes=u.axes + v.axes) if u.axes and v.axes else self.mul(1, (u, v))
+        return (
+            self.make("outer", u, v, axes=u.axes + v.axes)
+            if u.axes and v.axes
+            else self.mul(1, (u, v))
+        )
 
     def vdot(self, a: Step, b: Step) -> Step:
         """The sum of the entry-by-entry product of two arrays of one shape."""
@@ -123,21 +142,35 @@ class Steps:
 
     def row_sums(self, a: Step) -> Step:
         """The sum of each row of a matrix."""
-        return self.make("sum", self.transpose(a), data=0, axes=a.axes[:1]) if a.op == "T" else self.make("sum", a, data=1, axes=a.axes[:1])
+        return (
+            self.make("sum", self.transpose(a), data=0, axes=a.axes[:1])
+            if a.op == "T"
+            else self.make("sum", a, data=1, axes=a.axes[:1])
+        )
 
     def col(self, v: Step) -> Step:
         """A vector along the rows, for broadcasting."""
         return v if v.is_scalar else self.make("col", v, axes=(v.axes[0], ()))
 
-    def mul(self, coefficient: Fraction | int, above: Iterable[Step], below: Iterable[Step] = ()) -> Step:
-        """A product of scalars and arrays entry by entry, scalars first so that they meet before they meet an array."""
+    def mul(
+        self, coefficient: Fraction | int, above: Iterable[Step], below: Iterable[Step] = ()
+    ) -> Step:
+        """A product of scalars and arrays entry by entry, scalars first so that they meet before
+        they meet an array.
+        """
         coefficient, over, under = _gathered(Fraction(coefficient), above, below)
         if not over and not under:
             return self.num(coefficient)
         if coefficient == 1 and len(over) == 1 and not under:
             return over[0]
-        if len(over) and over[-1].op == "T" and all(a.is_scalar for a in (*over[:-1], *under)) and over[-1].args[0].fresh:
-            return self.transpose(self.mul(coefficient, (*over[:-1], over[-1].args[0]), under))  # what owns its memory can be overwritten
+        if (
+            len(over)
+            and over[-1].op == "T"
+            and all(a.is_scalar for a in (*over[:-1], *under))
+            and over[-1].args[0].fresh
+        ):
+            # what owns its memory can be overwritten
+            return self.transpose(self.mul(coefficient, (*over[:-1], over[-1].args[0]), under))
         axes = broadcast_axes(over + under)
         return self.make("mul", *over, *under, data=(coefficient, len(over)), axes=axes)
 
@@ -156,14 +189,20 @@ class Steps:
             return x
         if k in (3, 4):
             square = self.make("pow", x, data=Fraction(2), axes=x.axes)
-            return self.mul(1, (square, x)) if k == 3 else self.make("pow", square, data=Fraction(2), axes=x.axes)
+            return (
+                self.mul(1, (square, x))
+                if k == 3
+                else self.make("pow", square, data=Fraction(2), axes=x.axes)
+            )
         return self.make("pow", x, data=k, axes=x.axes)
 
     def fn(self, name: str, *args: Step, axes: Axes) -> Step:
         return self.make("fn", *args, data=name, axes=axes)
 
 
-def _gathered(coefficient: Fraction, above: Iterable[Step], below: Iterable[Step]) -> tuple[Fraction, list[Step], list[Step]]:
+def _gathered(
+    coefficient: Fraction, above: Iterable[Step], below: Iterable[Step]
+) -> tuple[Fraction, list[Step], list[Step]]:
     """Nested products opened one level where they are scalars, numbers multiplied."""
     over: list[Step] = []
     under = list(below)
@@ -176,11 +215,17 @@ def _gathered(coefficient: Fraction, above: Iterable[Step], below: Iterable[Step
             under += a.args[a.data[1] :]
         else:
             over.append(a)
-    return coefficient, sorted(over, key=lambda a: len(a.axes)), sorted(under, key=lambda a: len(a.axes))
+    return (
+        coefficient,
+        sorted(over, key=lambda a: len(a.axes)),
+        sorted(under, key=lambda a: len(a.axes)),
+    )
 
 
 def is_symmetric(a: Step) -> bool:
-    """Whether a step equals its transpose: declared so, of the form Y'*Y or Y'*S*Y, or an inverse of such."""
+    """Whether a step equals its transpose: declared so, of the form Y'*Y or Y'*S*Y, or an
+    inverse of such.
+    """
     if a.op == "arg":
         return bool(SELF_TRANSPOSED.intersection(a.data.properties))
     if a.op == "inverse":
@@ -190,7 +235,9 @@ def is_symmetric(a: Step) -> bool:
     if a.op != "dot" or len(a.axes) < 2:
         return False
     left, right = a.args
-    return is_gram(a) or (left.op == "dot" and is_symmetric(left.args[1]) and are_transposes(left.args[0], right))
+    return is_gram(a) or (
+        left.op == "dot" and is_symmetric(left.args[1]) and are_transposes(left.args[0], right)
+    )
 
 
 def is_gram(a: Step) -> bool:
@@ -201,11 +248,17 @@ def is_gram(a: Step) -> bool:
 
 def are_transposes(a: Step, b: Step) -> bool:
     """Whether two matrices can be seen to be each other's transposes."""
-    return (a.op == "T" and a.args[0] is b) or (b.op == "T" and b.args[0] is a) or (a is b and is_symmetric(a))
+    return (
+        (a.op == "T" and a.args[0] is b)
+        or (b.op == "T" and b.args[0] is a)
+        or (a is b and is_symmetric(a))
+    )
 
 
 def broadcast_axes(args: Iterable[Step]) -> Axes:
-    """The axes of a sum or an entry-by-entry product: a vector beside a matrix is a row, a ``col`` is a column."""
+    """The axes of a sum or an entry-by-entry product: a vector beside a matrix is a row, a
+    ``col`` is a column.
+    """
     out: list[Size] = []
     for a in args:
         axes = list(a.axes)
@@ -240,7 +293,9 @@ def use_counts(order: Iterable[Step], roots: Iterable[Step]) -> dict[Step, int]:
 
 
 def shared_products(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step, int]]]]:
-    """The products that orders of several ``choose`` steps have in common: for each such step, its products and who else has them."""
+    """The products that orders of several ``choose`` steps have in common: for each such step,
+    its products and who else has them.
+    """
     always, users = set(order), dict[Step, list[tuple[Step, int]]]()
     choices = [s for s in order if s.op == "choose"]
     for step in choices:
@@ -249,4 +304,7 @@ def shared_products(order: list[Step]) -> dict[Step, dict[Step, list[tuple[Step,
                 if part not in always and part.op == "dot":
                     users.setdefault(part, []).append((step, i))
     common = {part: found for part, found in users.items() if len({step for step, _ in found}) > 1}
-    return {step: {part: found for part, found in common.items() if any(s is step for s, _ in found)} for step in choices}
+    return {
+        step: {part: found for part, found in common.items() if any(s is step for s, _ in found)}
+        for step in choices
+    }

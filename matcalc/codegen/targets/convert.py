@@ -1,4 +1,6 @@
-"""How each target takes its arguments: lists, numbers and integer arrays become arrays of floating point numbers."""
+"""How each target takes its arguments: lists, numbers and integer arrays become arrays of
+floating point numbers.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def to_torch(value: Any) -> Any:
 
 
 def _is_plain(array: Any) -> bool:
-    """Whether PyTorch can share the memory of an array: it has no strides below zero, and no tensors that must not be written."""
+    """Whether PyTorch can share the memory of an array: it has no strides below zero, and no
+    tensors that must not be written.
+    """
     return array.flags.writeable and min(array.strides, default=0) >= 0
 
 
@@ -62,7 +66,9 @@ def of_one_type_in_array_api(arrays: list[Any]) -> list[Any]:
 
 
 def number_like_numpy(value: float, arrays: list[Any]) -> Any:
-    """A Python number; of the arrays' own type where they are not of double precision, so that they keep it."""
+    """A Python number; of the arrays' own type where they are not of double precision, so that
+    they keep it.
+    """
     import numpy as np
 
     dtype = np.result_type(*arrays) if arrays else np.dtype(float)
@@ -72,7 +78,11 @@ def number_like_numpy(value: float, arrays: list[Any]) -> Any:
 def number_like_torch(value: float, arrays: list[Any]) -> Any:
     import torch
 
-    return torch.as_tensor(value, dtype=arrays[0].dtype, device=arrays[0].device) if arrays else to_torch(value)
+    return (
+        torch.as_tensor(value, dtype=arrays[0].dtype, device=arrays[0].device)
+        if arrays
+        else to_torch(value)
+    )
 
 
 def number_like_array_api(value: float, arrays: list[Any]) -> Any:
@@ -85,7 +95,9 @@ def library_of(array: Any) -> Any:
     """The module of an array; NumPy for a number."""
     if hasattr(array, "__array_namespace__"):
         return array.__array_namespace__()
-    return import_module("torch" if hasattr(array, "dtype") and hasattr(array, "device") else "numpy")
+    return import_module(
+        "torch" if hasattr(array, "dtype") and hasattr(array, "device") else "numpy"
+    )
 
 
 def is_finite(array: Any) -> bool:
@@ -125,13 +137,22 @@ def number_as_it_is(value: float, arrays: list[Any]) -> Any:
 
 
 def is_number(value: Any, target: str) -> bool:
-    """Whether a scalar argument takes the type of the arrays: a Python number; for the standard also one of another library."""
+    """Whether a scalar argument takes the type of the arrays: a Python number.
+
+    For the standard also one of another library.
+    """
     if target == "array_api":
         return not hasattr(value, "__array_namespace__")
     return isinstance(value, (int, float)) and not hasattr(value, "dtype")
 
 
-TO_ARRAY: Mapping[str, Callable[[Any], Any]] = {"numpy": to_numpy, "numba": to_numpy, "jax": to_jax, "torch": to_torch, "array_api": to_array_api}
+TO_ARRAY: Mapping[str, Callable[[Any], Any]] = {
+    "numpy": to_numpy,
+    "numba": to_numpy,
+    "jax": to_jax,
+    "torch": to_torch,
+    "array_api": to_array_api,
+}
 TO_NUMBER: Mapping[str, Callable[[float, list[Any]], Any]] = {
     "numpy": number_like_numpy,
     "numba": number_like_numpy,
@@ -139,9 +160,17 @@ TO_NUMBER: Mapping[str, Callable[[float, list[Any]], Any]] = {
     "torch": number_like_torch,
     "array_api": number_like_array_api,
 }
-# where a library does not take arrays of different types together, or the code names the type of the first one
-OF_ONE_TYPE: Mapping[str, Callable[[list[Any]], list[Any]]] = {"torch": of_one_type_in_torch, "array_api": of_one_type_in_array_api}
+# where a library does not take arrays of different types together, or the code names the type of
+# the first one
+OF_ONE_TYPE: Mapping[str, Callable[[list[Any]], list[Any]]] = {
+    "torch": of_one_type_in_torch,
+    "array_api": of_one_type_in_array_api,
+}
 # numbers that are infinite where Python's raise an error
 NUMBER_OF_ARRAYS: Mapping[str, Callable[[float], Any]] = {
-    "numpy": number_of_numpy, "numba": number_of_numpy, "jax": number_of_jax, "torch": to_torch, "array_api": to_numpy,
-}  # fmt: skip
+    "numpy": number_of_numpy,
+    "numba": number_of_numpy,
+    "jax": number_of_jax,
+    "torch": to_torch,
+    "array_api": to_numpy,
+}

@@ -36,7 +36,8 @@ CALLS = {
     "solve": "jax.scipy.linalg.lu_solve({0}, {1}) + 0*jnp.trace(<0>[0])",
     "solve lu True": "jax.scipy.linalg.lu_solve({0}, {1}, trans=1) + 0*jnp.trace(<0>[0])",
     "solve chol": "cholesky_solve({0}, {1})",
-    "inverse": "jax.scipy.linalg.lu_solve({0}, jnp.eye({length}, dtype=dtype)) + 0*jnp.trace(<0>[0])",
+    "inverse": "jax.scipy.linalg.lu_solve({0}, jnp.eye({length}, dtype=dtype)) + "
+    "0*jnp.trace(<0>[0])",
     "inverse chol": "cholesky_inverse({0})",
     "det": "det(*<0>)",
     "det chol": "jnp.prod(jnp.diag(<0>[0]))**2",
@@ -47,10 +48,13 @@ CALLS = {
     "logdet chol": "2*jnp.sum(jnp.log(jnp.diag(<0>[0])))",
 }
 HELPERS = definitions("jnp") | {
-    "inverse_or_nan": "def inverse_or_nan(x):\n    # what has no inverse has one of infinities and nan here\n    return jnp.linalg.inv(x)",
+    "inverse_or_nan": "def inverse_or_nan(x):\n    # what has no inverse has one of infinities "
+    "and nan here\n    return jnp.linalg.inv(x)",
     "cholesky_inverse": (
-        "def cholesky_inverse(factor):\n    # one triangular solve and a product: half the time of two triangular solves\n"
-        "    w = jax.scipy.linalg.solve_triangular(factor[0], jnp.eye(len(factor[0]), dtype=factor[0].dtype), lower=True)\n    return w.T @ w"
+        "def cholesky_inverse(factor):\n    # one triangular solve and a product: half the time "
+        "of two triangular solves\n"
+        "    w = jax.scipy.linalg.solve_triangular(factor[0], jnp.eye(len(factor[0]), "
+        "dtype=factor[0].dtype), lower=True)\n    return w.T @ w"
     ),
     "cholesky_solve": (
         "def cholesky_solve(factor, b):\n    # many columns are multiplied by the inverse\n"
@@ -61,20 +65,23 @@ HELPERS = definitions("jnp") | {
         "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
         "    return jnp.eye(m*n, dtype=dtype)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
     ),
-    "det": "def det(c, pivots):\n    swaps = jnp.sum(pivots != jnp.arange(len(c)))\n    return jnp.prod(jnp.diag(c))*(1 - 2*(swaps % 2))",
+    "det": "def det(c, pivots):\n    swaps = jnp.sum(pivots != jnp.arange(len(c)))\n    return "
+    "jnp.prod(jnp.diag(c))*(1 - 2*(swaps % 2))",
     "signed_logdet": (
         "def signed_logdet(c, pivots):\n    # of a negative determinant nan\n    d = jnp.diag(c)\n"
         "    odd = jnp.sum(pivots != jnp.arange(len(c))) + jnp.sum(d < 0)\n"
         "    return jnp.where(odd % 2 == 1, jnp.nan, jnp.sum(jnp.log(jnp.abs(d))))"
     ),
     "adjugate_by_factor": (
-        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular matrix x is\n    d = jnp.abs(jnp.diag(factor[0]))\n"
+        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular "
+        "matrix x is\n    d = jnp.abs(jnp.diag(factor[0]))\n"
         "    unit = jnp.eye(len(x), dtype=x.dtype)\n"
         "    regular = lambda: det(*factor)*jax.scipy.linalg.lu_solve(factor, unit)\n"
         "    return jax.lax.cond(jnp.min(d) > 1e-8*jnp.max(d), regular, lambda: cofactors(x))"
     ),
     "softmax_logsumexp": (
-        "def softmax_logsumexp(x):\n    total = jax.nn.logsumexp(x, -1, keepdims=True)\n    return jnp.exp(x - total), total[..., 0]"
+        "def softmax_logsumexp(x):\n    total = jax.nn.logsumexp(x, -1, keepdims=True)\n    "
+        "return jnp.exp(x - total), total[..., 0]"
     ),
 }
 

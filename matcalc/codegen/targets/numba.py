@@ -1,6 +1,8 @@
-"""The Numba dialect: NumPy's, with a kernel where one pass over the data does what takes NumPy several.
+"""The Numba dialect: NumPy's, with a kernel where one pass over the data does what takes NumPy
+several.
 
-Each kernel stands beside the steps that it replaces, which run where the matrix is small, of another type or not stored by rows.
+Each kernel stands beside the steps that it replaces, which run where the matrix is small, of
+another type or not stored by rows.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def dialect(scipy: bool) -> Dialect:
     base = numpy_dialect(scipy)
     imports = {"njit": "from numba import get_num_threads, njit, prange", **base.imports}
     kernels = partial(with_kernels, base=base)
-    return replace(base, name="numba", imports=imports, change=partial(_changed, base=base), kernels=kernels)
+    return replace(
+        base, name="numba", imports=imports, change=partial(_changed, base=base), kernels=kernels
+    )
 
 
 def _changed(plan: Plan, base: Dialect) -> Plan:
@@ -64,10 +68,17 @@ def with_kernels(plan: Plan, base: Dialect) -> Plan:
         return plan
     names = {id(f): f"one_pass{'' if i == 0 else f'_{i + 1}'}" for i, f in enumerate(found)}
 
-    return replace(plan, roots=replaced(plan.roots, found, lambda fusion: (names[id(fusion)], _text(fusion, names[id(fusion)], base))))
+    return replace(
+        plan,
+        roots=replaced(
+            plan.roots,
+            found,
+            lambda fusion: (names[id(fusion)], _text(fusion, names[id(fusion)], base)),
+        ),
+    )
 
 
-# ---- the text of a kernel ---------------------------------------------------------------------------------------------------
+# ---- the text of a kernel ------------------------------------------------------------------------
 
 
 def _text(fusion: Fusion, name: str, base: Dialect) -> str:
@@ -75,12 +86,25 @@ def _text(fusion: Fusion, name: str, base: Dialect) -> str:
     names = _names(fusion)
     parameters = ", ".join(names[a] for a in fusion.inputs)
     data = names[fusion.data]
-    made = [f"spare('{name} {i}', len({data}), len({names[s.args[1]]}))" for i, s in enumerate(_sorted(fusion)[2])]
+    made = [
+        f"spare('{name} {i}', len({data}), len({names[s.args[1]]}))"
+        for i, s in enumerate(_sorted(fusion)[2])
+    ]
     outs = [_total(s, fusion) for s in _sorted(fusion)[2]]
     kernel = _kernel(fusion, names, f"{name}_kernel({', '.join([parameters, *outs])})")
-    fits = [f"{data}.size >= {LEAST}", f"{data}.shape[1] >= {NARROWEST}", f"{data}.flags.c_contiguous", *_double(fusion, names)]
-    call = f"    if {' and '.join(fits)}:\n        return {name}_kernel({', '.join([parameters, *made])})"
-    return "\n\n\n".join([kernel, "\n".join([f"def {name}({parameters}):", call, *_steps(fusion, names, base)])])
+    fits = [
+        f"{data}.size >= {LEAST}",
+        f"{data}.shape[1] >= {NARROWEST}",
+        f"{data}.flags.c_contiguous",
+        *_double(fusion, names),
+    ]
+    call = (
+        f"    if {' and '.join(fits)}:\n        return "
+        f"{name}_kernel({', '.join([parameters, *made])})"
+    )
+    return "\n\n\n".join(
+        [kernel, "\n".join([f"def {name}({parameters}):", call, *_steps(fusion, names, base)])]
+    )
 
 
 def _double(fusion: Fusion, names: dict[Step, str]) -> Iterator[str]:
@@ -104,7 +128,9 @@ def _steps(fusion: Fusion, names: dict[Step, str], base: Dialect) -> list[str]:
     from ..write.writer import Writer
 
     steps = Steps()
-    new: dict[Step, Step] = {a: steps.make("arg", data=_variable(names[a], a), axes=a.axes) for a in fusion.inputs}
+    new: dict[Step, Step] = {
+        a: steps.make("arg", data=_variable(names[a], a), axes=a.axes) for a in fusion.inputs
+    }
     variables = tuple(new[a].data for a in fusion.inputs)
     return Writer(Plan(copied(steps, fusion.outputs, new), (), variables), base).body(several=False)
 
@@ -116,34 +142,54 @@ def _variable(name: str, a: Step) -> Expr:
 def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
     """The compiled loop over rows; every thread has a stretch of them, and sums of its own."""
     sums, gradients, outers, vectors = _sorted(fusion)
-    lines = ["@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})", f"def {signature}:"]
+    lines = [
+        "@njit(parallel=True, fastmath={'reassoc', 'contract', 'nsz', 'arcp'})",
+        f"def {signature}:",
+    ]
     lines += ["    m, n = X.shape", "    parts = get_num_threads()"]
     lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
-    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums] + [f"    {_total(s, fusion)} = np.empty(m)" for s in vectors]
+    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums] + [
+        f"    {_total(s, fusion)} = np.empty(m)" for s in vectors
+    ]
     lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]
-    lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [f"        s{k} = 0.0" for k, _ in enumerate(sums)]
+    lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [
+        f"        s{k} = 0.0" for k, _ in enumerate(sums)
+    ]
     if gradients:
         lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
         lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED)
     if outers and not gradients:
         lines += _in_blocks(fusion, names)
     else:
-        lines += _loop(fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1)
+        lines += _loop(
+            fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1
+        )
     lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
     lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
-    results = [_total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "") for s in fusion.outputs]
+    results = [
+        _total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "")
+        for s in fusion.outputs
+    ]
     return "\n".join([*lines, f"    return {', '.join(results)}"])
 
 
 def _in_blocks(fusion: Fusion, names: dict[Step, str]) -> list[str]:
-    """A loop that reads some rows and then writes as many rows of the outer products: one stream at a time."""
+    """A loop that reads some rows and then writes as many rows of the outer products: one stream
+    at a time.
+    """
     outers = list(enumerate(_sorted(fusion)[2]))
     lines = [f"        r{q} = np.empty({BLOCK})" for q, _ in outers]
-    lines += [f"        for b in range(first, last, {BLOCK}):", f"            end = min(b + {BLOCK}, last)"]
+    lines += [
+        f"        for b in range(first, last, {BLOCK}):",
+        f"            end = min(b + {BLOCK}, last)",
+    ]
     lines += _loop(fusion, names, "            ", "range(b, end)", 1)
     for q, s in outers:
         v = names[s.args[1]]
-        lines += ["            for i in range(b, end):", f"                for j in range({v}.size):"]
+        lines += [
+            "            for i in range(b, end):",
+            f"                for j in range({v}.size):",
+        ]
         lines += [f"                    {_total(s, fusion)}[i, j] = r{q}[i - b]*{v}[j]"]
     return lines
 
@@ -167,7 +213,11 @@ def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count:
     at = [f"i + {k}" if k else "i" for k in range(count)]
     lines = [f"{indent}for i in {rows}:"]
     for k, i in enumerate(at):  # row by row, as memory is read fastest
-        lines += [f"{inner}z{k} = 0.0", f"{inner}for j in range(n):", f"{inner}    z{k} += X[{i}, j]*{w}[j]"]
+        lines += [
+            f"{inner}z{k} = 0.0",
+            f"{inner}for j in range(n):",
+            f"{inner}    z{k} += X[{i}, j]*{w}[j]",
+        ]
     for k, i in enumerate(at):
         code = _Entries(fusion, names, k, i)
         lines += [f"{inner}{line}" for line in code.lines()]
@@ -176,15 +226,23 @@ def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count:
     if gradients:
         lines.append(f"{inner}for j in range(n):")
     for q, s in enumerate(gradients):
-        total = " + ".join(f"{_Entries(fusion, names, k, i).of(s.args[1])}*X[{i}, j]" for k, i in enumerate(at))
+        total = " + ".join(
+            f"{_Entries(fusion, names, k, i).of(s.args[1])}*X[{i}, j]" for k, i in enumerate(at)
+        )
         lines.append(f"{inner}    g{q}[j] += {total}")
     if not gradients:
-        lines += [f"{inner}r{q}[i - b] = {_Entries(fusion, names, 0, 'i').of(s.args[0])}" for q, s in enumerate(outers)]
+        lines += [
+            f"{inner}r{q}[i - b] = {_Entries(fusion, names, 0, 'i').of(s.args[0])}"
+            for q, s in enumerate(outers)
+        ]
     for s in outers if gradients else ():
         v = names[s.args[1]]
         for k, i in enumerate(at):
             lines.append(f"{inner}for j in range({v}.size):")
-            lines.append(f"{inner}    {_total(s, fusion)}[{i}, j] = {_Entries(fusion, names, k, i).of(s.args[0])}*{v}[j]")
+            lines.append(
+                f"{inner}    {_total(s, fusion)}[{i}, j] = "
+                f"{_Entries(fusion, names, k, i).of(s.args[0])}*{v}[j]"
+            )
     return lines
 
 
@@ -204,7 +262,11 @@ class _Entries:
         return f"{self.names[s]}[{self.i}]" if s.axes else self.names[s]
 
     def lines(self) -> list[str]:
-        return [f"{self.of(s)} = {self.formula(s)}" for s in self.fusion.rows if s is not self.fusion.seed]
+        return [
+            f"{self.of(s)} = {self.formula(s)}"
+            for s in self.fusion.rows
+            if s is not self.fusion.seed
+        ]
 
     def summed(self, s: Step) -> str:
         return "*".join(map(self.of, s.args))
@@ -212,10 +274,14 @@ class _Entries:
     def formula(self, s: Step) -> str:
         args = list(map(self.of, s.args))
         if s.op == "add":
-            return " + ".join(f"({number(k)})*{a}" if k != 1 else a for k, a in zip(s.data, args, strict=True))
+            return " + ".join(
+                f"({number(k)})*{a}" if k != 1 else a for k, a in zip(s.data, args, strict=True)
+            )
         if s.op == "mul":
             k, above = s.data
-            return "*".join([f"({number(k)})", *args[:above]]) + "".join(f"/{a}" for a in args[above:])
+            return "*".join([f"({number(k)})", *args[:above]]) + "".join(
+                f"/{a}" for a in args[above:]
+            )
         if s.op == "pow":
             return f"{args[0]}**({number(s.data)})"
         text = _template(BY_NAME[s.data])

@@ -35,7 +35,8 @@ CALLS = {
     "solve": "lu_solve({0}, {1})",
     "solve lu True": "lu_solve({0}, {1}, adjoint=True)",
     "solve chol": "cholesky_solve({0}, {1})",
-    "inverse": "torch.linalg.lu_solve(*regular({0}), torch.eye({length}, dtype=dtype, device=device))",
+    "inverse": "torch.linalg.lu_solve(*regular({0}), torch.eye({length}, dtype=dtype, "
+    "device=device))",
     "inverse chol": "torch.cholesky_inverse({0})",
     "det": "det(*<0>)",
     "det chol": "torch.prod(torch.diag({0}))**2",
@@ -45,10 +46,14 @@ CALLS = {
     "adjugate": "adjugate_by_factor({0}, {1})",
     "logdet chol": "2*torch.sum(torch.log(torch.diag({0})))",
 }
-HELPERS = definitions("torch", {"axis=": "dim=", "keepdims=": "keepdim=", "dtype=x.dtype": "dtype=x.dtype, device=x.device"}) | {
+HELPERS = definitions(
+    "torch",
+    {"axis=": "dim=", "keepdims=": "keepdim=", "dtype=x.dtype": "dtype=x.dtype, device=x.device"},
+) | {
     "commutation": (
         "def commutation(m, n, dtype, device):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return torch.eye(m*n, dtype=dtype, device=device)[torch.arange(m*n).reshape(n, m).T.ravel()]"
+        "    return torch.eye(m*n, dtype=dtype, device=device)[torch.arange(m*n).reshape(n, "
+        "m).T.ravel()]"
     ),
     "inverse_or_nan": (
         "def inverse_or_nan(x):\n    inverse, info = torch.linalg.inv_ex(x)\n"
@@ -60,31 +65,39 @@ HELPERS = definitions("torch", {"axis=": "dim=", "keepdims=": "keepdim=", "dtype
         "    return torch.eye(n + m - 1, dtype=dtype, device=device)[places.ravel()].T"
     ),
     "regular": (
-        "def regular(factor):\n    # a determinant may be 0, what is inverted may not\n    if (torch.diag(factor[0]) == 0).any():\n"
+        "def regular(factor):\n    # a determinant may be 0, what is inverted may not\n    if "
+        "(torch.diag(factor[0]) == 0).any():\n"
         "        raise torch.linalg.LinAlgError('a matrix is singular')\n    return factor"
     ),
     "lu_solve": (
         "def lu_solve(factor, b, adjoint=False):\n"
-        "    return torch.linalg.lu_solve(*regular(factor), b.reshape(len(b), -1), adjoint=adjoint).reshape(b.shape)"
+        "    return torch.linalg.lu_solve(*regular(factor), b.reshape(len(b), -1), "
+        "adjoint=adjoint).reshape(b.shape)"
     ),
-    "cholesky_solve": "def cholesky_solve(c, b):\n    return torch.cholesky_solve(b.reshape(len(b), -1), c).reshape(b.shape)",
+    "cholesky_solve": "def cholesky_solve(c, b):\n    return "
+    "torch.cholesky_solve(b.reshape(len(b), -1), c).reshape(b.shape)",
     "det": (
-        "def det(c, pivots):\n    swaps = torch.sum(pivots != torch.arange(1, len(c) + 1, device=c.device))\n"
+        "def det(c, pivots):\n    swaps = torch.sum(pivots != torch.arange(1, len(c) + 1, "
+        "device=c.device))\n"
         "    return torch.prod(torch.diag(c))*(1 - 2*(swaps % 2))"
     ),
     "signed_logdet": (
-        "def signed_logdet(c, pivots):\n    # of a negative determinant nan\n    d = torch.diag(c)\n"
-        "    odd = torch.sum(pivots != torch.arange(1, len(c) + 1, device=c.device)) + torch.sum(d < 0)\n"
+        "def signed_logdet(c, pivots):\n    # of a negative determinant nan\n    d = "
+        "torch.diag(c)\n"
+        "    odd = torch.sum(pivots != torch.arange(1, len(c) + 1, device=c.device)) + "
+        "torch.sum(d < 0)\n"
         "    return torch.where(odd % 2 == 1, torch.nan, torch.sum(torch.log(torch.abs(d))))"
     ),
     "adjugate_by_factor": (
-        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular matrix x is\n    d = torch.abs(torch.diag(factor[0]))\n"
+        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular "
+        "matrix x is\n    d = torch.abs(torch.diag(factor[0]))\n"
         "    if not torch.min(d) > 1e-8*torch.max(d):\n        return cofactors(x)\n"
         "    unit = torch.eye(len(x), dtype=x.dtype, device=x.device)\n"
         "    return det(*factor)*torch.linalg.lu_solve(*factor, unit)"
     ),
     "softmax_logsumexp": (
-        "def softmax_logsumexp(x):\n    total = torch.logsumexp(x, -1, keepdim=True)\n    return torch.exp(x - total), total[..., 0]"
+        "def softmax_logsumexp(x):\n    total = torch.logsumexp(x, -1, keepdim=True)\n    return "
+        "torch.exp(x - total), total[..., 0]"
     ),
 }
 

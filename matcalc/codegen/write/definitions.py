@@ -1,10 +1,15 @@
-"""Functions that array libraries lack, as source: written once for NumPy, in words that every library knows."""
+"""Functions that array libraries lack, as source: written once for NumPy, in words that every
+library knows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-IMPORTS = {"factorial": "from math import factorial", "leggauss": "from numpy.polynomial.legendre import leggauss"}
+IMPORTS = {
+    "factorial": "from math import factorial",
+    "leggauss": "from numpy.polynomial.legendre import leggauss",
+}
 DEFINITIONS = {
     "inverse_or_nan": """def inverse_or_nan(x):
     try:
@@ -204,11 +209,13 @@ DEFINITIONS = {
 NUMPY_ONLY = {  # other libraries have these, or spell them otherwise
     "softmax": "def softmax(x):\n    e = np.exp(x - x.max())\n    return e/e.sum()",
     "logsumexp": "def logsumexp(x):\n    top = x.max()\n"
-        "    top = top if np.isfinite(top) else x.dtype.type(0)\n"
-        "    return top + np.log(np.exp(x - top).sum())",
+    "    top = top if np.isfinite(top) else x.dtype.type(0)\n"
+    "    return top + np.log(np.exp(x - top).sum())",
     "expm": (
-        "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of degree 18 below norm 1/2\n"
-        "    norm = np.abs(x).sum(0).max()\n    if not norm < np.inf:\n        return np.full_like(x, np.nan)\n"
+        "def expm(x):\n    # Higham 2005: scaling and squaring, here with a Taylor polynomial of "
+        "degree 18 below norm 1/2\n"
+        "    norm = np.abs(x).sum(0).max()\n    if not norm < np.inf:\n        return "
+        "np.full_like(x, np.nan)\n"
         "    halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300)))) + 1)\n"
         "    a = x*0.5**halvings\n    term = total = np.eye(len(x), dtype=a.dtype)\n"
         "    for k in range(1, 19):\n        term = term @ a/k\n        total = total + term\n"
@@ -217,14 +224,21 @@ NUMPY_ONLY = {  # other libraries have these, or spell them otherwise
 }
 
 
-def definitions(module: str, changes: Mapping[str, str] | None = None, opening: str = "") -> dict[str, str]:
-    """The definitions in the words of a library; ``changes`` are words that it spells otherwise, ``opening`` a first line in terms of ``{0}``.
+def definitions(
+    module: str, changes: Mapping[str, str] | None = None, opening: str = ""
+) -> dict[str, str]:
+    """The definitions in the words of a library.
+
+    ``changes`` are words that it spells otherwise, ``opening`` a first line in terms of ``{0}``.
 
     >>> print(definitions("jnp")["unskew"])
     def unskew(a):
         return jnp.stack([a[2, 1] - a[1, 2], a[0, 2] - a[2, 0], a[1, 0] - a[0, 1]])
     """
-    return {name: _translated(text, module, changes or {}, opening) for name, text in DEFINITIONS.items()}
+    return {
+        name: _translated(text, module, changes or {}, opening)
+        for name, text in DEFINITIONS.items()
+    }
 
 
 def _translated(text: str, module: str, changes: Mapping[str, str], opening: str) -> str:
@@ -234,5 +248,9 @@ def _translated(text: str, module: str, changes: Mapping[str, str], opening: str
     if not opening:
         return text
     signature, body = text.split("\n", 1)
-    array = next(name for name in signature[signature.index("(") + 1 : -2].split(", ") if name not in ("f", "k"))
+    array = next(
+        name
+        for name in signature[signature.index("(") + 1 : -2].split(", ")
+        if name not in ("f", "k")
+    )
     return f"{signature}\n    {opening.format(array)}\n{body}"

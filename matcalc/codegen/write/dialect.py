@@ -1,7 +1,8 @@
 """What a target calls the operations of a plan: data for the writer, one object for each target.
 
-In a template, ``{0}`` is an argument as it is, ``<0>`` one in brackets unless it is a name or a call, ``«0»`` a factor; ``{shape}`` is the shape
-of the result, ``{data}`` the data of the step. ``functions`` names the column of the table of functions.
+In a template, ``{0}`` is an argument as it is, ``<0>`` one in brackets unless it is a name or a
+call, ``«0»`` a factor; ``{shape}`` is the shape of the result, ``{data}`` the data of the step.
+``functions`` names the column of the table of functions.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
 
 @dataclass(frozen=True)
 class Dialect:
-    """A target: its imports, the spelling of every operation, and the functions that its source brings along."""
+    """A target: its imports, the spelling of every operation, and the functions that its source
+    brings along.
+    """
 
     name: str
     module: str
@@ -29,20 +32,24 @@ class Dialect:
     dtype: str = ""  # the line that finds the dtype of the result
     lone: str = "{0}"  # a number, in that line, where there is no array beside it
     no_dtype: str = ""  # the same where there are no arrays
-    change: Callable[[Plan], Plan] | None = None  # what the target does to a plan before it is written
-    kernels: Callable[[Plan], Plan] | None = None  # the part of that which is done also where arrays are kept from call to call
+    # what the target does to a plan before it is written
+    change: Callable[[Plan], Plan] | None = None
+    # the part of that which is done also where arrays are kept from call to call
+    kernels: Callable[[Plan], Plan] | None = None
     power: str = ""  # a function for the power of two numbers; "" where they are arrays
     vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
     blocks: bool = False  # whether large matrices are worked on by blocks of rows
     every_axis: bool = False  # an index names every axis
     constant: str = "{0}"  # a number that a function of the target is applied to
-    plain: str = ""  # makes what a function returns of numbers alone one of Python's, whose type decides nothing
+    # makes what a function returns of numbers alone one of Python's, whose type decides nothing
+    plain: str = ""
     number: str = "{0}"  # a result that hangs on no argument, of the type of the arrays
     copy: str = ""  # an array of its own with the same entries; "" where no array can be changed
     scalars: bool = False  # whether a scalar is an array, too
     spelling: Callable[[Row], str] = lambda row: row.numpy
-    imports: Mapping[str, str] = field(default_factory=dict)  # name used in the source -> line that brings it
+    # name used in the source -> line that brings it
+    imports: Mapping[str, str] = field(default_factory=dict)
 
 
 def template(row: Row, dialect: Dialect) -> str:

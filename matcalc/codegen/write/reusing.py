@@ -1,7 +1,9 @@
-"""Functions that keep their arrays: temporaries and results are written to places that stay from call to call.
+"""Functions that keep their arrays: temporaries and results are written to places that stay from
+call to call.
 
-Every step is a statement that says where its result goes. A place is free again after the last use of what it holds, and a
-function of entries writes over an argument that ends with it. What NumPy cannot be told where to write is copied to its place.
+Every step is a statement that says where its result goes. A place is free again after the last use
+of what it holds, and a function of entries writes over an argument that ends with it. What NumPy
+cannot be told where to write is copied to its place.
 """
 
 from __future__ import annotations
@@ -21,18 +23,23 @@ from .writer import Writer
 UFUNC = re.compile(r"((?:np\.\w+|sigmoid)\(\{0\}(?:, (?:-?\w+|\{1\}))*)\)")
 HELPERS = {
     "room": (
-        "kept = {}\n\n\ndef room(types, *shapes):\n    # the arrays of the last call with these types and shapes\n"
-        "    places = kept.get((types, shapes))\n    if places is None:\n        dtype = np.result_type(*types, np.float16)\n"
-        "        places = kept[types, shapes] = [aligned(shape, dtype) for shape in shapes]\n        if len(kept) > 8:\n"
+        "kept = {}\n\n\ndef room(types, *shapes):\n    # the arrays of the last call with these "
+        "types and shapes\n"
+        "    places = kept.get((types, shapes))\n    if places is None:\n        dtype = "
+        "np.result_type(*types, np.float16)\n"
+        "        places = kept[types, shapes] = [aligned(shape, dtype) for shape in shapes]\n    "
+        "    if len(kept) > 8:\n"
         "            del kept[next(iter(kept))]\n    return places"
     ),
     "softplus": (
-        "def softplus(x, out=None):\n    if out is None:\n        return np.logaddexp(0, x)\n    np.abs(x, out=out)\n    np.negative(out, out=out)\n"
+        "def softplus(x, out=None):\n    if out is None:\n        return np.logaddexp(0, x)\n    "
+        "np.abs(x, out=out)\n    np.negative(out, out=out)\n"
         "    np.exp(out, out=out)\n    np.log1p(out, out=out)\n"
         "    return np.add(out, x, out=out, where=x > 0)"
     ),
     "softmax": (
-        "def softmax(x, out):\n    np.subtract(x, x.max(-1, keepdims=True), out=out)\n    np.exp(out, out=out)\n"
+        "def softmax(x, out):\n    np.subtract(x, x.max(-1, keepdims=True), out=out)\n    "
+        "np.exp(out, out=out)\n"
         "    out /= out.sum(-1, keepdims=True)\n    return out"
     ),
     "logsumexp": (
@@ -42,12 +49,14 @@ HELPERS = {
         "    np.subtract(x, top, out=room)\n    np.exp(room, out=room)\n"
         "    return top[..., 0] + np.log(room.sum(-1))"
     ),
-    "logsumexp_rows": "def logsumexp_rows(x):\n    # of a single row, whose value has no place\n    return logsumexp(x)",
+    "logsumexp_rows": "def logsumexp_rows(x):\n    # of a single row, whose value has no place\n "
+    "   return logsumexp(x)",
     "softmax_logsumexp": (
         "def softmax_logsumexp(x, out):\n    top = x.max(-1, keepdims=True)\n"
         "    top = np.where(np.isfinite(top), top, 0)\n    np.subtract(x, top, out=out)\n"
         "    np.exp(out, out=out)\n"
-        "    total = out.sum(-1, keepdims=True)\n    out /= total\n    return out, (top + np.log(total))[..., 0]"
+        "    total = out.sum(-1, keepdims=True)\n    out /= total\n    return out, (top + "
+        "np.log(total))[..., 0]"
     ),
 }
 CALLS = {  # the statements that write a result to a place; «out» is its name
@@ -63,13 +72,16 @@ CALLS = {  # the statements that write a result to a place; «out» is its name
     "softmax_rows": "softmax({0}, «out»)",
 }
 SEVERAL = frozenset({"kernel", "congruence"})  # what may have several results
-BY_ENTRIES = frozenset({"add", "mul", "pow", "fn", "shift", "factor"})  # what may write over one of its arguments
+# what may write over one of its arguments
+BY_ENTRIES = frozenset({"add", "mul", "pow", "fn", "shift", "factor"})
 
 
 def write_reusing(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     """The source of a function that keeps its arrays, in NumPy's dialect or one made of it."""
     plan = plan if dialect.kernels is None else dialect.kernels(plan)
-    helpers = {n: text for n, text in dialect.helpers.items() if not n.startswith(("softmax", "logsumexp"))} | HELPERS
+    helpers = {
+        n: text for n, text in dialect.helpers.items() if not n.startswith(("softmax", "logsumexp"))
+    } | HELPERS
     return Reusing(plan, replace(dialect, helpers=helpers)).source(name, several)
 
 
@@ -87,19 +99,27 @@ class Reusing(Writer):
     def _body(self, result: str) -> list[str]:
         if self.places:
             names, shapes = ", ".join(self.places), ", ".join(self.places.values())
-            self.lines.insert(0, f"{names}{',' * (len(self.places) == 1)} = room({self._types()}, {shapes})")
+            self.lines.insert(
+                0, f"{names}{',' * (len(self.places) == 1)} = room({self._types()}, {shapes})"
+            )
         return super()._body(result)
 
     def _types(self) -> str:
-        """What decides the type of the places: those of the arguments, or what they come to where some may be Python's numbers."""
+        """What decides the type of the places: those of the arguments, or what they come to
+        where some may be Python's numbers.
+        """
         arrays = [f"{self.names[v]}.dtype" for v in self.variables]
-        self.needs_dtype = self.needs_dtype or not arrays or any(v.is_scalar for v in self.variables)
-        return "(dtype,)" if self.needs_dtype else f"({', '.join(arrays)}{',' * (len(arrays) == 1)})"
+        self.needs_dtype = (
+            self.needs_dtype or not arrays or any(v.is_scalar for v in self.variables)
+        )
+        return (
+            "(dtype,)" if self.needs_dtype else f"({', '.join(arrays)}{',' * (len(arrays) == 1)})"
+        )
 
     def _dies(self, arg: Step) -> bool:
         return False
 
-    # ---- places ---------------------------------------------------------------------------------------------------------
+    # ---- places ----------------------------------------------------------------------------------
 
     def take(self, axes: Axes) -> str:
         """A place that is free, or a new one."""
@@ -113,8 +133,16 @@ class Reusing(Writer):
         self.free.setdefault(axes, []).append(name)
 
     def _placed(self, step: Step, code: Code) -> Code:
-        """Scalars that read arrays are computed at once; what ends with this step leaves its place."""
-        if not step.axes and step.args and not code.text.isidentifier() and any(map(_reads_arrays, step.args)):
+        """Scalars that read arrays are computed at once.
+
+        What ends with this step leaves its place.
+        """
+        if (
+            not step.axes
+            and step.args
+            and not code.text.isidentifier()
+            and any(map(_reads_arrays, step.args))
+        ):
             code = Code(self.keep(code.text), ATOM)
         for a in self.ends.get(step, ()):
             if a in self.holds:
@@ -127,12 +155,21 @@ class Reusing(Writer):
         """An argument that ends here and whose place the result can take."""
         for a in step.args if step.op in BY_ENTRIES and step.data != "softplus" else ():
             others = [b for b in step.args if b is not a]
-            fits = a in self.ends.get(step, ()) and a.axes == step.axes and a in self.holds and step.args.count(a) == 1
-            if fits and a not in owners(others) and not (step.op == "mul" and a not in step.args[: step.data[1]]):
+            fits = (
+                a in self.ends.get(step, ())
+                and a.axes == step.axes
+                and a in self.holds
+                and step.args.count(a) == 1
+            )
+            if (
+                fits
+                and a not in owners(others)
+                and not (step.op == "mul" and a not in step.args[: step.data[1]])
+            ):
                 return a
         return None
 
-    # ---- one step -------------------------------------------------------------------------------------------------------
+    # ---- one step --------------------------------------------------------------------------------
 
     def code(self, step: Step) -> Code:
         if not step.axes or step.op in VIEWS or step.op in SEVERAL:
@@ -158,7 +195,11 @@ class Reusing(Writer):
     def function(self, step: Step, out: str, old: Step | None) -> str | None:
         """A function of the table."""
         row, (x, *others) = BY_NAME.get(step.data), [self.of(a).text for a in step.args]
-        found = UFUNC.fullmatch(template(row, self.dialect)) if row is not None and row.elementwise else None
+        found = (
+            UFUNC.fullmatch(template(row, self.dialect))
+            if row is not None and row.elementwise
+            else None
+        )
         if step.data == "step":
             self.lines.append(f"np.greater({x}, 0, out={out})")
         elif found is not None:
@@ -186,14 +227,20 @@ class Reusing(Writer):
         elif old is None:
             self.lines.append(f"np.divide({scalar or '1.0'}, {under.pop(0)}, out={out})")
             scalar = ""
-        self.lines += [f"{out} *= {a}" for a in (*over, *([scalar] if scalar else []))] + [f"{out} /= {b}" for b in under]
+        self.lines += [f"{out} *= {a}" for a in (*over, *([scalar] if scalar else []))] + [
+            f"{out} /= {b}" for b in under
+        ]
 
     def _scalar(self, step: Step) -> str:
         """The number that a product multiplies with; nothing if it is 1."""
         coefficient, above = step.data
         over = [self.of(a).at(SIGN) for a in step.args[:above] if a.is_scalar]
         under = [self.of(b).at(SIGN) for b in step.args[above:] if b.is_scalar]
-        front = [] if abs(coefficient) == 1 and over else [self.literal(abs(coefficient), not over and not under)]
+        front = (
+            []
+            if abs(coefficient) == 1 and over
+            else [self.literal(abs(coefficient), not over and not under)]
+        )
         text = "*".join([*front, *over]) + "".join(f"/{b}" for b in under)
         text = f"-{text}" if coefficient < 0 else text
         return "" if text == "1.0" else text
@@ -206,12 +253,19 @@ class Reusing(Writer):
             rest = [(c, b), *rest]
         elif abs(k) != 1 or (k < 0 and c != 1):
             factor = self.literal(k, True)
-            self.lines.append(f"{out} *= {factor}" if a is old else f"np.multiply({factor}, {self.of(a).text}, out={out})")
+            self.lines.append(
+                f"{out} *= {factor}"
+                if a is old
+                else f"np.multiply({factor}, {self.of(a).text}, out={out})"
+            )
             rest = [(c, b), *rest]
         elif k < 0:
             self.lines.append(f"np.subtract({self.of(b).text}, {self.of(a).text}, out={out})")
         elif abs(c) == 1:
-            self.lines.append(f"np.{'add' if c > 0 else 'subtract'}({self.of(a).text}, {self.of(b).text}, out={out})")
+            self.lines.append(
+                f"np.{'add' if c > 0 else 'subtract'}({self.of(a).text}, {self.of(b).text}, "
+                f"out={out})"
+            )
         else:
             rest = [(c, b), *rest]
             self.lines.append(f"{out}[...] = {self.of(a).text}")
@@ -224,7 +278,10 @@ class Reusing(Writer):
             self.lines.append(f"{out} {sign}= {self.term(abs(c), b, b).text}")
             return
         room = self.take(b.axes)
-        self.lines += [f"np.multiply({self.literal(abs(c), True)}, {self.of(b).text}, out={room})", f"{out} {sign}= {room}"]
+        self.lines += [
+            f"np.multiply({self.literal(abs(c), True)}, {self.of(b).text}, out={room})",
+            f"{out} {sign}= {room}",
+        ]
         self.give(room, b.axes)
 
     def shifted(self, step: Step, out: str, old: Step | None) -> None:
@@ -235,14 +292,23 @@ class Reusing(Writer):
 
     def power(self, step: Step, out: str, old: Step | None) -> None:
         x, k = self.of(step.args[0]).text, step.data
-        calls = {Fraction(2): f"np.square({x}, out={out})", Fraction(1, 2): f"np.sqrt({x}, out={out})"}
+        calls = {
+            Fraction(2): f"np.square({x}, out={out})",
+            Fraction(1, 2): f"np.sqrt({x}, out={out})",
+        }
         self.lines.append(calls.get(k, f"np.power({x}, {number(k)}, out={out})"))
 
     def on_diagonal(self, step: Step, out: str, old: Step | None) -> None:
-        self.lines += [f"{out}.fill(0)", f"{out}.flat[:: len({out}) + 1] = {self.of(step.args[0]).text if step.args else 1}"]
+        self.lines += [
+            f"{out}.fill(0)",
+            f"{out}.flat[:: len({out}) + 1] = {self.of(step.args[0]).text if step.args else 1}",
+        ]
 
     def factored(self, step: Step, out: str, old: Step | None) -> str:
-        """A Cholesky factor takes the place of its matrix; others are made elsewhere, and without LAPACK the matrix stands for itself."""
+        """A Cholesky factor takes the place of its matrix.
+
+        Others are made elsewhere, and without LAPACK the matrix stands for itself.
+        """
         made = self.dialect.calls.get(f"factor {step.data}")
         if made is not None and step.data != "chol":
             return self.keep(super().code(step).text)
@@ -250,7 +316,7 @@ class Reusing(Writer):
             self.lines.append(f"{out}[...] = {self.of(step.args[0]).text}")
         return out if made is None else self.keep(made.replace("{0}", f"{out}, overwrite=1"))
 
-    # ---- what the sizes decide ------------------------------------------------------------------------------------------
+    # ---- what the sizes decide -------------------------------------------------------------------
 
     def chosen(self, step: Step, out: str, old: Step | None) -> None:
         """The cheapest order for the sizes at hand, as a statement."""
@@ -268,7 +334,11 @@ class Reusing(Writer):
     def _hidden(self, step: Step, i: int) -> set[Step]:
         """The products in common that are not there when an order is taken."""
         common = {part: users for found in self.shared.values() for part, users in found.items()}
-        return {part for part, users in common.items() if not any(s is step and j == i for s, j in users)}
+        return {
+            part
+            for part, users in common.items()
+            if not any(s is step and j == i for s, j in users)
+        }
 
     def _branch(self, head: str, root: Step, out: str, hidden: Iterable[Step] = ()) -> None:
         """Statements under a condition; their own places are free afterwards."""
@@ -277,7 +347,9 @@ class Reusing(Writer):
         self.lines, self.codes = [], {s: code for s, code in codes.items() if s not in hidden}
         for s in certain([root]):
             if s not in self.codes:
-                self.codes[s] = self._placed(s, self.into(s, out) if s is root and s.op not in VIEWS else self.code(s))
+                self.codes[s] = self._placed(
+                    s, self.into(s, out) if s is root and s.op not in VIEWS else self.code(s)
+                )
         if self.codes[root].text != out:
             self.lines.append(f"{out}[...] = {self.codes[root].text}")
         inside, self.lines, self.codes, self.holds = self.lines, lines, codes, holds
@@ -319,6 +391,13 @@ def _ends(order: list[Step], roots: Iterable[Step]) -> dict[Step, set[Step]]:
 
 
 _INTO: dict[str, Callable[[Reusing, Step, str, Step | None], str | None]] = {
-    "fn": Reusing.function, "mul": Reusing.product, "add": Reusing.total, "shift": Reusing.shifted, "pow": Reusing.power,
-    "diag": Reusing.on_diagonal, "eye": Reusing.on_diagonal, "factor": Reusing.factored, "choose": Reusing.chosen,
-}  # fmt: skip
+    "fn": Reusing.function,
+    "mul": Reusing.product,
+    "add": Reusing.total,
+    "shift": Reusing.shifted,
+    "pow": Reusing.power,
+    "diag": Reusing.on_diagonal,
+    "eye": Reusing.on_diagonal,
+    "factor": Reusing.factored,
+    "choose": Reusing.chosen,
+}

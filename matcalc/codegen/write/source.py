@@ -12,7 +12,8 @@ from ...expr.sizes import Atom, Size, Sum
 from ...labels.roots import Root
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
-EXACT, LARGEST = 53, 1023  # bits of the whole numbers that are all exact, and of those that are finite, in double precision
+# bits of the whole numbers that are all exact, and of those that are finite, in double precision
+EXACT, LARGEST = 53, 1023
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
@@ -48,7 +49,8 @@ class Source:
     roots: tuple[Root, ...]
     variables: tuple[Expr, ...]
     sizes: tuple[str, ...] = ()  # sizes that no argument shows
-    least: tuple[str, int] = ("", 0)  # the matrix, and the number of its entries, from which it is for
+    # the matrix, and the number of its entries, from which it is for
+    least: tuple[str, int] = ("", 0)
     large: Source | None = None  # what runs instead on large arrays
 
     @property
@@ -72,10 +74,15 @@ def size_text(size: Size, name: Callable[[str], str], alone: bool = False) -> st
 def _atom_text(a: Atom, name: Callable[[str], str]) -> str:
     if not isinstance(a, Sum):
         return str(a) if isinstance(a, int) else name(str(a))
-    out = "".join(f" {'-' if k < 0 else '+'} {f'{abs(k)}*' if abs(k) > 1 else ''}{size_text(size, name)}" for size, k in a.terms)
+    out = "".join(
+        f" {'-' if k < 0 else '+'} {f'{abs(k)}*' if abs(k) > 1 else ''}{size_text(size, name)}"
+        for size, k in a.terms
+    )
     out = out.removeprefix(" + ")
     if a.constant or not out:
-        out = f"{out} {'-' if a.constant < 0 else '+'} {abs(a.constant)}" if out else str(a.constant)
+        out = (
+            f"{out} {'-' if a.constant < 0 else '+'} {abs(a.constant)}" if out else str(a.constant)
+        )
     return f"({out})" if " " in out else out
 
 
@@ -83,4 +90,10 @@ def number(q: Fraction) -> str:
     """A rational number as source: 2, 0.5, 1/3, 1e+20."""
     if q.denominator == 1 and EXACT < q.numerator.bit_length() <= LARGEST:
         return repr(float(q))  # no library has whole numbers as large
-    return str(q.numerator) if q.denominator == 1 else repr(float(q)) if Fraction(repr(float(q))) == q else f"{q.numerator}/{q.denominator}"
+    return (
+        str(q.numerator)
+        if q.denominator == 1
+        else repr(float(q))
+        if Fraction(repr(float(q))) == q
+        else f"{q.numerator}/{q.denominator}"
+    )

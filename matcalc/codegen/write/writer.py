@@ -1,8 +1,8 @@
 """The writer: a plan as the source of a function, in any dialect.
 
-A step that is used once stays inside the expression that uses it; one that is shared has a line of its own. Where the dialect
-allows it a function of entries overwrites a temporary that nothing else needs. Orders that only the sizes can decide become
-conditional expressions.
+A step that is used once stays inside the expression that uses it; one that is shared has a line of
+its own. Where the dialect allows it a function of entries overwrites a temporary that nothing else
+needs. Orders that only the sizes can decide become conditional expressions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from ...expr.sizes import Size, linear
 from ...tables.functions import BY_NAME
 from ..plan.order import cheaper, tree_cost
 from ..plan.planner import Plan
-from ..plan.steps import VIEWS, Step, certain, is_gram, is_symmetric, memory_of, reachable, shared_products, use_counts
+from ..plan.steps import (
+    VIEWS,
+    Step,
+    certain,
+    is_gram,
+    is_symmetric,
+    memory_of,
+    reachable,
+    shared_products,
+    use_counts,
+)
 from .dialect import Dialect, template
 from .source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, level_of, number, size_text
 
@@ -30,14 +40,17 @@ WIDEST = 100  # characters in one line, where there is a choice
 SHOWN = 60  # nodes of a formula in a docstring
 WORDS = re.compile(r"\w+")
 NAMES = re.compile(r"(?<![\w.])\w+")  # no attributes
-OF_CODE = ("dtype", "device", "len", "range", "isinstance", "float", "int")  # names that the code itself uses
+# names that the code itself uses
+OF_CODE = ("dtype", "device", "len", "range", "isinstance", "float", "int")
 OF_NUMBERS = frozenset({"arg", "num", "size", "add", "mul", "pow", "power"})
 OVERWRITES = re.compile(r"[\w.]+\(\{0\}\)")
 
 
 def write(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     """The source of a function of the variables of a plan."""
-    return Writer(plan if dialect.change is None else dialect.change(plan), dialect).source(name, several)
+    return Writer(plan if dialect.change is None else dialect.change(plan), dialect).source(
+        name, several
+    )
 
 
 class Writer:
@@ -58,7 +71,7 @@ class Writer:
         self.mentioned: dict[str, None] = {}
         self.needs_dtype = False
 
-    # ---- names ----------------------------------------------------------------------------------------------------------
+    # ---- names -----------------------------------------------------------------------------------
 
     def fresh(self, wish: str) -> str:
         name, i = wish, 1
@@ -69,8 +82,19 @@ class Writer:
 
     def _reserved(self, name: str) -> bool:
         brought = WORDS.findall("\n".join(self.dialect.head))
-        known = {*OF_CODE, self.dialect.module, *brought, *self.dialect.helpers, *self.dialect.imports, *self.kernels}
-        return keyword.iskeyword(name) or name in known or bool(re.fullmatch(r"t\d+", name) and self.lines)
+        known = {
+            *OF_CODE,
+            self.dialect.module,
+            *brought,
+            *self.dialect.helpers,
+            *self.dialect.imports,
+            *self.kernels,
+        }
+        return (
+            keyword.iskeyword(name)
+            or name in known
+            or bool(re.fullmatch(r"t\d+", name) and self.lines)
+        )
 
     def temporary(self) -> str:
         i = 1
@@ -101,13 +125,15 @@ class Writer:
         sizes = [self.size(s) for s in axes]
         return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
-    # ---- the function ---------------------------------------------------------------------------------------------------
+    # ---- the function ----------------------------------------------------------------------------
 
     def source(self, name: str, several: bool) -> Source:
         body = self.body(several, own=True)
         shown = self._shown()
         hidden = [a for a in self.mentioned if a not in shown]
-        parameters = {self.names[v]: v.name for v in self.variables} | {self.names[a]: a for a in hidden}
+        parameters = {self.names[v]: v.name for v in self.variables} | {
+            self.names[a]: a for a in hidden
+        }
         text = self._assembled(f"def {name}({', '.join(parameters)}):", body)
         return Source(text, name, parameters, self.plan.exprs, tuple(self.variables), tuple(hidden))
 
@@ -120,7 +146,9 @@ class Writer:
         return self._body(f"return {', '.join(results)}" + "," * (several and len(results) == 1))
 
     def _results(self) -> Iterator[str]:
-        """The results, a copy where one lies in the memory of an argument or of another one, or is read-only."""
+        """The results, a copy where one lies in the memory of an argument or of another one, or
+        is read-only.
+        """
         taken = set[Step]()
         for root in self.plan.roots:
             memory = memory_of(root)
@@ -136,7 +164,10 @@ class Writer:
     def _find_sizes(self) -> None:
         """Ask for a known variable rather than for a size that it shows."""
         for v in self.plan.known:
-            if any(a in self.mentioned and a not in self._shown() for a in map(_name_shown, own_axes(v))):
+            if any(
+                a in self.mentioned and a not in self._shown()
+                for a in map(_name_shown, own_axes(v))
+            ):
                 self.names[v] = self.fresh(v.name)
                 self.variables.append(v)
         self.variables.sort(key=lambda v: v.name)
@@ -147,11 +178,16 @@ class Writer:
         if self.needs_dtype:
             lines.insert(0, self._dtype(arrays))
         if self.dialect.opening:
-            lines.insert(0, self.dialect.opening.format(first=arrays[0]) if arrays else "import numpy as xp")
+            lines.insert(
+                0, self.dialect.opening.format(first=arrays[0]) if arrays else "import numpy as xp"
+            )
         return [f"    {line}" if line else "" for line in [*self._doc(), *self._sizes(), *lines]]
 
     def _dtype(self, names: list[str]) -> str:
-        """The line that finds the type of the result; numbers of Python have the type of the arrays, and their own alone."""
+        """The line that finds the type of the result.
+
+        Numbers of Python have the type of the arrays, and their own alone.
+        """
         if not names:
             return self.dialect.no_dtype
         alone = all(v.is_scalar for v in self.variables)
@@ -174,8 +210,21 @@ class Writer:
         helpers = [*self._helpers("\n".join([*kernels, *body])), *kernels]
         used = "\n".join([*helpers, *body])
         words = set(WORDS.findall(used))
-        imports = dict.fromkeys(line for name, line in self.dialect.imports.items() if name in words)
-        return "\n".join([*self.dialect.head, *imports, "", "", *(h + "\n\n" for h in helpers), signature, *body, ""])
+        imports = dict.fromkeys(
+            line for name, line in self.dialect.imports.items() if name in words
+        )
+        return "\n".join(
+            [
+                *self.dialect.head,
+                *imports,
+                "",
+                "",
+                *(h + "\n\n" for h in helpers),
+                signature,
+                *body,
+                "",
+            ]
+        )
 
     def _helpers(self, body: str) -> list[str]:
         found: list[str] = []
@@ -189,26 +238,38 @@ class Writer:
     def _shown(self) -> dict[str, str]:
         """Where each named size can be read from."""
         shown: dict[str, str] = {}
-        axes = [(size, f"{self.names[v]}.shape[{i}]") for v in self.variables for i, size in enumerate(own_axes(v))]
-        for size, length in sorted(axes, key=lambda axis: axis[0] != (_name_shown(axis[0]),)):  # n itself before n + 1
+        axes = [
+            (size, f"{self.names[v]}.shape[{i}]")
+            for v in self.variables
+            for i, size in enumerate(own_axes(v))
+        ]
+        # n itself before n + 1
+        for size, length in sorted(axes, key=lambda axis: axis[0] != (_name_shown(axis[0]),)):
             if (name := _name_shown(size)) is not None:
                 shown.setdefault(name, _solved(size, length))
         return shown
 
     def _doc(self) -> list[str]:
         """The formulas and the shapes."""
-        formulas = [str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes" for r in self.plan.exprs]
+        formulas = [
+            str(r) if r.count <= SHOWN else f"an expression of {r.count} nodes"
+            for r in self.plan.exprs
+        ]
         shapes = ", ".join(f"{self.names[v]}: {declared_text(v)}" for v in self.variables)
         if not formulas:
             return []
         first, *rest = [*formulas, *(["", shapes] if shapes else [])]
         return [f'"""{first}', *rest, '"""'] if rest else [f'"""{first}"""']
 
-    # ---- placing --------------------------------------------------------------------------------------------------------
+    # ---- placing ---------------------------------------------------------------------------------
 
     def _placed(self, step: Step, code: Code) -> Code:
         """A name for what is shared or deep."""
-        if step.op in ("arg", "num", "size") or code.text.isidentifier() or (step.op == "T" and code.text[:-2].isidentifier()):
+        if (
+            step.op in ("arg", "num", "size")
+            or code.text.isidentifier()
+            or (step.op == "T" and code.text[:-2].isidentifier())
+        ):
             return code
         wide = len(code.text) > WIDEST and bool(step.axes)
         named = step.op == "choose" or self.uses[step] > 1 or code.depth >= DEEPEST or wide
@@ -224,7 +285,7 @@ class Writer:
         found = self.codes.get(step)
         return self.code(step) if found is None else found
 
-    # ---- one step -------------------------------------------------------------------------------------------------------
+    # ---- one step --------------------------------------------------------------------------------
 
     def code(self, step: Step) -> Code:
         special = _SPECIAL.get(step.op)
@@ -240,10 +301,16 @@ class Writer:
         return step.op == "fn" or (bool(power) and code.text.startswith(f"{power}("))
 
     def _called(self, step: Step) -> Code:
-        for key in (f"{step.op} {step.args[0].data} {step.data}", f"{step.op} {step.args[0].data}") if step.op in _FACTORED else ():
+        for key in (
+            (f"{step.op} {step.args[0].data} {step.data}", f"{step.op} {step.args[0].data}")
+            if step.op in _FACTORED
+            else ()
+        ):
             if key in self.dialect.calls:
                 return self.filled(self.dialect.calls[key], step)
-        key = f"{step.op} {step.data}" if f"{step.op} {step.data}" in self.dialect.calls else step.op
+        key = (
+            f"{step.op} {step.data}" if f"{step.op} {step.data}" in self.dialect.calls else step.op
+        )
         return self.filled(self.dialect.calls[key], step)
 
     def filled(self, text: str, step: Step) -> Code:
@@ -258,18 +325,34 @@ class Writer:
             text = text.replace("{length}", self.size(step.axes[0] if step.axes else ()))
         text = text.replace("{data}", str(step.data))
         for i, a in enumerate(step.args):
-            if len(re.findall(rf"[{{<«]{i}[}}>»]", text)) > 1 and not self.of(a).text.isidentifier() and a in self.codes and not a.is_scalar:
+            if (
+                len(re.findall(rf"[{{<«]{i}[}}>»]", text)) > 1
+                and not self.of(a).text.isidentifier()
+                and a in self.codes
+                and not a.is_scalar
+            ):
                 self.codes[a] = Code(self.keep(self.codes[a].text), ATOM)
         level = {"{": SUM - 1, "<": ATOM, "«": SIGN}
-        joined = re.sub(r"([{<«])(\d+)[}>»]", lambda found: self.of(step.args[int(found[2])]).at(level[found[1]]), text)
+        joined = re.sub(
+            r"([{<«])(\d+)[}>»]",
+            lambda found: self.of(step.args[int(found[2])]).at(level[found[1]]),
+            text,
+        )
         return Code(joined, level_of(text))
 
     def fn(self, step: Step) -> Code:
-        """A function of the table; the temporary that it is applied to is overwritten where that can be seen to be safe."""
+        """A function of the table; the temporary that it is applied to is overwritten where that
+        can be seen to be safe.
+        """
         row = BY_NAME.get(step.data)
         text = self.dialect.calls[step.data] if row is None else template(row, self.dialect)
         arg = step.args[0]
-        ufunc = row is not None and row.elementwise and OVERWRITES.fullmatch(text) is not None and not self._is_helper(text)
+        ufunc = (
+            row is not None
+            and row.elementwise
+            and OVERWRITES.fullmatch(text) is not None
+            and not self._is_helper(text)
+        )
         if self.dialect.in_place and ufunc and self._dies(arg) and arg.axes == step.axes:
             name = self.of(arg).text
             name = name if name.isidentifier() else self.keep(name)
@@ -282,7 +365,10 @@ class Writer:
         return self.filled(text, step)
 
     def _is_bare(self, step: Step, i: int) -> bool:
-        """Whether an argument is a number that a function takes for an array; the last one is, before it stands an order."""
+        """Whether an argument is a number that a function takes for an array.
+
+        The last one is, before it stands an order.
+        """
         row = BY_NAME.get(step.data)
         if row is not None and row.second:
             return _is_constant(step.args[i])
@@ -297,8 +383,14 @@ class Writer:
         return arg.fresh and self.uses[arg] == 1 and arg in self.codes and arg.op != "choose"
 
     def einsum(self, step: Step) -> Code:
-        text = self.dialect.calls["einsum"].replace("{data}", step.data).replace("{arrays}", ", ".join(self.of(a).text for a in step.args))
-        return Code(text.replace("{optimize}", ", optimize=True" if len(step.args) > 2 else ""), ATOM)
+        text = (
+            self.dialect.calls["einsum"]
+            .replace("{data}", step.data)
+            .replace("{arrays}", ", ".join(self.of(a).text for a in step.args))
+        )
+        return Code(
+            text.replace("{optimize}", ", optimize=True" if len(step.args) > 2 else ""), ATOM
+        )
 
     def add(self, step: Step) -> Code:
         if (found := self._written_over(step)) is not None:
@@ -313,30 +405,64 @@ class Writer:
         return Code(out, SUM)
 
     def _written_over(self, step: Step) -> Code | None:
-        """An outer product added to a multiple of an inverse, or to an inverse that nothing else waits for: written over that."""
-        if "plus_outer" not in self.dialect.helpers or sorted(a.op for a in step.args) != ["inverse", "outer"] or step not in self.order:
+        """An outer product added to a multiple of an inverse, or to an inverse that nothing else
+        waits for: written over that.
+        """
+        if (
+            "plus_outer" not in self.dialect.helpers
+            or sorted(a.op for a in step.args) != ["inverse", "outer"]
+            or step not in self.order
+        ):
             return None
-        (k, inverse), (c, product) = sorted(zip(step.data, step.args, strict=True), key=lambda term: term[1].op)
-        if self.uses[product] > 1 or self.of(product).text.isidentifier() or (k == 1 and not self._ends(inverse, step, product)):
+        (k, inverse), (c, product) = sorted(
+            zip(step.data, step.args, strict=True), key=lambda term: term[1].op
+        )
+        if (
+            self.uses[product] > 1
+            or self.of(product).text.isidentifier()
+            or (k == 1 and not self._ends(inverse, step, product))
+        ):
             return None
-        first = self.of(inverse).text if k == 1 else f"{self.literal(k, True)}*{self.of(inverse).at(SIGN)}"
-        return Code(f"plus_outer({', '.join([first, number(c), *(self.of(a).text for a in product.args)])})", ATOM)
+        first = (
+            self.of(inverse).text
+            if k == 1
+            else f"{self.literal(k, True)}*{self.of(inverse).at(SIGN)}"
+        )
+        arguments = [first, number(c), *(self.of(a).text for a in product.args)]
+        return Code(f"plus_outer({', '.join(arguments)})", ATOM)
 
     def _ends(self, matrix: Step, step: Step, product: Step) -> bool:
-        """Whether whatever needs a matrix beside a step, and the product in it, has a line of its own already and is no view."""
-        users = [s for s in reachable(self.plan.roots) if matrix in s.args and s is not step and not (s in product.args and self.uses[s] == 1)]
-        done = all(s in self.codes and self.codes[s].text.isidentifier() and s.op not in (*VIEWS, "choose") for s in users)
+        """Whether whatever needs a matrix beside a step, and the product in it, has a line of
+        its own already and is no view.
+        """
+        users = [
+            s
+            for s in reachable(self.plan.roots)
+            if matrix in s.args and s is not step and not (s in product.args and self.uses[s] == 1)
+        ]
+        done = all(
+            s in self.codes and self.codes[s].text.isidentifier() and s.op not in (*VIEWS, "choose")
+            for s in users
+        )
         return done and matrix not in self.plan.roots
 
     def term(self, k: Fraction, a: Step, total: Step) -> Code:
         """A positive multiple of a step, in a sum; numbers as the arrays like them best."""
         if a.op == "num" and total.axes:
             return Code(self.literal(k * a.data, True), PRODUCT)
-        return self.of(a) if k == 1 else Code(f"{self.literal(k, bool(a.axes))}*{self.of(a).at(SIGN)}", PRODUCT)
+        return (
+            self.of(a)
+            if k == 1
+            else Code(f"{self.literal(k, bool(a.axes))}*{self.of(a).at(SIGN)}", PRODUCT)
+        )
 
     def literal(self, k: Fraction, beside_array: bool) -> str:
-        """A number as source: an array takes a third less time for 2.0*x than for 2*x where the target is NumPy."""
-        return f"{k}.0" if beside_array and self.dialect.in_place and k.denominator == 1 else number(k)
+        """A number as source: an array takes a third less time for 2.0*x than for 2*x where the
+        target is NumPy.
+        """
+        return (
+            f"{k}.0" if beside_array and self.dialect.in_place and k.denominator == 1 else number(k)
+        )
 
     def mul(self, step: Step) -> Code:
         """Scalars first, so that they meet before they meet an array."""
@@ -345,17 +471,27 @@ class Writer:
         alone = bool(step.axes) and not any(a.is_scalar for a in step.args)
         parts = [] if abs(coefficient) == 1 else [self.literal(abs(coefficient), alone)]
         parts += [self.of(a).at(SIGN) for a in over if a.is_scalar]
-        text = "*".join(parts) + "".join(f"/{self.of(b).at(SIGN)}" for b in under if b.is_scalar and parts)
+        text = "*".join(parts) + "".join(
+            f"/{self.of(b).at(SIGN)}" for b in under if b.is_scalar and parts
+        )
         plain = [a for a in over if not a.is_scalar and a.data != "step"]
         steps = [a for a in over if not a.is_scalar and a.data == "step"]
-        arrays = [self.of(a).at(SIGN) for a in plain] + [self._mask(a) if plain else self.of(a).at(SIGN) for a in steps]
+        arrays = [self.of(a).at(SIGN) for a in plain] + [
+            self._mask(a) if plain else self.of(a).at(SIGN) for a in steps
+        ]
         text = "*".join([text, *arrays] if text else arrays or ["1"])
         text += "".join(f"/{self.of(b).at(SIGN)}" for b in under if not (b.is_scalar and parts))
         return Code(f"-{text}" if coefficient < 0 else text, PRODUCT)
 
     def _mask(self, step: Step) -> str:
-        """A step function that multiplies is a comparison, where the dialect multiplies by truth values."""
-        return f"({self.of(step.args[0]).at(PRODUCT)} > 0)" if self.dialect.in_place and step.args[0] in self.codes else self.of(step).at(SIGN)
+        """A step function that multiplies is a comparison, where the dialect multiplies by truth
+        values.
+        """
+        return (
+            f"({self.of(step.args[0]).at(PRODUCT)} > 0)"
+            if self.dialect.in_place and step.args[0] in self.codes
+            else self.of(step).at(SIGN)
+        )
 
     def pow(self, step: Step) -> Code:
         base, k = step.args[0], step.data
@@ -365,8 +501,14 @@ class Writer:
         root = k.denominator > 1 and _may_be_negative(base)
         if root and self.dialect.power:
             return Code(f"{self.dialect.power}({self.of(base).text}, {exponent})", ATOM)
-        code = self.filled(self.dialect.constant, step) if root and _is_constant(base) else self.of(base)
-        return Code(f"{code.at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}", POWER)
+        code = (
+            self.filled(self.dialect.constant, step)
+            if root and _is_constant(base)
+            else self.of(base)
+        )
+        return Code(
+            f"{code.at(ATOM)}**{exponent if exponent.isdigit() else '(' + exponent + ')'}", POWER
+        )
 
     def number_power(self, step: Step) -> Code:
         base, exponent = (self.of(a) for a in step.args)
@@ -388,8 +530,12 @@ class Writer:
         """The cheapest order for the sizes at hand."""
         for part in self.shared.get(step, ()):
             if part not in self.codes:
-                tests = list(dict.fromkeys(self._tests(other)[i] for other, i in self.shared[step][part]))
-                self.codes[part] = Code(self.keep(f"{self.of(part).text} if {' or '.join(tests)} else None"), ATOM)
+                tests = list(
+                    dict.fromkeys(self._tests(other)[i] for other, i in self.shared[step][part])
+                )
+                self.codes[part] = Code(
+                    self.keep(f"{self.of(part).text} if {' or '.join(tests)} else None"), ATOM
+                )
         text = self.of(step.args[-1]).text
         for i, test in reversed(list(enumerate(self._tests(step)[:-1]))):
             text = f"{self.of(step.args[i]).at(SUM)} if {test} else {text}"
@@ -398,7 +544,10 @@ class Writer:
     def _tests(self, step: Step) -> list[str]:
         """When each order is the cheapest, if those before it are not; the last is what is left."""
         costs = [tree_cost(t, step.data[1]) for t in step.data[0]]
-        tests = [" and ".join(cheaper(cost, other, self.size) for other in costs[i + 1 :]) for i, cost in enumerate(costs[:-1])]
+        tests = [
+            " and ".join(cheaper(cost, other, self.size) for other in costs[i + 1 :])
+            for i, cost in enumerate(costs[:-1])
+        ]
         rest = tests[0].replace("<=", ">") if len(tests) == 1 else f"not ({' or '.join(tests)})"
         return [*tests, rest]
 
@@ -408,13 +557,19 @@ def _is_constant(step: Step) -> bool:
 
 
 def _is_number(step: Step) -> bool:
-    """Whether it may be a number of Python's, of which a root of a negative one is complex, and no nan."""
+    """Whether it may be a number of Python's, of which a root of a negative one is complex, and
+    no nan.
+    """
     return step.is_scalar and all(s.op in OF_NUMBERS for s in reachable([step]))
 
 
 def _may_be_negative(step: Step) -> bool:
     """Whether it may be a negative number of Python's; sizes are none, their differences may be."""
-    return _is_number(step) and any(s.op in ("arg", "num", "add") for s in reachable([step])) and step.op != "num"
+    return (
+        _is_number(step)
+        and any(s.op in ("arg", "num", "add") for s in reachable([step]))
+        and step.op != "num"
+    )
 
 
 def _dot(w: Writer, s: Step) -> Code:
@@ -427,9 +582,19 @@ def _dot(w: Writer, s: Step) -> Code:
     return Code(f"{w.of(a).at(PRODUCT)} @ {w.of(b).at(SIGN)}", PRODUCT)
 
 
+def _rows(w: Writer, s: Step) -> Code:
+    """Neighbouring rows; where a library slices every axis, the other axes are written too."""
+    others = ", :" * (len(s.args[0].axes) - 1) if w.dialect.every_axis else ""
+    return Code(f"{w.of(s.args[0]).at(ATOM)}[{w.slice(s.data)}{others}]", ATOM)
+
+
 def _outer(w: Writer, s: Step) -> Code:
     call = w.dialect.calls.get("outer")
-    return w.filled(call, s) if call else Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]*{w.of(s.args[1]).at(SIGN)}", PRODUCT)
+    return (
+        w.filled(call, s)
+        if call
+        else Code(f"{w.of(s.args[0]).at(ATOM)}[:, None]*{w.of(s.args[1]).at(SIGN)}", PRODUCT)
+    )
 
 
 def _symmetric_product(w: Writer, s: Step) -> Code:
@@ -439,13 +604,22 @@ def _symmetric_product(w: Writer, s: Step) -> Code:
         return Code(w.dialect.calls["gram"].replace("{0}", w.of(b).text), ATOM)
     if a.op != "dot" or w.uses[a] > 1 or w.of(a).text.isidentifier():
         return w.filled(w.dialect.calls["dot"], s)
-    return Code(w.dialect.calls["sandwich"].replace("{0}", w.of(a.args[1]).text).replace("{1}", w.of(b).text), ATOM)
+    return Code(
+        w.dialect.calls["sandwich"]
+        .replace("{0}", w.of(a.args[1]).text)
+        .replace("{1}", w.of(b).text),
+        ATOM,
+    )
 
 
 def _kernel(w: Writer, s: Step) -> Code:
     """A function that the source brings along, called with its arguments or in a way of its own."""
     name, _, *call = s.data
-    return w.filled(call[0], s) if call else Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
+    return (
+        w.filled(call[0], s)
+        if call
+        else Code(f"{name}({', '.join(w.of(a).text for a in s.args)})", ATOM)
+    )
 
 
 def _name_shown(size: Size) -> str | None:
@@ -468,10 +642,16 @@ def _solved(size: Size, length: str) -> str:
 _FACTORED = frozenset({"solve", "inverse", "det", "logdet", "adjugate"})
 _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "arg": lambda w, s: Code(w.names[s.data], ATOM),
-    "num": lambda w, s: Code(number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM),
-    "rows": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{w.slice(s.data)}{', :' * (w.dialect.every_axis and len(s.args[0].axes) - 1)}]", ATOM),
-    "embed": lambda w, s: Code(f"embed({w.of(s.args[0]).text}, {w.length((s.data.start,))}, {w.length(s.axes[0])})", ATOM),
-    "concat": lambda w, s: w.filled(w.dialect.calls["concat"].replace("{arrays}", ", ".join(w.of(a).text for a in s.args)), s),
+    "num": lambda w, s: Code(
+        number(s.data), SIGN if s.data < 0 else PRODUCT if "/" in number(s.data) else ATOM
+    ),
+    "rows": _rows,
+    "embed": lambda w, s: Code(
+        f"embed({w.of(s.args[0]).text}, {w.length((s.data.start,))}, {w.length(s.axes[0])})", ATOM
+    ),
+    "concat": lambda w, s: w.filled(
+        w.dialect.calls["concat"].replace("{arrays}", ", ".join(w.of(a).text for a in s.args)), s
+    ),
     "pi": lambda w, s: Code(f"{w.dialect.module}.pi", ATOM),
     "size": lambda w, s: Code(w.size((s.data,)), ATOM),
     "T": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}.T", ATOM),
@@ -480,9 +660,22 @@ _SPECIAL: dict[str, Callable[[Writer, Step], Code]] = {
     "kernel": _kernel,
     "item": lambda w, s: Code(f"{w.of(s.args[0]).at(ATOM)}[{s.data}]", ATOM),
     "reshape": lambda w, s: w.filled(w.dialect.calls["reshape"], s),
-    "shifts": lambda w, s: w.filled(w.dialect.calls["shifts"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[1])), s),
-    "commutation": lambda w, s: w.filled(w.dialect.calls["commutation"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[0])), s),
-    "dot": _dot, "fn": Writer.fn, "einsum": Writer.einsum, "add": Writer.add, "mul": Writer.mul, "pow": Writer.pow, "power": Writer.number_power,
+    "shifts": lambda w, s: w.filled(
+        w.dialect.calls["shifts"].replace("{sizes}", ", ".join(w.size((a,)) for a in s.axes[1])), s
+    ),
+    "commutation": lambda w, s: w.filled(
+        w.dialect.calls["commutation"].replace(
+            "{sizes}", ", ".join(w.size((a,)) for a in s.axes[0])
+        ),
+        s,
+    ),
+    "dot": _dot,
+    "fn": Writer.fn,
+    "einsum": Writer.einsum,
+    "add": Writer.add,
+    "mul": Writer.mul,
+    "pow": Writer.pow,
+    "power": Writer.number_power,
     "shift": Writer.shift,
     "choose": Writer.choose,
-}  # fmt: skip
+}
