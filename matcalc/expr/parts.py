@@ -1,6 +1,4 @@
-"""Parts of the identity, whose products with vectors and matrices are entries, ranges, rows and
-columns.
-"""
+"""Parts of the identity, whose products with arrays are entries, ranges, rows and columns."""
 
 from __future__ import annotations
 
@@ -10,12 +8,12 @@ from typing import Any
 
 from ..errors import ShapeProblem
 from .nodes import Expr, eye, node, ones, part, zeros
-from .sizes import UNIT, Size, Sum, base_atoms, length, show, total_of
+from .sizes import UNIT, Atom, Size, Sum, base_atoms, length, show, total_of
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Neighbouring places of an axis: those after the first ``start``, ``width`` of them.
+    """Neighbouring places of an axis, ``width`` of them after the first ``start``.
 
     One place is of width 1 and makes no axis.
     """
@@ -44,14 +42,14 @@ def range_of(p: Expr) -> Range:
 
 
 def is_part(e: Expr) -> bool:
-    """Whether it is a part of the identity, or the transpose of one."""
+    """Say if it is a part of the identity, or the transpose of one."""
     return (e.args[0] if e.head == "T" else e).head == "part"
 
 
 def takes_rows(e: Expr) -> bool:
-    """Whether it is the transpose of a part, which takes rows of what stands to its right.
+    """Say if it is the transpose of a part, which takes rows of what stands to its right.
 
-    A part takes columns.
+    A part takes columns of what stands to its left.
     """
     return e.head == "T" and e.args[0].head == "part"
 
@@ -64,7 +62,7 @@ def check_fits(whole: Size, places: Range) -> None:
     gap = total_of([(whole, 1), ((places.stop,), -1)])
     if any(not isinstance(a, str) for size, _ in gap.terms for a in base_atoms(size)):
         return  # not known yet
-    if _negative(gap) or _negative(places.start):
+    if gap.is_negative or places.start.is_negative:
         raise ShapeProblem(
             f"the place {places} of an axis of length {show(whole)}", "places are counted from 1"
         )
@@ -75,118 +73,109 @@ def check_fits(whole: Size, places: Range) -> None:
         )
 
 
-def _negative(gap: Sum) -> bool:
-    """Whether a sum is below 0, whatever the sizes are."""
-    return all(k < 0 for _, k in gap.terms) and gap.constant + sum(k for _, k in gap.terms) < 0
-
-
 def unsure(p: Expr) -> bool:
-    """Whether only the lengths at hand say if a part of the identity exists."""
+    """Say if only the lengths at hand decide that a part of the identity exists."""
     places = range_of(p)
-    return not (total_of([(p.shape_[0], 1)]).covers(places.stop) and places.start.covers(Sum({})))
+    axis = total_of([(p.shape_[0], 1)])
+    return not (axis.covers(places.stop) and places.start.covers(Sum({})))
 
 
 def exists(p: Expr, lengths: Mapping[Any, int]) -> bool:
-    """Whether an axis has the places that a part of the identity takes, at certain lengths of
-    the names.
-    """
+    """Say if an axis has the places that a part of the identity takes, at lengths of the names."""
     places = range_of(p)
-    return (
-        0
-        <= length((places.start,), lengths)
-        < length((places.stop,), lengths)
-        <= length(p.shape_[0], lengths)
-    )
+    start, stop = (length((a,), lengths) for a in (places.start, places.stop))
+    return 0 <= start < stop <= length(p.shape_[0], lengths)
 
 
 def bounded(nodes: Iterable[Expr]) -> list[Expr]:
-    """The nodes that some lengths of the names do not allow: parts, and what has a sum of sizes
-    as an axis.
-    """
-    return [
-        e
-        for e in nodes
-        if e.head == "part" or any(isinstance(a, Sum) for size in e.shape_ for a in size)
-    ]
+    """The nodes that not all lengths of the names allow: parts, and axes that are sums."""
+    return [e for e in nodes if e.head == "part" or _sums_in(e)]
+
+
+def _sums_in(e: Expr) -> list[Sum]:
+    """The sums of sizes in the axes of a node."""
+    return [a for size in e.shape_ for a in size if isinstance(a, Sum)]
 
 
 def all_exist(nodes: Iterable[Expr], lengths: Mapping[Any, int]) -> bool:
-    """Whether all places exist and all sums of sizes are positive, at certain lengths of the
-    names.
-    """
-    return all(
-        (e.head != "part" or exists(e, lengths))
-        and all(length((a,), lengths) > 0 for size in e.shape_ for a in size if isinstance(a, Sum))
-        for e in nodes
-    )
+    """Say if all parts exist and all sums of sizes are positive, at lengths of the names."""
+    for e in nodes:
+        if e.head == "part" and not exists(e, lengths):
+            return False
+        if any(length((a,), lengths) <= 0 for a in _sums_in(e)):
+            return False
+    return True
 
 
 def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
-    """The names that stand for a place and for no length, with the lengths of the axes of which
-    they are places.
-    """
+    """The names of places that are the length of no axis, with the axes whose places they are."""
     parts = [e for e in nodes if e.head == "part"]
-    lengths = {a for e in nodes for size in e.shape_ for a in base_atoms(size)} if parts else set()
-    found: dict[str, list[Size]] = {}
-    for e in parts:
-        for a in base_atoms((range_of(e).start,)):
+    if not parts:
+        return {}
+    lengths = _atoms_of_axes(nodes)
+    axes: dict[str, list[Size]] = {}
+    for p in parts:
+        for a in base_atoms((range_of(p).start,)):
             if isinstance(a, str) and a not in lengths:
-                found.setdefault(a, []).append(e.shape_[0])
-    return found
+                axes.setdefault(a, []).append(p.shape_[0])
+    return axes
+
+
+def _atoms_of_axes(nodes: Iterable[Expr]) -> set[Atom]:
+    return {a for e in nodes for size in e.shape_ for a in base_atoms(size)}
 
 
 def least_length(nodes: Sequence[Expr]) -> int:
-    """A length for every name at which all parts of fixed places exist, and all sums of sizes
-    are positive.
-    """
+    """A length for every name that is long enough for fixed places, and for sums to be positive."""
     stops = [range_of(e).stop for e in nodes if e.head == "part"]
-    sums = [a for e in nodes for size in e.shape_ for a in size if isinstance(a, Sum)]
-    return max(
-        [2, *(s.constant for s in stops if not s.terms), *(2 - a.constant for a in (*sums, *stops))]
-    )
+    sums = [a for e in nodes for a in _sums_in(e)]
+    fixed = [stop.constant for stop in stops if not stop.terms]
+    return max([2, *fixed, *(2 - a.constant for a in (*sums, *stops))])
 
 
 # ---- products of parts ---------------------------------------------------------------------------
 
 
 def joined_parts(chain: Sequence[Expr]) -> list[Expr]:
-    """A product with what parts of the identity side by side are: a part of a part, the
-    identity, zeros.
-    """
-    found = list(chain)
+    """A product in which parts of the identity side by side are one: a part, an identity, zeros."""
+    factors = list(chain)
     i = 0
-    while i + 1 < len(found):
-        better = (
-            _product(found[i], found[i + 1]) if is_part(found[i]) or is_part(found[i + 1]) else None
-        )
-        if better is None:
+    while i + 1 < len(factors):
+        product = _product_of_parts(*factors[i : i + 2])
+        if product is None:
             i += 1
         else:
-            found[i : i + 2] = [better]
+            factors[i : i + 2] = [product]
             i = max(i - 1, 0)
-    return [e for e in found if e.head != "eye"] or found[:1]
+    return [e for e in factors if e.head != "eye"] or factors[:1]
 
 
-def _product(a: Expr, b: Expr) -> Expr | None:
-    """The product of two factors, one of them a part, if it is simpler than that."""
+def _product_of_parts(a: Expr, b: Expr) -> Expr | None:
+    """The product of two factors where a part makes it simpler, else None."""
     if a.head == b.head == "part":
-        return part(
-            a.shape_[0],
-            total_of([((range_of(a).start,), 1), ((range_of(b).start,), 1)]),
-            b.shape_[1],
-        )
+        start = total_of([((range_of(a).start,), 1), ((range_of(b).start,), 1)])
+        return part(a.shape_[0], start, b.shape_[1])
     if takes_rows(a) and takes_rows(b):
-        flipped = _product(b.args[0], a.args[0])
-        assert flipped is not None
-        return (
-            flipped if flipped.head == "eye" else node("T", (flipped,), None, flipped.shape_[::-1])
-        )
-    if (a.head == "ones" and b.head == "part") or (a.head == "T" and b.head == "ones"):
+        return _transposed_part(_product_of_parts(b.args[0], a.args[0]))
+    if (a.head == "ones" and b.head == "part") or (takes_rows(a) and b.head == "ones"):
         return ones((a.shape_[0], b.shape_[1]))
-    if not (takes_rows(a) and b.head == "part"):
-        return None
-    if a.args[0] is b:
-        return eye(b.shape_[1])
-    first, second = range_of(a.args[0]), range_of(b)
-    apart = any(x.start.covers(y.stop) for x, y in ((first, second), (second, first)))
-    return zeros((a.shape_[0], b.shape_[1])) if apart else None
+    if takes_rows(a) and b.head == "part":
+        return _rows_of_part(a.args[0], b)
+    return None
+
+
+def _transposed_part(p: Expr | None) -> Expr | None:
+    """The transpose of a part, which may be the identity."""
+    if p is None or p.head == "eye":
+        return p
+    return node("T", (p,), None, p.shape_[::-1])
+
+
+def _rows_of_part(p: Expr, q: Expr) -> Expr | None:
+    """P'*Q for two parts of one identity: equal parts, or parts without a place in common."""
+    if p is q:
+        return eye(q.shape_[1])
+    first, second = range_of(p), range_of(q)
+    if first.start.covers(second.stop) or second.start.covers(first.stop):
+        return zeros((p.shape_[1], q.shape_[1]))
+    return None

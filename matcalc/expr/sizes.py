@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
-from itertools import count
+from itertools import chain, count
 from math import prod
-from typing import Any
+from typing import Any, TypeGuard
 
 
 class Unknown:
@@ -30,7 +30,7 @@ class Unknown:
         self.serial = next(Unknown.made)  # sums put unknowns in the order in which they were met
 
     def admits(self, size: Size) -> bool:
-        """Whether it may become this size."""
+        """Say if it may become this size."""
         if size == UNIT or self in base_atoms(size):
             return False
         if self.length is None or any(isinstance(a, Unknown) for a in size):
@@ -38,23 +38,25 @@ class Unknown:
         return multiple(size) == multiple(self.length)
 
     def preferred(self) -> Size | None:
-        """The product that it must be where nothing says in which order: a multiple, as n + n
-        is, where there is a number in it.
+        """The product that it must be, where nothing says in which order.
+
+        With a number in it that is a multiple, n + n for n*2.
         """
-        counted = self.length is not None and any(isinstance(a, int) for a in self.length)
-        return multiple(self.length or ()).size() if counted else self.length
+        if self.length is None or not any(isinstance(a, int) for a in self.length):
+            return self.length
+        return multiple(self.length).size()
 
 
 def in_any_order(size: Size) -> Size:
-    """A size as it is written; a product may turn out to be one in another order, as n*m beside
-    kron(x, y).
+    """A size as it is written, whose factors may turn out to stand in another order.
+
+    So n*m may stand beside kron(x, y).
     """
     return size if len(size) < 2 else (Unknown(size),)
 
 
 class Sum(str):
-    """A sum of sizes with whole coefficients, and a number: a name like any other, which knows what
-    it is made of.
+    """A sum of sizes with whole coefficients and a number, as a name that knows its terms.
 
     >>> Sum({("n",): 1, ("m", "k"): 2}, -1)
     'n+2*k*m-1'
@@ -64,19 +66,13 @@ class Sum(str):
     constant: int
 
     def __new__(cls, terms: Mapping[Size, int], constant: int = 0) -> Sum:
-        settled = {tuple(sorted(size, key=str)): k for size, k in terms.items()}
-        ordered = sorted(
-            settled.items(), key=lambda term: (term[1] < 0, len(term[0]), show(term[0], marks=True))
-        )
-        parts = [
-            f"{'-' if k < 0 else '+'}{f'{abs(k)}*' if abs(k) > 1 else ''}{show(size, marks=True)}"
-            for size, k in ordered
-        ]
-        self = super().__new__(
-            cls,
-            "".join([*parts, f"{constant:+d}" if constant or not parts else ""]).removeprefix("+"),
-        )
-        self.terms, self.constant = tuple(ordered), constant
+        with_sorted_factors = {tuple(sorted(size, key=str)): k for size, k in terms.items()}
+        ordered = tuple(sorted(with_sorted_factors.items(), key=_term_order))
+        texts = [_term_text(size, k) for size, k in ordered]
+        if constant or not texts:
+            texts.append(f"{constant:+d}")
+        self = super().__new__(cls, "".join(texts).removeprefix("+"))
+        self.terms, self.constant = ordered, constant
         return self
 
     def __getnewargs__(self) -> tuple[dict[Size, int], int]:  # type: ignore[override]
@@ -86,67 +82,103 @@ class Sum(str):
         """The sum as a size, which may be a number or a single name."""
         if not self.terms:
             return UNIT if self.constant == 1 else (self.constant,)
-        return (
-            self.terms[0][0]
-            if len(self.terms) == 1 and self.terms[0][1] == 1 and not self.constant
-            else (self,)
-        )
+        (size, k), *others = self.terms
+        return size if k == 1 and not others and not self.constant else (self,)
 
     def resolved(self) -> Sum:
-        """The sum with what unification has bound put in."""
+        """The sum with the unknowns replaced that unification has bound."""
         return total_of([(resolve(size), k) for size, k in self.terms], self.constant)
 
     @property
     def is_empty(self) -> bool:
-        """Whether an axis of this length has no place, whatever the sizes are."""
-        return (
-            all(k < 0 for _, k in self.terms) and self.constant + sum(k for _, k in self.terms) < 1
-        )
+        """Say if an axis of this length has no place, for all lengths of the names."""
+        return all(k < 0 for _, k in self.terms) and self._at_ones() < 1
 
     @property
     def is_positive(self) -> bool:
-        """Whether an axis of this length has a place, whatever the sizes are."""
+        """Say if an axis of this length has a place, for all lengths of the names."""
         return self.covers(Sum({}, 1))
 
     def covers(self, other: Sum) -> bool:
-        """Whether it is at least as large as another sum, whatever the sizes are."""
+        """Say if it is at least as large as another sum, for all lengths of the names."""
         gap = total_of([((self,), 1), ((other,), -1)])
-        return all(k > 0 for _, k in gap.terms) and gap.constant + sum(k for _, k in gap.terms) >= 0
+        return all(k > 0 for _, k in gap.terms) and gap._at_ones() >= 0
+
+    @property
+    def is_negative(self) -> bool:
+        """Say if it is below 0, for all lengths of the names."""
+        return all(k < 0 for _, k in self.terms) and self._at_ones() < 0
+
+    def _at_ones(self) -> int:
+        """The value where every name is 1, its least length."""
+        return self.constant + sum(k for _, k in self.terms)
+
+
+def _term_order(term: tuple[Size, int]) -> tuple[bool, int, str]:
+    """The order of terms: what is added before what is subtracted, short products first."""
+    size, k = term
+    return (k < 0, len(size), show(size, marks=True))
+
+
+def _term_text(size: Size, k: int) -> str:
+    sign = "-" if k < 0 else "+"
+    factor = f"{abs(k)}*" if abs(k) > 1 else ""
+    return f"{sign}{factor}{show(size, marks=True)}"
 
 
 def total_of(parts: Iterable[tuple[Size, int]], constant: int = 0) -> Sum:
     """A sum of multiples of sizes."""
     terms: Counter[Size] = Counter()
     for part, k in parts:
-        size = part if len(part) == 1 and isinstance(part[0], Sum) else resolve(part)
-        if all(isinstance(a, int) for a in size):
-            constant += k * length(size, {})
-        elif len(size) == 1 and isinstance(size[0], Sum):
-            bound = any(isinstance(a, Unknown) and a.value is not None for a in base_atoms(size))
-            inner = size[0].resolved() if bound else size[0]
-            constant += k * inner.constant
-            for below, c in inner.terms:
-                terms[below] += k * c
-        else:
-            terms[tuple(sorted(size, key=str))] += k
+        inner, number = _terms_and_number(part)
+        constant += k * number
+        for size, c in inner:
+            terms[size] += k * c
     if constant or len(terms) > 1 or any(k != 1 for k in terms.values()):  # 2*n - n is n
         terms = _with_coefficients(terms)
     return Sum({size: k for size, k in terms.items() if k}, constant)
 
 
+def _terms_and_number(part: Size) -> tuple[Iterable[tuple[Size, int]], int]:
+    """A size as a sum: its terms, and its number."""
+    size = part if _is_sum(part) else resolve(part)
+    if all(isinstance(a, int) for a in size):
+        return (), length(size, {})
+    if _is_sum(size):
+        inner = _up_to_date(size[0])
+        return inner.terms, inner.constant
+    return [(tuple(sorted(size, key=str)), 1)], 0
+
+
+def _is_sum(size: Size) -> TypeGuard[tuple[Sum]]:
+    return len(size) == 1 and isinstance(size[0], Sum)
+
+
+def _up_to_date(a: Sum) -> Sum:
+    """A sum without the unknowns that are bound by now; mostly there are none."""
+    if any(isinstance(b, Unknown) and b.value is not None for b in base_atoms((a,))):
+        return a.resolved()
+    return a
+
+
 def _with_coefficients(terms: Mapping[Size, int]) -> Counter[Size]:
     """The terms with the numbers of their products multiplied into their coefficients."""
-    found: Counter[Size] = Counter()
+    multiplied: Counter[Size] = Counter()
     for size, k in terms.items():
-        numbers = [a for a in size if isinstance(a, int)]
-        found[tuple(a for a in size if not isinstance(a, int))] += k * prod(numbers)
-    return found
+        names, number = _names_and_number(size)
+        multiplied[names] += k * number
+    return multiplied
+
+
+def _names_and_number(size: Size) -> tuple[Size, int]:
+    """The factors of a product that are no numbers, and the product of those that are."""
+    names = tuple(a for a in size if not isinstance(a, int))
+    return names, prod(a for a in size if isinstance(a, int))
 
 
 def multiple(size: Size) -> Sum:
     """A product with its numbers in front: n*2 as n + n."""
-    others = tuple(a for a in size if not isinstance(a, int))
-    return total_of([(others, prod(a for a in size if isinstance(a, int)))])
+    return total_of([_names_and_number(size)])
 
 
 def base_atoms(size: Size) -> Iterator[Atom]:
@@ -185,75 +217,79 @@ NAMES = ("n", "m", "p", "q", "r", "k", "l", "h")
 
 def resolve(size: Size) -> Size:
     """Replace the unknowns that are bound by what they are bound to."""
-    if all(
-        (not isinstance(a, Unknown) or a.value is None) and not isinstance(a, Sum) for a in size
-    ):
+    if all(type(a) in (str, int) for a in size):  # neither sums nor unknowns
         return size
-    return tuple(
-        b
-        for a in size
-        for b in (
-            _root(a)
-            if isinstance(a, Unknown)
-            else a.resolved().size()
-            if isinstance(a, Sum)
-            else (a,)
-        )
-    )
+    return tuple(b for a in size for b in _resolved_atom(a))
 
 
-def _root(unknown: Unknown) -> Size:
-    """What an unknown is bound to in the end; the way there is shortened for the next time."""
-    way: list[Unknown] = []
+def _resolved_atom(a: Atom) -> Size:
+    if isinstance(a, Unknown):
+        return _binding(a)
+    return a.resolved().size() if isinstance(a, Sum) else (a,)
+
+
+def _binding(unknown: Unknown) -> Size:
+    """The size that an unknown is bound to in the end; later searches take the shortened way."""
+    passed: list[Unknown] = []
     size: Size = (unknown,)
     while len(size) == 1 and isinstance(size[0], Unknown) and size[0].value is not None:
-        way.append(size[0])
+        passed.append(size[0])
         size = size[0].value
     size = resolve(size) if len(size) > 1 or isinstance(size[0], Sum) else size
-    for passed in way:
-        passed.value = size
+    for a in passed:
+        a.value = size
     return size
 
 
 def unify(a: Size, b: Size) -> bool:
-    """Make two sizes equal if that is possible; say whether it was."""
+    """Make two sizes equal if that is possible; say if it was."""
     a, b = resolve(a), resolve(b)
-    if a == b:
+    if a == b or _bind(a, b) or _bind(b, a):
         return True
-    for this, other in ((a, b), (b, a)):
-        if len(this) == 1 and isinstance(this[0], Unknown):
-            if not this[0].admits(other):
-                continue
-            this[0].value = other
-            return True
-    if any(isinstance(x, Sum) for x in a + b):
+    if any(isinstance(atom, Sum) for atom in a + b):
         return _balance(total_of([(a, 1), (b, -1)]))
-    return (
-        len(a) == len(b)
-        and len(a) > 1
-        and all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
-    )
+    if len(a) != len(b) or len(a) < 2:
+        return False
+    return all(unify((x,), (y,)) for x, y in zip(a, b, strict=True))
+
+
+def _bind(size: Size, value: Size) -> bool:
+    """Bind a single unknown that may become the value; say if it is one."""
+    if len(size) == 1 and isinstance(size[0], Unknown) and size[0].admits(value):
+        size[0].value = value
+        return True
+    return False
 
 
 def _balance(gap: Sum) -> bool:
-    """Make a sum zero by what is unknown in it, if that is possible."""
-    unknown = [
-        (size[0], k) for size, k in gap.terms if len(size) == 1 and isinstance(size[0], Unknown)
-    ]
-    if not unknown:
-        return not gap.terms and not gap.constant
-    (first, k), *others = unknown
-    partner = next((other for other, c in others if c == -k), None)
-    if partner is not None and len(unknown) > 1:  # [A, B] beside [C, D]: part by part
-        return unify((first,), (partner,)) and _balance(gap.resolved())
-    if abs(k) != 1:
+    """Make a sum zero by what is unknown in it, if that is possible; say if it was."""
+    unknowns = [(size[0], k) for size, k in gap.terms if _is_unknown(size)]
+    if not unknowns:
+        return gap == Sum({})
+    (first, k), *others = unknowns
+    partners = [other for other, c in others if c == -k]
+    if partners:  # [A, B] beside [C, D]: part by part
+        return unify((first,), (partners[0],)) and _balance(gap.resolved())
+    return abs(k) == 1 and _bind_to_sum(first, _rest(gap, first, k))
+
+
+def _rest(gap: Sum, unknown: Unknown, k: int) -> Sum:
+    """The sum that an unknown must be for the gap to be zero, where its coefficient is 1 or -1."""
+    others = [(size, -c * k) for size, c in gap.terms if size != (unknown,)]
+    return total_of(others, -gap.constant * k)
+
+
+def _is_unknown(size: Size) -> TypeGuard[tuple[Unknown]]:
+    return len(size) == 1 and isinstance(size[0], Unknown)
+
+
+def _bind_to_sum(unknown: Unknown, value: Sum) -> bool:
+    """Make an unknown equal to a sum that can be a length; say if it could be."""
+    if all(k < 0 for _, k in value.terms) and (value.terms or value.constant < 1):
         return False
-    rest = total_of(
-        [(size, -c * k) for size, c in gap.terms if size != (first,)], -gap.constant * k
-    )
-    if all(c < 0 for _, c in rest.terms) and (rest.terms or rest.constant < 1):
+    if unknown.length is not None and not unknown.admits(value.size()):
         return False
-    return (first.length is None or first.admits(rest.size())) and unify((first,), rest.size())
+    return unify((unknown,), value.size())
 
 
 def linear(size: Size) -> tuple[str, int, int] | None:
@@ -263,17 +299,25 @@ def linear(size: Size) -> tuple[str, int, int] | None:
     (('n', 2, 0), ('n', 1, -1), None)
     """
     total = multiple(size)
-    atoms, k = total.terms[0] if len(total.terms) == 1 else ((), 0)
-    names = [a for a in atoms if not isinstance(a, int)]
-    k *= prod(a for a in atoms if isinstance(a, int))
-    named = len(names) == 1 and isinstance(names[0], str) and not isinstance(names[0], Sum)
-    return (str(names[0]), k, total.constant) if named and k > 0 else None
+    if len(total.terms) != 1:
+        return None
+    atoms, coefficient = total.terms[0]
+    names, number = _names_and_number(atoms)
+    k = coefficient * number
+    if k <= 0 or len(names) != 1 or type(names[0]) is not str:
+        return None
+    return names[0], k, total.constant
 
 
 def shape_of(sizes: Iterable[Size]) -> Shape:
     """The shape with at most two axes of the given sizes, rows first."""
     rows, cols = [*sizes, UNIT, UNIT][:2]
     return rows, cols
+
+
+def is_row(shape: Shape) -> bool:
+    """Say if a shape is that of a row, a matrix with one row and more than one column."""
+    return shape[0] == UNIT != shape[1]
 
 
 def dims(shape: Shape, lengths: Mapping[Any, int]) -> tuple[int, int]:
@@ -287,16 +331,16 @@ def dims(shape: Shape, lengths: Mapping[Any, int]) -> tuple[int, int]:
 
 
 def same(a: Size, b: Size) -> bool:
-    """Equal already, without binding anything."""
+    """Say if two sizes are equal already, without binding anything."""
     return resolve(a) == resolve(b)
 
 
 def might_be_equal(a: Size, b: Size) -> bool:
-    """Equal, or not known to differ."""
+    """Say if two sizes are equal, or not known to differ."""
     a, b = resolve(a), resolve(b)
-    return a == b or (
-        a != UNIT != b and any(isinstance(atom, Unknown) for atom in base_atoms(a + b))
-    )
+    if a == b:
+        return True
+    return a != UNIT != b and any(isinstance(atom, Unknown) for atom in base_atoms(a + b))
 
 
 def show(size: Size, marks: bool = False) -> str:
@@ -306,26 +350,31 @@ def show(size: Size, marks: bool = False) -> str:
     ('m*n', '3', '1', 'k*(n+1)')
     """
     size = resolve(size)
-    texts = [
-        (f"?{a.serial:09d}" if marks else "?") if isinstance(a, Unknown) else str(a) for a in size
-    ]
-    return (
-        "*".join(
-            f"({t})" if isinstance(a, Sum) and len(size) > 1 else t
-            for a, t in zip(size, texts, strict=True)
-        )
-        or "1"
-    )
+    if len(size) == 1:
+        return _atom_text(size[0], marks)
+    return "*".join(_factor_text(a, marks) for a in size) or "1"
+
+
+def _factor_text(a: Atom, marks: bool) -> str:
+    return f"({a})" if isinstance(a, Sum) else _atom_text(a, marks)
+
+
+def _atom_text(a: Atom, marks: bool) -> str:
+    if not isinstance(a, Unknown):
+        return str(a)
+    return f"?{a.serial:09d}" if marks else "?"
 
 
 def show_shape(shape: Shape) -> str:
     """``m×n``, ``n`` for a column, ``1×n`` for a row, ``scalar``.
 
-    Sizes that nothing says yet leave only the kind.
+    With sizes that nothing says yet: ``a matrix``, ``a vector``, ``a row``.
     """
     rows, cols = resolve(shape[0]), resolve(shape[1])
     if any(isinstance(a, Unknown) for a in base_atoms(rows + cols)):
-        return "a matrix" if rows and cols else "a vector" if rows else "a row"
+        if not rows:
+            return "a row"
+        return "a matrix" if cols else "a vector"
     if not cols:
         return show(rows) if rows else "scalar"
     return f"{show(rows)}×{show(cols)}"
@@ -339,7 +388,9 @@ def show_axes(axes: Iterable[Size]) -> str:
 def public_size(size: Size) -> str | int:
     """One length as users see it: a name, a product of names, or a number."""
     size = resolve(size)
-    return size[0] if len(size) == 1 and isinstance(size[0], int) else 1 if not size else show(size)
+    if not size:
+        return 1
+    return size[0] if len(size) == 1 and isinstance(size[0], int) else show(size)
 
 
 def public(shape: Shape) -> tuple[str | int, ...]:
@@ -368,15 +419,13 @@ def _renamed_atom(a: Atom, names: Mapping[str, str]) -> Size:
 
 def unused(wish: str, taken: Container[str]) -> str:
     """The wish, or the wish with the first number that makes it a new name."""
-    return next(name for i in count() if (name := f"{wish}{i or ''}") not in taken)
+    numbered = (f"{wish}{i}" for i in count(1))
+    return next(name for name in chain([wish], numbered) if name not in taken)
 
 
 def fresh_names(taken: Iterable[str]) -> Iterator[str]:
     """Names for unknown sizes, avoiding those in use: n, m, p, …, then n1, m1, …"""
-    used, round_ = set(taken), 0
-    while True:
-        for name in NAMES:
-            candidate = f"{name}{round_ or ''}"
-            if candidate not in used:
-                yield candidate
-        round_ += 1
+    avoided = set(taken)
+    numbers = chain([""], map(str, count(1)))
+    candidates = (f"{name}{number}" for number in numbers for name in NAMES)
+    return (name for name in candidates if name not in avoided)
