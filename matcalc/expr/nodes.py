@@ -42,8 +42,9 @@ from .sizes import (
 from .walk import arguments_first
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
-SIGNATURE_LENGTH = 12
-MAX_BITS = 996
+SIGNATURE_LENGTH = 12  # names by which expressions are put in order before their digests are
+ARGUMENTS = 8  # arguments that a node takes in the time of one step
+MAX_BITS = 996  # 2^996 is just below 10^300
 MAX_AXIS = 64  # sizes whose product one axis may be
 ARRAY = "array"  # the property of a variable of three axes or more
 
@@ -63,13 +64,13 @@ class Expr:
         "args",
         "count",
         "data",
-        "flipped",
         "functions",
+        "has_unknown_sizes",
         "head",
+        "known_transpose",
         "order",
         "shape_",
         "transposes",
-        "unsettled",
     )
 
     head: str
@@ -78,16 +79,16 @@ class Expr:
     shape_: Shape
     count: int  # nodes of the expression as a tree
     transposes: int  # how many of them are transposes
-    flipped: Expr | None  # its transpose, once that has been asked for
+    known_transpose: Expr | None  # its transpose, once that has been asked for
     functions: frozenset[str]  # the functions of the table that occur in it
-    unsettled: bool  # a size in it is still unknown
+    has_unknown_sizes: bool  # some that unification may still bind
     order: tuple[int, tuple[str, ...], bytes]  # a total order that depends on structure alone
 
     @property
     def shape(self) -> tuple[str | int, ...]:
-        """``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise, every axis of an array.
+        """The lengths of the axes, names or integers.
 
-        Names or integers.
+        ``()`` for a scalar, ``(n,)`` for a column, ``(m, n)`` otherwise, every axis of an array.
         """
         return tuple(map(public_size, own_axes(self))) if is_array(self) else public(self.shape_)
 
@@ -209,9 +210,8 @@ class Expr:
         return shown
 
 
-def _is_open(data: Data, shape: Shape) -> bool:
-    """Whether a size is still unknown, in the shape or in the data."""
-    sizes = (*shape, (data,) if isinstance(data, (Unknown, Sum)) else ())
+def _has_unknown_sizes(data: Data, shape: Shape) -> bool:
+    sizes = (*shape, (data,)) if isinstance(data, (Unknown, Sum)) else shape
     return any(isinstance(a, Unknown) for size in sizes for a in base_atoms(size))
 
 
@@ -222,59 +222,81 @@ _nodes: weakref.WeakValueDictionary[tuple[object, ...], Expr] = weakref.WeakValu
 
 
 def node(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> Expr:
+    """The one node with these parts; raises LimitProblem past a limit."""
     key = (head, args, data, shape)
-    found = _nodes.get(key)
-    if found is not None:
-        return found
-    spend(len(args) >> 3, nodes=1)
-    if max(map(len, shape)) > MAX_AXIS:
+    equal = _nodes.get(key)
+    if equal is not None:
+        return equal
+    spend(len(args) // ARGUMENTS, nodes=1)
+    axis = max(map(len, shape))
+    if axis > MAX_AXIS:
         raise LimitProblem(
-            f"an axis that is the product of {max(map(len, shape))} sizes",
-            f"the limit is {MAX_AXIS}",
+            f"an axis that is the product of {axis} sizes", f"the limit is {MAX_AXIS}"
         )
     self = object.__new__(Expr)
     self.head, self.args, self.data, self.shape_ = head, args, data, shape
     self.count = _count(head, args)
-    self.unsettled = any(a.unsettled for a in args) or _is_open(data, shape)
-    self.flipped = None
-    self.functions = _functions(head, args)
     self.transposes = sum(a.transposes for a in args) + (head == "T")
-    mark = str(data[0] if isinstance(data, tuple) else head if data is None else data)
-    marks: tuple[str, ...] = () if head in ("matmul", "times", "T") else (mark,)
+    self.known_transpose = None
+    self.functions = _functions(head, args)
+    self.has_unknown_sizes = _has_unknown_sizes(data, shape) or any(
+        a.has_unknown_sizes for a in args
+    )
+    self.order = (self.count, _signature(head, args, data), _digest(head, args, data, shape))
+    return _nodes.setdefault(key, self)
+
+
+def _signature(head: str, args: tuple[Expr, ...], data: Data) -> tuple[str, ...]:
+    """The first names and functions in an expression, as they stand in its text."""
+    marks: tuple[str, ...] = ()
+    if head not in ("matmul", "times", "T"):
+        marks = (_name(head, data),)
     for a in args:
         if len(marks) >= SIGNATURE_LENGTH:
             break
         marks += a.order[1]
     if head == "T":
         marks += ("~",)  # after every letter: A before A', A*x before A'*x
+    return marks[:SIGNATURE_LENGTH]
+
+
+def _name(head: str, data: Data) -> str:
+    if data is None:
+        return head
+    return str(data[0] if isinstance(data, tuple) else data)
+
+
+def _digest(head: str, args: tuple[Expr, ...], data: Data, shape: Shape) -> bytes:
+    """A hash of the structure."""
     digest = blake2b(repr((head, data, shape)).encode(), digest_size=8)
     for a in args:
         digest.update(a.order[2])
-    self.order = (self.count, marks[:SIGNATURE_LENGTH], digest.digest())
-    return _nodes.setdefault(key, self)
+    return digest.digest()
 
 
 def _functions(head: str, args: tuple[Expr, ...]) -> frozenset[str]:
     """The functions of the arguments and the head; one set serves many nodes."""
-    found = max((a.functions for a in args), key=len, default=_NO_FUNCTIONS)
+    functions = max((a.functions for a in args), key=len, default=_NO_FUNCTIONS)
     for a in args:
-        if not a.functions <= found:
-            found = found | a.functions
-    return found | {head} if head in BY_NAME and head not in found else found
+        if not a.functions <= functions:
+            functions = functions | a.functions
+    return functions | {head} if head in BY_NAME and head not in functions else functions
 
 
 def _count(head: str, args: tuple[Expr, ...]) -> int:
+    """The nodes of the expression as a tree, as a reader counts them in its text."""
     inside = sum(a.count for a in args)
     if head in ("add", "times", "matmul"):
-        return (
-            inside
-            + len(args)
-            - 1
-            - (head == "times" and args[0].head == "num" and args[0].data == -1) * 2
-        )
+        operators = len(args) - 1
+        has_sign = head == "times" and args[0] is MINUS_ONE  # which is neither factor nor operator
+        return inside + operators - (2 if has_sign else 0)
     if head == "pow":
-        return inside + (0 if args[1].head == "num" and args[1].data == -1 else 1)
-    return inside + {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "shifts": 3}.get(head, 1)
+        return inside if args[1] is MINUS_ONE else inside + 1  # 1/x has one operator
+    return inside + _NODES_OF_CALL.get(head, 1)
+
+
+# the argument that is a size counts too: ones(n), K(m,n)
+_NODES_OF_CALL = {"ones": 2, "eye": 2, "zeros": 2, "commutation": 3, "shifts": 3}
 
 
 # ---- leaves --------------------------------------------------------------------------------------
@@ -286,9 +308,9 @@ def var(name: str, shape: Shape = SCALAR, properties: Iterable[str] = ()) -> Exp
 
 
 def array(name: str, sizes: Iterable[Size]) -> Expr:
-    """A variable of three axes or more as the matrix that it unfolds to: the first axis is the
-    rows, the others, row by row, the columns.
+    """A variable of three axes or more, as the matrix that it unfolds to.
 
+    The first axis is the rows, the others, row by row, the columns.
     Kolda and Bader 2009, 2.4, unfold along the first axis too, with the columns in another order.
     """
     first, *others = sizes
@@ -296,7 +318,7 @@ def array(name: str, sizes: Iterable[Size]) -> Expr:
 
 
 def is_array(e: Expr) -> bool:
-    """Whether it is a variable of three axes or more."""
+    """Say if it is a variable of three axes or more."""
     return ARRAY in e.properties
 
 
@@ -305,11 +327,9 @@ def own_axes(e: Expr) -> tuple[Size, ...]:
 
     Of an array, which an expression holds unfolded, each axis apart.
     """
-    return (
-        tuple((a,) for size in e.shape_ for a in size)
-        if is_array(e)
-        else tuple(size for size in e.shape_ if size)
-    )
+    if is_array(e):
+        return tuple((a,) for size in e.shape_ for a in size)
+    return tuple(filter(None, e.shape_))
 
 
 def shape_text(e: Expr) -> str:
@@ -323,13 +343,11 @@ def declared_text(v: Expr) -> str:
 
 
 def num(value: int | Fraction) -> Expr:
-    """A rational number; raises LimitProblem for one that has no place among the floating-point
-    numbers.
-    """
+    """A rational number; raises LimitProblem for one that floating-point numbers do not reach."""
     value = Fraction(value)
     if abs(value.numerator.bit_length() - value.denominator.bit_length()) > MAX_BITS:
         raise LimitProblem("a number beyond 10^300", "numbers stay between 10^-300 and 10^300")
-    return node("num", (), Fraction(value), SCALAR)
+    return node("num", (), value, SCALAR)
 
 
 def ones(shape: Shape) -> Expr:
@@ -348,21 +366,22 @@ def eye(size: Size) -> Expr:
 
 
 def part(whole: Size, start: Sum, width: Size) -> Expr:
-    """Neighbouring columns of the identity, those after the first ``start``: P'*x is a part of
-    x, and P*y is y among zeros.
+    """Neighbouring columns P of the identity, ``width`` of them after the first ``start``.
+
+    P'*x is a part of x, and P*y is y among zeros.
     """
     return eye(whole) if whole == width else node("part", (), start, (whole, width))
 
 
 def shifts(first: Size, second: Size) -> Expr:
-    """The matrix of 1 where the place of the row is the sum of the two places that the column
-    counts, from 0; zeros elsewhere.
+    """The matrix S of zeros and ones for which S*kron(x, y) is the convolution of x and y.
+
+    There is a 1 where the row is the sum of the two places that the column stands for, from 0.
     """
     if UNIT in (first, second):
         return eye(first + second)
-    return node(
-        "shifts", (), None, (total_of([(first, 1), (second, 1)], -1).size(), first + second)
-    )
+    rows = total_of([(first, 1), (second, 1)], -1).size()
+    return node("shifts", (), None, (rows, first + second))
 
 
 def commutation(rows: Size, cols: Size) -> Expr:
@@ -396,17 +415,17 @@ def split(e: Expr) -> tuple[Fraction, Expr]:
     """The numeric coefficient of a term, and the rest."""
     if e.head == "num":
         return e.value, ONE
-    if e.head == "times" and e.args[0].head == "num":
-        return e.args[0].value, e.args[1] if len(e.args) == 2 else node(
-            "times", e.args[1:], None, e.shape_
-        )
-    return Fraction(1), e
+    if e.head != "times" or e.args[0].head != "num":
+        return Fraction(1), e
+    number, *others = e.args
+    rest = others[0] if len(others) == 1 else node("times", tuple(others), None, e.shape_)
+    return number.value, rest
 
 
 def postorder(*roots: Expr, skip: Callable[[Expr], bool] | None = None) -> list[Expr]:
     """Every node once, arguments before the nodes that use them.
 
-    Without those for which ``skip`` holds and what only they use.
+    Nodes for which ``skip`` holds are left out, and so is what only they use.
     """
     return arguments_first(roots, _arguments, skip)
 
@@ -417,10 +436,9 @@ _arguments: Callable[[Expr], tuple[Expr, ...]] = attrgetter("args")
 def sizes_of(nodes: Iterable[Expr]) -> list[Size]:
     """The sizes of the axes of nodes, and those that stand as numbers."""
     nodes = list(nodes)
-    return [
-        *(size for e in nodes for size in e.shape_),
-        *((e.atom,) for e in nodes if e.head == "size"),
-    ]
+    of_axes = [size for e in nodes for size in e.shape_]
+    of_numbers: list[Size] = [(e.atom,) for e in nodes if e.head == "size"]
+    return of_axes + of_numbers
 
 
 def variables(*roots: Expr) -> list[Expr]:

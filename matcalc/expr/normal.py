@@ -7,7 +7,7 @@ terms broadcast, as in ``X + 1``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 
@@ -16,33 +16,30 @@ from ..tables.functions import BY_NAME
 from .mismatch import add_hint, check_product
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, commutation, eye, node, num, ones, split, zeros
 from .parts import is_part, joined_parts
-from .sizes import SCALAR, UNIT, Shape, Size, Sum, same, show_shape, unify
+from .sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, is_row, same, show_shape, unify
 
 SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
-MAX_FACTORS = 2000
+MAX_FACTORS = 2000  # of one product of matrices; simplifying looks at it from each of its cuts
+MAX_POWER_BITS = 4096  # of a power of numbers, which is computed exactly
 # a sum or product of more parts than this stays whole inside another one, which keeps deep networks
 # small
 FLAT = 40
-UNSETTLED_LIMIT = 100
 TRANSPOSE_LIMIT = 400  # a sum larger than this is transposed as a whole, without looking inside
+# in larger functions of unknown sizes, whose transposes are not remembered, no symmetry is sought
+UNKNOWN_SIZES_LIMIT = 100
 
 
 def size_number(size: Size) -> Expr:
     """The length of an axis, as a number."""
-    return times(
-        *(
-            num(a)
-            if isinstance(a, int)
-            else _sum_number(a)
-            if isinstance(a, Sum)
-            else node("size", (), a, SCALAR)
-            for a in size
-        )
-    )
+    return times(*map(_atom_number, size))
 
 
-def _sum_number(a: Sum) -> Expr:
-    return add(num(a.constant), *(times(num(k), size_number(size)) for size, k in a.terms))
+def _atom_number(a: Atom) -> Expr:
+    if isinstance(a, int):
+        return num(a)
+    if isinstance(a, Sum):
+        return add(num(a.constant), *(times(num(k), size_number(size)) for size, k in a.terms))
+    return node("size", (), a, SCALAR)
 
 
 def scaled(coefficient: Fraction, e: Expr) -> Expr:
@@ -51,48 +48,11 @@ def scaled(coefficient: Fraction, e: Expr) -> Expr:
 
 
 def neg(e: Expr) -> Expr:
+    """The expression with the other sign."""
     return times(MINUS_ONE, e)
 
 
 # ---- sums ----------------------------------------------------------------------------------------
-
-
-def broadcast(shapes: Iterable[Shape]) -> Shape:
-    """The shape that scalars, rows and equal shapes are added to."""
-    out = SCALAR
-    for shape in shapes:
-        if shape in (SCALAR, out):
-            continue
-        if out == SCALAR:
-            out = shape
-            continue
-        row_below = shape[0] == UNIT != out[0] and out[1] != UNIT
-        row_above = out[0] == UNIT != shape[0] and shape[1] != UNIT
-        fits = unify(out[1], shape[1]) and (row_below or row_above or unify(out[0], shape[0]))
-        if not fits:
-            raise ShapeProblem(
-                f"cannot add {show_shape(out)} and {show_shape(shape)}", add_hint(out, shape)
-            )
-        out = shape if row_above else out
-    return out
-
-
-def _terms(args: Iterable[Expr]) -> Iterator[tuple[Fraction, Expr]]:
-    for arg in args:
-        coefficient, core = split(arg)
-        if core.head == "add" and len(core.args) <= FLAT:
-            for k, inner in map(split, core.args):
-                yield coefficient * k, inner
-        elif (
-            core.head == "T"
-            and core.args[0].head == "add"
-            and len(core.args[0].args) <= FLAT
-            and not _repeats_rows(core.args[0])
-        ):
-            for k, inner in map(split, core.args[0].args):
-                yield coefficient * k, transpose(inner)
-        else:
-            yield coefficient, core
 
 
 def add(*args: Expr) -> Expr:
@@ -100,39 +60,88 @@ def add(*args: Expr) -> Expr:
     if len(args) == 1:
         return args[0]
     shape = broadcast(a.shape_ for a in args)
-    total: dict[Expr, Fraction] = {}
-    for coefficient, core in _terms(args):
-        if core.head != "zeros":
-            total[core] = total.get(core, Fraction(0)) + coefficient
-    full = ones(shape)
-    if (
-        full is not ONE
-        and full in total
-        and any(_fills(c, shape) and k for c, k in total.items() if c is not full)
-    ):
-        total[ONE] = total.get(ONE, Fraction(0)) + total.pop(full)
-    parts = [scaled(k, core) for core, k in total.items() if k]
-    if not parts:
+    coefficients = _coefficients(args)
+    _turn_ones_into_number(coefficients, shape)
+    terms = [scaled(k, core) for core, k in coefficients.items() if k]
+    if not terms:
         return zeros(shape)
-    if not any(_fills(p, shape) for p in parts):
-        if len(parts) == 1:
-            return spread(parts[0], shape)
-        parts = [spread(p, shape) if p is parts[0] else p for p in parts]
-    if len(parts) == 1:
-        return parts[0]
-    if shape[0] == UNIT != shape[1]:
-        return transpose(add(*map(transpose, parts)))
-    parts.sort(key=_sum_order)
-    return _balanced(node("add", tuple(parts), None, shape))
+    if not any(_fills(t, shape) for t in terms):
+        terms[0] = spread(terms[0], shape)
+    if len(terms) == 1:
+        return terms[0]
+    if is_row(shape):
+        return transpose(add(*map(transpose, terms)))
+    terms.sort(key=_sum_order)
+    return _balanced(node("add", tuple(terms), None, shape))
+
+
+def broadcast(shapes: Iterable[Shape]) -> Shape:
+    """The shape that scalars, rows and equal shapes are added to."""
+    common = SCALAR
+    for shape in shapes:
+        if shape not in (SCALAR, common):
+            common = shape if common == SCALAR else _shape_of_two(common, shape)
+    return common
+
+
+def _shape_of_two(a: Shape, b: Shape) -> Shape:
+    """The shape of a sum of two arrays, equal or one of them a row that is added to every row."""
+    a_is_row = a[0] == UNIT != b[0] and b[1] != UNIT
+    b_is_row = b[0] == UNIT != a[0] and a[1] != UNIT
+    columns_fit = unify(a[1], b[1])
+    if not (columns_fit and (a_is_row or b_is_row or unify(a[0], b[0]))):
+        raise ShapeProblem(f"cannot add {show_shape(a)} and {show_shape(b)}", add_hint(a, b))
+    return b if a_is_row else a
+
+
+def _coefficients(args: Iterable[Expr]) -> dict[Expr, Fraction]:
+    """The number of each term of a sum, like terms together; 0 for terms that cancel."""
+    coefficients: dict[Expr, Fraction] = {}
+    for k, core in _terms(args):
+        if core in coefficients:
+            coefficients[core] += k
+        elif core.head != "zeros":
+            coefficients[core] = k
+    return coefficients
+
+
+def _terms(args: Iterable[Expr]) -> Iterator[tuple[Fraction, Expr]]:
+    """The terms of a sum, those of short sums inside it among them, each with its number."""
+    for arg in args:
+        coefficient, core = split(arg)
+        if core.head == "add" and len(core.args) <= FLAT:
+            for k, inner in map(split, core.args):
+                yield coefficient * k, inner
+        elif _is_flat_transposed_sum(core):
+            for k, inner in map(split, core.args[0].args):
+                yield coefficient * k, transpose(inner)
+        else:
+            yield coefficient, core
+
+
+def _is_flat_transposed_sum(e: Expr) -> bool:
+    if e.head != "T" or e.args[0].head != "add":
+        return False
+    return len(e.args[0].args) <= FLAT and not _repeats_rows(e.args[0])
+
+
+def _turn_ones_into_number(coefficients: dict[Expr, Fraction], shape: Shape) -> None:
+    """Beside a term that fills the shape, ones say no more than the number 1: X + 1."""
+    full = ones(shape)
+    if full is ONE or full not in coefficients:
+        return
+    if any(k and core is not full and _fills(core, shape) for core, k in coefficients.items()):
+        coefficients[ONE] = coefficients.get(ONE, Fraction(0)) + coefficients.pop(full)
 
 
 def _sum_order(term: Expr) -> tuple[object, ...]:
+    """The order of terms: few transposes and large terms first, numbers last."""
     coefficient, core = split(term)
     return (core is ONE, core.transposes - core.count, core.order[1], core.order[2], coefficient)
 
 
 def _fills(e: Expr, shape: Shape) -> bool:
-    """Whether an expression has a shape, as far as unification knows."""
+    """Say if an expression has a shape, as far as unification knows."""
     return e.shape_ == shape or (same(e.shape_[0], shape[0]) and same(e.shape_[1], shape[1]))
 
 
@@ -144,14 +153,12 @@ def spread(e: Expr, shape: Shape) -> Expr:
 
 
 def _balanced(e: Expr) -> Expr:
-    """A sum or entry-by-entry product whose parts are mostly transposed is the transpose of the
-    plain one.
-    """
+    """A sum or entry-by-entry product, as the transpose of another where that has fewer of them."""
     if e.transposes == 0 or e.count > TRANSPOSE_LIMIT or UNIT in e.shape_ or _repeats_rows(e):
         return e
     inside = [transpose(a) for a in e.args]
     if sum(a.transposes for a in inside) + 1 < e.transposes:
-        return node("T", (_plain(e.head, inside, e.shape_[::-1]),), None, e.shape_)
+        return _wrapped(_plain(e.head, inside, e.shape_[::-1]))
     return e
 
 
@@ -162,15 +169,21 @@ def _plain(head: str, parts: Iterable[Expr], shape: Shape) -> Expr:
 
 
 def _repeats_rows(e: Expr) -> bool:
-    """A sum in which a row is added to every row: its transpose cannot be written part by part."""
+    """Say if a sum adds a row to every row: its transpose cannot be written part by part."""
     return any(a.shape_ not in (e.shape_, SCALAR) for a in e.args)
 
 
+def negative(e: Expr) -> bool:
+    """Say if a sum has more minus than plus, and so reads better with every sign changed."""
+    return e.head == "add" and 2 * sum(split(a)[0] < 0 for a in e.args) > len(e.args)
+
+
+def _negated(e: Expr) -> Expr:
+    """A sum with every sign changed."""
+    return add(*map(neg, e.args))
+
+
 # ---- commutative products ------------------------------------------------------------------------
-
-
-def _times_order(e: Expr) -> tuple[object, ...]:
-    return (not e.is_scalar, *e.order)
 
 
 def times(*args: Expr) -> Expr:
@@ -178,109 +191,155 @@ def times(*args: Expr) -> Expr:
 
     Equal bases merge their powers.
     """
+    coefficient, powers, shape = _number_and_powers(args)
+    if coefficient == 0:
+        return zeros(shape)
+    factors = [pow_(base, exponent) for base, exponent in powers.items() if exponent is not ZERO]
+    if any(map(_is_flattened, factors)):
+        return times(num(coefficient), ones(shape), *factors)
+    return _times_node(coefficient, factors, shape)
+
+
+def _number_and_powers(args: tuple[Expr, ...]) -> tuple[Fraction, dict[Expr, Expr], Shape]:
+    """The number in a commutative product, the exponent of each base, and the shape of all."""
     coefficient, shape = Fraction(1), SCALAR
     powers: dict[Expr, Expr] = {}
-    queue = list(reversed(args))
-    while queue:
-        e = queue.pop()
+    for e in _flat_factors(args):
         if e.head == "num":
             coefficient *= e.value
             continue
         if not e.is_scalar and e.shape_ != shape:
-            if shape != SCALAR and not (
-                unify(shape[0], e.shape_[0]) and unify(shape[1], e.shape_[1])
-            ):
-                raise ShapeProblem(
-                    f"entry-by-entry product of {show_shape(shape)} and {show_shape(e.shape_)}",
-                    "the shapes must be equal",
-                )
-            shape = e.shape_
-        if e.head == "times" and len(e.args) <= FLAT:
-            queue += reversed(e.args)
-        elif e.head == "T" and e.args[0].head == "times" and len(e.args[0].args) <= FLAT:
-            queue += map(transpose, reversed(e.args[0].args))
-        elif len(args) > 1 and negative(e):
-            queue += (_flipped(e), MINUS_ONE)
-        elif e.head == "zeros":
+            shape = _equal_shape(shape, e.shape_)
+        if e.head == "zeros":
             coefficient = Fraction(0)
         elif e.head != "ones":
             base, exponent = e.args if e.head == "pow" else (e, ONE)
             powers[base] = add(powers[base], exponent) if base in powers else exponent
-    if coefficient == 0:
-        return zeros(shape)
-    parts = [pow_(base, exponent) for base, exponent in powers.items() if exponent is not ZERO]
-    if any(p.head == "num" or (p.head == "times" and len(p.args) <= FLAT) for p in parts):
-        return times(num(coefficient), ones(shape), *parts)
-    return _times_node(coefficient, parts, shape)
+    return coefficient, powers, shape
 
 
-def _times_node(coefficient: Fraction, parts: list[Expr], shape: Shape) -> Expr:
-    if shape != SCALAR and all(p.is_scalar for p in parts):
-        parts.append(ones(shape))
-    arrays = [p for p in parts if not p.is_scalar]
-    if shape[0] == UNIT != shape[1] and any(a.head != "ones" for a in arrays):
-        scalars = [p for p in parts if p.is_scalar]
-        row = transpose(times(*map(transpose, arrays)))
-        parts = [*scalars, row]
-    elif len(arrays) > 1:
-        parts = [p for p in parts if p.is_scalar] + _hadamard(arrays, shape)
-    parts.sort(key=_times_order)
-    if coefficient != 1 or not parts:
-        if len(parts) == 1 and parts[0].head == "add" and coefficient == -1:
-            return _flipped(parts[0])
-        parts.insert(0, num(coefficient))
-    return parts[0] if len(parts) == 1 else node("times", tuple(parts), None, shape)
+def _flat_factors(args: tuple[Expr, ...]) -> list[Expr]:
+    """The factors, those of short products inside among them; the signs of sums are factors too."""
+    factors: list[Expr] = []
+    stack = list(reversed(args))
+    while stack:
+        e = stack.pop()
+        if e.head == "times" and len(e.args) <= FLAT:
+            stack += reversed(e.args)
+        elif e.head == "T" and _is_flattened(e.args[0]):
+            stack += map(transpose, reversed(e.args[0].args))
+        elif len(args) > 1 and negative(e):
+            stack += (_negated(e), MINUS_ONE)
+        else:
+            factors.append(e)
+    return factors
 
 
-def _hadamard(arrays: list[Expr], shape: Shape) -> list[Expr]:
-    """The factors, or one transposed factor where that takes fewer transposes."""
-    arrays.sort(key=_times_order)
-    whole = _balanced(node("times", tuple(arrays), None, shape))
-    return [whole] if whole.head == "T" else arrays
+def _is_flattened(e: Expr) -> bool:
+    """Say if the factors of an expression are those of the product around it."""
+    return e.head == "num" or (e.head == "times" and len(e.args) <= FLAT)
+
+
+def _equal_shape(a: Shape, b: Shape) -> Shape:
+    """The second shape, which must be equal to the first unless that is the shape of a scalar."""
+    if a != SCALAR and not (unify(a[0], b[0]) and unify(a[1], b[1])):
+        raise ShapeProblem(
+            f"entry-by-entry product of {show_shape(a)} and {show_shape(b)}",
+            "the shapes must be equal",
+        )
+    return b
+
+
+def _times_node(coefficient: Fraction, factors: list[Expr], shape: Shape) -> Expr:
+    """The product of a number and of powers of different bases."""
+    scalars = [f for f in factors if f.is_scalar]
+    arrays = [f for f in factors if not f.is_scalar]
+    ordered = sorted([*scalars, *_joined_arrays(arrays, shape)], key=_times_order)
+    return _numbered(coefficient, ordered, shape)
+
+
+def _numbered(coefficient: Fraction, factors: list[Expr], shape: Shape) -> Expr:
+    """The product of a number and of factors in order; -(a - b) is b - a."""
+    if coefficient == -1 and len(factors) == 1 and factors[0].head == "add":
+        return _negated(factors[0])
+    if coefficient != 1 or not factors:
+        factors = [num(coefficient), *factors]
+    return factors[0] if len(factors) == 1 else node("times", tuple(factors), None, shape)
+
+
+def _times_order(e: Expr) -> tuple[object, ...]:
+    return (not e.is_scalar, *e.order)
+
+
+def _joined_arrays(arrays: list[Expr], shape: Shape) -> list[Expr]:
+    """The arrays among the factors, as one transposed factor where that takes fewer transposes."""
+    if not arrays:
+        return [] if shape == SCALAR else [ones(shape)]
+    if is_row(shape) and any(a.head != "ones" for a in arrays):
+        return [transpose(times(*map(transpose, arrays)))]
+    if len(arrays) == 1:
+        return arrays
+    product = _balanced(_plain("times", arrays, shape))
+    return [product] if product.head == "T" else arrays
+
+
+# ---- powers --------------------------------------------------------------------------------------
 
 
 def pow_(base: Expr, exponent: Expr) -> Expr:
     """Entry-by-entry power; the base or the exponent may be a scalar."""
     if exponent.head == "num":
-        k = exponent.value
-        if k == 1:
-            return base
-        if k == 0:
-            return ones(base.shape_)
-        if base.head == "zeros" and k < 0:
-            raise ShapeProblem("division by zero")
-        if base.head in ("ones", "zeros"):
-            return base
-        if base.head == "num":
-            return _number_power(base.value, k)
-        whole = k.denominator == 1
-        if base.head == "times" and whole:
-            return times(*(pow_(a, exponent) for a in base.args))
-        if base.head == "pow" and base.args[1].head == "num" and whole:
-            return pow_(base.args[0], num(base.args[1].value * k))
-        if base.head == "add" and whole and k % 2 == 0 and split(base.args[0])[0] < 0:
-            return pow_(neg(base), exponent)
+        simpler = _power_by_number(base, exponent)
+        if simpler is not None:
+            return simpler
     if base.head == "ones" or exponent.head == "ones":
         return times(base, ones(exponent.shape_))
     if base.head == "T" and exponent.is_scalar:
         return transpose(pow_(base.args[0], exponent))
-    # the shapes must be equal
-    shape = times(base, exponent).shape_ if not exponent.is_scalar else base.shape_
+    # the product refuses shapes that are not equal
+    shape = base.shape_ if exponent.is_scalar else times(base, exponent).shape_
     return node("pow", (base, exponent), None, shape)
 
 
-def _number_power(base: Fraction, k: Fraction) -> Expr:
+def _power_by_number(base: Expr, exponent: Expr) -> Expr | None:
+    """A power with a number as exponent, where it is simpler than a power; else None."""
+    k = exponent.value
+    if k == 1:
+        return base
+    if k == 0:
+        return ones(base.shape_)
+    if base.head == "zeros" and k < 0:
+        raise ShapeProblem("division by zero")
+    if base.head in ("ones", "zeros"):
+        return base
+    if base.head == "num":
+        return _power_of_number(base.value, k)
+    return _whole_power(base, exponent) if k.denominator == 1 else None
+
+
+def _whole_power(base: Expr, exponent: Expr) -> Expr | None:
+    """A whole power taken inside a product, another power or a negative sum; else None."""
+    if base.head == "times":
+        return times(*(pow_(a, exponent) for a in base.args))
+    if base.head == "pow" and base.args[1].head == "num":
+        return pow_(base.args[0], num(base.args[1].value * exponent.value))
+    if base.head == "add" and exponent.value % 2 == 0 and split(base.args[0])[0] < 0:
+        return pow_(neg(base), exponent)
+    return None
+
+
+def _power_of_number(base: Fraction, k: Fraction) -> Expr:
     if base == 0 and k < 0:
         raise ShapeProblem("division by zero")
-    if k.denominator == 1:
-        bits = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(k)
-        if bits > 4096:
-            raise LimitProblem(
-                f"the power {base}^{k} is too large".replace("/1", "")[:60],
-                "numbers stay below 2^4096",
-            )
-        return num(base ** int(k))
-    return node("pow", (num(base), num(k)), None, SCALAR)
+    if k.denominator != 1:
+        return node("pow", (num(base), num(k)), None, SCALAR)
+    bits = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(k)
+    if bits > MAX_POWER_BITS:
+        raise LimitProblem(
+            f"the power {base}^{k} is too large".replace("/1", "")[:60],
+            f"numbers stay below 2^{MAX_POWER_BITS}",
+        )
+    return num(base ** int(k))
 
 
 # ---- matrix products -----------------------------------------------------------------------------
@@ -288,43 +347,31 @@ def _number_power(base: Fraction, k: Fraction) -> Expr:
 
 def matmul(*args: Expr) -> Expr:
     """The matrix product of any number of factors, scalars among them."""
-    scalars, chain = _gathered(args)
+    scalars, chain = _scalars_and_chain(args)
     if not chain:
         return times(*scalars)
-    if len(chain) > MAX_FACTORS:
-        raise LimitProblem(f"a product of {len(chain)} matrices", f"the limit is {MAX_FACTORS}")
-    for a, b in pairwise(chain):
-        check_product(a, b)
+    _check_chain(chain)
     if any(e.head == "zeros" for e in chain):
-        return times(*scalars, zeros((chain[0].shape_[0], chain[-1].shape_[1])))
-    segments = [_absorb(part) for part in _cut_at_vectors(chain)]
-    if any(
-        e.is_scalar or e.head in ("matmul", "zeros") or (e.head == "times" and e.args[0].is_scalar)
-        for part in segments
-        for e in part
-    ):
-        return matmul(*scalars, *(e for part in segments for e in part))
-    pieces: list[Expr] = []
-    for part in segments:
-        if part[0].shape_[0] == UNIT == part[-1].shape_[1]:
-            scalars.append(_inner(part))
-        else:
-            pieces += part
-    if not pieces:
-        return times(*scalars)
-    joined = _outer_of_ones(pieces)
-    body = (
-        joined[0]
-        if len(joined) == 1
-        else node("matmul", tuple(joined), None, (joined[0].shape_[0], joined[-1].shape_[1]))
-    )
-    return times(*scalars, body) if scalars else body
+        return times(*scalars, zeros(_shape_of_chain(chain)))
+    segments = [_absorbed(segment) for segment in _cut_at_vectors(chain)]
+    factors = [e for segment in segments for e in segment]
+    if any(map(_is_gathered, factors)):
+        return matmul(*scalars, *factors)
+    return _product_of_segments(scalars, segments)
 
 
-def _gathered(args: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
-    """The scalars of a product, and its other factors in order, with the signs of sums among the
-    scalars.
-    """
+def _product_of_segments(scalars: list[Expr], segments: list[list[Expr]]) -> Expr:
+    """The product of scalars and of the parts of a chain, of which some are numbers."""
+    numbers = [_inner(segment) for segment in segments if _is_number(segment)]
+    arrays = [e for segment in segments if not _is_number(segment) for e in segment]
+    if not arrays:
+        return times(*scalars, *numbers)
+    product = _chain_node(_outer_of_ones(arrays))
+    return times(*scalars, *numbers, product) if scalars or numbers else product
+
+
+def _scalars_and_chain(args: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
+    """The scalars of a product, the signs of sums among them, and its other factors in order."""
     scalars: list[Expr] = []
     chain: list[Expr] = []
     stack = list(args)[::-1]
@@ -335,14 +382,48 @@ def _gathered(args: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
         elif e.head == "matmul":
             stack += reversed(e.args)
         elif e.head == "times" and e.args[0].is_scalar:
-            scalars += (a for a in e.args if a.is_scalar)
-            stack.append(times(*(a for a in e.args if not a.is_scalar)))
-        elif negative(e.args[0] if e.head == "T" else e):
-            scalars.append(MINUS_ONE)
-            chain.append(transpose(_flipped(e.args[0])) if e.head == "T" else _flipped(e))
+            more, array = scalars_and_array(e)
+            scalars += more
+            stack.append(array)
         else:
-            chain.append(e)
+            factor = _with_fewer_minuses(e)
+            if factor is not e:
+                scalars.append(MINUS_ONE)
+            chain.append(factor)
     return scalars, chain
+
+
+def _is_gathered(e: Expr) -> bool:
+    """Say if a factor is none of a chain of matrices: it has scalars, factors or zeros."""
+    return e.is_scalar or e.head in ("matmul", "zeros") or _has_scalars(e)
+
+
+def _has_scalars(e: Expr) -> bool:
+    return e.head == "times" and e.args[0].is_scalar
+
+
+def _with_fewer_minuses(e: Expr) -> Expr:
+    """A sum, transposed or not, with every sign changed where that reads better."""
+    if e.head == "T":
+        return transpose(_negated(e.args[0])) if negative(e.args[0]) else e
+    return _negated(e) if negative(e) else e
+
+
+def _check_chain(chain: list[Expr]) -> None:
+    if len(chain) > MAX_FACTORS:
+        raise LimitProblem(f"a product of {len(chain)} matrices", f"the limit is {MAX_FACTORS}")
+    for a, b in pairwise(chain):
+        check_product(a, b)
+
+
+def _shape_of_chain(chain: list[Expr]) -> Shape:
+    return (chain[0].shape_[0], chain[-1].shape_[1])
+
+
+def _chain_node(chain: list[Expr]) -> Expr:
+    if len(chain) == 1:
+        return chain[0]
+    return node("matmul", tuple(chain), None, _shape_of_chain(chain))
 
 
 def _cut_at_vectors(chain: list[Expr]) -> Iterator[list[Expr]]:
@@ -354,126 +435,71 @@ def _cut_at_vectors(chain: list[Expr]) -> Iterator[list[Expr]]:
             start = i
 
 
-def negative(e: Expr) -> bool:
-    """Whether a sum reads better with every sign changed: it has more minus than plus."""
-    return e.head == "add" and 2 * sum(split(a)[0] < 0 for a in e.args) > len(e.args)
+def _is_number(segment: list[Expr]) -> bool:
+    return _shape_of_chain(segment) == SCALAR
 
 
-def _flipped(e: Expr) -> Expr:
-    """A sum with every sign changed."""
-    return add(*(neg(a) for a in e.args))
-
-
-def _absorb(segment: list[Expr]) -> list[Expr]:
-    """Drop identities; a diagonal matrix beside a vector is an entry-by-entry product."""
-    chain = [e for e in segment if e.head != "eye"] or segment[:1]
+def _absorbed(segment: list[Expr]) -> list[Expr]:
+    """A chain without identities; a diagonal matrix scales its neighbour entry by entry."""
+    chain = _without_identities(segment)
     if any(map(is_part, chain)):
         chain = joined_parts(chain)
-    changed = True
-    while changed and len(chain) > 1:
-        changed = False
-        for i, e in enumerate(chain):
-            if e.head != "diag":
-                continue
-            if i + 1 < len(chain) and chain[i + 1].shape_[1] == UNIT:
-                chain[i : i + 2] = [times(e.args[0], chain[i + 1])]
-            elif i and chain[i - 1].shape_[0] == UNIT:
-                chain[i - 1 : i + 1] = [transpose(times(e.args[0], transpose(chain[i - 1])))]
-            elif i + 1 < len(chain) and chain[i + 1].head == "diag":
-                chain[i : i + 2] = [diagonal_matrix(times(e.args[0], chain[i + 1].args[0]))]
-            else:
-                continue
-            changed = True
-            break
+    while (shorter := _one_diagonal_less(chain)) is not None:
+        chain = shorter
+    return _without_identities(chain)
+
+
+def _without_identities(chain: list[Expr]) -> list[Expr]:
     return [e for e in chain if e.head != "eye"] or chain[:1]
+
+
+def _one_diagonal_less(chain: list[Expr]) -> list[Expr] | None:
+    """The chain with the first diagonal matrix multiplied that has a neighbour for it, or None."""
+    for i, e in enumerate(chain):
+        if e.head == "diag":
+            shorter = _scaled_beside(e.args[0], chain[:i], chain[i + 1 :])
+            if shorter is not None:
+                return shorter
+    return None
+
+
+def _scaled_beside(diagonal: Expr, before: list[Expr], after: list[Expr]) -> list[Expr] | None:
+    """The chain where a diagonal matrix meets a column, a row or a diagonal matrix, else None."""
+    if after and after[0].shape_[1] == UNIT:
+        return [*before, times(diagonal, after[0]), *after[1:]]
+    if before and before[-1].shape_[0] == UNIT:
+        column = times(diagonal, transpose(before[-1]))
+        return [*before[:-1], transpose(column), *after]
+    if after and after[0].head == "diag":
+        return [*before, diagonal_matrix(times(diagonal, after[0].args[0])), *after[1:]]
+    return None
 
 
 def _inner(segment: list[Expr]) -> Expr:
     """A product that is a number, read in the better of its two directions."""
-    first, last = segment[0], segment[-1]
     if len(segment) == 1:
-        return first
-    if first.head == "ones" and last.head == "ones" and len(segment) == 2:
-        return size_number(last.shape_[0])
-    if first.head == "ones":
-        return total(matmul(*segment[1:-1]) if last.head == "ones" else matmul(*segment[1:]))
-    if last.head == "ones":
-        return total(matmul(*segment[:-1]))
-    flipped = [transpose(e) for e in reversed(segment)]
-    best = min(
-        segment,
-        flipped,
-        key=lambda chain: (sum(e.transposes for e in chain), [e.order for e in chain]),
-    )
-    return node("matmul", tuple(best), None, SCALAR)
+        return segment[0]
+    # 1'*A*1 is sum(A)
+    start = 1 if segment[0].head == "ones" else 0
+    stop = len(segment) - (1 if segment[-1].head == "ones" else 0)
+    if start == stop:
+        return size_number(segment[-1].shape_[0])
+    if stop - start < len(segment):
+        return total(matmul(*segment[start:stop]))
+    backwards = [transpose(e) for e in reversed(segment)]
+    return _chain_node(min(segment, backwards, key=_reading_order))
+
+
+def _reading_order(chain: list[Expr]) -> tuple[object, ...]:
+    return (sum(e.transposes for e in chain), [e.order for e in chain])
 
 
 def _outer_of_ones(chain: list[Expr]) -> list[Expr]:
     """``ones(m)*ones(n)'`` is ``ones(m,n)``."""
-    for i in range(len(chain) - 1):
-        a, b = chain[i : i + 2]
+    for i, (a, b) in enumerate(pairwise(chain)):
         if a.head == "ones" == b.head and a.shape_[1] == UNIT:
             return [*chain[:i], ones((a.shape_[0], b.shape_[1])), *chain[i + 2 :]]
     return chain
-
-
-# ---- transposes, sums of entries, diagonal matrices ----------------------------------------------
-
-
-def transpose(e: Expr) -> Expr:
-    """The transpose, pushed through products to the leaves."""
-    if e.is_scalar:
-        return e
-    if e.flipped is None or e.unsettled:
-        e.flipped = _transposed(e)
-    return e.flipped
-
-
-def _transposed(e: Expr) -> Expr:
-    if e.head == "T":
-        return e.args[0]
-    if e.head in ("eye", "diag") or SELF_TRANSPOSED.intersection(e.properties):
-        return e
-    flipped = e.shape_[::-1]
-    if e.head == "ones":
-        return ones(flipped)
-    if e.head == "commutation":
-        return (
-            commutation((e.shape_[1][0],), (e.shape_[1][1],))
-            if len(e.shape_[0]) == 2
-            else node("T", (e,), None, flipped)
-        )
-    if e.head == "kron":
-        return node("kron", tuple(map(transpose, e.args)), None, flipped)
-    if e.head == "zeros":
-        return zeros(flipped)
-    if e.head == "matmul":
-        return node("matmul", tuple(map(transpose, reversed(e.args))), None, flipped)
-    if e.head == "times" and e.args[0].is_scalar:
-        scalars, array = scalars_and_array(e)
-        return times(*scalars, transpose(array))
-    if (
-        e.head in ("add", "times")
-        and e.count <= TRANSPOSE_LIMIT
-        and UNIT not in e.shape_
-        and not _repeats_rows(e)
-    ):
-        return _transposed_parts(e)
-    if (
-        _commutes(e)
-        and e.args[0].count <= _symmetry_limit(e)
-        and all(transpose(a) is a for a in e.args)
-    ):
-        return e
-    return node("T", (e,), None, flipped)
-
-
-def _symmetry_limit(e: Expr) -> int:
-    """How large an argument may be in which symmetry is looked for.
-
-    Where sizes are open nothing is remembered, and the look is deep.
-    """
-    return UNSETTLED_LIMIT if e.unsettled else TRANSPOSE_LIMIT
 
 
 def scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:
@@ -483,34 +509,112 @@ def scalars_and_array(e: Expr) -> tuple[tuple[Expr, ...], Expr]:
     """
     if e.head != "times":
         return (), e
-    scalars, arrays = (tuple(a for a in e.args if a.is_scalar is kind) for kind in (True, False))
-    array = (
-        ONE
-        if not arrays
-        else arrays[0]
-        if len(arrays) == 1
-        else node("times", arrays, None, e.shape_)
-    )
-    return scalars, array
+    scalars = tuple(a for a in e.args if a.is_scalar)
+    arrays = e.args[len(scalars) :]  # scalars stand first
+    if len(arrays) > 1:
+        return scalars, node("times", arrays, None, e.shape_)
+    return scalars, arrays[0] if arrays else ONE
+
+
+# ---- transposes ----------------------------------------------------------------------------------
+
+
+def transpose(e: Expr) -> Expr:
+    """The transpose, pushed through products to the leaves."""
+    if e.is_scalar:
+        return e
+    # with unknown sizes it may become another one later
+    if e.known_transpose is None or e.has_unknown_sizes:
+        e.known_transpose = _TRANSPOSED.get(e.head, _transposed_function)(e)
+    return e.known_transpose
+
+
+def _wrapped(e: Expr) -> Expr:
+    """The transpose of an expression as it stands, with the transpose around it."""
+    return node("T", (e,), None, e.shape_[::-1])
+
+
+def _transposed_variable(e: Expr) -> Expr:
+    return _wrapped(e) if SELF_TRANSPOSED.isdisjoint(e.properties) else e
+
+
+def _transposed_commutation(e: Expr) -> Expr:
+    rows, cols = e.shape_
+    return commutation((cols[0],), (cols[1],)) if len(rows) == 2 else _wrapped(e)
+
+
+def _transposed_kron(e: Expr) -> Expr:
+    return node("kron", tuple(map(transpose, e.args)), None, e.shape_[::-1])
+
+
+def _transposed_chain(e: Expr) -> Expr:
+    return node("matmul", tuple(map(transpose, reversed(e.args))), None, e.shape_[::-1])
+
+
+def _transposed_product(e: Expr) -> Expr:
+    if not _has_scalars(e):
+        return _transposed_parts(e)
+    scalars, array = scalars_and_array(e)
+    return times(*scalars, transpose(array))
 
 
 def _transposed_parts(e: Expr) -> Expr:
-    """The transpose of a sum or an entry-by-entry product: inside or outside, whichever has
-    fewer transposes.
-    """
+    """The transpose of a sum or entry-by-entry product, inside it or outside with fewer of them."""
+    if e.count > TRANSPOSE_LIMIT or UNIT in e.shape_ or _repeats_rows(e):
+        return _wrapped(e)
     parts = [transpose(a) for a in e.args]
     if any(a.head == e.head for a in parts):  # a transpose of a transposed sum: flatten
         return add(*parts) if e.head == "add" else times(*parts)
     inside = _plain(e.head, parts, e.shape_[::-1])
-    return (
-        inside
-        if inside is e or inside.transposes <= e.transposes + 1
-        else node("T", (e,), None, e.shape_[::-1])
-    )
+    return inside if inside is e or inside.transposes <= e.transposes + 1 else _wrapped(e)
+
+
+def _transposed_function(e: Expr) -> Expr:
+    """The transpose of a function, which is itself where that is seen from symmetric arguments."""
+    limit = UNKNOWN_SIZES_LIMIT if e.has_unknown_sizes else TRANSPOSE_LIMIT
+    if _commutes(e) and e.args[0].count <= limit and all(transpose(a) is a for a in e.args):
+        return e
+    return _wrapped(e)
 
 
 def _commutes(e: Expr) -> bool:
+    """Say if the function of transposed arguments is the transposed function."""
     return e.head == "pow" or (e.head in BY_NAME and BY_NAME[e.head].transpose == "commutes")
+
+
+def _itself(e: Expr) -> Expr:
+    return e
+
+
+_TRANSPOSED: dict[str, Callable[[Expr], Expr]] = {
+    "T": lambda e: e.args[0],
+    "var": _transposed_variable,
+    "eye": _itself,
+    "diag": _itself,
+    "ones": lambda e: ones(e.shape_[::-1]),
+    "zeros": lambda e: zeros(e.shape_[::-1]),
+    "commutation": _transposed_commutation,
+    "kron": _transposed_kron,
+    "matmul": _transposed_chain,
+    "times": _transposed_product,
+    "add": _transposed_parts,
+}
+
+
+def plainer(e: Expr) -> Expr:
+    """The expression or its transpose, whichever has fewer transposes.
+
+    A row always becomes a column.
+    """
+    if e.shape_[1] == UNIT or e.count > TRANSPOSE_LIMIT:
+        return e
+    other = transpose(e)
+    if e.shape_[0] == UNIT or e.head == "T" or other.transposes < e.transposes:
+        return other
+    return e
+
+
+# ---- sums of entries, diagonal matrices ----------------------------------------------------------
 
 
 def total(e: Expr) -> Expr:
@@ -521,29 +625,16 @@ def total(e: Expr) -> Expr:
         return ZERO
     if e.head == "ones":
         return times(*map(size_number, e.shape_))
-    if e.head == "matmul" and (known := _sum_of_product(e.args)) is not None:
-        return known
-    if e.head == "times" and e.args[0].is_scalar:
+    if e.head == "matmul" and (simpler := _total_of_product(e.args)) is not None:
+        return simpler
+    if _has_scalars(e):
         scalars, array = scalars_and_array(e)
         return times(*scalars, total(array))
-    flipped = plainer(e)
-    return node("sum", (e,), None, SCALAR) if flipped is e else total(flipped)
+    upright = plainer(e)
+    return node("sum", (e,), None, SCALAR) if upright is e else total(upright)
 
 
-def plainer(e: Expr) -> Expr:
-    """The expression or its transpose, whichever has fewer transposes.
-
-    A row always becomes a column.
-    """
-    if e.shape_[1] == UNIT or e.count > TRANSPOSE_LIMIT:
-        return e
-    flipped = transpose(e)
-    return (
-        flipped if e.shape_[0] == UNIT or e.head == "T" or flipped.transposes < e.transposes else e
-    )
-
-
-def _sum_of_product(chain: tuple[Expr, ...]) -> Expr | None:
+def _total_of_product(chain: tuple[Expr, ...]) -> Expr | None:
     """sum(1'*A) and sum(A*1) are sum(A); sum(u*v') is sum(u)*sum(v)."""
     for i in range(1, len(chain)):
         if chain[i].shape_[0] == UNIT:
@@ -558,6 +649,8 @@ def _sum_of_product(chain: tuple[Expr, ...]) -> Expr | None:
 def diagonal_matrix(v: Expr) -> Expr:
     """The diagonal matrix of a column."""
     size = v.shape_[0]
-    if v.head in ("ones", "zeros"):
-        return eye(size) if v.head == "ones" else zeros((size, size))
+    if v.head == "ones":
+        return eye(size)
+    if v.head == "zeros":
+        return zeros((size, size))
     return v if v.is_scalar else node("diag", (v,), None, (size, size))

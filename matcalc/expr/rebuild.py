@@ -13,8 +13,10 @@ from .normal import add, matmul, pow_, spread, times, transpose
 def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     """The same operation on other arguments, in normal form."""
     if e.head == "add":
-        out = add(*args)
-        return spread(out, e.shape_) if e.shape_ != out.shape_ and not e.unsettled else out
+        total = add(*args)
+        if e.shape_ == total.shape_ or e.has_unknown_sizes:
+            return total
+        return spread(total, e.shape_)
     if e.head in _BUILD:
         return _BUILD[e.head](*args)
     return call(e.head, *args, trusted=True) if e.head in BY_NAME else e
@@ -44,8 +46,9 @@ def substitute_all(
     """Several expressions at once, with the parts that they share rebuilt once."""
     roots = list(roots)
     new: dict[Expr, Expr] = {}
-    for part in postorder(*roots, skip=skip):
-        new[part] = (
-            leaf(part) if not part.args else rebuild(part, tuple(new.get(a, a) for a in part.args))
-        )
+    for e in postorder(*roots, skip=skip):
+        if e.args:
+            new[e] = rebuild(e, tuple(new.get(a, a) for a in e.args))
+        else:
+            new[e] = leaf(e)
     return {e: new.get(e, e) for e in roots}

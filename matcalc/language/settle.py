@@ -22,7 +22,7 @@ def settle(e: Expr) -> Expr:
 
 
 def is_settled(node: Expr) -> bool:
-    return not node.unsettled
+    return not node.has_unknown_sizes
 
 
 def settled_leaf(node: Expr) -> Expr:
