@@ -1,10 +1,11 @@
-"""Parts of vectors and matrices, and matrices made of blocks: products with columns of the
-identity, and sums of such.
+"""Parts of vectors and matrices, and matrices made of blocks.
+
+They are products with columns of the identity, and sums of such.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import index
 
 from ..errors import ShapeProblem
@@ -18,38 +19,31 @@ from .sizes import UNIT, Size, Sum, resolve, show, show_shape, total_of, unify
 
 
 def taken(e: Expr, rows: Range | None, cols: Range | None) -> Expr:
-    """The rows and columns of an expression, None for all of them.
-
-    Raises ShapeProblem for places that it does not have.
-    """
+    """The rows and columns of an expression, None for all; ShapeProblem for some it has not."""
     left = [] if rows is None else [transpose(_checked_part(e, 0, rows))]
     right = [] if cols is None else [_checked_part(e, 1, cols)]
     return matmul(*left, e, *right)
 
 
+# how to index an expression with so many axes longer than one
+_HINTS = (
+    "a scalar has none",
+    "write x[i]",
+    "write X[i, :] for a row, X[:, j] for a column",
+)
+
+
 def sliced(e: Expr, key: object) -> Expr:
-    """What Python's index takes, counted from 0: ``x[0]``, ``x[-1]``, ``X[:, 1:3]``.
+    """The entries that Python's index takes, counted from 0: ``x[0]``, ``x[-1]``, ``X[:, 1:3]``.
 
     Raises ShapeProblem, and TypeError for no index.
     """
     keys = key if isinstance(key, tuple) else (key,)
     axes = [axis for axis, size in enumerate(e.shape_) if size]
     if len(keys) != len(axes):
-        wanted = (
-            "a scalar has none"
-            if not axes
-            else "write x[i]"
-            if len(axes) == 1
-            else "write X[i, :] for a row, X[:, j] for a column"
-        )
-        raise ShapeProblem(f"{len(keys)} indices of {brief(e)}: {show_shape(e.shape_)}", wanted)
-    ranges = dict(
-        zip(
-            axes,
-            (_range(k, e.shape_[axis]) for k, axis in zip(keys, axes, strict=True)),
-            strict=True,
-        )
-    )
+        fact = f"{len(keys)} indices of {brief(e)}: {show_shape(e.shape_)}"
+        raise ShapeProblem(fact, _HINTS[len(axes)])
+    ranges = {axis: _range(k, e.shape_[axis]) for axis, k in zip(axes, keys, strict=True)}
     return taken(e, ranges.get(0), ranges.get(1))
 
 
@@ -61,10 +55,8 @@ def _range(key: object, whole: Size) -> Range | None:
         raise ShapeProblem(f"a step of {key.step}", "ranges go by steps of 1")
     if key.start is None and key.stop is None:
         return None
-    start, stop = (
-        Sum({}) if key.start is None else _place(key.start, whole),
-        total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole),
-    )
+    start = Sum({}) if key.start is None else _place(key.start, whole)
+    stop = total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole)
     width = total_of([((stop,), 1), ((start,), -1)])
     if width.is_empty:
         raise ShapeProblem(
@@ -86,6 +78,7 @@ def _place(key: object, whole: Size) -> Sum:
 
 
 def _checked_part(e: Expr, axis: int, places: Range) -> Expr:
+    """The part of the identity that takes these places of an axis, which must have them."""
     whole = e.shape_[axis]
     if whole == UNIT:
         raise ShapeProblem(
@@ -105,68 +98,57 @@ def blocks(rows: Sequence[Sequence[Expr]]) -> Expr:
         raise ShapeProblem(
             "the rows of a block matrix have different numbers of blocks", "write [A, B; C, D]"
         )
-    heights = [_common(row, 0) for row in rows]
-    widths = [_common(column, 1) for column in zip(*rows, strict=True)]
-    filled = [
-        [spread(b, (h, w)) if b.is_scalar else b for b, w in zip(row, widths, strict=True)]
-        for row, h in zip(rows, heights, strict=True)
-    ]
-    left, right = _parts(heights), _parts(widths)
-    terms = [
-        matmul(*p, b, *map(transpose, q))
-        for row, p in zip(filled, left, strict=True)
-        for b, q in zip(row, right, strict=True)
-    ]
+    columns = list(zip(*rows, strict=True))
+    heights = [_shared_size(row, 0) for row in rows]
+    widths = [_shared_size(column, 1) for column in columns]
+    above, left = _parts(heights), _parts(widths)
+    terms: list[Expr] = []
+    for row, height, p in zip(rows, heights, above, strict=True):
+        for block, width, q in zip(row, widths, left, strict=True):
+            filled = spread(block, (height, width)) if block.is_scalar else block
+            terms.append(matmul(*p, filled, *map(transpose, q)))
     return add(*terms) if terms else zeros((UNIT, UNIT))
 
 
-def _common(line: Sequence[Expr], axis: int) -> Size:
+def _shared_size(line: Sequence[Expr], axis: int) -> Size:
     """The size that the blocks of one row, or of one column, share across it."""
-    size = next((b.shape_[axis] for b in line if not b.is_scalar), UNIT)
-    for b in line:
-        if (
-            not b.is_scalar
-            and not (b.shape_[axis] == size == UNIT)
-            and not unify(b.shape_[axis], size)
-        ):
-            what = "rows" if axis == 0 else "columns"
-            raise ShapeProblem(
-                f"the block {brief(b)} of {show_shape(b.shape_)} stands beside {what} of "
-                "length "
-                f"{show(size)}"
-            )
+    arrays = [b for b in line if not b.is_scalar]
+    size = arrays[0].shape_[axis] if arrays else UNIT
+    for b in arrays:
+        if b.shape_[axis] == size == UNIT or unify(b.shape_[axis], size):
+            continue
+        across = "rows" if axis == 0 else "columns"
+        raise ShapeProblem(
+            f"the block {brief(b)} of {show_shape(b.shape_)} "
+            f"stands beside {across} of length {show(size)}"
+        )
     return resolve(size)
 
 
 def _parts(sizes: Sequence[Size]) -> list[list[Expr]]:
-    """The part of the identity that puts each block in its place.
-
-    Nothing to do for a single one.
-    """
+    """The part of the identity that puts each block in its place; none for a single block."""
     if len(sizes) == 1:
         return [[]]
     whole = total_of([(size, 1) for size in sizes]).size()
-    return [
-        [part(whole, total_of([(size, 1) for size in sizes[:k]]), width)]
-        for k, width in enumerate(sizes)
-    ]
+    starts = [total_of([(size, 1) for size in sizes[:k]]) for k in range(len(sizes))]
+    return [[part(whole, start, width)] for start, width in zip(starts, sizes, strict=True)]
 
 
 # ---- reading back --------------------------------------------------------------------------------
 
 
 def indexed(chain: Sequence[Expr]) -> Iterator[tuple[Expr, Range | None, Range | None]]:
-    """The factors of a product, those that parts of the identity take rows or columns of with
-    their places.
-    """
+    """The factors of a product, each with the rows and columns that parts beside it take of it."""
     i = 0
     while i < len(chain):
         rows, cols = None, None
         if takes_rows(chain[i]) and i + 1 < len(chain) and not is_part(chain[i + 1]):
-            rows, i = range_of(chain[i].args[0]), i + 1
+            rows = range_of(chain[i].args[0])
+            i += 1
         factor = chain[i]
         if i + 1 < len(chain) and chain[i + 1].head == "part" and not is_part(factor):
-            cols, i = range_of(chain[i + 1]), i + 1
+            cols = range_of(chain[i + 1])
+            i += 1
         yield factor, rows, cols
         i += 1
 
@@ -176,18 +158,35 @@ def grid(e: Expr) -> list[list[Expr | None]] | None:
 
     Or None if it is no such sum.
     """
-    placed: dict[tuple[Range | None, Range | None], Expr] = {}
-    for term in e.args if e.head == "add" else ():
-        found = _placed(term)
-        if found is None or found[0] in placed:
+    if e.head != "add":
+        return None
+    placed = _placed_blocks(e.args)
+    if placed is None:
+        return None
+    rows = _tiled({rows for rows, _ in placed}, e.shape_[0])
+    cols = _tiled({cols for _, cols in placed}, e.shape_[1])
+    if rows is None or cols is None:
+        return None
+    return [[placed.get((r, c)) for c in cols] for r in rows]
+
+
+_Places = tuple[Range | None, Range | None]  # of a block in rows and columns, None for all
+
+
+def _placed_blocks(terms: Iterable[Expr]) -> dict[_Places, Expr] | None:
+    """The block at each place, if each term of a sum puts a block at a place of its own."""
+    blocks_at: dict[_Places, Expr] = {}
+    for term in terms:
+        placed = _placed(term)
+        if placed is None or placed[0] in blocks_at:
             return None
-        placed[found[0]] = found[1]
-    rows, cols = (_tiled({key[axis] for key in placed}, e.shape_[axis]) for axis in (0, 1))
-    return [[placed.get((r, c)) for c in cols] for r in rows] if rows and cols else None
+        places, block = placed
+        blocks_at[places] = block
+    return blocks_at
 
 
-def _placed(term: Expr) -> tuple[tuple[Range | None, Range | None], Expr] | None:
-    """The places, None for all, and the block of a term that parts of the identity put there.
+def _placed(term: Expr) -> tuple[_Places, Expr] | None:
+    """The places and the block of a term that parts of the identity put there, if some do.
 
     A number goes with the block.
     """
@@ -198,8 +197,11 @@ def _placed(term: Expr) -> tuple[tuple[Range | None, Range | None], Expr] | None
     either = rows or cols
     if either is None:
         return None
-    inner = chain[rows is not None : len(chain) - (cols is not None)]
-    return (rows, cols), times(*scalars, matmul(*inner) if inner else eye(either.width))
+    start = 0 if rows is None else 1
+    stop = len(chain) if cols is None else len(chain) - 1
+    inner = chain[start:stop]
+    block = matmul(*inner) if inner else eye(either.width)
+    return (rows, cols), times(*scalars, block)
 
 
 def _tiled(places: set[Range | None], whole: Size) -> Sequence[Range | None] | None:
@@ -207,8 +209,10 @@ def _tiled(places: set[Range | None], whole: Size) -> Sequence[Range | None] | N
     if places == {None}:
         return [None]
     by_start = {r.start: r for r in places if r is not None}
-    found, at = list[Range](), Sum({})
-    while at in by_start and len(found) < len(places):
-        found.append(by_start[at])
-        at = found[-1].stop
-    return found if len(found) == len(places) and at == total_of([(whole, 1)]) else None
+    tiles: list[Range] = []
+    at = Sum({})
+    while at in by_start and len(tiles) < len(places):
+        tiles.append(by_start[at])
+        at = tiles[-1].stop
+    covers = len(tiles) == len(places) and at == total_of([(whole, 1)])
+    return tiles if covers else None

@@ -1,4 +1,4 @@
-"""What to say when shapes do not fit: the facts of an error, and what would be right."""
+"""Errors about shapes that do not fit: the fact, and what would be right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from math import prod
 from ..errors import ShapeProblem
 from .nodes import OPERATORS, Expr
 from .sizes import UNIT, Shape, Size, might_be_equal, resolve, same, show, show_shape, unify
+
+BRIEF = 12  # nodes from which on an expression is not written out in a message
 
 
 def check_product(a: Expr, b: Expr) -> None:
@@ -19,33 +21,45 @@ def check_product(a: Expr, b: Expr) -> None:
 
 
 def brief(e: Expr) -> str:
-    return str(e) if e.count < 12 else f"a {e.head} expression"
+    """The expression as text, if it is short."""
+    return str(e) if e.count < BRIEF else f"a {e.head} expression"
 
 
 def _product_hint(a: Expr, b: Expr) -> str:
-    (r, c), (p, q) = a.shape_, b.shape_
-    if hint := _product_of_numbers(c, p) or _product_of_numbers(p, c):
+    """A product of the two factors, transposed or in the other order, that would fit."""
+    rows, inner = a.shape_
+    other_inner, cols = b.shape_
+    hint = _hint_on_numbers(inner, other_inner)
+    if hint:
         return hint
-    x, y, xt, yt = (
-        f"({s})" if e.head in ("add", "times", "matmul") else s
-        for e in (a, b, transposed(a), transposed(b))
-        for s in (brief(e),)
-    )
-    if c == UNIT == q and might_be_equal(r, p):
+    x, y = _as_factor(a), _as_factor(b)
+    xt, yt = _as_factor(transposed(a)), _as_factor(transposed(b))
+    if inner == UNIT == cols and might_be_equal(rows, other_inner):
         return f"did you mean {xt}*{y}, {x}*{yt} or {x}.*{y}?"
-    if might_be_equal(r, p) and xt != x:
+    if might_be_equal(rows, other_inner) and xt != x:
         return f"did you mean {xt}*{y}?"
-    if might_be_equal(c, q) and yt != y:
+    if might_be_equal(inner, cols) and yt != y:
         return f"did you mean {x}*{yt}?"
-    if might_be_equal(r, q):
+    if might_be_equal(rows, cols):
         return f"did you mean {y}*{x}?"
     return "the inner sizes must agree"
 
 
+def _as_factor(e: Expr) -> str:
+    return f"({brief(e)})" if e.head in ("add", "times", "matmul") else brief(e)
+
+
+def transposed(e: Expr) -> Expr:
+    """The transpose, by the operator, since normal forms are made with these messages."""
+    return OPERATORS["transpose"](e)
+
+
+def _hint_on_numbers(a: Size, b: Size) -> str:
+    """A hint where one size is 12 and the other 3*4: axes of vec and kron keep their factors."""
+    return _product_of_numbers(a, b) or _product_of_numbers(b, a)
+
+
 def _product_of_numbers(product: Size, length: Size) -> str:
-    """What to say where one size is 12 and the other 3*4: axes that vec and kron make keep their
-    factors.
-    """
     product, length = resolve(product), resolve(length)
     numbers = [a for a in product if isinstance(a, int)]
     if len(numbers) == len(product) > 1 and length == (prod(numbers),):
@@ -53,13 +67,10 @@ def _product_of_numbers(product: Size, length: Size) -> str:
     return ""
 
 
-def transposed(e: Expr) -> Expr:
-    return OPERATORS["transpose"](e)
-
-
 def add_hint(a: Shape, b: Shape) -> str:
+    """A hint for two shapes that cannot be added."""
     for x, y in zip(a, b, strict=True):
-        if hint := _product_of_numbers(x, y) or _product_of_numbers(y, x):
+        if hint := _hint_on_numbers(x, y):
             return hint
     if same(a[0], b[1]) and same(a[1], b[0]):
         return "did you mean to transpose one of them?"

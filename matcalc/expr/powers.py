@@ -12,17 +12,17 @@ POWERS = ("powm", "powm_frechet")  # the functions whose last argument is an exp
 
 
 def is_whole(e: Expr) -> bool:
-    """Whether an expression is a whole number whatever the sizes in it."""
-    if not e.args:
-        return e.head == "size" or (e.head == "num" and e.value.denominator == 1)
+    """Say if an expression is a whole number for all lengths of the names in it."""
     if e.head == "pow":
-        return (
-            is_whole(e.args[0])
-            and e.args[1].head == "num"
-            and e.args[1].value.denominator == 1
-            and e.args[1].value > 0
-        )
-    return e.head in ("add", "times") and all(map(is_whole, e.args))
+        base, exponent = e.args
+        return is_whole(base) and _is_whole_number(exponent) and exponent.value > 0
+    if e.head in ("add", "times"):
+        return all(map(is_whole, e.args))
+    return e.head == "size" or _is_whole_number(e)
+
+
+def _is_whole_number(e: Expr) -> bool:
+    return e.head == "num" and e.value.denominator == 1
 
 
 def base_and_exponent(e: Expr) -> tuple[Expr, Expr]:
@@ -46,9 +46,9 @@ def names_in(exponent: Expr) -> set[str]:
 
 
 def exponents_of(nodes: Iterable[Expr]) -> set[str]:
-    """The names of whole numbers that matrices are raised to, and that are the length of no
-    axis.
-    """
+    """The names of whole numbers that matrices are raised to, and that are no axis' length."""
     nodes = list(nodes)
-    found = {name for e in nodes if e.head in POWERS for name in names_in(e.args[-1])}
-    return found and found - {a for e in nodes for size in e.shape_ for a in base_atoms(size)}
+    exponents = {name for e in nodes if e.head in POWERS for name in names_in(e.args[-1])}
+    if not exponents:
+        return exponents
+    return exponents - {a for e in nodes for size in e.shape_ for a in base_atoms(size)}

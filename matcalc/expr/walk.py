@@ -1,6 +1,4 @@
-"""The one walk over shared graphs, of expressions, of the steps of a plan and of SymPy's trees
-alike.
-"""
+"""The one walk over shared graphs: of expressions, of steps of a plan and of SymPy's trees."""
 
 from __future__ import annotations
 
@@ -26,17 +24,17 @@ def arguments_first(
     >>> arguments_first(["ab"], lambda word: tuple(word) if len(word) > 1 else ())
     ['a', 'b', 'ab']
     """
-    done: dict[Node, None] = {}
-    stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(roots)]
+    passed: dict[Node, None] = {}  # in order
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
     while stack:
-        node, ready = stack.pop()
-        if node in done or (skip is not None and skip(node)):
+        node, arguments_passed = stack.pop()
+        if node in passed or (skip is not None and skip(node)):
             continue
-        below = () if ready else arguments(node)
+        below = () if arguments_passed else arguments(node)
         if below:
             stack.append((node, True))
-            stack += [(a, False) for a in reversed(below) if a not in done]
+            stack += [(a, False) for a in reversed(below) if a not in passed]
         else:
-            done[node] = None
-    spend(len(done) // WALK)
-    return list(done)
+            passed[node] = None
+    spend(len(passed) // WALK)
+    return list(passed)
