@@ -134,7 +134,7 @@ def _total(point: Point, node: Any) -> Array:
 
 
 def _kronecker_product(point: Point, node: Any) -> Array:
-    total = np.ones((1, 1))
+    total: Array = np.ones((1, 1))
     for a in node.args:
         total = np.kron(total, point.number(a))
     return total

@@ -9,9 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 _HOMES: dict[str, str] = {}
+
+
+class CompiledFunction(Protocol):
+    """A function of arrays by keyword, as far as whoever compiles an expression asks."""
+
+    parameters: tuple[str, ...]
+    raw: Callable[..., Any]
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def source_for_large(self) -> str | None: ...
+    @property
+    def steps(self) -> str: ...
+    def cost(self, /, **shapes: Any) -> Any: ...
+    def __call__(self, /, **arguments: Any) -> Any: ...
 
 
 def register(**homes: str) -> None:

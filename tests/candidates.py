@@ -164,7 +164,7 @@ def _of_equal_sizes(b: Base, rng: np.random.Generator, k: int) -> Place:
     )
     before = fuzz.lengths
     try:
-        fuzz.lengths = lambda c, r, i: {
+        fuzz.lengths = lambda c, r, i: {  # type: ignore[assignment]
             x: int(t) if (t := c.letters[x]).isdigit() else 3 for x in "mnkl"
         }
         return fuzz.point(case, None, b.question, rng, k)

@@ -157,7 +157,7 @@ def settled(
             and there is not None
             and all(gap(a, b) < 1e-8 for a, b in zip(here, there, strict=True))
         )
-        if close and (inverted is None or not is_singular(inverted, at)):
+        if close and here is not None and (inverted is None or not is_singular(inverted, at)):
             yield at, here
 
 

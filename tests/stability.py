@@ -135,9 +135,13 @@ def cases() -> Iterator[Case]:
         "sum(log(exp(Z)*y))",
         "log(sum(exp(Z)))",
     ):
-        given = {"Y": TARGET_ROWS} if "Y" in text else {"y": WEIGHTS} if "y)" in text else {}
-        shapes = "; ".join(["Z: n×n", *(f"{n}: {'n×n' if n == 'Y' else 'n'}" for n in given)])
-        yield text, shapes, "Z", at("Z", MATRICES, **given)
+        fixed: dict[str, object] = {}
+        if "Y" in text:
+            fixed = {"Y": TARGET_ROWS}
+        elif "y)" in text:
+            fixed = {"y": WEIGHTS}
+        shapes = "; ".join(["Z: n×n", *(f"{n}: {'n×n' if n == 'Y' else 'n'}" for n in fixed)])
+        yield text, shapes, "Z", at("Z", MATRICES, **fixed)
     yield from of_two_numbers()
     yield from mixtures()
     yield from at_the_edge()

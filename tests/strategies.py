@@ -12,11 +12,19 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
 T = TypeVar("T")
+
+
+class Choose(Protocol):
+    """One of several, drawn at random or by hypothesis."""
+
+    def __call__(self, options: Sequence[T], /) -> T: ...
+
+
 # of a test that draws from seeds; the gate takes more
 CASES = int(os.environ.get("MATCALC_CASES", 100))
 ELEMENTWISE = (
@@ -43,10 +51,10 @@ class Generator:
     that shape, in brackets where needed.
     """
 
-    def __init__(self, choose: Callable[[Sequence[T]], T], equal: bool, wide: bool = False) -> None:
+    def __init__(self, choose: Choose, equal: bool, wide: bool = False) -> None:
         # a wide one draws parts, blocks, and functions of eigenvalues and factors, too
         self.choose, self.wide = choose, wide
-        self.sizes = ("n",) if equal else SIZES
+        self.sizes: tuple[str, ...] = ("n",) if equal else SIZES
         self.declared: dict[str, str] = {}
 
     @property

@@ -31,7 +31,7 @@ def double_precision(target: str) -> Iterator[None]:
         return
     import jax
 
-    before = jax.config.jax_enable_x64
+    before = jax.config.read("jax_enable_x64")
     jax.config.update("jax_enable_x64", True)
     try:
         yield

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,7 +192,7 @@ def test_printed_code_runs():
 
 
 def test_printed_code_of_several_is_one_program(capsys):
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(run(capsys, LEAST_SQUARES, "X", "w", "--to", "numpy")[1], scope)
     values = {"X": np.eye(2), "w": np.array([1.0, 2]), "y": np.zeros(2)}
     found = [f(**values) for name, f in scope.items() if name.startswith("gradient")]

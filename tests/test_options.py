@@ -85,15 +85,15 @@ def test_the_option_that_was_meant_is_named(name: str) -> None:
         ),
         (lambda: mc.derive("x'*x", "x", verify=False), "derive() has no option 'verify'"),
         (
-            lambda: mc.derive("x'*x", "x").compile(valeu=True),
+            lambda: mc.derive("x'*x", "x").compile(valeu=True),  # type: ignore[call-arg]
             "Derivation.compile() has no option 'valeu' — did you mean value?",
         ),
         (
-            lambda: mc.derive("x'*x").compile(targt="numba"),
+            lambda: mc.derive("x'*x").compile(targt="numba"),  # type: ignore[call-arg]
             "Derivations.compile() has no option 'targt' — did you mean target?",
         ),
         (
-            lambda: mc.Network("3-2", activaton="tanh"),
+            lambda: mc.Network("3-2", activaton="tanh"),  # type: ignore[call-arg]
             "Network() has no option 'activaton' — did you mean activation?",
         ),
         (
@@ -101,16 +101,19 @@ def test_the_option_that_was_meant_is_named(name: str) -> None:
             "fit() has no option 'epoch' — did you mean epochs?",
         ),
         (
-            lambda: mc.Conv2d(1, 2, methd="fft"),
+            lambda: mc.Conv2d(1, 2, methd="fft"),  # type: ignore[call-arg]
             "Conv2d() has no option 'methd' — did you mean method?",
         ),
         (
-            lambda: mc.Conv2d(1, 2, method="fft", strid=2),
+            lambda: mc.Conv2d(1, 2, method="fft", strid=2),  # type: ignore[call-arg]
             "has no option 'strid' — did you mean stride?",
         ),
-        (lambda: mc.Tanh(name="relu"), "Tanh() has no option 'name' — it takes none"),
         (
-            lambda: mc.parse("x", shape="x: n"),
+            lambda: mc.Tanh(name="relu"),  # type: ignore[call-arg]
+            "Tanh() has no option 'name' — it takes none",
+        ),
+        (
+            lambda: mc.parse("x", shape="x: n"),  # type: ignore[call-arg]
             "parse() has no option 'shape' — did you mean shapes?",
         ),
         (lambda: mc.norm2(mc.vector("x", "n"), axis=1), "axis"),

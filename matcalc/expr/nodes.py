@@ -21,7 +21,7 @@ from operator import attrgetter
 
 from ..budget import spend, within_limits
 from ..errors import LimitProblem, described
-from ..faces import face
+from ..faces import CompiledFunction, face
 from ..options import strict
 from ..tables.functions import BY_NAME
 from .sizes import (
@@ -191,7 +191,7 @@ class Expr:
         return self
 
     @strict
-    def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
+    def compile(self, target: str = "numpy", reuse: bool = False) -> CompiledFunction:
         """A function of the variables, by keyword, that evaluates this expression.
 
         Its ``.source`` is the code.
@@ -200,7 +200,7 @@ class Expr:
         compiled derivatives do. With ``reuse`` (numpy and numba) the next call with the same shapes
         overwrites the array that was returned.
         """
-        function: Callable[..., object] = face("compile")(self, target, reuse=reuse)
+        function: CompiledFunction = face("compile")(self, target, reuse=reuse)
         return function
 
     @within_limits("printing")

@@ -18,7 +18,7 @@ from ..budget import within_limits
 from ..errors import LimitProblem
 from ..expr import Expr
 from ..expr.sizes import Size, public_size, show_axes
-from ..faces import face
+from ..faces import CompiledFunction, face
 from ..options import strict
 from .bag import Bag, Factor, Label, Term, is_one, is_wire
 
@@ -84,12 +84,12 @@ class IndexForm:
         shown: str = face("index_latex")(self)
         return shown
 
-    def compile(self, target: str = "numpy", reuse: bool = False) -> Callable[..., object]:
+    def compile(self, target: str = "numpy", reuse: bool = False) -> CompiledFunction:
         """A function of the variables, by keyword, that returns the array with all axes.
 
         With ``reuse`` always the same array.
         """
-        function: Callable[..., object] = face("compile")(self, target, reuse=reuse)
+        function: CompiledFunction = face("compile")(self, target, reuse=reuse)
         return function
 
     @cached_property

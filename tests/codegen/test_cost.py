@@ -8,6 +8,8 @@ from targets import installed
 
 import matcalc as mc
 
+WRONG_SHAPES: tuple[object, ...] = ("a", -1, None, [1.5], 2.0, (2, -3), {}, [[1, 2]])
+
 
 def test_least_squares():
     f = mc.derive("norm2(X*w - y)^2", "w").compile()
@@ -44,10 +46,7 @@ def test_a_shape_that_does_not_fit():
         ({"w": (3,), "X": (2, 4)}, "w has shape"),
         ({"X": (3, 3), "m": 2}, "X has shape"),
         ({"c": (2, 3)}, "c has shape"),
-        *(
-            ({"w": wrong}, "w has no shape")
-            for wrong in ("a", -1, None, [1.5], 2.0, (2, -3), {}, [[1, 2]])
-        ),
+        *(({"w": wrong}, "w has no shape") for wrong in WRONG_SHAPES),
         *(({"n": wrong}, "n is a size") for wrong in (-2, 2.5, "n", None, (3,))),
     ],
 )

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from itertools import product
 from math import prod
+from typing import Any
 
 import axes_of_one as table
 import numpy as np
@@ -17,7 +18,6 @@ from targets import installed
 
 import matcalc as mc
 from matcalc.api.derive import unverified
-from matcalc.codegen import Compiled
 from matcalc.expr import Expr
 from matcalc.expr.sizes import length
 from matcalc.language.typed import typed
@@ -28,11 +28,11 @@ SHAPES = ("n×1", "1×n", "n×n", "m×n")
 
 
 @cache
-def functions(name: str, shapes: tuple[str, ...], target: str) -> list[Compiled]:
+def functions(name: str, shapes: tuple[str, ...], target: str) -> list[Any]:
     """The function, and the gradients of the sum of its entries, as far as there are such."""
     names, told = "xyz"[: len(shapes)], table.declared(name, shapes)
     text = f"{name}({', '.join(names)})"
-    found = []
+    found: list[Any] = []
     with suppress(mc.ShapeProblem, mc.NotDifferentiable):
         found.append(mc.parse(text, told).compile(target))
         program = typed(f"sum({text})", told)

@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_a_kernel_agrees_with_the_steps(text, wrt):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
     by_columns = BIG | {"X": np.asfortranarray(BIG["X"])}
     np.testing.assert_allclose(fast(**by_columns)[0], plain(**BIG)[0], rtol=1e-9)
-    single = {n: a if isinstance(a, float) else a.astype(np.float32) for n, a in BIG.items()}
+    single = {n: a if isinstance(a, float) else np.float32(a) for n, a in BIG.items()}
     assert fast(**single)[1].dtype == np.float32
 
 
@@ -137,7 +138,7 @@ def test_a_result_that_is_held_in_any_way_is_left_alone(by_X, part):
 
 
 def test_threads_do_not_share_results():
-    scope = {"np": np, "getrefcount": sys.getrefcount, "prod": math.prod}
+    scope: dict[str, Any] = {"np": np, "getrefcount": sys.getrefcount, "prod": math.prod}
     exec(f"{ALIGNED}\n{SPARE}", scope)
 
     def work(k):

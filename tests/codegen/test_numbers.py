@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -39,7 +40,7 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
 ]
 
 
-def compiled(text: str, target: str) -> mc.Expr:
+def compiled(text: str, target: str) -> Callable[..., Any]:
     if target == "jax":
         import_module("jax").config.update("jax_enable_x64", True)
     return mc.parse(text, "x: n" if "x" in text.replace("exp", "") else None).compile(target)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+from typing import Any
 
 import numpy as np
 import pytest
@@ -312,7 +313,7 @@ def test_shared_parts_are_computed_once():
 @pytest.mark.parametrize("text", VALUES)
 def test_the_source_stands_alone(text):
     f = mc.parse(text, SHAPES).compile()
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(f.source, scope)
     tree = ast.parse(f.source)
     (function,) = [

@@ -6,6 +6,7 @@ What no block can give is left alone.
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import points
@@ -157,9 +158,14 @@ def test_large_arrays_go_by_blocks_and_small_ones_do_not():
     f = mc.derive(
         "sum(softplus(X*w)) - y'*X*w + c*norm2(w)^2", "w", "X: m×n; y: m; w: n; c: scalar"
     ).compile(value=True)
-    called = []
+    called: list[int] = []
     large = f.large
-    f.__dict__["large"] = lambda *args: called.append(1) or large(*args)
+
+    def counted(*args: Any) -> Any:
+        called.append(1)
+        return large(*args)
+
+    f.__dict__["large"] = counted
     for m, blocks in ((2000, 0), (3000, 1)):
         at = {
             "X": RNG.normal(size=(m, 1000)),
@@ -169,7 +175,7 @@ def test_large_arrays_go_by_blocks_and_small_ones_do_not():
         }
         for dtype in (np.float64, np.float32):
             called.clear()
-            arguments = {n: a.astype(dtype) if n != "c" else a for n, a in at.items()}
+            arguments = {n: np.asarray(a, dtype) if n != "c" else a for n, a in at.items()}
             for _ in range(2):  # the first call checks everything, the next what it must
                 for a, b in zip(
                     f(**arguments), f.raw(*(arguments[n] for n in f.parameters)), strict=True
@@ -211,8 +217,13 @@ def test_results_as_large_as_a_block_are_added_up_once():
     large = defined(f.source_for_large.replace("2**17*THREADS", "12"), f.raw.__name__, {})
     X, Y = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 5))
     assert_same(large(X, Y), np.exp(X).T @ Y)
-    seen = []
-    large.__globals__["of_rows"] = lambda a, b: seen.append(len(a)) or np.exp(a).T @ b
+    seen: list[int] = []
+
+    def of_rows(a: Any, b: Any) -> Any:
+        seen.append(len(a))
+        return np.exp(a).T @ b
+
+    large.__globals__["of_rows"] = of_rows
     assert_same(large(X, Y), np.exp(X).T @ Y)
     assert seen == [2, 48]
 

@@ -205,7 +205,7 @@ def test_every_row_has_its_reason(row: tuple[str, str, str, str]) -> None:
 
 # ---- limits and conventions ----------------------------------------------------------------------
 
-Z3, E = np.zeros(3), np.e
+Z3, E = np.zeros(3), float(np.exp(1.0))
 SINGULAR = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
 COFACTORS = np.array([[-3.0, 6.0, -3.0], [6.0, -12.0, 6.0], [-3.0, 6.0, -3.0]])
 B2 = np.array([[1.0, 2.0], [4.0, 3.0]])

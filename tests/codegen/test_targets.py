@@ -9,6 +9,7 @@ import ast
 import csv
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import points
@@ -222,7 +223,7 @@ def test_source_is_a_module_with_a_docstring(case, target):
 @pytest.mark.parametrize("target", installed("numpy", "numba"))
 def test_source_runs_alone(target):
     f = mc.derive("logdet(X'*X + 0.1*eye(n)) + sum(softplus(X*w))", "w").compile(target, value=True)
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(f.source, scope)
     X, w = np.random.default_rng(1).normal(size=(5, 3)), np.ones(3)
     for a, b in zip(scope["value_and_gradient"](X, w), f(X=X, w=w), strict=True):

@@ -150,11 +150,8 @@ def minimized(client, g, kill_in=None):
     from distributed.diagnostics.plugin import SchedulerPlugin
 
     passes, listener = Passes(g), SchedulerPlugin()
-    passes.pids, passes.kill_in, listener.transition = (
-        client.run(os.getpid),
-        kill_in,
-        passes.transition,
-    )
+    passes.pids, passes.kill_in = client.run(os.getpid), kill_in
+    setattr(listener, "transition", passes.transition)  # noqa: B010 (a method, for mypy)
     client.cluster.scheduler.add_plugin(listener, name="passes")
     try:
         start = time.monotonic()

@@ -9,9 +9,11 @@ import threading
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from dask.callbacks import Callback
 from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from strategies import Generator
@@ -107,7 +109,7 @@ def with_properties(a, properties):
 
 def cut(rng, length, most=7):
     """Uneven blocks of a length."""
-    blocks = []
+    blocks: list[int] = []
     while sum(blocks) < length:
         blocks.append(int(min(rng.integers(1, most + 1), length - sum(blocks))))
     return tuple(blocks)
@@ -256,12 +258,12 @@ def sizes_of(size):
 # ---- one pass, nothing gathered ------------------------------------------------------------------
 
 
-class Watch(dask.callbacks.Callback):
+class Watch(Callback):
     """The size of what every task gives."""
 
     def __init__(self):
         super().__init__(posttask=self.note)
-        self.sizes = Counter()
+        self.sizes: Counter[Any] = Counter()
 
     def note(self, key, result, graph, state, worker):
         name = (key if isinstance(key, str) else key[0]).rsplit("-", 1)[0]
@@ -275,7 +277,8 @@ class Watch(dask.callbacks.Callback):
 )
 def test_every_block_is_read_once_and_no_task_gives_more_than_the_answer(name):
     f, _, variables = roots(*LOSSES[name])
-    lengths, reads, lock = LENGTHS | {"m": 40 * 50}, Counter(), threading.Lock()
+    lengths, lock = LENGTHS | {"m": 40 * 50}, threading.Lock()
+    reads: Counter[Any] = Counter()
     arrays = random_arrays(variables, 0, lengths)
 
     def read(which, rows=50, block_id=None):
@@ -386,7 +389,7 @@ def test_numba_in_the_blocks():
 # ---- JAX -----------------------------------------------------------------------------------------
 
 ON_EIGHT_DEVICES = """
-import jax, numpy as np, matcalc as mc, test_distribute as t
+import jax, numpy as np, matcalc as mc, test_distributed as t
 jax.config.update("jax_enable_x64", True)
 assert len(jax.devices()) == 8
 mesh = jax.sharding.Mesh(np.array(jax.devices()).reshape(4, 2), ("hosts", "cards"))
@@ -413,7 +416,9 @@ for name, rows in (("ridge logistic, mean", 400), ("two layers", 403), ("a Gauss
 @pytest.mark.needs("jax")
 def test_eight_devices_of_jax_give_the_numbers_of_one():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(mc.__file__).parent.parent)])
+    path = os.pathsep.join(
+        [*map(str, Path(__file__).parents[:2]), str(Path(mc.__file__).parent.parent)]
+    )
     found = subprocess.run(
         [sys.executable, "-c", ON_EIGHT_DEVICES],
         env=os.environ | flags | {"PYTHONPATH": path},

@@ -177,7 +177,7 @@ def test_the_first_power_is_not_written_over(text, target, reuse):
         "k": 1,
     }
     f = mc.parse(text, "y: n; A: n×n; X: n×n; k: integer").compile(target, reuse=reuse)
-    before = at["X"].copy()
+    before = np.copy(at["X"])
     f(**{name: at[name] for name in f.parameters})
     np.testing.assert_array_equal(at["X"], before)
 

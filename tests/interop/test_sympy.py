@@ -68,11 +68,11 @@ def point(*roots, low=0.2, high=0.7):
     """
     rng = np.random.default_rng(5)
     nodes = ex.postorder(*roots)
-    sizes = [
+    met = [
         *(size for e in nodes for size in e.shape_),
         *((e.data,) for e in nodes if e.head == "size"),
     ]
-    names = sorted({atom for size in sizes for atom in size if isinstance(atom, str)})
+    names = sorted({atom for size in met for atom in size if isinstance(atom, str)})
     sizes = dict(zip(names, cycle((2, 4, 3)), strict=False)) | {
         n: k for n, k in {"m": 4, "n": 3, "p": 2, "q": 2}.items() if n in names
     }

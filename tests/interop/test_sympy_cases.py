@@ -5,6 +5,7 @@ How the benchmark judges is tested as well: a wrong answer must be judged wrong.
 
 import random
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,7 +140,7 @@ ARRAYS = (
 @pytest.mark.parametrize("expression", ARRAYS, ids=str)
 def test_the_numbers_are_those_of_sympys_explicit_arrays(expression):
     """The evaluation by NumPy against SymPy's own, at k = 2."""
-    at = {"k": 2, "i": 0, "j": 1, "m": 1} | {
+    at: dict[str, Any] = {"k": 2, "i": 0, "j": 1, "m": 1} | {
         name: np.arange(4.0).reshape(2, 2) ** p for p, name in enumerate("AXB", 1)
     }
     at |= {name: np.array([[p], [p**2 + 1.0]]) for p, name in enumerate("xya", 1)}

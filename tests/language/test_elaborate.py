@@ -389,6 +389,7 @@ def test_conflicts_say_what_where_and_what_would_be_right(text, shapes, message,
     problem = caught.value
     assert message in problem.message
     assert hint in problem.hint
+    assert problem.span is not None
     start, stop = problem.span
     offset = padded.index(text)
     assert offset <= start < stop <= offset + len(text)
@@ -399,7 +400,9 @@ def test_conflicts_say_what_where_and_what_would_be_right(text, shapes, message,
 def test_the_conflict_is_the_smallest_part_that_is_wrong():
     with pytest.raises(ShapeProblem) as caught:
         parse("x'*A*x + tr(B*(A*C)*y*y')", "A: 3×3; B: 3×3; C: 4×4")
-    assert caught.value.text[slice(*caught.value.span)] == "A*C"
+    problem = caught.value
+    assert problem.text is not None and problem.span is not None
+    assert problem.text[slice(*problem.span)] == "A*C"
 
 
 def test_a_hint_is_right():

@@ -204,6 +204,7 @@ def test_errors_point_at_the_place(text, marked, message, hint):
     problem = caught.value
     assert message in problem.message
     assert hint in problem.hint
+    assert problem.span is not None
     start, stop = problem.span
     assert text[start:stop] == marked or text[start:stop].strip() == marked.strip()
     line, marks = problem.caret().split("\n")

@@ -6,6 +6,7 @@ import ast
 import runpy
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_torch(name):
     import torch
 
     net, x, y, value, gradients, parameters = prepared(name)
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(net.source("torch"), scope)
     found, by_name = scope["value_and_gradients"](
         {n: torch.tensor(a) for n, a in parameters.items()}, torch.tensor(x), torch.tensor(y)
@@ -105,7 +106,7 @@ def test_torch_windows_stay_on_the_device():
     import torch
 
     net, *_ = prepared("images")
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(net.source("torch"), scope)
     g = torch.zeros(2, 3, 3, 8, device="meta")
     assert scope["col2im"](g, (2, 4, 4, 2), (2, 2)).device.type == "meta"
@@ -126,7 +127,7 @@ def double():
 def test_jax(name, double):
     jax = double
     net, x, y, value, gradients, parameters = prepared(name)
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(net.source("jax"), scope)
     found, by_name = scope["value_and_gradients"](
         parameters, jax.numpy.asarray(x), jax.numpy.asarray(y)

@@ -4,6 +4,8 @@ and that is said.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import points
 import pytest
@@ -46,7 +48,7 @@ PI = "pi is a variable here (the number is written π)"
 SIZE = "n is a variable here (the size n is written n1)"
 
 # expression, variable, declarations, the answer, what is said
-COLLISIONS = (
+COLLISIONS: tuple[tuple[Any, ...], ...] = (
     ("pi*erf(a)", "a", "pi: scalar", "2*pi*exp(-a^2)/sqrt(π)", [PI]),
     ("π*erf(a)", "a", "π: scalar", "2*π*exp(-a^2)/sqrt(pi)", []),
     (
@@ -240,7 +242,7 @@ def test_a_variable_and_a_size_of_one_name_are_refused_where_nothing_can_be_rena
 
 # ---- what may have been meant otherwise ----------------------------------------------------------
 
-NOTES = (
+NOTES: tuple[tuple[str, str, list[str]], ...] = (
     ("x'*I*x", "", ["I is a free matrix here (the identity is eye)"]),
     ("x'*I*x", "I: n×n", []),
     ("x'*E*x", "", ["E is a free matrix here (the identity is eye)"]),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import points
@@ -448,7 +449,7 @@ def test_the_decimal_context_of_the_caller_changes_nothing(text: str, claim: str
         assert mc.check(text, "x", claim, "x: n").wrong
 
 
-NOISY = (
+NOISY: tuple[tuple[Any, ...], ...] = (
     # derivatives that are right, and are lost in the rounding of double precision
     ("det(X)", "X", None, {"order": 4}),
     ("std(x)", "x", None, {"order": 3, "along": "v"}),

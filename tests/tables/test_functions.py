@@ -518,7 +518,9 @@ def test_function_of_any_shape_is_right_or_refused(row: Row, shape: str) -> None
     if e is None:
         return
     point, (value,) = next(points.settled((e,), np.random.default_rng(5)))
-    assert value.shape == tuple(int(np.prod([point[n] for n in size])) for size in e.shape_ if size)
+    assert value.shape == tuple(
+        int(np.prod([point[str(n)] for n in size])) for size in e.shape_ if size
+    )
     if row in REFUSED or not ex.variables(e):
         return
     d = mc.derive(ex.call("sum", e), "x")
