@@ -66,8 +66,9 @@ class _Writer:
         if e.head in _WRITERS:
             return _WRITERS[e.head](self, e, args)
         if e.head not in _SCALAR_FUNCTIONS and not _defined_by_entry(e.head):
+            shown = f"the function {e.head}" if e.head in BY_NAME else str(e)
             raise NameProblem(
-                f"the function {e.head} has no SymPy form",
+                f"{shown} has no SymPy form",
                 "SymPy has elementary functions, inverse, determinant and trace",
             )
         if e.is_scalar:
@@ -208,7 +209,8 @@ def _definition(head: str) -> str:
 
 
 def _defined_by_entry(head: str) -> bool:
-    return BY_NAME[head].elementwise and bool(BY_NAME[head].exact)
+    row = BY_NAME.get(head)
+    return row is not None and row.elementwise and bool(row.exact)
 
 
 def _applied(name: str, x: Any) -> Any:
