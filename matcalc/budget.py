@@ -22,7 +22,7 @@ from math import inf, isnan
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from .errors import LimitProblem, NameProblem, described
+from .errors import LimitProblem, OptionProblem, described
 from .options import strict
 
 PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
@@ -52,7 +52,7 @@ class Limits:
                 or isnan(value)
                 or value < 0
             ):
-                raise NameProblem(
+                raise OptionProblem(
                     f"the limit {name} is {described(value)}", "a limit is a number from 0 on"
                 )
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .budget import as_limits, limited
-from .errors import MatcalcError, NameProblem
+from .errors import MatcalcError, MissingData, OptionProblem
 
 if TYPE_CHECKING:
     from .api.derivation import Derivation
@@ -78,13 +78,13 @@ def _run(argv: list[str]) -> int:
     options = _parser().parse_args(_shielded(argv))
     if options.expression is None:
         _parser().print_usage(sys.stderr)
-        raise NameProblem(
+        raise MissingData(
             "there is no expression", 'type one, such as "norm2(X*w - y)^2", or --help'
         )
     if options.explain and options.to != "text":
-        raise NameProblem(f"--explain writes text, not {options.to}", "leave out one of them")
+        raise OptionProblem(f"--explain writes text, not {options.to}", "leave out one of them")
     if options.expression == "-" and sys.stdin is None:
-        raise NameProblem("there is no input to read from")
+        raise MissingData("there is no input to read from")
     if options.expression == "-":
         return max((_line(line, options) for line in sys.stdin if line.strip()), default=VERIFIED)
     if options.to == "json":

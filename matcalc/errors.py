@@ -61,43 +61,146 @@ class MatcalcError(Exception):
 
 
 class SyntaxProblem(MatcalcError):
-    """The text is not an expression: a character, a bracket or an operator is wrong."""
+    """A text that is no expression: a character, a bracket or an operator is wrong.
+
+    >>> import matcalc as mc
+    >>> mc.parse("X*(w - y")
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.SyntaxProblem: '(' is never closed
+    """
 
 
 class NameProblem(MatcalcError):
-    """A function or a variable that does not exist."""
+    """A name that does not exist, is taken, or is used as what it is not.
+
+    >>> import matcalc as mc
+    >>> mc.parse("tanhh(x)")
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.NameProblem: unknown function 'tanhh' — did you mean tanh?
+    """
+
+
+# The next three are kinds of NameProblem, because the code of users that was written before they
+# existed catches that one.
+
+
+class Unsupported(NameProblem):
+    """A request that is well formed, but that matcalc, SymPy or a method cannot do.
+
+    >>> import matcalc as mc
+    >>> mc.minimize("sum(x.^2)", "x", method="cg", shapes="x: 2", bounds=(0, 1))
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.Unsupported: cg knows no bounds — use L-BFGS or trust-constr
+    """
+
+
+class OptionProblem(NameProblem):
+    """A wrong choice or value of an option: an order, a layout, a method, a target, a seed.
+
+    >>> import matcalc as mc
+    >>> mc.derive("x'*x", "x", order=9)
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.OptionProblem: order 9 — orders are 1 to 6
+    """
+
+
+class MissingData(NameProblem):
+    """Data that a computation needs and was not given: an argument, a size, an earlier pass.
+
+    >>> import matcalc as mc
+    >>> mc.parse("X*w").compile()(w=[1.0, 2.0])
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.MissingData: missing argument X — the function takes X, w
+    """
 
 
 class ShapeProblem(MatcalcError):
-    """Sizes that do not fit together."""
+    """Sizes that do not fit together, or an array that is not what its variable is declared to be.
+
+    >>> import matcalc as mc
+    >>> mc.parse("X + y", "X: m×n; y: k")
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.ShapeProblem: cannot add m×n and k
+    """
 
 
 class LimitProblem(MatcalcError):
-    """The input is too long, too deep or too large.
+    """An input that is too long, too deep or too large.
 
     ``resource`` names what ran out where that is the budget: ``seconds``, ``nodes``, ``terms`` or
-    ``bytes``.
+    ``bytes``; otherwise it is empty.
+
+    >>> import matcalc as mc
+    >>> mc.parse("x" * 500_000)
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.LimitProblem: the text has 500000 characters — the limit is 400000
     """
 
     resource = ""
 
 
 class NotDifferentiable(MatcalcError):
-    """The table holds no proven derivative for this function in this place: refused by name."""
+    """A function for which the table has no proven derivative where one is needed.
+
+    >>> import matcalc as mc
+    >>> mc.derive("sum(expm(X))", "X", order=2)
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.NotDifferentiable: the derivative of expm_frechet is not in the table here
+    """
 
 
 class NoMatrixForm(MatcalcError):
-    """The derivative exists, but no arrangement in matrix notation does (treewidth above two)."""
+    """A result that exists, but not in the matrix notation that was asked for.
+
+    It is raised where
+
+    * a derivative of more than two axes, or the change of an expression, is wanted as one matrix;
+    * the factors of a term share their axes in a way that products, transposes and Kronecker
+      products cannot write (their graph has a treewidth above two);
+    * a Kronecker form, a numerator layout or a SymPy matrix is asked of an answer that has none.
+
+    The index form, ``derive(…).result``, holds such a result.
+
+    >>> import matcalc as mc
+    >>> mc.derive("x'*x", "x").kronecker()
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.NoMatrixForm: the derivative is a matrix already
+    """
 
 
 class NotSeparable(MatcalcError):
-    """An expression that is no sum over the rows, so that blocks of rows cannot be added up:
-    refused by name.
+    """An expression that is no sum over rows, so that blocks of rows cannot be added up.
+
+    >>> import matcalc as mc
+    >>> mc.distribute("logsumexp(X*w)", "w", rows="m", shapes="X: m×n")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.NotSeparable: logsumexp(X*w) takes all samples together — ...
     """
 
 
 class WrongAnswer(MatcalcError):
-    """Derivation and verification disagree: a defect of matcalc, never shown as an answer."""
+    """A derivative that its verification refutes; it is never shown as an answer.
+
+    From :func:`matcalc.function` it says that the given rule is wrong, from anywhere else it is a
+    defect of matcalc.
+
+    >>> import matcalc as mc
+    >>> wrong = {"meaning": "sum(x.^2)", "signature": "ij->11", "rule": "x[i,j] dx[i,j]"}
+    >>> mc.function("energy", **wrong)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    matcalc.errors.WrongAnswer: the derivative of energy by x is not verified — ...
+    """
 
 
 # ---- arguments of public functions ---------------------------------------------------------------
@@ -128,7 +231,7 @@ def described(value: object) -> str:
 def whole_number(value: object, name: str, least: int = 0) -> int:
     """An argument that must be a whole number of at least some size.
 
-    Raises TypeError or ShapeProblem, which name it.
+    Raises TypeError or OptionProblem, which name it.
 
     >>> whole_number(3, "seed")
     3
@@ -140,7 +243,7 @@ def whole_number(value: object, name: str, least: int = 0) -> int:
     except TypeError:  # an array of several numbers, which has an __index__ that refuses
         raise TypeError(f"{name} is a whole number, not {described(value)}") from None
     if number < least:
-        raise ShapeProblem(f"{name} is {number}", f"it must be {least} or more")
+        raise OptionProblem(f"{name} is {number}", f"it must be {least} or more")
     return number
 
 
@@ -159,9 +262,12 @@ def flag(value: object, name: str) -> bool:
 
 
 def number(value: object, name: str) -> float:
-    """An argument that must be a finite number; raises TypeError or ShapeProblem, which name it."""
+    """An argument that must be a finite number.
+
+    Raises TypeError or OptionProblem, which name it.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is a number, not {described(value)}")
     if not isfinite(value):
-        raise ShapeProblem(f"{name} is {described(value)}", "it must be finite")
+        raise OptionProblem(f"{name} is {described(value)}", "it must be finite")
     return float(value)

@@ -254,7 +254,7 @@ def test_a_limit_is_seconds_or_limits(limit, limits):
 
 @pytest.mark.parametrize("wrong", [-1, math.nan, "10", True, 1j])
 def test_a_wrong_limit_is_refused(wrong):
-    with pytest.raises(mc.NameProblem, match=r"a limit is a number from 0 on"):
+    with pytest.raises(mc.OptionProblem, match=r"a limit is a number from 0 on"):
         mc.derive("x'*x", "x", limit=wrong)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import matcalc as mc
 from matcalc.cli import main
 from matcalc.tables.functions import described
 
@@ -56,3 +57,12 @@ def test_every_function_is_in_the_reference() -> None:
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     for name, doc in described():
         assert f"| `{name}` | {doc} |" in reference
+
+
+def test_every_error_is_in_the_reference() -> None:
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    public = (getattr(mc, name) for name in mc.__all__)
+    errors = [e for e in public if isinstance(e, type) and issubclass(e, mc.MatcalcError)]
+    for error in errors:
+        row = f"| `{error.__name__}` | "
+        assert row in reference or error is mc.MatcalcError

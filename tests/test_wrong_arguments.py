@@ -100,12 +100,13 @@ CALLS: dict[str, Mapping[str, Any]] = {
 NOT_CALLED = {
     name
     for name in mc.__all__
-    if name.endswith(("Problem", "Error", "Form", "Separable", "Differentiable", "Answer"))
+    if isinstance(getattr(mc, name), type) and issubclass(getattr(mc, name), MatcalcError)
 } | {
     "Derivation",
     "Derivations",
     "Distributed",
     "Expr",
+    "IndexForm",
     "Verification",
     "__version__",
     "AffineTransform",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import expr as ex
 from ..budget import DEFAULT, Limits, limited
 from ..calculus.derivative import AnyChain, derivative, off_its_set
-from ..errors import NameProblem, NoMatrixForm, flag
+from ..errors import NameProblem, NoMatrixForm, OptionProblem, flag
 from ..expr import Expr
 from ..expr.sizes import unused
 from ..labels.roots import Root, parts, shape_text
@@ -44,16 +44,27 @@ _TO_TYPE = {
 @strict
 @dataclass(frozen=True, repr=False)
 class Derivation:
-    """The derivative of one expression by one variable, verified.
+    """The derivative of one expression by one variable, verified; what :func:`derive` returns.
 
-    ``result`` is the answer, whatever was asked. ``gradient`` is the first derivative of a scalar,
-    ``jacobian`` that of anything else, ``hessian`` the second derivative of a scalar; each raises
-    NameProblem, which says what to type, where the answer is none. The axes of the answer are the
-    expression's axes followed by the variable's: the gradient of a scalar has the shape of the
-    variable, the Jacobian of a vector f by a vector x is J[i,j] = ∂f_i/∂x_j. It is an
-    :class:`Expr`, or an :class:`IndexForm` where there are more than two axes or no matrix form.
-    With a direction (``along``) it is the derivative contracted with that direction, of one axis
-    less.
+    ``result`` is the answer, whatever was asked: an :class:`Expr`, or an :class:`IndexForm` where
+    there are more than two axes or no matrix form. ``verification`` says how it was checked.
+    ``expr``, ``wrt``, ``order``, ``layout``, ``along`` and ``symmetric`` say what was asked.
+
+    ``gradient`` is the first derivative of a scalar, ``jacobian`` that of anything else,
+    ``hessian`` the second derivative of a scalar.
+
+    The axes of the answer are the expression's axes followed by the variable's: the gradient of a
+    scalar has the shape of the variable, the Jacobian of a vector f by a vector x is
+    J[i,j] = ∂f_i/∂x_j. With a direction (``along``) it is the derivative contracted with that
+    direction, of one axis less.
+
+    Raises NameProblem, which says what to type, from ``gradient``, ``jacobian`` and ``hessian``
+    where the answer is another.
+
+    >>> from matcalc import derive
+    >>> d = derive("sin(a'*x)", "x", order=2)
+    >>> print(d.hessian, d.shape, d.verification.ok)
+    -sin(a'*x)*a*a' ('n', 'n') True
     """
 
     program: Program[Root]
@@ -84,9 +95,7 @@ class Derivation:
 
     @property
     def kind(self) -> str:
-        """The name of the answer: gradient, jacobian, hessian, or nothing for a derivative
-        without a name.
-        """
+        """The name of the answer: gradient, jacobian or hessian; empty for any other derivative."""
         if self.along is not None:
             return ""
         if self.order == 1:
@@ -95,21 +104,21 @@ class Derivation:
 
     @property
     def gradient(self) -> Root:
-        """The first derivative of a scalar."""
+        """The first derivative of a scalar; raises NameProblem if the answer is another."""
         return self._named("gradient")
 
     @property
     def jacobian(self) -> Root:
-        """The first derivative of what is no scalar."""
+        """The first derivative of what is no scalar; raises NameProblem if the answer is another."""
         return self._named("jacobian")
 
     @property
     def hessian(self) -> Root:
-        """The second derivative of a scalar."""
+        """The second derivative of a scalar; raises NameProblem if the answer is another."""
         return self._named("hessian")
 
     def _named(self, name: str) -> Root:
-        """The answer, if that is its name."""
+        """The answer, if it has this name."""
         if self.kind == name:
             return self.result
         hint = f"{_TO_TYPE[name, self.expr.is_scalar]}; .result is whatever was asked"
@@ -117,9 +126,7 @@ class Derivation:
 
     @property
     def title(self) -> str:
-        """What a reader calls the answer: gradient, Jacobian, Hessian, third derivative, second
-        derivative along v.
-        """
+        """The answer in words: gradient, Jacobian, Hessian, third derivative, derivative along v."""
         along = "" if self.along is None else f" along {self.along}"
         return _capital(self.kind) or f"{ORDERS[self.order]} derivative{along}"
 
@@ -132,7 +139,7 @@ class Derivation:
 
     @property
     def shape(self) -> tuple[str | int, ...]:
-        """The shape of the answer."""
+        """The shape of the answer: a tuple of names and numbers, empty for a scalar."""
         return self.result.shape
 
     @property
@@ -148,16 +155,17 @@ class Derivation:
 
     @property
     def text(self) -> str:
-        """The answer in one line, without names of its own: it means the same where the
-        variables are what they are here.
+        """The answer in one line, without names of its own.
+
+        It means the same where the variables are what they are here. Raises LimitProblem for a text
+        beyond the limits of the derivation.
         """
         with limited(self.limits, "printing"):
             return root_text(self.result, self.names)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader may take for something else: a size, a constant or a function that has
-        another name or meaning here.
+        """Remarks on names in the answer: sizes, constants and functions that are not what they seem.
 
         >>> from matcalc import derive
         >>> derive("pi*erf(a)", "a", "pi: scalar").notes
@@ -167,15 +175,14 @@ class Derivation:
 
     @property
     def latex_notes(self) -> tuple[str, ...]:
-        """What is said of names that :meth:`latex` does not write as usual, since something else
-        looks like that.
-        """
+        """Remarks on names that :meth:`latex` writes otherwise, since something else looks like them."""
         return tuple(root_latex_notes(self.result, self.names))
 
     @property
     def integers(self) -> tuple[str, ...]:
-        """The sizes that the answer uses as numbers and that no variable has: they are to be
-        declared where it is typed again.
+        """The sizes that stand as numbers in the answer and that no variable has.
+
+        They are to be declared where the answer is typed again.
 
         >>> from matcalc import derive
         >>> derive("sum(ones(k,m)*x)", "x").integers
@@ -195,9 +202,10 @@ class Derivation:
         return [] if self.along is None else ex.variables(self.along)
 
     def kronecker(self) -> Expr:
-        """A matrix by a matrix as the matrix ∂vec(F)/∂vec(X)' (column-major vec).
+        """The derivative of a matrix F by a matrix X as the matrix ∂vec(F)/∂vec(X)'.
 
-        The Hessian by a matrix as ∂²f/∂vec(X)∂vec(X)'.
+        vec stacks columns; the Hessian of a scalar by a matrix is ∂²f/∂vec(X)∂vec(X)' (Magnus &
+        Neudecker, Matrix Differential Calculus, chapter 9).
 
         Raises NoMatrixForm where there are not four axes, or where Kronecker products do not reach.
 
@@ -232,13 +240,19 @@ class Derivation:
         return self.named.show(self.wrt.name)
 
     def latex(self) -> str:
-        """The answer in LaTeX."""
+        """The answer in LaTeX, without dollar signs; raises LimitProblem beyond the limits.
+
+        >>> from matcalc import derive
+        >>> derive("x'*A*x", "x", "A: n×n sym").latex()
+        '2 A x'
+        """
         with limited(self.limits, "printing"):
             return root_latex(self.result, self.names)
 
     def explain(self) -> str:
-        """How the answer was found: the scalar derivative, the arrangement that the labels
-        force, and the checks.
+        """The way to the answer: the scalar derivative, the arrangement that labels force, the checks.
+
+        Raises LimitProblem beyond the limits of the derivation.
         """
         from .explain import explain
 
@@ -248,7 +262,12 @@ class Derivation:
     def check(self, seed: int = 1) -> Verification:
         """Verify once more, at the random points of another seed.
 
-        For a claim of your own there is :func:`check`.
+        For a claim of your own there is :func:`check`. Raises OptionProblem for a negative seed and
+        TypeError for what is no whole number.
+
+        >>> from matcalc import derive
+        >>> derive("x'*x", "x").check(seed=7).ok
+        True
         """
         if not isinstance(seed, int):
             hint = (
@@ -257,7 +276,7 @@ class Derivation:
             )
             raise TypeError(f"the seed of d.check() is a number, not {type(seed).__name__}; {hint}")
         if seed < 0:
-            raise NameProblem(f"the seed {seed}", "seeds are 0, 1, 2, …")
+            raise OptionProblem(f"the seed {seed}", "seeds are 0, 1, 2, …")
         with limited(self.limits, "verifying"):
             return verified(self, seed)
 
@@ -265,6 +284,9 @@ class Derivation:
         """The derivative as a function of arrays by keyword.
 
         With ``value``, the pair of the expression and its derivative.
+
+        ``target`` is numpy, numba, jax, torch or array_api. The arguments are arrays whose shapes
+        fit the variables, and numbers for sizes that no array shows; a vector may be a column.
 
         The type of the arrays is kept, integers and lists become float64. Results are fresh arrays,
         writable where those of the library are; they share no memory with an argument or with each
@@ -274,6 +296,10 @@ class Derivation:
         With ``reuse`` (numpy and numba) what is returned is overwritten by the next call with the
         same shapes, by any thread: temporaries and results stay in arrays that are kept, and
         nothing large is allocated again.
+
+        Raises OptionProblem for a target that does not exist, Unsupported for one that is not
+        installed or does not reuse arrays. The function raises MissingData for a missing argument
+        and ShapeProblem for what does not fit.
 
         >>> import numpy as np
         >>> from matcalc import derive
@@ -289,6 +315,8 @@ class Derivation:
     def source(self, target: str = "numpy", value: bool = False) -> str:
         """The code of the compiled function; the packages of the target need not be installed.
 
+        Raises OptionProblem for a target that does not exist.
+
         >>> from matcalc import derive
         >>> derive("x'*A*x", "x").source("torch").splitlines()[-1]
         '    return A @ x + A.T @ x'
@@ -299,7 +327,7 @@ class Derivation:
             return source(*self._function(target, value), self._at_hand).text
 
     def _function(self, target: str, value: bool) -> tuple[Root | tuple[Root, ...], str, str]:
-        """What the compiled function returns, its target, and its name."""
+        """The roots, the target and the name of the compiled function."""
         if flag(value, "value"):
             return (self.expr, self.result), target, "value_and_gradient"
         return self.result, target, "gradient"
@@ -312,7 +340,15 @@ class Derivation:
         return [*self.program.variables.values(), *self._directions]
 
     def to_sympy(self) -> Any:
-        """The answer as a SymPy matrix expression; raises NoMatrixForm if it is an index form."""
+        """The answer as a SymPy matrix expression.
+
+        Raises NoMatrixForm if it is an index form, Unsupported for a function that SymPy does not
+        have, LimitProblem for what is too deep for SymPy.
+
+        >>> from matcalc import derive
+        >>> derive("x'*A*x", "x", "A: n×n sym").to_sympy()
+        2*A*x
+        """
         from ..interop import to_sympy
 
         if not isinstance(self.result, Expr):
@@ -322,9 +358,16 @@ class Derivation:
 
 @strict
 class Derivations(Mapping[str, Derivation]):
-    """Derivatives by several variables, by name.
+    """Derivatives by several variables, a mapping by name; parts that they share are written once.
 
-    The parts that they share are computed and written once.
+    Raises KeyError for a variable that was not asked for.
+
+    >>> from matcalc import derive
+    >>> both = derive("norm2(X*w - y)^2", ["X", "w"])
+    >>> print(both)
+    r = X*w - y
+    ∂/∂X = 2*r*w'
+    ∂/∂w = 2*X'*r
     """
 
     def __init__(self, found: Mapping[str, Derivation]) -> None:
@@ -356,9 +399,9 @@ class Derivations(Mapping[str, Derivation]):
         return self.named.show()
 
     def compile(self, target: str = "numpy", value: bool = False, reuse: bool = False) -> Compiled:
-        """One function that returns all derivatives as a tuple, after the value if that is wanted.
+        """One function that returns all derivatives as a tuple, with ``value`` after the value.
 
-        ``reuse`` as for one.
+        The arguments, and what is raised, are those of :meth:`Derivation.compile`.
         """
         from ..codegen import compile_expr
 
@@ -368,7 +411,10 @@ class Derivations(Mapping[str, Derivation]):
             )
 
     def source(self, target: str = "numpy", value: bool = False) -> str:
-        """The code of the compiled function; the packages of the target need not be installed."""
+        """The code of the compiled function; the packages of the target need not be installed.
+
+        Raises OptionProblem for a target that does not exist.
+        """
         from ..codegen import source
 
         with limited(self._limits, "compiling"):
@@ -392,7 +438,7 @@ class Derivations(Mapping[str, Derivation]):
         return list(self._program.variables.values())
 
     def _roots(self, value: bool) -> tuple[Root, ...]:
-        """What the compiled function returns."""
+        """The roots of the compiled function."""
         results = tuple(d.result for d in self.values())
         return (self._expr, *results) if flag(value, "value") else results
 

@@ -12,7 +12,7 @@ from ..budget import Limits, as_limits, limited, share
 from ..calculus.conventions import turned, weighted
 from ..calculus.derivative import AnyChain, derivative, first_chain
 from ..calculus.unfold import unfolded
-from ..errors import LimitProblem, NameProblem, WrongAnswer
+from ..errors import LimitProblem, NameProblem, OptionProblem, WrongAnswer
 from ..expr import Expr
 from ..expr.sizes import UNIT
 from ..labels.roots import Root
@@ -61,24 +61,33 @@ def derive(
     symmetric: str = SYMMETRIC[0],
     limit: float | Limits | None = None,
 ) -> Derivation | Derivations:
-    """The verified derivative of an expression (a text, an Expr, an IndexForm or a SymPy one) by a
-    variable, or by several.
+    """Derive an expression by a variable, or by several, and verify the answer.
 
-    ``shapes`` declares names, as in ``{"S": "n×n spd"}`` or ``"X: m×n; w: n"``; what is not
-    declared is inferred. ``order=2`` gives the Hessian, higher orders are index forms;
-    ``along="v"`` contracts the last derivative with a direction v of the variable's shape
-    (Jacobian-vector and Hessian-vector products, never through the matrix). ``layout="numerator"``
-    transposes a gradient. By a symmetric, diagonal or triangular variable the derivative of any
-    order is the one on the space of such matrices; ``symmetric="elements"`` gives, for a symmetric
-    variable, the derivative by S[i,j] and S[j,i] moved together, G + G' - diag(diag(G)) (Petersen &
-    Pedersen, The Matrix Cookbook, 2.8.2), each pair of indices so. Without ``wrt``, or with a list,
-    the result is a mapping; by an entry ``X[i, j]`` of a SymPy matrix it is the derivative by that
-    entry alone. ``limit`` is how many seconds deriving may take, 10 by default, or :class:`Limits`
-    for more than time; 0 sets none. Verifying has what is left of it and at least a half, and what
-    it does not decide in that time is not verified. Raises LimitProblem past the limit, a
-    MatcalcError for input that does not fit, NotDifferentiable for a function without a proven
-    rule, WrongAnswer if verification contradicts the derivation, and TypeError for an option that
-    there is not.
+    Arguments:
+
+    * ``expr``: a text, an Expr, an IndexForm or a SymPy expression, of any shape.
+    * ``wrt``: a variable, by name or as an expression. A list of them, or None for all, gives a
+      mapping. An entry ``X[i, j]`` of a SymPy matrix gives the derivative by that entry alone.
+    * ``shapes``: declarations, as ``"X: m×n; w: n"`` or ``{"S": "n×n spd"}``. What is not declared
+      is inferred.
+    * ``order``: 1 to 6. The gradient of a scalar has the shape of the variable; of anything else,
+      and of a higher order, the axes are the expression's followed by the variable's, once for each
+      order. More than two axes, or no matrix form, make an index form.
+    * ``layout``: ``"denominator"``, or ``"numerator"``, which transposes a gradient.
+    * ``along``: the name of a direction, of the variable's shape, with which the last derivative is
+      contracted: Jacobian-vector and Hessian-vector products, never through the matrix.
+    * ``symmetric``: ``"gradient"``, the derivative on the space of symmetric, diagonal or
+      triangular matrices, or ``"elements"``: for a symmetric variable the derivative by S[i,j] and
+      S[j,i] moved together, G + G' - diag(diag(G)) (Petersen & Pedersen, The Matrix Cookbook,
+      2.8.2), each pair of indices so.
+    * ``limit``: how many seconds deriving may take, 10 by default and 0 for no limit, or
+      :class:`Limits` for more than time. Verifying has what is left of it and at least a half; an
+      answer that is not decided in that time is not verified.
+
+    Raises LimitProblem past the limit; SyntaxProblem, NameProblem or ShapeProblem for input that
+    does not fit; OptionProblem for a choice that there is not; Unsupported for a SymPy class
+    without a form; NotDifferentiable for a function without a proven rule; WrongAnswer if the
+    verification refutes the answer; TypeError for an option that there is not.
 
     >>> str(derive("norm2(X*w - y)^2", "w"))
     "2*X'*(X*w - y)"
@@ -160,12 +169,12 @@ def _in_convention(d: Derivation) -> Root:
 
 
 def _refuse_layout(d: Derivation) -> None:
-    """Raise NameProblem for what is neither a gradient nor the same in both layouts, as a
+    """Raise OptionProblem for what is neither a gradient nor the same in both layouts, as a
     Jacobian and a Hessian are.
     """
     same = d.result.is_scalar or (d.along is None and UNIT in d.wrt.shape_)
     if d.expr.is_scalar and not same:
-        raise NameProblem(f"the {d.title} has no numerator layout", "layouts are for gradients")
+        raise OptionProblem(f"the {d.title} has no numerator layout", "layouts are for gradients")
 
 
 def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
@@ -175,7 +184,7 @@ def _by_entry(program: Program[Root], wrt: Any, options: Options) -> Derivation:
     plain: Options = {"order": 1, "layout": LAYOUTS[0], "along": None, "symmetric": SYMMETRIC[0]}
     asked = [name for name, value in options.items() if value != plain.get(name)]
     if asked:
-        raise NameProblem(
+        raise OptionProblem(
             f"{wrt} is an entry, and has no {', '.join(asked)}", "differentiate by the whole matrix"
         )
     matrix, entry = matrix_and_entry(program, wrt)
@@ -219,9 +228,7 @@ def _verified_together(found: list[Derivation]) -> Verification | None:
 
 
 def _is_plain(d: Derivation) -> bool:
-    """Whether it is a gradient in matrix notation, by a variable that may move in every
-    direction.
-    """
+    """Tell if it is a gradient in matrix notation, by a variable without properties."""
     unrestricted = d.layout == LAYOUTS[0] and not d.wrt.properties
     return d.kind == "gradient" and unrestricted and isinstance(d.result, Expr)
 
@@ -243,7 +250,7 @@ def _checked(d: Derivation, waiting: int) -> Derivation:
 
 
 def _refuted(verification: Verification) -> str:
-    """Which of the two checks refutes an answer, and where."""
+    """Name the checks that refute an answer, and the entry where the numbers do."""
     exactly = (
         "the exact check refutes it"
         if verification.exact is False

@@ -1,7 +1,5 @@
-"""What a caller gives, as one typed program: a text, an expression, a program or a SymPy
-expression.
-
-And which variable is meant.
+"""Normalise a caller's input (a text, an Expr, an IndexForm, a SymPy expression) to a Program, and
+find the variable that is meant.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import expr as ex
-from ..errors import MatcalcError, NameProblem, ShapeProblem, text_of
+from ..errors import MatcalcError, NameProblem, ShapeProblem, Unsupported, text_of
 from ..expr import Expr
 from ..expr.parts import index_names
 from ..expr.sizes import Atom, Shape, base_atoms, show, show_shape
@@ -110,7 +108,9 @@ def claimed(program: Program[Root], claim: Root, more: Sequence[Expr] = (), text
 
 
 def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program[Root]:
-    """``wrt`` are the variables that are meant, whose dimensions SymPy's expression may hold as
+    """The typed program of an input.
+
+    ``wrt`` are the variables that are meant, whose dimensions SymPy's expression may hold as
     numbers.
     """
     if isinstance(expr, str):
@@ -126,7 +126,7 @@ def as_program(expr: Any, shapes: Shapes, wrt: Any = None) -> Program[Root]:
 
 
 def _is_symbol(wrt: Any) -> bool:
-    """Whether it is a symbol of SymPy, of a scalar, a matrix or an array."""
+    """Tell if it is a symbol of SymPy, of a scalar, a matrix or an array."""
     return hasattr(wrt, "free_symbols") and bool(getattr(wrt, "name", None)) and not is_entry(wrt)
 
 
@@ -137,7 +137,7 @@ def _declared(expr: Root, shapes: Shapes) -> Program[Root]:
     def leaf(node: Expr) -> Expr:
         d = declared.get(node.name) if node.head == "var" else None
         if d is not None and ex.is_array(node):
-            raise NameProblem(
+            raise Unsupported(
                 f"{node.name} is an array of {len(ex.own_axes(node))} axes",
                 "matrices, vectors and scalars can be declared",
             )
@@ -159,7 +159,7 @@ def _declared(expr: Root, shapes: Shapes) -> Program[Root]:
 
 
 def is_entry(wrt: Any) -> bool:
-    """Whether it is an entry of a matrix, or of an array, of SymPy."""
+    """Tell if it is an entry of a matrix, or of an array, of SymPy."""
     return hasattr(wrt, "free_symbols") and hasattr(wrt, "indices")
 
 
@@ -182,6 +182,7 @@ def matrix_and_entry(program: Program[Root], wrt: Any) -> tuple[Expr, Root]:
 
 
 def variable_of(program: Program[Root], wrt: Any) -> Expr:
+    """The variable of a program that is meant; raises NameProblem if there is none."""
     if isinstance(wrt, Expr) and wrt.head != "var":
         raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
     if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:

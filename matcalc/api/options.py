@@ -7,24 +7,20 @@ from typing import TypedDict
 from .. import expr as ex
 from ..budget import Limits
 from ..calculus.derivative import structure
-from ..errors import NameProblem, described, text_of
+from ..errors import NameProblem, OptionProblem, described, text_of
 from ..expr import Expr
 from ..labels.roots import Root
 from ..language.declarations import NUMBERS, declared_name
 from ..language.program import Program
 from .inputs import place_names, size_names
 
-MAX_ORDER = 6
-
-
+MAX_ORDER = 6  # the derivative of order k of a product has up to k! terms: 720
 LAYOUTS = ("denominator", "numerator")
-
-
 SYMMETRIC = ("gradient", "elements")
 
 
 class Options(TypedDict, total=False):
-    """What a derivation can be asked for, beside the expression and the variable."""
+    """The options of a derivation, beside the expression and the variable."""
 
     order: int
     layout: str
@@ -34,27 +30,28 @@ class Options(TypedDict, total=False):
 
 
 def refuse_shared_direction(targets: list[Expr], along: str | None) -> None:
-    """Raise NameProblem where one name would be a direction of several shapes."""
+    """Raise OptionProblem where one name would be a direction of several shapes."""
     spaces = {(v.shape_, structure(v)): v for v in targets}
     if along is not None and len(spaces) > 1:
         one, other = list(spaces.values())[:2]
         shapes = f"{ex.shape_text(one)} for {one.name} and {ex.shape_text(other)} for {other.name}"
-        raise NameProblem(
+        raise OptionProblem(
             f"the direction '{along}' would be {shapes}", "differentiate by one variable at a time"
         )
 
 
 def checked_options(options: Options) -> Options:
+    """The options, if they can be chosen; raises OptionProblem."""
     order = options.get("order", 1)
     if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= MAX_ORDER:
-        raise NameProblem(f"order {described(order)}", f"orders are 1 to {MAX_ORDER}")
+        raise OptionProblem(f"order {described(order)}", f"orders are 1 to {MAX_ORDER}")
     choices = (
         ("layout", options.get("layout"), LAYOUTS),
         ("convention", options.get("symmetric"), SYMMETRIC),
     )
     for name, given, allowed in choices:
         if given is not None and text_of(given, f"the {name}") not in allowed:
-            raise NameProblem(f"unknown {name} '{given[:40]}'", f"choose {' or '.join(allowed)}")
+            raise OptionProblem(f"unknown {name} '{given[:40]}'", f"choose {' or '.join(allowed)}")
     return options
 
 

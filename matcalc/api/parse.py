@@ -12,10 +12,13 @@ from .inputs import Shapes
 @within_limits("parsing")
 @strict
 def parse(source: str, shapes: Shapes = None) -> Expr:
-    """The expression that a text stands for.
+    """Read a text as an expression.
 
-    Raises SyntaxProblem, NameProblem, ShapeProblem or LimitProblem, each with the place in the
-    text.
+    ``source`` is the text, in the language of docs/reference.md; ``shapes`` declares names, as
+    ``"X: m×n; w: n"`` or ``{"S": "n×n spd"}``. What is not declared is inferred.
+
+    Raises SyntaxProblem, NameProblem, ShapeProblem or LimitProblem, each with the position in the
+    text, and TypeError if ``source`` is no text.
 
     >>> parse("X*w - y").shape
     ('m',)

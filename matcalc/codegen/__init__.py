@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from ..budget import within_limits
-from ..errors import NameProblem, flag, text_of
+from ..errors import OptionProblem, Unsupported, flag, text_of
 from ..expr import Expr, variables
 from ..labels.roots import Root, parts, written_out
 from .compiled import Compiled
@@ -38,15 +38,15 @@ def compile_expr(
     With ``reuse`` (numpy and numba) temporaries and results stay in arrays that the next call with
     the same shapes overwrites. ``beside`` is the expression that was differentiated: costs are
     shown beside its own. Its variables, and others that are ``known`` though they have cancelled,
-    show sizes. Raises NameProblem for a target that does not exist or whose package is not
-    installed.
+    show sizes. Raises OptionProblem for a target that does not exist, Unsupported for
+    one whose package is not installed.
     """
     at_hand = dict.fromkeys([*(variables(*parts(beside)) if beside is not None else ()), *known])
     found = source(e, target, name, at_hand, reuse, large=True)
     try:
         return Compiled(found, target, beside)
     except ModuleNotFoundError as missing:
-        raise NameProblem(
+        raise Unsupported(
             f"the target {target} needs the package {missing.name}", "it is not installed here"
         ) from None
 
@@ -65,7 +65,7 @@ def source(
     Nothing of the target is imported.
     """
     if flag(reuse, "reuse") and text_of(target, "the target") not in REUSING:
-        raise NameProblem(
+        raise Unsupported(
             f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do"
         )
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
@@ -82,7 +82,7 @@ def source(
 def dialect(target: str) -> Dialect:
     """The spelling of a target."""
     if text_of(target, "the target") not in TARGETS:
-        raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
+        raise OptionProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
     module = import_module(f".targets.{target}", __name__)
     found: Dialect = (
         module.dialect(find_spec("scipy") is not None)

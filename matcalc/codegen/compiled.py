@@ -11,7 +11,7 @@ from functools import cached_property
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NameProblem, ShapeProblem, check_real
+from ..errors import MissingData, NameProblem, ShapeProblem, check_real
 from ..expr import Expr, letter_sizes, own_axes, postorder, shape_text
 from ..expr.parts import all_exist, bounded, exists, range_of, unsure
 from ..expr.sizes import Sum, Unknown, base_atoms, linear, show, total_of
@@ -45,7 +45,7 @@ class Compiled:
     Vectors are 1-D arrays; a column (n, 1) is accepted and given back. ``source`` is the code that
     runs, ``raw`` the function that it defines, of positional arguments in the order of
     ``parameters`` and without checks. ``source_for_large`` is code for the same by blocks of rows,
-    which runs where that takes less time, or empty. Raises NameProblem for a missing argument and
+    which runs where that takes less time, or empty. Raises MissingData for a missing argument and
     ShapeProblem for arrays that do not fit, before any work is done.
     """
 
@@ -93,7 +93,7 @@ class Compiled:
         """
         missing = [n for n in self.parameters if n not in arguments]
         if missing:
-            raise NameProblem(
+            raise MissingData(
                 f"missing argument {', '.join(missing)}",
                 f"the function takes {', '.join(self.parameters)}",
             )

@@ -22,7 +22,16 @@ from ..calculus.separate import separate
 from ..codegen import compile_expr
 from ..codegen.compiled import Compiled, fit
 from ..codegen.targets.convert import TO_ARRAY
-from ..errors import MatcalcError, NameProblem, NotSeparable, ShapeProblem, check_real, text_of
+from ..errors import (
+    MatcalcError,
+    MissingData,
+    NotSeparable,
+    OptionProblem,
+    ShapeProblem,
+    Unsupported,
+    check_real,
+    text_of,
+)
 from ..expr import Expr, postorder
 from ..expr.parts import index_names
 from ..expr.sizes import length, show_shape
@@ -61,7 +70,7 @@ def distribute(
     """
     derived = isinstance(expr, (Derivation, Derivations))
     if derived and (wrt is not None or shapes is not None):
-        raise NameProblem(
+        raise OptionProblem(
             "a derivation has its variable and its shapes",
             "give them to derive, or the expression here",
         )
@@ -89,7 +98,7 @@ class Distributed:
     ``f(X=…, y=…, w=…)`` computes all that is a sum over the rows, in one pass; what has a row for
     each row of the data, such as the derivative by y, is returned as a dask array. ``lazy``
     computes nothing. ``block`` is the compiled function of a block, ``block.source`` its code.
-    Raises NameProblem for a missing argument and ShapeProblem for what does not fit.
+    Raises MissingData for a missing argument and ShapeProblem for what does not fit.
     """
 
     def __init__(
@@ -153,7 +162,7 @@ class Distributed:
         over the data.
         """
         if self._program is None:
-            raise NameProblem("there is no variable to minimize by", "use matcalc.distribute")
+            raise Unsupported("there is no variable to minimize by", "use matcalc.distribute")
         return ValueAndGrad(_Chunked(self, self._program, self._wrt, data, start))
 
     # ---- the functions of a block, of its rows, and of the sums ----------------------------------
@@ -188,7 +197,7 @@ class Distributed:
         ]
         missing = [n for n in names if n not in arguments]
         if missing:
-            raise NameProblem(
+            raise MissingData(
                 f"missing argument {', '.join(missing)}", f"the function takes {', '.join(names)}"
             )
         free = {v.name: _whole(v, arguments[v.name], self.rows) for v in self.parts.free}

@@ -18,7 +18,7 @@ from .. import expr as ex
 from ..calculus.arrange import arrange
 from ..calculus.index import index_form
 from ..calculus.unfold import as_factor
-from ..errors import NameProblem, NoMatrixForm
+from ..errors import NoMatrixForm, Unsupported
 from ..expr import Expr
 from ..expr.sizes import UNIT, Shape, Size, shape_of
 from ..labels.bag import Bag, Factor, Label, Labels, Term, fresh, one, rename, rows_and_columns
@@ -78,7 +78,7 @@ def root(value: Value) -> Root:
 def matrix(value: Value) -> Expr:
     """The matrix expression that an array inside another expression is.
 
-    Raises NameProblem where it has none.
+    Raises Unsupported where it has none.
     """
     if isinstance(value, Expr):
         return value
@@ -87,7 +87,7 @@ def matrix(value: Value) -> Expr:
     except NoMatrixForm:
         long = sum(map(bool, value.axes))
         what = f"of {long} axes" if long > 2 else "whose axes no matrix expression joins"
-        raise NameProblem(
+        raise Unsupported(
             f"an array {what} has no form inside another expression", _INSIDE
         ) from None
 
@@ -160,7 +160,7 @@ def array(node: Any, value: Value) -> Array:
     if isinstance(value, Array):
         return _renewed(value)
     if any(len(size) > 1 for size in value.shape_):
-        raise NameProblem(
+        raise Unsupported(
             f"an array of {value} has no form in matcalc", "its axes are products of axes"
         )
     labels = fresh(value.shape_)
@@ -242,7 +242,7 @@ def _applied(reader: Reader, node: Any, a: Array) -> Factor:
     except NoMatrixForm:
         why = "its entries share axes, or its terms hold them in different orders"
         what = f"an array of {len(a.out)} ax{'is' if len(a.out) == 1 else 'es'} that factors share"
-        raise NameProblem(
+        raise Unsupported(
             f"SymPy's {type(node).__name__} of {what} has no form in matcalc", why
         ) from None
     return Factor(reader.applied(node.function, inner.expr), inner.labels)
@@ -256,7 +256,7 @@ def _reshaped(reader: Reader, node: Any, args: list[Value]) -> Array:
         return Array(tuple(axes.pop(0) if size else () for size in sizes), a.terms)
     if sum(map(bool, sizes)) == 1:
         return Array(tuple(a.out if size else () for size in sizes), a.terms)
-    raise NameProblem(
+    raise Unsupported(
         f"SymPy's Reshape to {node.shape} has no form in matcalc",
         "all axes become one, or none changes",
     )
@@ -267,7 +267,7 @@ def _symbol(reader: Reader, node: Any, _: list[Value]) -> Value:
     sizes = tuple(reader.size(dim) for dim in node.shape)
     long = [size for size in sizes if size]
     if len(long) > 2 and any(len(size) > 1 for size in long):
-        raise NameProblem(
+        raise Unsupported(
             f"the array {node.name} has an axis that is a product of sizes",
             "name that size, or give it as a number",
         )

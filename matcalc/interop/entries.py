@@ -15,7 +15,7 @@ from typing import Any
 from .. import expr as ex
 from ..calculus.arrange import arrange
 from ..calculus.unfold import as_factor
-from ..errors import NameProblem, NoMatrixForm, ShapeProblem
+from ..errors import NoMatrixForm, ShapeProblem, Unsupported
 from ..expr import Expr
 from ..expr.parts import Range
 from ..expr.sizes import SCALAR, UNIT, Atom, Size, Sum, show_shape
@@ -61,7 +61,7 @@ class _Entries:
         if not self.bound.keys() & node.free_symbols:
             return self.scalar(node)
         if not node.args:
-            raise NameProblem(
+            raise Unsupported(
                 f"SymPy's Sum over numbers {node} has no form in matcalc",
                 "an index stands in A[i, j] and KroneckerDelta(i, j)",
             )
@@ -72,7 +72,7 @@ class _Entries:
         value = self.reader.value(node)
         e = root(value)
         if not e.is_scalar:
-            raise NameProblem(
+            raise Unsupported(
                 f"SymPy's {type(node).__name__} {node} among entries has no form in matcalc",
                 "a sum is of scalars, as A[i, j]",
             )
@@ -123,7 +123,7 @@ class _Entries:
         out = self.open(terms)
         try:
             return (Term(Fraction(1), (self.factor(terms, out),)),)
-        except NameProblem:
+        except Unsupported:
             return tuple(_filled(t, out) for t in terms)
 
     def sum_of_terms(self, node: Any) -> tuple[Term, ...]:
@@ -136,7 +136,7 @@ class _Entries:
         before, labels = dict(self.bound), list[Label]()
         for index, first, last in node.limits:
             if first != 0:
-                raise NameProblem(
+                raise Unsupported(
                     f"SymPy's Sum from {first} has no form in matcalc",
                     "sum over all entries, from 0",
                 )
@@ -171,7 +171,7 @@ class _Entries:
     def unit(self, index: Any, size: Size, node: Any) -> Expr:
         """The unit vector of an index: a variable of its name, or a column of the identity."""
         if not index.is_Symbol and not index.is_Integer:
-            raise NameProblem(
+            raise Unsupported(
                 f"SymPy's {type(node).__name__} {node} has no form in matcalc",
                 "an index is a symbol or a number",
             )
@@ -190,7 +190,7 @@ class _Entries:
             if index in self.bound:
                 return tuple(i.size for i in self.bound[index])
         if node.delta_range is None:
-            raise NameProblem(
+            raise Unsupported(
                 f"SymPy's {node} has no form in matcalc",
                 "say the range of its indices, as in KroneckerDelta(i, j, (0, n - 1))",
             )
@@ -205,12 +205,12 @@ def _factor(e: Expr, labels: Labels) -> Factor:
     return Factor(e, () if e.is_scalar else labels)
 
 
-def _no_entry(out: Labels) -> NameProblem:
+def _no_entry(out: Labels) -> Unsupported:
     what = (
         f"a function of an entry of {len(out)} ind{'ex' if len(out) == 1 else 'ices'} that "
         "share factors"
     )
-    return NameProblem(
+    return Unsupported(
         f"{what} has no form in matcalc",
         "one of factors side by side has, as of T[i, j, k] - x[i]*A[j, k]",
     )

@@ -15,7 +15,7 @@ from math import prod
 from typing import Any
 
 from .. import expr as ex
-from ..errors import LimitProblem, NameProblem, ShapeProblem
+from ..errors import LimitProblem, NameProblem, ShapeProblem, Unsupported
 from ..expr import Expr
 from ..expr.parts import Range
 from ..expr.sizes import SCALAR, UNIT, Shape, Size, Sum, show_shape, total_of
@@ -43,7 +43,7 @@ def from_sympy(expression: Any, beside: Iterable[Any] = ()) -> Root:
     vector of n entries ``e2_n'*x``. The dimensions and names of the symbols ``beside`` belong with
     those of the expression.
 
-    Raises NameProblem for a class that matcalc has no form for, ShapeProblem for dimensions that
+    Raises Unsupported for a class that matcalc has no form for, ShapeProblem for dimensions that
     are no products of names and numbers, LimitProblem for an expression too deep for SymPy.
 
     >>> from sympy import MatrixSymbol, Symbol, Trace
@@ -112,7 +112,7 @@ class _Reader:
             return _MATRIX[kind](self, node, args)
         for given, arg in zip(node.args, args, strict=False):
             if getattr(given, "shape", ()) and not arg.is_scalar:
-                raise NameProblem(
+                raise Unsupported(
                     f"SymPy's {kind} of the {show_shape(arg.shape_)} matrix {arg}", _ENTRYWISE_HINT
                 )
         return self.entrywise(node, args)
@@ -123,7 +123,7 @@ class _Reader:
         if kind in _ENTRYWISE:
             return _ENTRYWISE[kind](*args)
         if kind not in _FUNCTIONS:
-            raise NameProblem(f"SymPy's {kind} has no form in matcalc", _HINTS.get(kind, ""))
+            raise Unsupported(f"SymPy's {kind} has no form in matcalc", _HINTS.get(kind, ""))
         return template(_FUNCTIONS[kind], {"x": args[0]})
 
     def name(self, symbol: Any, unit: str = "") -> str:
@@ -169,7 +169,7 @@ class _Reader:
     def symbol(self, node: Any, _: list[Expr]) -> Expr:
         name = self.name(node)
         if not node.is_commutative or node.is_real is False:
-            raise NameProblem(
+            raise Unsupported(
                 f"the symbol '{name}' is not a real number",
                 "matcalc is real; a matrix is a MatrixSymbol",
             )
@@ -186,7 +186,7 @@ class _Reader:
         unknown = [s for s in node.args[1].free_symbols if s not in self.dimensions]
         if unknown:
             hint = f"say so of its symbol: Symbol('{unknown[0]}', integer=True)"
-            raise NameProblem(
+            raise Unsupported(
                 f"the exponent {node.args[1]} of a matrix may not be a whole number", hint
             )
         return ex.power(*args)
@@ -200,7 +200,7 @@ class _Reader:
     def range(self, node: Any, places: Sequence[Any]) -> Range:
         start, stop, step = places
         if step != 1:
-            raise NameProblem(
+            raise Unsupported(
                 f"SymPy's slice {node} has no form in matcalc", "ranges go by steps of 1"
             )
         first, last = (total_of([(self.size(s), 1)]) if s else Sum({}) for s in (start, stop))
@@ -213,7 +213,7 @@ class _Reader:
             _is_array_of(variables[0], part)
             for part in arguments_first([function.expr], lambda n: n.args)
         ):
-            raise NameProblem(
+            raise Unsupported(
                 f"the function {function} is no function of one entry", "use a Lambda of one scalar"
             )
         return ex.spread(self.read(function.expr, {variables[0]: argument}), argument.shape_)
@@ -226,7 +226,7 @@ def _kind(node: Any) -> str:
         for kind in kinds:
             if kind in _ARRAYS or kind in _MATRIX or kind in _ENTRYWISE or kind in _FUNCTIONS:
                 return kind
-    raise NameProblem(f"SymPy's {kinds[0]} has no form in matcalc", _HINTS.get(kinds[0], ""))
+    raise Unsupported(f"SymPy's {kinds[0]} has no form in matcalc", _HINTS.get(kinds[0], ""))
 
 
 def _operands(node: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from .. import expr as ex
-from ..errors import LimitProblem, NameProblem
+from ..errors import LimitProblem, Unsupported
 from ..expr import Expr
 from ..expr.parts import range_of
 from ..expr.powers import exponents_of
@@ -25,7 +25,7 @@ def to_sympy(e: Expr, symbols: Iterable[Any] = ()) -> Any:
     and a Symbol for every size.
 
     ``symbols`` are used where their names occur, so that their assumptions are kept. Raises
-    NameProblem for a function that SymPy has no form for, LimitProblem for an expression too deep
+    Unsupported for a function that SymPy has no form for, LimitProblem for an expression too deep
     for SymPy.
 
     >>> from matcalc import parse
@@ -67,7 +67,7 @@ class _Writer:
             return _WRITERS[e.head](self, e, args)
         if e.head not in _SCALAR_FUNCTIONS and not _defined_by_entry(e.head):
             shown = f"the function {e.head}" if e.head in BY_NAME else str(e)
-            raise NameProblem(
+            raise Unsupported(
                 f"{shown} has no SymPy form",
                 "SymPy has elementary functions, inverse, determinant and trace",
             )

@@ -19,6 +19,7 @@ import numpy as np
 from ..calculus.separate import separate
 from ..errors import (
     MatcalcError,
+    MissingData,
     NameProblem,
     NotSeparable,
     ShapeProblem,
@@ -253,7 +254,7 @@ class Layer(Part):
 
     def _length(self, name: str, size: str) -> int:
         if size not in self.sizes:
-            raise NameProblem(
+            raise MissingData(
                 f"the size {size} of {name} in {self.expression} is not known",
                 f"give sizes={{'{size}': …}}",
             )
@@ -361,7 +362,7 @@ class Layer(Part):
         self.output_diff = g = self.output_diff if output_diff is None else output_diff
         values = self._values
         if not values or (g is None and self.rule.cotangent is not None):
-            raise NameProblem(
+            raise MissingData(
                 "there is nothing to go back from", "propagate first, then give output_diff"
             )
         if self._each:

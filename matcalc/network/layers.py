@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeProblem, check_real, described, number, text_of, whole_number
+from ..errors import (
+    OptionProblem,
+    ShapeProblem,
+    check_real,
+    described,
+    number,
+    text_of,
+    whole_number,
+)
 from .layer import Layer
 from .maps import Array, Map, Reshape, Windows
 from .vocabulary import ACTIVATIONS, LOSSES, form
@@ -110,7 +118,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5, seed: int | None = None) -> None:
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
-            raise ShapeProblem(
+            raise OptionProblem(
                 f"rate is {described(rate)}", "it is a share from 0 up to, but not including, 1"
             )
         self.rate = rate

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import NameProblem
+from ..errors import OptionProblem, Unsupported
 from ..tables.functions import BY_NAME
 from .backward import COTANGENT, Derived
 from .layer import Layer, Part, Sequential
@@ -195,7 +195,7 @@ class _Writer:
                 rank + 1,
                 lambda g: self.put("g", f"pool_windows_adjoint({g}, {x}.shape, {how})"),
             )
-        raise NameProblem(
+        raise Unsupported(
             f"the map {type(part).__name__} has no code",
             "programs know Im2col, Windows and Reshape",
         )
@@ -342,7 +342,7 @@ def _size(name: str, values: dict[str, str], layer: Layer) -> str:
     for v in layer.variables():
         if name in v.shape and v.name in values:
             return f"{values[v.name]}.shape[{v.shape.index(name)}]"
-    raise NameProblem(f"the size {name} is in no array of {layer.expression}")
+    raise Unsupported(f"the size {name} is in no array of {layer.expression}")
 
 
 def _parameters(function: str) -> list[str]:
@@ -362,7 +362,7 @@ def _plain(source: str) -> str:
 
 
 def source(network: Written, target: str = "numpy") -> str:
-    """The text of the module; raises NameProblem for a target that does not exist.
+    """The text of the module; raises OptionProblem for a target that does not exist.
 
     >>> from matcalc.network import Network
     >>> print(source(Network("3-4-2")).split("def value_and_gradients")[1])
@@ -381,7 +381,7 @@ def source(network: Written, target: str = "numpy") -> str:
     <BLANKLINE>
     """
     if target not in TARGETS:
-        raise NameProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
+        raise OptionProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
     numbers = {id(layer): i for i, layer in enumerate(network.layers(), 1)}
     forward = _Writer(target, numbers, imports=dict.fromkeys(IMPORTS[target].split("\n")))
     rank = 4 if network.parts and _sees_images(network.parts[0]) else 2

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import NameProblem, ShapeProblem, described, number, text_of, whole_number
+from ..errors import (
+    NameProblem,
+    ShapeProblem,
+    Unsupported,
+    described,
+    number,
+    text_of,
+    whole_number,
+)
 from ..printing.text import text
 from .layer import Layer, Sequential, real
 from .layers import L2, Activation, FullyConnected, Loss
@@ -201,7 +209,7 @@ class Network(Sequential):
     def recursion(self) -> Recursion:
         """The recursion of back-propagation; for a network that is given by its widths."""
         if self.widths is None:
-            raise NameProblem(
+            raise Unsupported(
                 "only a network of dense layers has one recursion",
                 "print the network for the formulas of each layer",
             )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import NameProblem, text_of
+from ..errors import OptionProblem, text_of
 from ..options import nearest
 
 
@@ -58,13 +58,13 @@ SHARES = ("sigmoid", "softmax")  # activations whose outputs are probabilities
 
 
 def form(table: Mapping[str, Form], name: str, kind: str) -> Form:
-    """The row of a table; raises NameProblem with the nearest name.
+    """The row of a table; raises OptionProblem with the nearest name.
 
     >>> form(LOSSES, "mse", "loss").rows
     'norm2(Z - Y)^2/(m*k)'
     """
     if text_of(name, f"the name of {'an' if kind[0] in 'aeiou' else 'a'} {kind}") not in table:
-        raise NameProblem(
+        raise OptionProblem(
             f"unknown {kind} '{name[:40]}'", nearest(name, table) or f"there are {', '.join(table)}"
         )
     return table[name]
@@ -74,7 +74,7 @@ def contains_output(loss: str, output: str) -> bool:
     """Whether a loss, by its name, applies the activation of the output by itself, so that it is
     given z.
 
-    Raises NameProblem where it applies another one to what are probabilities already.
+    Raises OptionProblem where it applies another one to what are probabilities already.
 
     >>> contains_output("cross_entropy", "softmax"), contains_output("mse", "softmax")
     (True, False)
@@ -82,7 +82,7 @@ def contains_output(loss: str, output: str) -> bool:
     own = LOSSES[loss].contains if loss in LOSSES else ""
     if own and output in SHARES and output != own:
         other = next((n for n, row in LOSSES.items() if row.contains == output), "")
-        raise NameProblem(
+        raise OptionProblem(
             f"{loss} is of {own}(z), and the output is {output} already",
             f"take the loss {other}, or output {own}",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MatcalcError, NameProblem, ShapeProblem
+from ..errors import MatcalcError, NameProblem, OptionProblem, ShapeProblem, Unsupported
 from ..expr import Expr
 
 Array = Any
@@ -153,11 +153,11 @@ class Feasible:
 
 
 def refuse_constraints(variables: Iterable[Expr]) -> None:
-    """Raise NameProblem for a variable of a set that no method keeps to."""
+    """Raise Unsupported for a variable of a set that no method keeps to."""
     for v in variables:
         for prop in v.properties:
             if prop in REFUSED:
-                raise NameProblem(
+                raise Unsupported(
                     f"{v.name} is declared {prop}, which minimize does not keep to", REFUSED[prop]
                 )
 
@@ -166,7 +166,7 @@ def bounds_of(given: Any, variables: Mapping[str, Expr]) -> dict[str, tuple[Any,
     """The bounds of each variable: those given by name, or for one variable alone, within those
     that are declared.
 
-    Raises NameProblem and ShapeProblem, which name what does not fit.
+    Raises NameProblem, OptionProblem and ShapeProblem, which name what does not fit.
 
     >>> from matcalc import vector
     >>> bounds_of((None, 1), {"x": vector("x", "n", "positive")})
@@ -186,7 +186,7 @@ def _by_name(given: Any, names: list[str]) -> Mapping[str, Any]:
             raise NameProblem(fact, f"the variables are {', '.join(names)}")
         return given
     if len(names) > 1:
-        raise NameProblem(
+        raise OptionProblem(
             "the bounds are one pair for several variables",
             f"give bounds={{'{names[0]}': (0, None)}}",
         )

@@ -13,7 +13,7 @@ from typing import Any, Never
 
 import numpy as np
 
-from ..errors import MatcalcError, NameProblem, ShapeProblem, number, whole_number
+from ..errors import MatcalcError, OptionProblem, Unsupported, number, whole_number
 from ..options import strict
 from .feasible import (
     Feasible,
@@ -105,9 +105,9 @@ def minimize(
     """
     key = method_name(method, [*SCIPY, *FIRST_ORDER], "method")
     if number(tolerance, "tolerance") < 0:
-        raise ShapeProblem(f"tolerance is {tolerance}", "it must be 0 or more")
+        raise OptionProblem(f"tolerance is {tolerance}", "it must be 0 or more")
     if rate is not None and number(rate, "rate") <= 0:
-        raise ShapeProblem(f"rate is {rate}", "it must be above 0")
+        raise OptionProblem(f"rate is {rate}", "it must be above 0")
     whole_number(max_steps, "max_steps")
     if patience is not None:
         whole_number(patience, "patience", 1)
@@ -126,7 +126,7 @@ def minimize(
 def _allowed(objective: Objective, key: str, bounds: Bounds | None) -> Feasible:
     """Where the point may be, by the bounds and the declarations.
 
-    Raises NameProblem for what the method does not keep to.
+    Raises Unsupported for what the method does not keep to.
     """
     variables = {n: objective.program.variables[n] for n in objective.start}
     refuse_constraints(variables.values())
@@ -138,7 +138,7 @@ def _allowed(objective: Objective, key: str, bounds: Bounds | None) -> Feasible:
                 n for n, v in variables.items() if {"positive", "unit"} & set(v.properties)
             )
             fact = f"{boxed} is declared {variables[boxed].properties[0]}, and {fact}"
-        raise NameProblem(fact, "use L-BFGS or trust-constr")
+        raise Unsupported(fact, "use L-BFGS or trust-constr")
     return allowed
 
 

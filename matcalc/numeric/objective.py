@@ -13,7 +13,7 @@ from .. import expr as ex
 from ..api.derivation import Derivations
 from ..api.derive import derive
 from ..api.inputs import as_program
-from ..errors import MatcalcError, NameProblem, ShapeProblem
+from ..errors import MatcalcError, MissingData, NameProblem, OptionProblem, ShapeProblem
 from ..expr.sizes import length, show
 from ..labels.roots import Root, shape_text
 from ..options import nearest
@@ -27,7 +27,7 @@ class Objective:
     """A typed scalar with its derived gradient and Hessian-vector product, as functions of one flat
     vector.
 
-    Raises NameProblem for data that is missing and ShapeProblem for an expression that is no
+    Raises MissingData for data that is missing and ShapeProblem for an expression that is no
     scalar.
 
     >>> f = Objective("norm2(X*w - y)^2", ["w"], {"X": np.eye(2), "y": np.ones(2)})
@@ -52,7 +52,7 @@ class Objective:
                 "only a scalar can be minimized",
             )
         if not isinstance(data, Mapping):
-            raise NameProblem(f"the data is a {type(data).__name__}", "give it by name: {'X': …}")
+            raise OptionProblem(f"the data is a {type(data).__name__}", "give it by name: {'X': …}")
         names = (
             [wrt]
             if isinstance(wrt, str)
@@ -76,7 +76,7 @@ class Objective:
         )
         missing = [n for n in needed if n not in self.data and n not in names]
         if missing:
-            raise NameProblem(
+            raise MissingData(
                 f"no data for {', '.join(missing)}", "give it in data, or minimize by it"
             )
         given = _by_name(start, names)
@@ -136,7 +136,7 @@ class Objective:
         try:
             return length(size, known)
         except KeyError:
-            raise NameProblem(
+            raise MissingData(
                 f"the size {show(tuple(size))} of {name} is in no data",
                 f"give start={{'{name}': …}}",
             ) from None
@@ -202,7 +202,7 @@ def _by_name(start: Any, names: Sequence[str]) -> Mapping[str, Any]:
         return {}
     if not isinstance(start, Mapping):
         if len(names) > 1:
-            raise NameProblem(
+            raise OptionProblem(
                 "the start is one array for several variables", f"give start={{'{names[0]}': …}}"
             )
         return {names[0]: start}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NameProblem, number, text_of
+from ..errors import OptionProblem, number, text_of
 from ..options import nearest, strict
 
 Array = Any
@@ -31,7 +31,7 @@ ALSO: Mapping[str, str] = {
 def method_name(given: str, known: Iterable[str], kind: str) -> str:
     """The method that is meant, however its letters, signs and spaces are typed.
 
-    Raises NameProblem with the nearest.
+    Raises OptionProblem with the nearest.
 
     >>> method_name("LBFGS", ["l-bfgs", "cg"], "method")
     'l-bfgs'
@@ -46,7 +46,7 @@ def method_name(given: str, known: Iterable[str], kind: str) -> str:
     if typed in meant:
         return meant[typed]
     hint = nearest(given.lower(), names) or f"there are {', '.join(names)}"
-    raise NameProblem(f"unknown {kind} '{given[:40]}'", hint)
+    raise OptionProblem(f"unknown {kind} '{given[:40]}'", hint)
 
 
 class Optimizer:
@@ -155,7 +155,7 @@ FIRST_ORDER: Mapping[str, Callable[..., Optimizer]] = {
 
 
 def optimizer(name: str | Optimizer, rate: float | None = None) -> Optimizer:
-    """A first-order optimizer by its name; raises NameProblem.
+    """A first-order optimizer by its name; raises OptionProblem.
 
     >>> optimizer("adam", 0.01).rate
     0.01

@@ -49,7 +49,7 @@ def value_and_grad(
     ``data`` holds the other variables.
 
     Several variables make one vector, in the order of ``wrt``, matrices row by row; ``start`` gives
-    the ones whose sizes no data shows. Raises NameProblem for data that is missing and ShapeProblem
+    the ones whose sizes no data shows. Raises MissingData for data that is missing and ShapeProblem
     for what is no scalar or does not fit.
 
     >>> import numpy as np

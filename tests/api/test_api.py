@@ -130,7 +130,7 @@ def test_an_order_that_there_is_not(order):
 def test_layouts():
     assert mc.derive("y'*X*w", "w", layout="numerator").result == y.T @ X
     assert mc.derive("X*w", "w", layout="numerator").result == mc.derive("X*w", "w").result
-    with pytest.raises(mc.NameProblem, match="denominator"):
+    with pytest.raises(mc.OptionProblem, match="denominator"):
         mc.derive("y'*X*w", "w", layout="rows")
 
 

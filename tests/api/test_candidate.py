@@ -189,7 +189,7 @@ def test_a_layout_that_is_not_the_one_asked_for() -> None:
     assert mc.check("tr(A*X)", "X", "A", "X: n×n", layout="numerator").ok
     assert mc.check("tr(A*X)", "X", "A[i,j]", "X: n×n", layout="numerator").ok
     assert not mc.check("tr(A*X)", "X", "A", "X: n×n", layout="denominator").ok
-    with pytest.raises(mc.NameProblem, match="unknown layout"):
+    with pytest.raises(mc.OptionProblem, match="unknown layout"):
         mc.check("x'*x", "x", "2*x", layout="rows")
 
 
@@ -206,7 +206,7 @@ def test_the_options_of_derive() -> None:
         "logdet(S)", "S", "2*inv(S) - diag(diag(inv(S)))", "S: n×n spd", symmetric="elements"
     ).ok
     assert not mc.check("logdet(S)", "S", "2*inv(S) - diag(diag(inv(S)))", "S: n×n spd").ok
-    with pytest.raises(mc.NameProblem, match="order 7"):
+    with pytest.raises(mc.OptionProblem, match="order 7"):
         mc.check("x'*x", "x", "2*x", order=7)
 
 
@@ -279,5 +279,5 @@ def test_a_derivation_is_checked_by_a_seed() -> None:
     for seed in ("2*x", d.gradient, 1.5, None, np.ones(2)):
         with pytest.raises(TypeError, match=r"matcalc\.check\(expression, variable, candidate\)"):
             d.check(seed)
-    with pytest.raises(mc.NameProblem, match="the seed -1"):
+    with pytest.raises(mc.OptionProblem, match="the seed -1"):
         d.check(-1)

@@ -16,7 +16,7 @@ from targets import installed
 
 import matcalc as mc
 from matcalc.codegen import TARGETS
-from matcalc.errors import MatcalcError, NameProblem, ShapeProblem
+from matcalc.errors import MatcalcError, MissingData, OptionProblem, ShapeProblem
 from matcalc.expr import variables
 
 RNG = np.random.default_rng(7)
@@ -257,7 +257,7 @@ def test_what_is_no_array_is_named(value):
 
 def test_missing_and_superfluous_arguments():
     f = mc.parse("A*x").compile()
-    with pytest.raises(NameProblem, match=r"missing argument x.* A, x"):
+    with pytest.raises(MissingData, match=r"missing argument x.* A, x"):
         f(A=A)
     np.testing.assert_array_equal(f(**POINT), A @ x)
 
@@ -266,7 +266,7 @@ def test_sizes_that_no_array_shows_are_arguments():
     f = mc.parse("a*ones(n)").compile()
     assert set(f.parameters) == {"a", "n"}
     np.testing.assert_array_equal(f(a=2, n=3), [2, 2, 2])
-    with pytest.raises(NameProblem, match="missing argument n"):
+    with pytest.raises(MissingData, match="missing argument n"):
         f(a=2)
 
 
@@ -285,7 +285,7 @@ def test_empty_arrays_are_refused_or_empty():
 
 def test_targets():
     assert "numpy" in TARGETS
-    with pytest.raises(NameProblem, match="numpy"):
+    with pytest.raises(OptionProblem, match="numpy"):
         mc.parse("x").compile("fortran")
 
 

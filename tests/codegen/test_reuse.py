@@ -163,7 +163,7 @@ def test_the_source_says_where_things_go():
 
 @pytest.mark.parametrize("target", ["jax", "torch", "array_api"])
 def test_other_targets_keep_nothing(target):
-    with pytest.raises(mc.NameProblem, match="numpy and numba do"):
+    with pytest.raises(mc.Unsupported, match="numpy and numba do"):
         mc.parse("X*w").compile(target, reuse=True)
 
 

@@ -319,7 +319,7 @@ def test_calls_after_the_first_are_checked_too():
 
 def test_a_target_whose_package_is_missing_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(mc.NameProblem, match="needs the package jax"):
+    with pytest.raises(mc.Unsupported, match="needs the package jax"):
         mc.parse("x'*y").compile("jax")
 
 

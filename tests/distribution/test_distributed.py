@@ -199,7 +199,7 @@ def test_any_blocks_give_the_same(blocks, seed):
 def test_a_derivation_has_its_variable_and_shapes():
     d = mc.derive("norm2(X*w - y)^2", "w")
     for options in ({"wrt": "X"}, {"shapes": "X: m×n"}):
-        with pytest.raises(mc.NameProblem, match="a derivation has its variable"):
+        with pytest.raises(mc.OptionProblem, match="a derivation has its variable"):
             mc.distribute(d, rows="m", **options)
 
 
@@ -486,7 +486,7 @@ def test_a_derivative_that_needs_a_second_pass_is_refused():
 def test_arguments_that_do_not_fit_are_refused():
     f = mc.distribute("norm2(X*w - y)^2", "w", rows="m", shapes=REGRESSION)
     x, y, w = da.ones((10, 2), chunks=5), da.ones(10, chunks=3), np.ones(2)
-    with pytest.raises(mc.NameProblem, match="missing argument y — the function takes X, y, w"):
+    with pytest.raises(mc.MissingData, match="missing argument y — the function takes X, y, w"):
         f(X=x, w=w)
     with pytest.raises(mc.ShapeProblem, match=r"y has shape \(9,\) — y is m with m=10, n=2"):
         f(X=x, y=y[:9], w=w)

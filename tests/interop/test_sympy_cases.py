@@ -223,7 +223,7 @@ def test_random_arrays_and_sums_are_read_with_their_numbers(seed):
     )
     try:
         e = from_sympy(expression)
-    except mc.NameProblem as problem:
+    except mc.Unsupported as problem:
         assert re.search(
             r"(that factors share|that share factors|of \d+ axes) has no form"
             r"|no matrix expression joins",

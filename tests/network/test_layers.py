@@ -250,9 +250,9 @@ def test_targets():
 
 
 def test_unknown_names_are_said():
-    with pytest.raises(mc.NameProblem, match="did you mean cross_entropy"):
+    with pytest.raises(mc.OptionProblem, match="did you mean cross_entropy"):
         mc.Loss("cross_entropi")
-    with pytest.raises(mc.NameProblem, match="did you mean relu"):
+    with pytest.raises(mc.OptionProblem, match="did you mean relu"):
         mc.Network("3-4-2", activation="rellu")
 
 

@@ -164,5 +164,5 @@ def test_every_intermediate_is_computed_once():
 
 
 def test_unknown_targets_are_said():
-    with pytest.raises(mc.NameProblem, match="targets are numpy, jax, torch"):
+    with pytest.raises(mc.OptionProblem, match="targets are numpy, jax, torch"):
         mc.Network("3-2").source("fortran")

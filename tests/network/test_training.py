@@ -120,7 +120,7 @@ def test_unknown_optimizers_are_said():
     x, y = small()
     with pytest.raises(mc.MatcalcError, match="does not train networks"):
         mc.Network("5-2").fit(x, y, optimizer="newton")
-    with pytest.raises(mc.NameProblem, match="did you mean adam"):
+    with pytest.raises(mc.OptionProblem, match="did you mean adam"):
         from matcalc.numeric.optimizers import optimizer
 
         optimizer("adamm")

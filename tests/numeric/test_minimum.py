@@ -212,7 +212,7 @@ def test_positive_and_unit_become_bounds() -> None:
         "norm2(x - 3*ones(n))^2", "x", shapes="x: n positive", start=np.ones(2), bounds=(None, 2)
     )
     np.testing.assert_array_equal(found["x"], 2)
-    with pytest.raises(mc.NameProblem, match="x is declared positive, and cg knows no bounds"):
+    with pytest.raises(mc.Unsupported, match="x is declared positive, and cg knows no bounds"):
         mc.minimize(
             "norm2(x + ones(n))^2", "x", shapes="x: n positive", start=np.ones(2), method="CG"
         )
@@ -222,7 +222,7 @@ def test_positive_and_unit_become_bounds() -> None:
 def test_sets_that_no_method_keeps_to_are_refused_by_name(prop: str) -> None:
     name, shape = ("Q", "n×n") if prop == "orthogonal" else ("x", "n")
     with pytest.raises(
-        mc.NameProblem, match=f"{name} is declared {prop}, which minimize does not keep to"
+        mc.Unsupported, match=f"{name} is declared {prop}, which minimize does not keep to"
     ):
         mc.minimize(
             f"norm2({name})^2",
@@ -339,7 +339,7 @@ def test_bounds_of_one_variable_may_be_a_pair() -> None:
     np.testing.assert_allclose(
         mc.minimize("x'*x", "x", start=np.ones(2), bounds=(0.5, 1))["x"], 0.5
     )
-    with pytest.raises(mc.NameProblem, match="one pair for several variables"):
+    with pytest.raises(mc.OptionProblem, match="one pair for several variables"):
         mc.minimize(
             "x'*x + y'*y", ["x", "y"], start={"x": np.ones(2), "y": np.ones(2)}, bounds=(0, 1)
         )

@@ -50,5 +50,5 @@ def test_hessp_is_the_slope_of_the_gradient():
 
 
 def test_missing_data_is_named():
-    with pytest.raises(mc.NameProblem, match="y"):
+    with pytest.raises(mc.MissingData, match="y"):
         mc.value_and_grad("norm2(X*w - y)^2", "w", {"X": X})
