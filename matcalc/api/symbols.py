@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from .. import expr as ex
+from ..budget import within_limits
 from ..calculus.simplify import simplify
-from ..errors import NameProblem, ShapeProblem, WrongAnswer
+from ..errors import OptionProblem, Unsupported, WrongAnswer, described, text_of
 from ..expr import Expr
-from ..expr.sizes import UNIT, Shape, Size, show_shape
 from ..language.declarations import declarations
-from ..language.elaborate import abbreviation, template
-from ..language.user_functions import ARGUMENTS, forget, register
+from ..language.elaborate import abbreviation
+from ..language.user_functions import ARGUMENTS, forget, generic_arguments, register
 from ..options import strict
 from ..tables.functions import BY_NAME, INFINITY, MACROS, Row
+
+EACH_ENTRY = "ij->ij"  # the signature of an elementwise function
 
 
 @strict
 def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> Expr:
-    """A matrix variable, of named or numeric sizes.
+    """Make a matrix variable.
+
+    ``rows`` and ``columns`` are names or numbers, or texts as ``"n+1"``; ``properties`` are words
+    of docs/reference.md, such as ``symmetric``, ``spd`` or ``orthogonal``.
+
+    Raises NameProblem for what is no name, ShapeProblem for what is no size or a property that does
+    not fit.
 
     >>> matrix("S", "n", "n", "spd")
     <S : n×n>
@@ -29,7 +38,10 @@ def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> 
 
 @strict
 def vector(name: str, size: str | int, *properties: str) -> Expr:
-    """A column vector variable.
+    """Make a column vector variable; ``size`` and ``properties`` are as those of :func:`matrix`.
+
+    Raises NameProblem for what is no name, ShapeProblem for what is no size or a property that does
+    not fit.
 
     >>> (matrix("X", "m", "n") @ vector("w", "n")).shape
     ('m',)
@@ -39,8 +51,9 @@ def vector(name: str, size: str | int, *properties: str) -> Expr:
 
 @strict
 def scalar(name: str, *properties: str) -> Expr:
-    """A scalar variable; with ``integer`` a whole number, as sizes are, such as the exponent of a
-    matrix.
+    """Make a scalar variable, or with ``"integer"`` a whole number, such as a size or an exponent.
+
+    Raises NameProblem for what is no name, ShapeProblem for a property that does not fit.
 
     >>> print(matrix("X", "n", "n") ** scalar("k", "integer"))
     X^k
@@ -57,13 +70,22 @@ def _variable(name: str, shape: str) -> Expr:
 
 @strict
 def hadamard(*factors: Expr) -> Expr:
-    """The product entry by entry, ``.*`` in the typed language."""
+    """Multiply entry by entry, ``.*`` in the typed language; a scalar multiplies every entry.
+
+    Raises ShapeProblem for factors of different shapes, TypeError for what is no expression.
+
+    >>> x = vector("x", "n")
+    >>> print(hadamard(x, x, 2))
+    2*x.^2
+    """
     return ex.times(*map(ex.as_expr, factors))
 
 
 @strict
 def ones(*sizes: str | int) -> Expr:
-    """A vector, or a matrix, of ones.
+    """Make a vector of ones, of one size, or a matrix, of two; a size is a name or a number.
+
+    Raises ShapeProblem for what is no size.
 
     >>> ones("m", "n")
     <ones(m, n) : m×n>
@@ -73,13 +95,25 @@ def ones(*sizes: str | int) -> Expr:
 
 @strict
 def zeros(*sizes: str | int) -> Expr:
-    """A vector, or a matrix, of zeros."""
+    """Make a vector of zeros, of one size, or a matrix, of two; a size is a name or a number.
+
+    Raises ShapeProblem for what is no size.
+
+    >>> zeros("n").shape
+    ('n',)
+    """
     return ex.zeros(declarations({"X": sizes})["X"].shape)
 
 
 @strict
 def eye(size: str | int) -> Expr:
-    """The identity matrix."""
+    """Make the identity matrix; ``size`` is a name or a number.
+
+    Raises ShapeProblem for what is no size.
+
+    >>> print(eye("n") @ vector("x", "n"))
+    x
+    """
     return ex.eye(declarations({"x": (size,)})["x"].shape[0])
 
 
@@ -98,23 +132,39 @@ def table_function(name: str) -> Callable[..., Expr]:
 # ---- functions of one's own ----------------------------------------------------------------------
 
 
+@within_limits("adding a function")
 @strict
 def function(
     name: str,
     definition: Any = None,
     *,
     meaning: str = "",
-    signature: str = "ij->ij",
+    signature: str = EACH_ENTRY,
     rule: str = "",
     domain: tuple[float, float] = (-INFINITY, INFINITY),
 ) -> Callable[..., Expr]:
-    """Add a function to the language, and return it as a Python function.
+    """Add a function to the language, and return it as a Python function of expressions.
 
-    Either an elementwise function by a SymPy expression in one symbol (its derivative is SymPy's),
-    or a matrix function by its ``meaning`` in matcalc's language (arguments ``x`` and ``w``), its
-    ``signature`` and its differential, a ``rule`` in the notation of the table of functions. The
-    derivative is verified against the meaning before the function is accepted. Raises NameProblem
-    for a name that is taken and WrongAnswer for a rule that is wrong.
+    It is either elementwise, given by a ``definition``, or a function of one or two matrices, given
+    by its ``meaning``, ``signature`` and ``rule``. Its derivative is verified before it is added.
+
+    Arguments:
+
+    * ``name``: letters, digits and ``_``; not a name that the language reads otherwise.
+    * ``definition``: a SymPy expression in one symbol. Its derivative is SymPy's.
+    * ``domain``: the interval of real numbers on which ``definition`` is defined.
+    * ``meaning``: the function as a text, in the arguments ``x`` and ``w``: ``sum(x.^2)``.
+    * ``signature``: two axes for each argument and for the result. A letter is an axis of any
+      length, a digit is a length, and equal letters are equal lengths: ``ij,jk->ik`` for a product,
+      ``i1->11`` for a scalar of a vector, ``ij->(ji)1`` for the stacked columns.
+    * ``rule``: the differential, a sum of terms. Each term is one ``dx[i,j]`` or ``dw[k,l]`` among
+      factors in ``x``, ``w`` and the result ``y``, in any order and with spaces between them. The
+      letters in brackets name axes; one that is not in the result is summed.
+
+    Raises SyntaxProblem, NameProblem or ShapeProblem, with the position, for a text that cannot be
+    read or does not fit; OptionProblem if the arguments do not say one function; Unsupported for a
+    definition without a form in matcalc; WrongAnswer if the derivative is refuted; LimitProblem
+    past ten seconds; TypeError for an argument of a wrong type.
 
     >>> import sympy
     >>> t = sympy.Symbol("t")
@@ -130,18 +180,19 @@ def function(
     """
     texts = {"name": name, "meaning": meaning, "signature": signature, "rule": rule}
     for parameter, text in texts.items():
-        if not isinstance(text, str):
-            raise TypeError(f"the {parameter} of a function is a text, not {type(text).__name__}")
-    if definition is not None:
-        row = _elementwise(name, definition, domain)
-    elif meaning and rule:
-        row = Row(name, f"{meaning}, added by the user", signature, rule=rule, exact=meaning)
+        text_of(text, f"the {parameter} of a function")
+    if definition is None:
+        row = _of_matrices(name, meaning, signature, rule)
+    elif meaning or rule or signature != EACH_ENTRY:
+        raise OptionProblem(
+            f"{name} has a definition, and a meaning, a signature or a rule", "give either"
+        )
     else:
-        raise NameProblem(f"{name} needs a SymPy expression, or a meaning and a rule")
+        row = _elementwise(name, definition, _interval(domain))
     register(row)
     try:
         _prove(row)
-    except Exception:
+    except BaseException:
         forget(name)
         raise
     return table_function(name)
@@ -151,9 +202,33 @@ def function(
 def remove_function(name: str) -> None:
     """Take a function that was added out of the language again.
 
-    Raises NameProblem if there is none.
+    Raises NameProblem if there is none of this name, TypeError for what is no text.
+
+    >>> texts = {"signature": "ij->11", "rule": "3 (x.^2)[i,j] dx[i,j]"}
+    >>> cubes = function("cubes", meaning="sum(x.^3)", **texts)
+    >>> remove_function("cubes")
     """
     forget(name)
+
+
+def _of_matrices(name: str, meaning: str, signature: str, rule: str) -> Row:
+    """A row from texts; raises OptionProblem if one of them is missing."""
+    if not meaning or not rule:
+        raise OptionProblem(f"{name} needs a SymPy expression, or a meaning and a rule")
+    return Row(name, f"{meaning}, added by the user", signature, rule=rule, exact=meaning)
+
+
+def _interval(domain: object) -> tuple[float, float]:
+    """A domain, if it is two numbers in order; raises TypeError or OptionProblem."""
+    if not isinstance(domain, (tuple, list)) or len(domain) != 2:
+        raise TypeError(f"domain is a pair of numbers, (low, high), not {described(domain)}")
+    for end in domain:
+        if isinstance(end, bool) or not isinstance(end, Real):
+            raise TypeError(f"an end of domain is a number, not {described(end)}")
+    low, high = map(float, domain)
+    if not low < high:  # nan is not, either
+        raise OptionProblem(f"domain is ({low}, {high})", "it is (low, high) with low < high")
+    return low, high
 
 
 def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row:
@@ -164,11 +239,11 @@ def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row
         )
     symbols = sorted(definition.free_symbols, key=str)
     if len(symbols) != 1:
-        raise NameProblem(
+        raise OptionProblem(
             f"the definition of {name} has {len(symbols)} symbols", "it must have exactly one"
         )
     if not getattr(symbols[0], "is_Symbol", False):
-        raise NameProblem(
+        raise OptionProblem(
             f"the definition of {name} is of {symbols[0]}, which is no number",
             "it must be of a Symbol",
         )
@@ -191,7 +266,7 @@ def _entrywise(definition: Any, symbol: Any) -> str:
 
     found = from_sympy(definition.subs(symbol, type(symbol)("x")))
     if not isinstance(found, Expr):
-        raise NameProblem(
+        raise Unsupported(
             f"the definition {definition} has no matrix form", "it must be a function of one scalar"
         )
     scalar_text = str(simplify(found))
@@ -207,10 +282,8 @@ def _prove(row: Row) -> None:
     from ..proof.verify import verify
     from .derive import unverified
 
-    args = [ex.var(f"X{k}", shape) for k, shape in enumerate(_generic_shapes(row))]
+    args = generic_arguments(row)
     value = ex.call(row.name, *args)
-    if row.exact and not row.elementwise:
-        _check_meaning(row, args, value)
     weight = ex.var("C", value.shape_)
     total = ex.total(ex.times(weight, value))
     program = Program(total, {}, {v.name: v for v in (weight, *args)})
@@ -220,28 +293,3 @@ def _prove(row: Row) -> None:
             raise WrongAnswer(
                 f"the derivative of {row.name} by {argument} is not verified", str(verification)
             )
-
-
-def _generic_shapes(row: Row) -> Iterator[Shape]:
-    """A shape for each argument: a size for each letter of the signature."""
-    sizes: dict[str, Size] = {"1": UNIT}
-    for axes in ex.signature_axes(row)[0]:
-        rows, cols = (
-            tuple(
-                a
-                for letter in axis
-                for a in sizes.setdefault(
-                    letter, (int(letter) if letter.isdigit() else f"n{letter}",)
-                )
-            )
-            for axis in axes
-        )
-        yield (rows, rows) if row.square else (rows, cols)
-
-
-def _check_meaning(row: Row, args: list[Expr], value: Expr) -> None:
-    """Raise ShapeProblem if a meaning has another shape than the signature says."""
-    meant = template(row.exact, dict(zip(ARGUMENTS, args, strict=False)))
-    if meant.shape_ != value.shape_:
-        said, is_ = show_shape(value.shape_), show_shape(meant.shape_)
-        raise ShapeProblem(f"the meaning of {row.name} is {is_}, its signature says {said}")

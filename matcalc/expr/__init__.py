@@ -13,6 +13,7 @@ from .mismatch import check_product
 from .names import names_of, written_names
 from .nodes import (
     ARRAY,
+    HEADS,
     MINUS_ONE,
     ONE,
     PI,
@@ -52,10 +53,12 @@ from .normal import (
     transpose,
 )
 from .rebuild import rebuild, substitute, substitute_all
-from .signatures import letter_sizes, result_shape, signature_axes
+from .signatures import DIGIT_LENGTHS, letter_sizes, result_shape, signature_axes
 
 __all__ = [
     "ARRAY",
+    "DIGIT_LENGTHS",
+    "HEADS",
     "MINUS_ONE",
     "ONE",
     "PI",

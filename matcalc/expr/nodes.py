@@ -42,6 +42,9 @@ from .sizes import (
 from .walk import arguments_first
 
 Data = str | Fraction | Atom | tuple[str, tuple[str, ...]] | None
+HEADS = frozenset(
+    "var num pi size ones zeros eye part shifts commutation add times matmul T pow".split()
+)
 SIGNATURE_LENGTH = 12  # names by which expressions are put in order before their digests are
 ARGUMENTS = 8  # arguments that a node takes in the time of one step
 MAX_BITS = 996  # 2^996 is just below 10^300

@@ -12,6 +12,9 @@ from .mismatch import brief
 from .nodes import Expr
 from .sizes import UNIT, Shape, Size, Sum, resolve, show_shape, total_of, unify
 
+# a digit in a signature is the length of its axis
+DIGIT_LENGTHS: dict[str, Size] = {"1": UNIT, **{str(n): (n,) for n in range(2, 10)}}
+
 
 def signature_axes(row: Row) -> tuple[list[list[str]], list[str]]:
     """The letters of each axis: ``ij,kl->(ik)(jl)`` gives [["i", "j"], ["k", "l"]] and ["ik",
@@ -35,7 +38,7 @@ def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
 
     Letters that meet twice are unified.
     """
-    sizes: dict[str, Size] = {"1": UNIT, "3": (3,)}
+    sizes = dict(DIGIT_LENGTHS)
     spread_out = bool(row.second) and not all(a.is_scalar for a in args)
     for letters, arg in zip(signature_axes(row)[0], args, strict=True):
         if spread_out and arg.is_scalar:

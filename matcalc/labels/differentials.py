@@ -10,10 +10,11 @@ from .. import expr as ex
 from ..errors import LimitProblem
 from ..expr import Expr
 from ..language.elaborate import template
+from ..language.labelled_text import DIFFERENTIALS, ONES, terms_of
 from ..tables.functions import BY_NAME, Row
-from .bag import Factor, Labels, Term, one, term
+from .bag import Factor, Labels, Term, term
 from .meaning import meaning
-from .notation import Letters, terms_of
+from .notation import Letters
 
 MAX_CUT = 5_000  # occurrences times factors of one product
 
@@ -89,21 +90,21 @@ def _entry_links(slopes: Iterable[Expr], e: Expr, out: Labels) -> list[Link]:
 
 
 def _rule_links(row: Row, e: Expr, out: Labels) -> Iterable[Link]:
-    names = dict(zip(("x", "w"), e.args, strict=False)) | {"y": e}
-    for sign, read in terms_of(row.rule):
+    """The terms of a rule, each as one link by the argument whose differential it holds."""
+    names = dict(zip("xw", e.args, strict=False)) | {"y": e}
+    for t in terms_of(row.rule):
         letters = Letters(row, e, out)
         factors: list[Factor] = []
         struck: Link | None = None
-        # ones know their axes from other factors
-        for word, axes in sorted(read, key=lambda factor: factor[0] == "1"):
-            if word in ("dx", "dw"):
-                argument = names[word[1]]
-                struck = Link(Fraction(sign), (), argument, letters.of(axes, argument.shape_))
-            elif word == "1":
-                factors += (one(i) for letter in axes for i in letters.labels[letter])
+        for f in t.factors:
+            if f.text in DIFFERENTIALS:
+                argument = names[f.text[1]]
+                struck = Link(Fraction(1), (), argument, letters.of(f.letters, argument.shape_))
+            elif f.text == ONES:
+                factors += letters.ones(f.letters)
             else:
-                value = template(word, names)
-                factors.append(Factor(value, letters.of(axes, value.shape_)))
+                value = template(f.text, names)
+                factors.append(Factor(value, letters.of(f.letters, value.shape_)))
         assert struck is not None, row.rule
-        t = term(Fraction(sign), [*factors, *letters.wires])
-        yield Link(t.coefficient, t.factors, struck.argument, struck.labels)
+        rest = term(Fraction(t.sign), [*factors, *letters.wires])
+        yield Link(rest.coefficient, rest.factors, struck.argument, struck.labels)
