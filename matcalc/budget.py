@@ -31,11 +31,18 @@ PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
 @strict
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a derivation may use; infinity is no limit.
+    """The limits of a derivation; infinity is no limit.
 
-    ``seconds`` of waiting; ``nodes`` of expressions that are made; ``terms`` of labelled products;
-    ``bytes`` of one text or array. Deriving has all of it, verifying what that left and at least a
-    half, and printing or compiling an answer as much again.
+    * ``seconds`` of waiting;
+    * ``nodes`` of expressions that are made;
+    * ``terms`` of labelled products;
+    * ``bytes`` of one text or array.
+
+    Deriving has all of it, verifying what that left and at least a half, and printing or compiling
+    an answer as much again. Raises OptionProblem for what is no number from 0 on.
+
+    >>> Limits(seconds=2.5)
+    Limits(seconds=2.5, nodes=1000000, terms=200000, bytes=536870912)
     """
 
     seconds: float = 10.0
@@ -46,12 +53,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name in RESOURCES:
             value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, float))
-                or isnan(value)
-                or value < 0
-            ):
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not is_number or isnan(value) or value < 0:
                 raise OptionProblem(
                     f"the limit {name} is {described(value)}", "a limit is a number from 0 on"
                 )
@@ -83,7 +86,7 @@ def as_limits(limit: float | Limits | None) -> Limits:
 
 @dataclass(slots=True)
 class _Spent:
-    """What has been used since the outermost budget was opened."""
+    """The steps, nodes and terms that have been used since the outermost budget was opened."""
 
     nodes: int = 0
     terms: int = 0
@@ -93,13 +96,13 @@ class _Spent:
 class Budget:
     """An open budget: its limits, and the point of each resource at which it is exceeded."""
 
-    __slots__ = ("began", "limits", "nodes", "outer", "place", "seconds", "spent", "terms", "work")
+    __slots__ = ("began", "limits", "nodes", "outer", "seconds", "spent", "stage", "terms", "work")
 
     def __init__(self, limits: Limits, work: str, outer: Budget | None) -> None:
         self.limits, self.work, self.outer = limits, work, outer
         self.spent: _Spent = outer.spent if outer else _Spent()
         self.began = monotonic()
-        self.place = ""
+        self.stage = ""
         self.seconds: float = self.began + limits.seconds
         self.nodes: float = self.spent.nodes + limits.nodes
         self.terms: float = self.spent.terms + limits.terms
@@ -128,7 +131,7 @@ class Budget:
         budget = self
         while budget.outer and getattr(budget.outer, resource) <= getattr(budget, resource):
             budget = budget.outer
-        return exceeded(resource, budget.limits, budget.work, self.place or budget.place)
+        return exceeded(resource, budget.limits, budget.work, self.stage or budget.stage)
 
 
 _open: ContextVar[Budget | None] = ContextVar("budget", default=None)
@@ -201,15 +204,15 @@ def room(size: float) -> None:
     budget = _open.get()
     while budget is not None:
         if size > budget.limits.bytes:
-            raise exceeded("bytes", budget.limits, budget.work, budget.place)
+            raise exceeded("bytes", budget.limits, budget.work, budget.stage)
         budget = budget.outer
 
 
-def reached(place: str) -> None:
+def reached(stage: str) -> None:
     """Note how far the work has come, for the message: ``order 3 of 6``."""
     budget = _open.get()
     if budget is not None:
-        budget.place = place
+        budget.stage = stage
 
 
 def seconds_left() -> float:
@@ -219,21 +222,17 @@ def seconds_left() -> float:
 
 
 def share(parts: int) -> Limits:
-    """What one of so many parts of the remaining work may use: its share of the time that is
-    left.
-    """
+    """The limits of one of so many parts of the remaining work: its share of the time left."""
     budget = _open.get()
-    return (
-        DEFAULT
-        if budget is None
-        else replace(budget.limits, seconds=max(seconds_left(), 0.0) / parts)
-    )
+    if budget is None:
+        return DEFAULT
+    return replace(budget.limits, seconds=max(seconds_left(), 0.0) / parts)
 
 
-def exceeded(resource: str, limits: Limits, work: str, place: str) -> LimitProblem:
+def exceeded(resource: str, limits: Limits, work: str, stage: str) -> LimitProblem:
     """The error for a limit that does not suffice, with what would."""
     limit = getattr(limits, resource)
-    after = f", at {place}" if place else ""
+    after = f", at {stage}" if stage else ""
     if resource == "seconds":
         more = f"limit={2 * limit:g}, or --limit {2 * limit:g}, allows more; 0 sets none"
     else:

@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line: what, where, and what would be right."""
+"""Errors, each said in one line: what is wrong, where, and what would be right."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ from .options import strict
 class MatcalcError(Exception):
     """Base of every error that matcalc raises on purpose.
 
-    ``hint`` says what would be right; ``span`` is the half-open range of the offending characters
-    in ``text``, filled in by whoever knows it (a constructor raises the fact, the parser adds the
-    place).
+    ``message`` says what is wrong, ``hint`` what would be right. ``span`` is the half-open range of
+    the offending characters in ``text``, filled in by whoever knows it: a constructor raises the
+    fact, the parser adds the position.
+
+    >>> import matcalc as mc
+    >>> try:
+    ...     mc.parse("A*tanhh(x)")
+    ... except mc.MatcalcError as error:
+    ...     print(error)
+    ...     print(error.caret())
+    unknown function 'tanhh' — did you mean tanh?
+    A*tanhh(x)
+      ^^^^^
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -26,7 +36,7 @@ class MatcalcError(Exception):
         self.span: tuple[int, int] | None = None
 
     def at(self, text: str, span: tuple[int, int] | None) -> MatcalcError:
-        """Add the place, unless a more precise one is already known."""
+        """Add the position, unless a more precise one is already known."""
         if self.span is None and span is not None:
             self.text, self.span = text, span
         return self
@@ -37,7 +47,7 @@ class MatcalcError(Exception):
     def caret(self, width: int = 72) -> str:
         """The offending line with carets under it, cut to ``width`` characters.
 
-        Empty when the place is unknown.
+        Empty when the position is unknown.
 
         >>> error = SyntaxProblem("unexpected ')'").at("a + )", (4, 5))
         >>> print(error.caret())

@@ -38,7 +38,7 @@ from ..printing.text import number, text
 from .checking import verified
 from .derivation import Derivation
 from .derive import derive
-from .inputs import Shapes, as_program, claimed, in_names_of, place_names, size_names, variable_of
+from .inputs import Shapes, as_program, claimed, in_names_of, named_indices, size_names, variable_of
 from .options import LAYOUTS, SYMMETRIC, Options, checked_options, direction_of
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ class _Question:
         A name in brackets may be a place, a size or an index.
         """
         program, names = self.derivation.program, index_names_in(candidate)
-        places = place_names(program)
+        places = named_indices(program)
         known = places | size_names(program)
         readings: list[Callable[[], Claim]] = []
         if names <= known:

@@ -104,17 +104,17 @@ class Derivation:
 
     @property
     def gradient(self) -> Root:
-        """The first derivative of a scalar; raises NameProblem if the answer is another."""
+        """The first derivative of a scalar; raises NameProblem for another answer."""
         return self._named("gradient")
 
     @property
     def jacobian(self) -> Root:
-        """The first derivative of what is no scalar; raises NameProblem if the answer is another."""
+        """The first derivative of a vector or a matrix; raises NameProblem for another answer."""
         return self._named("jacobian")
 
     @property
     def hessian(self) -> Root:
-        """The second derivative of a scalar; raises NameProblem if the answer is another."""
+        """The second derivative of a scalar; raises NameProblem for another answer."""
         return self._named("hessian")
 
     def _named(self, name: str) -> Root:
@@ -126,7 +126,7 @@ class Derivation:
 
     @property
     def title(self) -> str:
-        """The answer in words: gradient, Jacobian, Hessian, third derivative, derivative along v."""
+        """The answer in words: gradient, Jacobian, third derivative, first derivative along v."""
         along = "" if self.along is None else f" along {self.along}"
         return _capital(self.kind) or f"{ORDERS[self.order]} derivative{along}"
 
@@ -165,7 +165,7 @@ class Derivation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks on names in the answer: sizes, constants and functions that are not what they seem.
+        """Remarks on names in the answer that a reader may take for something else.
 
         >>> from matcalc import derive
         >>> derive("pi*erf(a)", "a", "pi: scalar").notes
@@ -175,7 +175,7 @@ class Derivation:
 
     @property
     def latex_notes(self) -> tuple[str, ...]:
-        """Remarks on names that :meth:`latex` writes otherwise, since something else looks like them."""
+        """Remarks on names that :meth:`latex` writes in another way than usual."""
         return tuple(root_latex_notes(self.result, self.names))
 
     @property
@@ -244,13 +244,13 @@ class Derivation:
 
         >>> from matcalc import derive
         >>> derive("x'*A*x", "x", "A: n×n sym").latex()
-        '2 A x'
+        '2Ax'
         """
         with limited(self.limits, "printing"):
             return root_latex(self.result, self.names)
 
     def explain(self) -> str:
-        """The way to the answer: the scalar derivative, the arrangement that labels force, the checks.
+        """The way to the answer: scalar derivative, arrangement by labels, checks.
 
         Raises LimitProblem beyond the limits of the derivation.
         """
@@ -360,14 +360,14 @@ class Derivation:
 class Derivations(Mapping[str, Derivation]):
     """Derivatives by several variables, a mapping by name; parts that they share are written once.
 
-    Raises KeyError for a variable that was not asked for.
+    Large parts have names of their own where they are printed. Raises KeyError for a variable that
+    was not asked for.
 
     >>> from matcalc import derive
     >>> both = derive("norm2(X*w - y)^2", ["X", "w"])
     >>> print(both)
-    r = X*w - y
-    ∂/∂X = 2*r*w'
-    ∂/∂w = 2*X'*r
+    ∂/∂X = 2*(X*w - y)*w'
+    ∂/∂w = 2*X'*(X*w - y)
     """
 
     def __init__(self, found: Mapping[str, Derivation]) -> None:

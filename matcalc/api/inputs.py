@@ -48,16 +48,16 @@ def in_names_of(
 
 
 def _new_names(program: Program[Root], claim: Root, more: Sequence[Expr]) -> list[str]:
-    """The variables, sizes and places of a claim that the program does not have."""
+    """The variables, sizes and indices of a claim that the program does not have."""
     variables = {*program.variables, *(v.name for v in more)}
     nodes = ex.postorder(*parts(claim))
     letters = {*index_names(nodes), *(show((a,)) for a in _sizes(claim) if not isinstance(a, int))}
     new = [v.name for v in ex.variables(*parts(claim)) if v.name not in variables]
-    return new + sorted(letters - size_names(program) - place_names(program))
+    return new + sorted(letters - size_names(program) - named_indices(program))
 
 
 def _placed(problem: MatcalcError, candidate: str, before: int) -> MatcalcError:
-    """A problem with its place in the candidate, which stood after so many characters."""
+    """A problem with its position in the candidate, which stood after so many characters."""
     if problem.span is None:
         return problem
     start, stop = problem.span
@@ -95,14 +95,14 @@ def claimed(program: Program[Root], claim: Root, more: Sequence[Expr] = (), text
     for name in _new_names(program, own, more):
         known = [*program.variables, *(v.name for v in more)]
         hint = nearest(name, known) or f"its variables are {', '.join(known) or 'none'}"
-        place = re.search(rf"\b{re.escape(name)}\b", text)
-        if text and place is None:
+        word = re.search(rf"\b{re.escape(name)}\b", text)
+        if text and word is None:
             raise ShapeProblem(
                 "nothing says how long a constant of the candidate is",
                 "write its size, as in eye(n)",
             )
         raise NameProblem(f"'{name}' is not in the expression", hint).at(
-            text, place.span() if place else None
+            text, word.span() if word else None
         )
     return own
 
@@ -221,8 +221,8 @@ def size_names(program: Program[Root]) -> set[str]:
     return {a for a in atoms if isinstance(a, str)}
 
 
-def place_names(program: Program[Root]) -> set[str]:
-    """The names of places, such as the j of X[:,j]."""
+def named_indices(program: Program[Root]) -> set[str]:
+    """The names of indices, such as the j of X[:,j]."""
     return set(index_names(ex.postorder(*parts(program.expr), *program.definitions.values())))
 
 

@@ -12,7 +12,7 @@ from ..expr import Expr
 from ..labels.roots import Root
 from ..language.declarations import NUMBERS, declared_name
 from ..language.program import Program
-from .inputs import place_names, size_names
+from .inputs import named_indices, size_names
 
 MAX_ORDER = 6  # the derivative of order k of a product has up to k! terms: 720
 LAYOUTS = ("denominator", "numerator")
@@ -61,9 +61,9 @@ def direction_of(program: Program[Root], wrt: Expr, name: str) -> Expr:
         raise NameProblem(
             f"the direction '{name}' is in the expression already", "choose another name"
         )
-    if name in size_names(program) or name in place_names(program):
+    if name in size_names(program) or name in named_indices(program):
         raise NameProblem(
-            f"the direction '{name}' is a size or a place of the expression", "choose another name"
+            f"the direction '{name}' is a size or an index of the expression", "choose another name"
         )
     if name in NUMBERS:
         raise NameProblem(f"the direction '{name}' is a number", "choose another name")

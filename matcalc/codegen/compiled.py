@@ -272,7 +272,7 @@ def _size_names(nodes: Iterable[Expr]) -> set[str]:
 
 
 def _check_bounds(e: Expr, sizes: Mapping[str | int, int]) -> None:
-    """Raise ShapeProblem where the lengths at hand leave a part no place or an axis no length."""
+    """Raise ShapeProblem where the lengths at hand leave a part no index or an axis no length."""
     try:
         possible = all_exist([e], sizes)
     except KeyError:
@@ -466,7 +466,7 @@ def _present(p: Expr, sizes: Mapping[str | int, int]) -> None:
     """Raise ShapeProblem for a part that goes beyond its axis."""
     if not exists(p, sizes):
         raise ShapeProblem(
-            f"the place {range_of(p)} of an axis of length {show(p.shape_[0])}",
+            f"index {range_of(p)} is out of range for an axis of length {show(p.shape_[0])}",
             f"the length is {product_of(p.shape_[0], sizes)}",
         )
 

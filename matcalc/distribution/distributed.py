@@ -174,7 +174,7 @@ class Distributed:
 
     @cached_property
     def row_functions(self) -> Mapping[int, Compiled]:
-        """What each row has for itself, by the place among the results."""
+        """What each row has for itself, by the position among the results."""
         return {i: compile_expr((e,), self.target, "rows") for i, e in self.parts.rows.items()}
 
     @cached_property
@@ -190,10 +190,10 @@ class Distributed:
         """The arguments with rows, those without, in which the number of rows is one, and the
         length of every size.
         """
-        places = index_names(postorder(*parts(*self.roots)))
+        indices = index_names(postorder(*parts(*self.roots)))
         names = [
             *(v.name for v in (*self.parts.chunked, *self.parts.free) if v is not self.parts.count),
-            *places,
+            *indices,
         ]
         missing = [n for n in names if n not in arguments]
         if missing:
@@ -206,8 +206,8 @@ class Distributed:
             check_real(name, array)
         sizes = lengths((*self.parts.chunked, *self.parts.free), chunked | free)
         free |= {
-            n: _place(n, arguments[n], [length(size, sizes) for size in axes])
-            for n, axes in places.items()
+            n: _index(n, arguments[n], [length(size, sizes) for size in axes])
+            for n, axes in indices.items()
         }
         return chunked, free | {self.parts.count.name: float(sizes.get(self.rows, 0))}, sizes
 
@@ -220,18 +220,18 @@ class Distributed:
         return tuple(length(size, sizes) for size in self._shapes[i] if size)
 
 
-def _place(name: str, given: Any, axes: Sequence[int]) -> int:
-    """A place on axes; raises ShapeProblem for one that they do not have."""
+def _index(name: str, given: Any, axes: Sequence[int]) -> int:
+    """An index on axes; raises ShapeProblem for one that they do not have."""
     try:
-        place = index(given)
+        number = index(given)
     except TypeError:
-        place = 0
-    if not 1 <= place <= min(axes):
+        number = 0
+    if not 1 <= number <= min(axes):
         raise ShapeProblem(
-            f"{name} is a place",
+            f"{name} is an index",
             f"it must be an integer from 1 to {min(axes)}, not {str(given)[:40]}",
         )
-    return place
+    return number
 
 
 def lengths(variables: Iterable[Expr], arrays: Mapping[str, Array]) -> dict[str, int]:

@@ -48,45 +48,45 @@ def sliced(e: Expr, key: object) -> Expr:
 
 
 def _range(key: object, whole: Size) -> Range | None:
-    """The places of an axis that an integer or a slice takes, None for all of them."""
+    """The indices of an axis that an integer or a slice takes, None for all of them."""
     if not isinstance(key, slice):
-        return Range(_place(key, whole), UNIT)
+        return Range(_counted(key, whole), UNIT)
     if key.step not in (None, 1):
         raise ShapeProblem(f"a step of {key.step}", "ranges go by steps of 1")
     if key.start is None and key.stop is None:
         return None
-    start = Sum({}) if key.start is None else _place(key.start, whole)
-    stop = total_of([(whole, 1)]) if key.stop is None else _place(key.stop, whole)
+    start = Sum({}) if key.start is None else _counted(key.start, whole)
+    stop = total_of([(whole, 1)]) if key.stop is None else _counted(key.stop, whole)
     width = total_of([((stop,), 1), ((start,), -1)])
     if width.is_empty:
         raise ShapeProblem(
             "this range is empty",
-            "it begins at its first place and ends before its second, counted from 0",
+            "it begins at its first index and ends before its second, counted from 0",
         )
     return Range(start, width.size())
 
 
-def _place(key: object, whole: Size) -> Sum:
-    """A place counted from 0: an integer, negative from the end, or a size."""
+def _counted(key: object, whole: Size) -> Sum:
+    """An index counted from 0: an integer, negative from the end, or a size."""
     if isinstance(key, Expr) and key.head == "size":
         return total_of([((key.atom,), 1)])
     try:
-        place = index(None if isinstance(key, bool) else key)  # type: ignore[arg-type]
+        number = index(None if isinstance(key, bool) else key)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"an index is an integer, a size or a slice of them, not {key!r}") from None
-    return Sum({}, place) if place >= 0 else total_of([(whole, 1)], place)
+    return Sum({}, number) if number >= 0 else total_of([(whole, 1)], number)
 
 
-def _checked_part(e: Expr, axis: int, places: Range) -> Expr:
-    """The part of the identity that takes these places of an axis, which must have them."""
+def _checked_part(e: Expr, axis: int, indices: Range) -> Expr:
+    """The part of the identity that takes these indices of an axis, which must have them."""
     whole = e.shape_[axis]
     if whole == UNIT:
         raise ShapeProblem(
-            f"{brief(e)} is {show_shape(e.shape_)} and has no entry {places}",
+            f"{brief(e)} is {show_shape(e.shape_)} and has no entry {indices}",
             "a vector has one index, x[i], a matrix two, X[i,:]",
         )
-    check_fits(whole, places)
-    return part(whole, places.start, places.width)
+    check_fits(whole, indices)
+    return part(whole, indices.start, indices.width)
 
 
 # ---- blocks --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The names in expressions: of variables, of sizes and of places."""
+"""The names in expressions: of variables, of sizes and of indices."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .sizes import Size, names_of_sizes
 
 
 def names_of(nodes: Collection[Expr]) -> set[str]:
-    """The names in nodes: of variables, of sizes, and of places."""
+    """The names in nodes: of variables, of sizes, and of indices."""
     return _names_of_variables(nodes) | names_of_sizes([*sizes_of(nodes), *_starts(nodes)])
 
 
 def written_names(nodes: Collection[Expr]) -> set[str]:
-    """The names in the text of nodes: of variables, of places, and of sizes that are written."""
+    """The names in the text of nodes: of variables, of indices, and of sizes that are written."""
     numbers: list[Size] = [(e.atom,) for e in nodes if e.head == "size"]
     leaves = [e for e in nodes if not e.args and e.head != "var"]
     shapes = [size for e in leaves for size in e.shape_]

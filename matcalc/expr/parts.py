@@ -13,9 +13,9 @@ from .sizes import UNIT, Atom, Size, Sum, base_atoms, length, show, total_of
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Neighbouring places of an axis, ``width`` of them after the first ``start``.
+    """Neighbouring indices of an axis, ``width`` of them after the first ``start``.
 
-    One place is of width 1 and makes no axis.
+    One index is of width 1 and makes no axis.
     """
 
     start: Sum
@@ -23,12 +23,12 @@ class Range:
 
     @property
     def first(self) -> Sum:
-        """The first place, counted from 1."""
+        """The first index, counted from 1."""
         return total_of([((self.start,), 1)], 1)
 
     @property
     def stop(self) -> Sum:
-        """The last place."""
+        """The last index."""
         return total_of([((self.start,), 1), (self.width, 1)])
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Range:
 
 
 def range_of(p: Expr) -> Range:
-    """The places that a part of the identity takes."""
+    """The indices that a part of the identity takes."""
     assert isinstance(p.data, Sum)
     return Range(p.data, p.shape_[1])
 
@@ -54,36 +54,37 @@ def takes_rows(e: Expr) -> bool:
     return e.head == "T" and e.args[0].head == "part"
 
 
-# ---- places that exist ---------------------------------------------------------------------------
+# ---- indices that exist --------------------------------------------------------------------------
 
 
-def check_fits(whole: Size, places: Range) -> None:
-    """Raise ShapeProblem for places that an axis does not have, or may not have."""
-    gap = total_of([(whole, 1), ((places.stop,), -1)])
+def check_fits(axis: Size, indices: Range) -> None:
+    """Raise ShapeProblem for indices that an axis does not have, or may not have."""
+    gap = total_of([(axis, 1), ((indices.stop,), -1)])
     if any(not isinstance(a, str) for size, _ in gap.terms for a in base_atoms(size)):
         return  # not known yet
-    if gap.is_negative or places.start.is_negative:
+    if gap.is_negative or indices.start.is_negative:
         raise ShapeProblem(
-            f"the place {places} of an axis of length {show(whole)}", "places are counted from 1"
+            f"index {indices} is out of range for an axis of length {show(axis)}",
+            "indices start at 1",
         )
-    if any(k < 0 for _, k in gap.terms) and any(isinstance(a, str) for a in places.width):
+    if any(k < 0 for _, k in gap.terms) and any(isinstance(a, str) for a in indices.width):
         raise ShapeProblem(
-            f"the places {places} of an axis of length {show(whole)} may not exist",
+            f"the indices {indices} of an axis of length {show(axis)} may not exist",
             "declare the length as a sum, as in x: m+k",
         )
 
 
 def unsure(p: Expr) -> bool:
     """Say if only the lengths at hand decide that a part of the identity exists."""
-    places = range_of(p)
+    indices = range_of(p)
     axis = total_of([(p.shape_[0], 1)])
-    return not (axis.covers(places.stop) and places.start.covers(Sum({})))
+    return not (axis.covers(indices.stop) and indices.start.covers(Sum({})))
 
 
 def exists(p: Expr, lengths: Mapping[Any, int]) -> bool:
-    """Say if an axis has the places that a part of the identity takes, at lengths of the names."""
-    places = range_of(p)
-    start, stop = (length((a,), lengths) for a in (places.start, places.stop))
+    """Say if an axis has the indices that a part of the identity takes, at lengths of the names."""
+    indices = range_of(p)
+    start, stop = (length((a,), lengths) for a in (indices.start, indices.stop))
     return 0 <= start < stop <= length(p.shape_[0], lengths)
 
 
@@ -108,7 +109,7 @@ def all_exist(nodes: Iterable[Expr], lengths: Mapping[Any, int]) -> bool:
 
 
 def index_names(nodes: Sequence[Expr]) -> dict[str, list[Size]]:
-    """The names of places that are the length of no axis, with the axes whose places they are."""
+    """The names of indices that are the length of no axis, with the axes that they run along."""
     parts = [e for e in nodes if e.head == "part"]
     if not parts:
         return {}
@@ -126,7 +127,7 @@ def _atoms_of_axes(nodes: Iterable[Expr]) -> set[Atom]:
 
 
 def least_length(nodes: Sequence[Expr]) -> int:
-    """A length for every name that is long enough for fixed places, and for sums to be positive."""
+    """A length for every name at which fixed indices exist and sums are positive."""
     stops = [range_of(e).stop for e in nodes if e.head == "part"]
     sums = [a for e in nodes for a in _sums_in(e)]
     fixed = [stop.constant for stop in stops if not stop.terms]
@@ -172,7 +173,7 @@ def _transposed_part(p: Expr | None) -> Expr | None:
 
 
 def _rows_of_part(p: Expr, q: Expr) -> Expr | None:
-    """P'*Q for two parts of one identity: equal parts, or parts without a place in common."""
+    """P'*Q for two parts of one identity: equal parts, or parts without an index in common."""
     if p is q:
         return eye(q.shape_[1])
     first, second = range_of(p), range_of(q)

@@ -1,4 +1,7 @@
-"""Sizes and places as they are typed: ``ones(n+1)``, ``X[:,j]``, ``x[2:n]``."""
+"""Sizes and indices as they are typed: ``ones(n+1)``, ``X[:,j]``, ``x[2:n]``.
+
+Indices start at 1, and both ends of a range are included.
+"""
 
 from __future__ import annotations
 
@@ -21,50 +24,66 @@ LENGTHS = {"rows": 0, "cols": 1}  # the axes of a variable whose lengths have na
 
 
 def size_in(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Size:
-    """The size that a part of a text stands for; raises ShapeProblem for what is none."""
-    found = _length(node, text, variables)
-    if found.is_empty:
-        raise ShapeProblem(f"{found} is not a size", "sizes are positive").at(text, span(node))
-    written = tuple(a for part in _factors(node, text, variables) for a in part.size())
-    return written if Counter(written) == Counter(found.size()) else found.size()
+    """The size that a part of a text stands for, its factors in the order in which they stand.
+
+    Raises ShapeProblem for what is no size, NameProblem for a name that has another meaning.
+    """
+    size = _length(node, text, variables)
+    if size.is_empty:
+        raise ShapeProblem(f"{size} is not a size", "sizes are positive").at(text, span(node))
+    as_typed = tuple(a for part in _factors(node, text, variables) for a in part.size())
+    return as_typed if Counter(as_typed) == Counter(size.size()) else size.size()
 
 
-def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], whole: Size) -> Range | None:
-    """The places that an index takes on an axis, None for all of them.
+def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], axis: Size) -> Range | None:
+    """The part of an axis that an index or a range takes, None for all of it.
 
-    Places are counted from 1, and both ends are included.
+    Raises ShapeProblem for an empty range and for what is no index.
     """
     if node.data != "range":
-        return Range(total_of([((_length(node, text, variables),), 1)], -1), UNIT)
-    colon = next(i for i, c in enumerate(node.children) if isinstance(c, Token))
+        return Range(_before(_length(node, text, variables)), UNIT)
+    colon = next(k for k, child in enumerate(node.children) if isinstance(child, Token))
     first, last = (
-        [_length(c, text, variables) for c in side if not isinstance(c, Token)]
+        next((_length(c, text, variables) for c in side if not isinstance(c, Token)), None)
         for side in (node.children[:colon], node.children[colon:])
     )
-    if not first and not last:
+    if first is None and last is None:
         return None
-    start = total_of([((first[0],), 1)], -1) if first else Sum({})
-    open_ended = any(isinstance(a, Unknown) for a in resolve(whole))
-    if last and open_ended and last[0].size() in [size for size, _ in last[0].terms]:
-        # x[2:n] of a vector that nothing else is known of: n is its length
-        unify(whole, last[0].size())
-    stop = last[0] if last else total_of([(whole, 1)])
+    start = Sum({}) if first is None else _before(first)
+    if last is not None:
+        _bind_length(axis, last)
+    stop = total_of([(axis, 1)]) if last is None else last
     width = total_of([((stop,), 1), ((start,), -1)])
-    if (not start.terms and start.constant < 0) or width.is_empty:
+    starts_too_early = not start.terms and start.constant < 0
+    if starts_too_early or width.is_empty:
         raise ShapeProblem(
-            "this range is empty", "places are counted from 1, and both ends are included"
+            "this range is empty", "indices start at 1, and both ends are included"
         ).at(text, span(node))
     return Range(start, width.size())
 
 
-def _factors(node: Syntax, text: str, variables: Mapping[str, Expr]) -> list[Sum]:
-    """The factors of a product of sizes in the order in which they are written.
+def _before(index: Sum) -> Sum:
+    """The number of entries before an index."""
+    return total_of([((index,), 1)], -1)
 
-    None of what is no product.
-    """
+
+def _bind_length(axis: Size, last: Sum) -> None:
+    """Take n as the length of an axis that nothing else is known of: x[2:n] of a vector x."""
+    is_unknown = any(isinstance(atom, Unknown) for atom in resolve(axis))
+    if is_unknown and last.size() in [size for size, _ in last.terms]:
+        unify(axis, last.size())
+
+
+def _factors(node: Syntax, text: str, variables: Mapping[str, Expr]) -> list[Sum]:
+    """The factors of a product of sizes in the order in which they stand; empty for no product."""
     if node.data != "product" or any(str(op) != "*" for op in node.children[1::2]):
         return []
-    return [_length(part, text, variables) for part in node.children if not isinstance(part, Token)]
+    return [_length(part, text, variables) for part in _parts(node)]
+
+
+def _parts(node: Syntax) -> list[Syntax]:
+    """The children of a node that are no tokens."""
+    return [child for child in node.children if not isinstance(child, Token)]
 
 
 def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
@@ -72,32 +91,47 @@ def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
     if node.data == "number" and re.fullmatch(r"[0-9]{1,9}", str(node.children[0])):
         return Sum({}, int(str(node.children[0])))
     if node.data == "name" and str(node.children[0]) not in variables:
-        if str(node.children[0]) in (*NUMBERS, *CONSTANTS, *BY_NAME, *MACROS):
-            raise NameProblem(
-                f"'{node.children[0]}' is no size and no place", "it has a meaning already"
-            ).at(text, span(node))
-        return total_of([((str(node.children[0]),), 1)])
-    parts = [part for part in node.children if not isinstance(part, Token)]
-    if (
-        (axis := measured_axis(node)) is not None
-        and parts[0].data == "name"
-        and str(parts[0].children[0]) in variables
-    ):
-        return total_of([(variables[str(parts[0].children[0])].shape_[axis], 1)])
+        return _named_length(node, text)
+    variable = _measured_variable(node, variables)
+    if variable is not None:
+        axis = measured_axis(node)
+        assert axis is not None  # a variable is measured along one
+        return total_of([(variable.shape_[axis], 1)])
     if factors := _factors(node, text, variables):
-        names = tuple(a for f in factors if f.terms for a in f.size())
+        names = tuple(atom for f in factors if f.terms for atom in f.size())
         return total_of([(names, prod(f.constant for f in factors if not f.terms))])
     if node.data == "sum":
-        signs = ["+", *(str(t) for t in node.children if isinstance(t, Token))]
-        return total_of(
-            [
-                ((_length(part, text, variables),), 1 if sign == "+" else -1)
-                for sign, part in zip(signs, parts, strict=True)
-            ]
-        )
+        return _sum_of_lengths(node, text, variables)
     raise ShapeProblem(
         "this is not a size", "sizes are positive integers, names, and sums and products of them"
     ).at(text, span(node))
+
+
+def _named_length(node: Syntax, text: str) -> Sum:
+    """A name as a size; raises NameProblem for that of a number or of a function."""
+    name = str(node.children[0])
+    if name in (*NUMBERS, *CONSTANTS, *BY_NAME, *MACROS):
+        raise NameProblem(f"'{name}' is no size and no index", "it has a meaning already").at(
+            text, span(node)
+        )
+    return total_of([((name,), 1)])
+
+
+def _sum_of_lengths(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
+    """A sum of lengths with its signs; a leading sign stands inside the first part."""
+    signs = ["+", *(str(child) for child in node.children if isinstance(child, Token))]
+    lengths = []
+    for sign, part in zip(signs, _parts(node), strict=True):
+        lengths.append(((_length(part, text, variables),), 1 if sign == "+" else -1))
+    return total_of(lengths)
+
+
+def _measured_variable(node: Syntax, variables: Mapping[str, Expr]) -> Expr | None:
+    """The X of rows(X) or cols(X), if it is the name of a variable."""
+    if measured_axis(node) is None:
+        return None
+    (argument,) = _parts(node)
+    return variables.get(str(argument.children[0])) if argument.data == "name" else None
 
 
 def measured_axis(node: Syntax) -> int | None:

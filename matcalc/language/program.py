@@ -1,6 +1,4 @@
-"""What a text, an expression of Python or one of SymPy becomes before it is derived: an
-expression with its names.
-"""
+"""A typed text: its expression, its definitions and its variables."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from .declarations import INTEGER, Declared
 
 
 class Factored(Protocol):
-    """What is made of expressions, as an index form is."""
+    """An answer that is made of expressions, as an index form is."""
 
     @property
     def factors(self) -> tuple[Expr, ...]: ...
@@ -40,17 +38,15 @@ class Program(Generic[E_co]):
 
     @property
     def declarations(self) -> dict[str, Declared]:
-        """What a text in the names of this one may use: its variables, and the sizes in it,
-        which are whole numbers.
+        """The names that a text beside this one may use: its variables, and its sizes as whole
+        numbers.
         """
         integers = dict.fromkeys(sorted(ex.names_of(self._nodes) - set(self.variables)), INTEGER)
         return integers | {n: Declared(v.shape_, v.properties) for n, v in self.variables.items()}
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of variables and definitions, those among them that the expression does not
-        hold any more.
-        """
+        """The names of variables and definitions, with those that have cancelled."""
         return frozenset([*self.variables, *self.definitions, *self.unused])
 
     @property

@@ -82,7 +82,7 @@ def test_function_of_nothing_is_refused_by_name(name: str) -> None:
 
 
 def test_entry_of_nothing_is_refused() -> None:
-    with pytest.raises(mc.ShapeProblem, match="the place 1 of an axis of length n"):
+    with pytest.raises(mc.ShapeProblem, match="index 1 is out of range for an axis of length n"):
         mc.parse("x[1]", "x: n").compile()(x=np.zeros(0))
 
 

@@ -155,7 +155,7 @@ def test_places_do_not_collide_with_indices() -> None:
 
 
 WRONG = [
-    ("x[0]", "x: n", "counted from 1"),
+    ("x[0]", "x: n", "indices start at 1"),
     ("x[5]", "x: 3", "length 3"),
     ("x[3:2]", "x: n", "empty"),
     ("x[1:m]", "x: n", "may not exist"),
@@ -203,7 +203,7 @@ def test_a_range_to_a_name_says_the_length_of_what_is_not_declared() -> None:
 
 @pytest.mark.parametrize("text", ["pi*x[pi]", "x[sin]", "x[1:eye]", "ones(mean)"])
 def test_what_has_a_meaning_is_no_place(text: str) -> None:
-    with pytest.raises(mc.NameProblem, match="no place"):
+    with pytest.raises(mc.NameProblem, match="no index"):
         mc.parse(text)
 
 
