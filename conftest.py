@@ -20,7 +20,13 @@ settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
 # by a file as it is read
-IMPORTED = {"matcalc/distribution/on_mesh.py": "jax", "tests/network/test_torch.py": "torch"}
+IMPORTED = {
+    "matcalc/codegen/runtime/jax.py": "jax",
+    "matcalc/codegen/runtime/scipy.py": "scipy",
+    "matcalc/codegen/runtime/torch.py": "torch",
+    "matcalc/distribution/on_mesh.py": "jax",
+    "tests/network/test_torch.py": "torch",
+}
 collect_ignore = [file for file, package in IMPORTED.items() if find_spec(package) is None]
 
 

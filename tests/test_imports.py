@@ -47,6 +47,8 @@ NUMERIC = {
     f"numeric.{name}"
     for name in ("feasible", "linesearch", "minimize", "minimum", "objective", "optimizers", "runs")
 }
+# read as text for generated source, imported by tests alone
+RUNTIME = {f"codegen.runtime.{name}" for name in ("common", "plain", "numpy", "scipy", "reusing")}
 HEAVY = {
     "numpy": {
         "codegen.targets.convert",
@@ -55,10 +57,11 @@ HEAVY = {
         "distribution.on_dask",
         *NUMERIC,
         *NETWORK,
+        *RUNTIME,
     },
     "mpmath": {"proof.decimals"},
     "dask": {"distribution.on_dask"},
-    "jax": {"distribution.on_mesh", "codegen.targets.convert"},
+    "jax": {"distribution.on_mesh", "codegen.targets.convert", "codegen.runtime.jax"},
     "sympy": {"interop.incoming", "interop.outgoing"},
     "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes", "elaborate")}
     | {"labels.reader"},

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ..codegen.write.definitions import DEFINITIONS, IMPORTS, NUMPY_ONLY
+from ..codegen.write.excerpts import excerpts
 from ..codegen.write.source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number, size_text
 from ..expr import Expr, postorder, split, variables
 from ..expr.parts import range_of
@@ -27,31 +27,9 @@ from ..tables.functions import BY_NAME
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
 
+NAMES = re.compile(r"(?<![\w.])\w+")  # no attributes
 RESERVED = frozenset({"np", "dtype", "len"})  # names that the code itself uses
-HELPERS = {
-    "commutation": (
-        "def commutation(m, n):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return np.eye(m*n)[np.arange(m*n).reshape(n, m).T.ravel()]"
-    ),
-    "sigmoid": "def sigmoid(x):\n    return np.exp(-np.logaddexp(0, -x))",
-    "softmax_rows": "def softmax_rows(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    "
-    "return e/e.sum(-1, keepdims=True)",
-    "logsumexp_rows": "def logsumexp_rows(x):\n    top = x.max(-1)\n"
-    "    top = np.where(np.isfinite(top), top, 0)\n"
-    "    return top + np.log(np.exp(x - top[..., None]).sum(-1))",
-    **NUMPY_ONLY,
-    **DEFINITIONS,
-}
-NEEDS = {
-    "normcdf": ("erf",),
-    "sqrtm": ("inverse_or_nan",),
-    "logm": ("sqrtm", "inverse_or_nan"),
-    "power_frechet": ("frechet",),
-    "adjugate": ("cofactors",),
-    "expm_slopes": ("spectral_frechet",),
-    "erfc": ("erfcx",),
-    "log_normcdf": ("erfc", "erfcx"),
-}
+HELPERS = excerpts("common") | excerpts("plain")
 
 
 @dataclass
@@ -108,10 +86,10 @@ def emit(roots: Root | tuple[Root, ...], name: str = "f", known: Iterable[Expr] 
     body = [
         f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]
     ]
-    helpers = _helpers_used("\n".join(body))
+    helpers, names = HELPERS.needed(NAMES.findall("\n".join(body)))
     imports = [
         "import numpy as np",
-        *(line for word, line in IMPORTS.items() if any(word in h for h in helpers)),
+        *(line for name, line in HELPERS.imports.items() if name in names),
     ]
     text = "\n".join([*imports, "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
     return Source(text, name, parameters, roots, tuple(used), tuple(hidden))
@@ -235,12 +213,6 @@ def _line(node: Expr, code: Code, uses: int, w: _Writer) -> Code:
     if uses < 2 and code.depth < DEEPEST and not code.text.startswith("!"):
         return code
     return Code(_kept(code.text, w), ATOM)
-
-
-def _helpers_used(body: str) -> list[str]:
-    names = [n for n in HELPERS if re.search(rf"(?<![\w.]){n}\b", body)]
-    names = sorted({m for n in names for m in (n, *NEEDS.get(n, ()))}, key=list(HELPERS).index)
-    return [HELPERS[n] for n in names]
 
 
 # ---- one node ------------------------------------------------------------------------------------

@@ -4,11 +4,8 @@ not help.
 
 from __future__ import annotations
 
-import math
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +14,9 @@ import matcalc as mc
 from matcalc.codegen import source
 from matcalc.codegen.passes.fusion import fusions
 from matcalc.codegen.plan.planner import plan
+from matcalc.codegen.runtime.numpy import spare
 from matcalc.codegen.targets.numba import LEAST, with_kernels
-from matcalc.codegen.targets.numpy import ALIGNED, SPARE, dialect
+from matcalc.codegen.targets.numpy import dialect
 
 pytest.importorskip("numba")
 RNG = np.random.default_rng(8)
@@ -138,12 +136,9 @@ def test_a_result_that_is_held_in_any_way_is_left_alone(by_X, part):
 
 
 def test_threads_do_not_share_results():
-    scope: dict[str, Any] = {"np": np, "getrefcount": sys.getrefcount, "prod": math.prod}
-    exec(f"{ALIGNED}\n{SPARE}", scope)
-
     def work(k):
         for _ in range(200):
-            mine = scope["spare"]("result", 40, 50)
+            mine = spare("result", 40, 50)
             mine.fill(k)
             time.sleep(1e-6)
             assert (mine == k).all()

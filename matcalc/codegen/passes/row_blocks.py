@@ -35,31 +35,6 @@ NAME = "of_rows"
 LEAST = {True: 2**19, False: 2**21}
 SHORT = 512  # of what multiplies the sum of a block, where an order of a product does that
 LONGEST = 500  # steps; longer functions are networks, whose products outweigh what reading costs
-IN_BLOCKS = (
-    "# of the library of products\n"
-    "THREADS = next((int(n) for v in ('OPENBLAS', 'MKL', 'OMP') if (n := "
-    "environ.get(f'{v}_NUM_THREADS', '')).isdigit()), cpu_count())\n\n\n"
-    "def in_blocks(f, sums, rows, others):\n"
-    "    # some rows at a time, in fast memory from the first product to the last; the first "
-    "results are added up, the others have rows\n"
-    "    m, block = len(rows[0]), 2**17*THREADS\n"
-    "    step = max(1, block//max(n for x in (*(x[0] for x in rows), *others) for n in "
-    "np.shape(x)))\n"
-    "    if m < 4*step or sum(map(np.size, others)) > block or not all(x.flags.c_contiguous for "
-    "x in rows):\n"
-    "        return f(*rows, *others)\n"
-    "    totals, kept, i = None, [], 0\n"
-    "    while i < m:\n        parts = f(*(x[i : i + step] for x in rows), *others)\n"
-    "        parts = parts if isinstance(parts, tuple) else (parts,)\n"
-    "        totals = parts[:sums] if totals is None else [iadd(a, b) for a, b in zip(totals, "
-    "parts)]\n"
-    "        kept.append(parts[sums:])\n"
-    "        i += step\n"
-    "        if sum(map(np.size, totals)) > block:\n            step = m  # adding up so large "
-    "results again and again takes too long\n"
-    "    results = (*totals, *map(np.concatenate, zip(*kept)))\n    return results if "
-    "len(results) > 1 else results[0]"
-)
 
 
 @dataclass(frozen=True)

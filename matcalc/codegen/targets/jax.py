@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...tables.functions import Row
-from ..write.definitions import IMPORTS, definitions
 from ..write.dialect import Dialect
+from ..write.excerpts import excerpts
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype)",
@@ -47,43 +47,7 @@ CALLS = {
     "adjugate": "adjugate_by_factor({0}, {1})",
     "logdet chol": "2*jnp.sum(jnp.log(jnp.diag(<0>[0])))",
 }
-HELPERS = definitions("jnp") | {
-    "inverse_or_nan": "def inverse_or_nan(x):\n    # what has no inverse has one of infinities "
-    "and nan here\n    return jnp.linalg.inv(x)",
-    "cholesky_inverse": (
-        "def cholesky_inverse(factor):\n    # one triangular solve and a product: half the time "
-        "of two triangular solves\n"
-        "    w = jax.scipy.linalg.solve_triangular(factor[0], jnp.eye(len(factor[0]), "
-        "dtype=factor[0].dtype), lower=True)\n    return w.T @ w"
-    ),
-    "cholesky_solve": (
-        "def cholesky_solve(factor, b):\n    # many columns are multiplied by the inverse\n"
-        "    if b.ndim > 1 and b.shape[1] >= len(b):\n        return cholesky_inverse(factor) @ b\n"
-        "    return jax.scipy.linalg.cho_solve(factor, b)"
-    ),
-    "commutation": (
-        "def commutation(m, n, dtype):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return jnp.eye(m*n, dtype=dtype)[jnp.arange(m*n).reshape(n, m).T.ravel()]"
-    ),
-    "det": "def det(c, pivots):\n    swaps = jnp.sum(pivots != jnp.arange(len(c)))\n    return "
-    "jnp.prod(jnp.diag(c))*(1 - 2*(swaps % 2))",
-    "signed_logdet": (
-        "def signed_logdet(c, pivots):\n    # of a negative determinant nan\n    d = jnp.diag(c)\n"
-        "    odd = jnp.sum(pivots != jnp.arange(len(c))) + jnp.sum(d < 0)\n"
-        "    return jnp.where(odd % 2 == 1, jnp.nan, jnp.sum(jnp.log(jnp.abs(d))))"
-    ),
-    "adjugate_by_factor": (
-        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular "
-        "matrix x is\n    d = jnp.abs(jnp.diag(factor[0]))\n"
-        "    unit = jnp.eye(len(x), dtype=x.dtype)\n"
-        "    regular = lambda: det(*factor)*jax.scipy.linalg.lu_solve(factor, unit)\n"
-        "    return jax.lax.cond(jnp.min(d) > 1e-8*jnp.max(d), regular, lambda: cofactors(x))"
-    ),
-    "softmax_logsumexp": (
-        "def softmax_logsumexp(x):\n    total = jax.nn.logsumexp(x, -1, keepdims=True)\n    "
-        "return jnp.exp(x - total), total[..., 0]"
-    ),
-}
+HELPERS = excerpts("common", {"np.": "jnp."}) | excerpts("jax")
 
 
 def _spelling(row: Row) -> str:
@@ -102,5 +66,4 @@ DIALECT = Dialect(
     number="jnp.asarray({0}, dtype=dtype)",
     vector_first=True,
     spelling=_spelling,
-    imports=IMPORTS,
 )

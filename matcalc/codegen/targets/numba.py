@@ -39,7 +39,7 @@ ENTRYWISE = {
 def dialect(scipy: bool) -> Dialect:
     """NumPy's dialect with kernels."""
     base = numpy_dialect(scipy)
-    imports = {"njit": "from numba import get_num_threads, njit, prange", **base.imports}
+    imports = {"njit": "from numba import get_num_threads, njit, prange"}
     kernels = partial(with_kernels, base=base)
     return replace(
         base, name="numba", imports=imports, change=partial(_changed, base=base), kernels=kernels

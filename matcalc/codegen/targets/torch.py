@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...tables.functions import Row
-from ..write.definitions import IMPORTS, definitions
 from ..write.dialect import Dialect
+from ..write.excerpts import excerpts
 
 CALLS = {
     "commutation": "commutation({sizes}, dtype, device)",
@@ -46,60 +46,15 @@ CALLS = {
     "adjugate": "adjugate_by_factor({0}, {1})",
     "logdet chol": "2*torch.sum(torch.log(torch.diag({0})))",
 }
-HELPERS = definitions(
-    "torch",
-    {"axis=": "dim=", "keepdims=": "keepdim=", "dtype=x.dtype": "dtype=x.dtype, device=x.device"},
-) | {
-    "commutation": (
-        "def commutation(m, n, dtype, device):\n    # K vec(X) = vec(X') for X m×n, column-major\n"
-        "    return torch.eye(m*n, dtype=dtype, device=device)[torch.arange(m*n).reshape(n, "
-        "m).T.ravel()]"
-    ),
-    "inverse_or_nan": (
-        "def inverse_or_nan(x):\n    inverse, info = torch.linalg.inv_ex(x)\n"
-        "    return torch.where(info == 0, inverse, torch.full_like(x, torch.nan))"
-    ),
-    "shifts": (
-        "def shifts(n, m, dtype, device):\n    # row i + j of column (i, j) is 1\n"
-        "    places = torch.arange(n)[:, None] + torch.arange(m)[None, :]\n"
-        "    return torch.eye(n + m - 1, dtype=dtype, device=device)[places.ravel()].T"
-    ),
-    "regular": (
-        "def regular(factor):\n    # a determinant may be 0, what is inverted may not\n    if "
-        "(torch.diag(factor[0]) == 0).any():\n"
-        "        raise torch.linalg.LinAlgError('a matrix is singular')\n    return factor"
-    ),
-    "lu_solve": (
-        "def lu_solve(factor, b, adjoint=False):\n"
-        "    return torch.linalg.lu_solve(*regular(factor), b.reshape(len(b), -1), "
-        "adjoint=adjoint).reshape(b.shape)"
-    ),
-    "cholesky_solve": "def cholesky_solve(c, b):\n    return "
-    "torch.cholesky_solve(b.reshape(len(b), -1), c).reshape(b.shape)",
-    "det": (
-        "def det(c, pivots):\n    swaps = torch.sum(pivots != torch.arange(1, len(c) + 1, "
-        "device=c.device))\n"
-        "    return torch.prod(torch.diag(c))*(1 - 2*(swaps % 2))"
-    ),
-    "signed_logdet": (
-        "def signed_logdet(c, pivots):\n    # of a negative determinant nan\n    d = "
-        "torch.diag(c)\n"
-        "    odd = torch.sum(pivots != torch.arange(1, len(c) + 1, device=c.device)) + "
-        "torch.sum(d < 0)\n"
-        "    return torch.where(odd % 2 == 1, torch.nan, torch.sum(torch.log(torch.abs(d))))"
-    ),
-    "adjugate_by_factor": (
-        "def adjugate_by_factor(factor, x):\n    # the factor shows how near to a singular "
-        "matrix x is\n    d = torch.abs(torch.diag(factor[0]))\n"
-        "    if not torch.min(d) > 1e-8*torch.max(d):\n        return cofactors(x)\n"
-        "    unit = torch.eye(len(x), dtype=x.dtype, device=x.device)\n"
-        "    return det(*factor)*torch.linalg.lu_solve(*factor, unit)"
-    ),
-    "softmax_logsumexp": (
-        "def softmax_logsumexp(x):\n    total = torch.logsumexp(x, -1, keepdim=True)\n    return "
-        "torch.exp(x - total), total[..., 0]"
-    ),
+
+
+WORDS = {
+    "np.": "torch.",
+    "axis=": "dim=",
+    "keepdims=": "keepdim=",
+    "dtype=x.dtype": "dtype=x.dtype, device=x.device",
 }
+HELPERS = excerpts("common", WORDS) | excerpts("torch")
 
 
 def _spelling(row: Row) -> str:
@@ -119,5 +74,4 @@ DIALECT = Dialect(
     copy="torch.clone({0})",
     scalars=True,
     spelling=_spelling,
-    imports=IMPORTS,
 )

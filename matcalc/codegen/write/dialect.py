@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ...tables.functions import Row
 from ..plan.planner import Plan
+from .excerpts import Excerpts
 
 IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
 
@@ -27,7 +28,7 @@ class Dialect:
     module: str
     head: tuple[str, ...]  # lines before the function
     calls: Mapping[str, str]
-    helpers: Mapping[str, str] = field(default_factory=dict)
+    helpers: Excerpts = field(default_factory=Excerpts)  # functions that the source may call
     opening: str = ""  # the first line of the function
     dtype: str = ""  # the line that finds the dtype of the result
     lone: str = "{0}"  # a number, in that line, where there is no array beside it

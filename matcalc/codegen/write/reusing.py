@@ -17,48 +17,12 @@ from ...tables.functions import BY_NAME
 from ..plan.planner import Plan
 from ..plan.steps import VIEWS, Axes, Step, certain, reachable
 from .dialect import Dialect, template
+from .excerpts import excerpts
 from .source import ATOM, SIGN, Code, Source, number
 from .writer import Writer
 
 UFUNC = re.compile(r"((?:np\.\w+|sigmoid)\(\{0\}(?:, (?:-?\w+|\{1\}))*)\)")
-HELPERS = {
-    "room": (
-        "kept = {}\n\n\ndef room(types, *shapes):\n    # the arrays of the last call with these "
-        "types and shapes\n"
-        "    places = kept.get((types, shapes))\n    if places is None:\n        dtype = "
-        "np.result_type(*types, np.float16)\n"
-        "        places = kept[types, shapes] = [aligned(shape, dtype) for shape in shapes]\n    "
-        "    if len(kept) > 8:\n"
-        "            del kept[next(iter(kept))]\n    return places"
-    ),
-    "softplus": (
-        "def softplus(x, out=None):\n    if out is None:\n        return np.logaddexp(0, x)\n    "
-        "np.abs(x, out=out)\n    np.negative(out, out=out)\n"
-        "    np.exp(out, out=out)\n    np.log1p(out, out=out)\n"
-        "    return np.add(out, x, out=out, where=x > 0)"
-    ),
-    "softmax": (
-        "def softmax(x, out):\n    np.subtract(x, x.max(-1, keepdims=True), out=out)\n    "
-        "np.exp(out, out=out)\n"
-        "    out /= out.sum(-1, keepdims=True)\n    return out"
-    ),
-    "logsumexp": (
-        "def logsumexp(x, room=None):\n    top = x.max(-1, keepdims=True)\n"
-        "    top = np.where(np.isfinite(top), top, 0)\n"
-        "    room = np.empty_like(x) if room is None else room\n"
-        "    np.subtract(x, top, out=room)\n    np.exp(room, out=room)\n"
-        "    return top[..., 0] + np.log(room.sum(-1))"
-    ),
-    "logsumexp_rows": "def logsumexp_rows(x):\n    # of a single row, whose value has no place\n "
-    "   return logsumexp(x)",
-    "softmax_logsumexp": (
-        "def softmax_logsumexp(x, out):\n    top = x.max(-1, keepdims=True)\n"
-        "    top = np.where(np.isfinite(top), top, 0)\n    np.subtract(x, top, out=out)\n"
-        "    np.exp(out, out=out)\n"
-        "    total = out.sum(-1, keepdims=True)\n    out /= total\n    return out, (top + "
-        "np.log(total))[..., 0]"
-    ),
-}
+HELPERS = excerpts("reusing")
 CALLS = {  # the statements that write a result to a place; «out» is its name
     "dot": "np.matmul({0}, {1}, out=«out»)",
     "outer": "outer_into({0}, {1}, «out»)",
@@ -79,10 +43,7 @@ BY_ENTRIES = frozenset({"add", "mul", "pow", "fn", "shift", "factor"})
 def write_reusing(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source:
     """The source of a function that keeps its arrays, in NumPy's dialect or one made of it."""
     plan = plan if dialect.kernels is None else dialect.kernels(plan)
-    helpers = {
-        n: text for n, text in dialect.helpers.items() if not n.startswith(("softmax", "logsumexp"))
-    } | HELPERS
-    return Reusing(plan, replace(dialect, helpers=helpers)).source(name, several)
+    return Reusing(plan, replace(dialect, helpers=dialect.helpers | HELPERS)).source(name, several)
 
 
 class Reusing(Writer):

@@ -62,7 +62,8 @@ class Writer:
         self.order = certain(plan.roots)
         whole = reachable(plan.roots)
         self.uses = use_counts(whole, plan.roots)
-        self.kernels = {s.data[0]: s.data[1] for s in whole if s.op == "kernel"}
+        # those without a text are among the helpers
+        self.kernels = {s.data[0]: s.data[1] for s in whole if s.op == "kernel" and s.data[1]}
         self.codes: dict[Step, Code] = {}
         self.shared = shared_products(self.order)
         self.lines: list[str] = []
@@ -87,6 +88,7 @@ class Writer:
             self.dialect.module,
             *brought,
             *self.dialect.helpers,
+            *self.dialect.helpers.imports,
             *self.dialect.imports,
             *self.kernels,
         }
@@ -207,33 +209,23 @@ class Writer:
 
     def _assembled(self, signature: str, body: list[str]) -> str:
         kernels = self.kernels.values()
-        helpers = [*self._helpers("\n".join([*kernels, *body])), *kernels]
-        used = "\n".join([*helpers, *body])
-        words = set(WORDS.findall(used))
-        imports = dict.fromkeys(
-            line for name, line in self.dialect.imports.items() if name in words
-        )
+        code = "\n".join(body).rpartition('"""')[2]  # a docstring calls nothing
+        helpers, names = self.dialect.helpers.needed(NAMES.findall("\n".join([*kernels, code])))
+        brought = {**self.dialect.helpers.imports, **self.dialect.imports}
+        imports = dict.fromkeys(line for name, line in brought.items() if name in names)
+        functions = [*helpers, *kernels]
         return "\n".join(
             [
                 *self.dialect.head,
                 *imports,
                 "",
                 "",
-                *(h + "\n\n" for h in helpers),
+                *(f"{function}\n\n" for function in functions),
                 signature,
                 *body,
                 "",
             ]
         )
-
-    def _helpers(self, body: str) -> list[str]:
-        found: list[str] = []
-        names = set(NAMES.findall(body))
-        for name, text in reversed(list(self.dialect.helpers.items())):
-            if name in names:
-                found.insert(0, text)
-                names.update(NAMES.findall(text))
-        return found
 
     def _shown(self) -> dict[str, str]:
         """Where each named size can be read from."""
