@@ -25,6 +25,9 @@ IMPORTED = {
     "matcalc/codegen/runtime/scipy.py": "scipy",
     "matcalc/codegen/runtime/torch.py": "torch",
     "matcalc/distribution/on_mesh.py": "jax",
+    "matcalc/network/runtime/jax.py": "jax",
+    "matcalc/network/runtime/torch.py": "torch",
+    "tests/codegen/test_runtime.py": "scipy",
     "tests/network/test_torch.py": "torch",
 }
 collect_ignore = [file for file, package in IMPORTED.items() if find_spec(package) is None]

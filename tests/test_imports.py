@@ -41,7 +41,16 @@ LEVEL = {
 }
 NETWORK = {
     f"network.{name}"
-    for name in ("maps", "layer", "layers", "convolution", "network", "module", "training")
+    for name in (
+        "runtime.numpy",
+        "maps",
+        "layer",
+        "layers",
+        "convolution",
+        "network",
+        "module",
+        "training",
+    )
 }
 NUMERIC = {
     f"numeric.{name}"
@@ -61,7 +70,12 @@ HEAVY = {
     },
     "mpmath": {"proof.decimals"},
     "dask": {"distribution.on_dask"},
-    "jax": {"distribution.on_mesh", "codegen.targets.convert", "codegen.runtime.jax"},
+    "jax": {
+        "distribution.on_mesh",
+        "codegen.targets.convert",
+        "codegen.runtime.jax",
+        "network.runtime.jax",
+    },
     "sympy": {"interop.incoming", "interop.outgoing"},
     "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes", "elaborate")}
     | {"labels.reader"},

@@ -20,7 +20,8 @@ from ..errors import check_real, whole_number
 from ..expr import matmul, var
 from ..expr.rebuild import rebuild
 from .layer import Layer
-from .maps import Array, Im2col, padded
+from .maps import Array, Im2col
+from .runtime.numpy import padded
 
 
 def _transforms() -> Any:

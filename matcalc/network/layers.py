@@ -21,6 +21,7 @@ from ..errors import (
 )
 from .layer import Layer
 from .maps import Array, Map, Reshape, Windows
+from .runtime.numpy import first_largest
 from .vocabulary import ACTIVATIONS, LOSSES, form
 
 
@@ -160,10 +161,7 @@ class MaxPool(Layer):
 
 
 def _first_largest(values: Mapping[str, Array], _: Layer) -> Array:
-    p = values["P"]
-    mask = np.zeros_like(p)
-    np.put_along_axis(mask, p.argmax(1)[:, None], 1, axis=1)
-    return mask
+    return first_largest(values["P"])
 
 
 class Flatten(Reshape):

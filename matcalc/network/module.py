@@ -9,102 +9,28 @@ gradients; then the two passes are written down call by call. ``p`` holds the pa
 from __future__ import annotations
 
 import ast
-import inspect
 import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ..codegen.write.excerpts import Excerpts, cut, excerpts
 from ..errors import OptionProblem, Unsupported
 from ..tables.functions import BY_NAME
 from .backward import COTANGENT, Derived
 from .layer import Layer, Part, Sequential
 from .layers import Dropout, MaxPool
-from .maps import (
-    Im2col,
-    Reshape,
-    Windows,
-    col2im,
-    im2col,
-    padded,
-    pool_windows,
-    pool_windows_adjoint,
-    windows,
-)
+from .maps import Im2col, Reshape, Windows
 
 Back = Callable[[str], str]
 TARGETS = ("numpy", "jax", "torch")
 
-ROWS = """def rows(x):
-    return x.reshape(-1, x.shape[-1])
-
-
-def like(y, x):
-    # y with the leading axes of x
-    return y.reshape(x.shape[:-1] + y.shape[1:])
-"""
-WINDOWS = """def windows(x, kernel, stride):
-    rows, columns = (x.shape[1] - kernel[0])//stride + 1, (x.shape[2] - kernel[1])//stride + 1
-    down, right = stride*(rows - 1) + 1, stride*(columns - 1) + 1
-    return [x[:, i : i + down : stride, j : j + right : stride] for i in range(kernel[0]) for j in range(kernel[1])]
-
-
-def im2col(x, kernel, stride=1, padding=0):
-    return {cat}(windows({pad}, kernel, stride), {axis}=-1)
-
-
-def col2im(g, shape, kernel, stride=1, padding=0):
-    # the adjoint of im2col
-    samples, height, width, channels = shape
-    rows, columns = g.shape[1:3]
-    parts = g.reshape(samples, rows, columns, *kernel, channels)
-    out = {zeros}((samples, height + 2*padding, width + 2*padding, channels), {like})
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            at = (slice(None), slice(i, i + stride*(rows - 1) + 1, stride), slice(j, j + stride*(columns - 1) + 1, stride))
-            {add}
-    return out[:, padding : padding + height, padding : padding + width]
-
-
-def pool_windows(x, kernel, stride):
-    return {stack}(windows(x, kernel, stride), {axis}=-1)
-
-
-def pool_windows_adjoint(g, shape, kernel, stride):
-    parts = {moveaxis}(g, 3, -1)
-    return col2im(parts.reshape(parts.shape[:3] + (-1,)), shape, kernel, stride)
-"""
-SPELLING = {
-    "jax": {
-        "cat": "jnp.concatenate",
-        "stack": "jnp.stack",
-        "axis": "axis",
-        "zeros": "jnp.zeros",
-        "like": "dtype=g.dtype",
-        "moveaxis": "jnp.moveaxis",
-        "pad": "jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))",
-        "add": "out = out.at[at].add(parts[:, :, :, i, j])",
-    },
-    "torch": {
-        "cat": "torch.cat",
-        "stack": "torch.stack",
-        "axis": "dim",
-        "moveaxis": "torch.moveaxis",
-        "zeros": "torch.zeros",
-        "like": "dtype=g.dtype, device=g.device",
-        "pad": "torch.nn.functional.pad(x, (0, 0, padding, padding, padding, padding))",
-        "add": "out[at] += parts[:, :, :, i, j]",
-    },
-}
-LARGEST = {
-    "numpy": "(p.argmax(1)[:, None] == np.arange(p.shape[1])).astype(p.dtype)",
-    "jax": "(p.argmax(1)[:, None] == jnp.arange(p.shape[1])).astype(p.dtype)",
-    "torch": "(p.argmax(1)[:, None] == torch.arange(p.shape[1], device=p.device)).to(p.dtype)",
-}
+RUNTIME = Path(__file__).parent / "runtime"
 IMPORTS = {
     "numpy": "import numpy as np",
     "jax": "import jax\nimport jax.numpy as jnp",
@@ -180,8 +106,8 @@ class _Writer:
         if isinstance(part, Reshape):
             y = self.put("a", f"{x}.reshape({', '.join([f'{x}.shape[0]', *map(str, part.shape)])})")
             return y, 1 + len(part.shape), lambda g: self.put("g", f"{g}.reshape({x}.shape)")
-        self._window_functions()
         if isinstance(part, Im2col):
+            self._bring("im2col", "col2im")
             how = f"{part.kernel}, {part.stride}, {part.padding}"
             return (
                 self.put("p", f"im2col({x}, {how})"),
@@ -189,6 +115,7 @@ class _Writer:
                 lambda g: self.put("g", f"col2im({g}, {x}.shape, {how})"),
             )
         if isinstance(part, Windows):
+            self._bring("pool_windows", "pool_windows_adjoint")
             how = f"{part.kernel}, {part.stride}"
             return (
                 self.put("p", f"pool_windows({x}, {how})"),
@@ -206,7 +133,8 @@ class _Writer:
         wide = [(x, rank)] if layer.uses_input else [found[n][:2] for n in found][:1]
         lead, lead_rank = wide[0]
         flat = lead_rank > 2
-        self._flatten_functions(flat)
+        if flat:
+            self._bring("rows", "like")
         values = {n: self._flat(y, flat) for n, (y, _, _) in found.items()} | self._constants(
             layer, number, found, flat
         )
@@ -284,9 +212,7 @@ class _Writer:
         out: dict[str, str] = {}
         for n, constant in layer.constants.items():
             if isinstance(layer, MaxPool):
-                self.functions["first_largest"] = (
-                    f"def first_largest(p):\n    return {LARGEST[self.target]}\n"
-                )
+                self._bring("first_largest")
                 out[n] = self.put("m", f"first_largest({self._flat(found['P'][0], flat)})")
             elif isinstance(layer, Dropout):
                 out[n] = f'masks.get("{number}.{n}", 1.0)'
@@ -296,17 +222,12 @@ class _Writer:
                 out[n] = repr(float(constant)) if np.ndim(constant) == 0 else f'p["{number}.{n}"]'
         return out
 
-    def _flatten_functions(self, flat: bool) -> None:
-        if flat:
-            self._add(ROWS)
-
-    def _window_functions(self) -> None:
-        if self.target == "numpy":
-            self.imports["from numpy.lib.stride_tricks import as_strided"] = None
-            for function in (windows, padded, im2col, col2im, pool_windows, pool_windows_adjoint):
-                self._add(_plain(inspect.getsource(function)))
-        else:
-            self._add(WINDOWS.format(**SPELLING[self.target]))
+    def _bring(self, *names: str) -> None:
+        """Take functions of images and rows, and those that they call."""
+        runtime = _runtime(self.target)
+        texts, used = runtime.needed(names)
+        self._add("\n".join(texts))
+        self.imports |= {line: None for name, line in runtime.imports.items() if name in used}
 
     def _function(self, rule: Derived, layer: Layer) -> str:
         if rule not in self.called:
@@ -329,13 +250,17 @@ class _Writer:
 
     def _add(self, source: str) -> None:
         """Take the functions and the imports of a piece of source, each once."""
-        for node in ast.parse(source).body:
-            piece = ast.get_source_segment(source, node) or ""
-            if isinstance(node, ast.FunctionDef):
-                decorators = "".join(f"@{ast.unparse(d)}\n" for d in node.decorator_list)
-                self.functions.setdefault(node.name, f"{decorators}{piece}\n")
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                self.imports[piece] = None
+        for name, piece in cut(source).items():
+            self.functions.setdefault(name, f"{piece}\n")
+        lines = source.split("\n")
+        self.imports |= {line: None for line in lines if line.startswith(("import ", "from "))}
+
+
+@cache
+def _runtime(target: str) -> Excerpts:
+    """The functions of images and rows for a target; NumPy's where it has no other."""
+    common = excerpts("numpy", folder=RUNTIME)
+    return common if target == "numpy" else common | excerpts(target, folder=RUNTIME)
 
 
 def _size(name: str, values: dict[str, str], layer: Layer) -> str:
@@ -349,16 +274,6 @@ def _parameters(function: str) -> list[str]:
     node = ast.parse(function).body[0]
     assert isinstance(node, ast.FunctionDef)
     return [a.arg for a in node.args.args]
-
-
-def _plain(source: str) -> str:
-    """A function of this package without its annotations."""
-    tree = ast.parse(source).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    for a in tree.args.args:
-        a.annotation = None
-    tree.returns = None
-    return ast.unparse(tree)
 
 
 def source(network: Written, target: str = "numpy") -> str:

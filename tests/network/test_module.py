@@ -163,6 +163,15 @@ def test_every_intermediate_is_computed_once():
     assert "np." not in back and "sigmoid(" not in back
 
 
+def test_functions_bring_the_constants_that_they_use() -> None:
+    """The product of a large column and a row keeps its memory in a dictionary of the module."""
+    outer = mc.Layer("X*u*v'", shapes="u: n; v: k", sizes={"n": 5, "k": 4})
+    scope: dict[str, Any] = {}
+    exec(mc.Network([mc.FullyConnected(6, 5), outer], loss="mse").source(), scope)
+    large = np.ones(300)
+    assert scope["outer"](large, large).sum() == 300 * 300
+
+
 def test_unknown_targets_are_said():
     with pytest.raises(mc.OptionProblem, match="targets are numpy, jax, torch"):
         mc.Network("3-2").source("fortran")

@@ -90,12 +90,17 @@ def excerpts(
         text = text.replace(word, other)
     if opening:
         text = FUNCTION.sub(lambda head: f"{head[0]}    {opening.format(head[1])}\n", text)
+    return Excerpts(cut(text), imports)
+
+
+def cut(text: str) -> dict[str, str]:
+    """The functions and constants of a module by name, each with the comments above it."""
     starts = list(START.finditer(text))
     ends = [*(start.start() for start in starts[1:]), len(text)]
-    cut = zip(starts, ends, strict=True)
-    return Excerpts(
-        {start[1] or start[2]: text[start.start() : end] for start, end in cut}, imports
-    )
+    return {
+        start[1] or start[2]: text[start.start() : end].rstrip()
+        for start, end in zip(starts, ends, strict=True)
+    }
 
 
 def _imports(text: str) -> Iterator[tuple[str, str]]:
