@@ -110,7 +110,7 @@ def test_many_shapes_do_not_pile_up():
     kept = mc.parse("X*w").compile(reuse=True)
     for m in range(1, 30):
         kept(X=np.ones((m, 2)), w=np.ones(2))
-    assert len(kept.raw.__globals__["kept"]) == 8
+    assert len(kept.raw.__globals__["rooms"]) == 8
 
 
 def test_single_precision():
