@@ -183,20 +183,7 @@ def matrix_and_entry(program: Program[Root], wrt: Any) -> tuple[Expr, Root]:
 
 def variable_of(program: Program[Root], wrt: Any) -> Expr:
     """The variable of a program that is meant; raises NameProblem if there is none."""
-    if isinstance(wrt, Expr) and wrt.head != "var":
-        raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
-    if isinstance(wrt, Expr) and program.variables.get(wrt.name, wrt) is not wrt:
-        raise NameProblem(
-            f"'{wrt.name}' stands for two different variables",
-            "they differ in shape or in properties",
-        )
-    if is_entry(wrt):
-        raise NameProblem(
-            f"{wrt} is an entry, not a variable",
-            f"differentiate by {wrt.args[0]}, or by this entry alone",
-        )
-    has_name = isinstance(wrt, Expr) or _is_symbol(wrt)
-    name = str(wrt.name) if has_name else text_of(wrt, "a variable").strip()
+    name = _name_of_variable(program, wrt)
     if name in program.variables:
         return program.variables[name]
     if name in program.definitions:
@@ -211,6 +198,25 @@ def variable_of(program: Program[Root], wrt: Any) -> Expr:
         f"'{name[:40]}' is not in the expression",
         nearest(name, program.variables) or f"its variables are {known}",
     )
+
+
+def _name_of_variable(program: Program[Root], wrt: Any) -> str:
+    """The name of a variable; raises NameProblem for what is none, or another of this name."""
+    if isinstance(wrt, Expr):
+        if wrt.head != "var":
+            raise NameProblem(f"{str(wrt)[:40]} is not a variable", "differentiate by a variable")
+        if program.variables.get(wrt.name, wrt) is not wrt:
+            raise NameProblem(
+                f"'{wrt.name}' stands for two different variables",
+                "they differ in shape or in properties",
+            )
+        return wrt.name
+    if is_entry(wrt):
+        raise NameProblem(
+            f"{wrt} is an entry, not a variable",
+            f"differentiate by {wrt.args[0]}, or by this entry alone",
+        )
+    return str(wrt.name) if _is_symbol(wrt) else text_of(wrt, "a variable").strip()
 
 
 def size_names(program: Program[Root]) -> set[str]:

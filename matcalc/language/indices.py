@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from math import prod
 
 from lark import Token
 
 from ..errors import NameProblem, ShapeProblem
 from ..expr import Expr
 from ..expr.parts import Range
-from ..expr.sizes import UNIT, Size, Sum, Unknown, resolve, total_of, unify
+from ..expr.sizes import UNIT, Atom, Size, Sum, Unknown, resolve, total_of, unify
 from ..tables.functions import BY_NAME, MACROS
-from .declarations import CONSTANTS, NUMBERS
+from .declarations import CONSTANTS, NUMBER, NUMBERS
 from .syntax import Syntax, span
 
 LENGTHS = {"rows": 0, "cols": 1}  # the axes of a variable whose lengths have names
@@ -42,17 +41,15 @@ def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], axis: Size)
     """
     if node.data != "range":
         return Range(_before(_length(node, text, variables)), UNIT)
-    colon = next(k for k, child in enumerate(node.children) if isinstance(child, Token))
-    first, last = (
-        next((_length(c, text, variables) for c in side if not isinstance(c, Token)), None)
-        for side in (node.children[:colon], node.children[colon:])
-    )
+    first, last = _ends(node, text, variables)
     if first is None and last is None:
         return None
     start = Sum({}) if first is None else _before(first)
-    if last is not None:
+    if last is None:
+        stop = total_of([(axis, 1)])
+    else:
         _bind_length(axis, last)
-    stop = total_of([(axis, 1)]) if last is None else last
+        stop = last
     width = total_of([((stop,), 1), ((start,), -1)])
     starts_too_early = not start.terms and start.constant < 0
     if starts_too_early or width.is_empty:
@@ -60,6 +57,20 @@ def range_in(node: Syntax, text: str, variables: Mapping[str, Expr], axis: Size)
             "this range is empty", "indices start at 1, and both ends are included"
         ).at(text, span(node))
     return Range(start, width.size())
+
+
+def _ends(node: Syntax, text: str, variables: Mapping[str, Expr]) -> tuple[Sum | None, Sum | None]:
+    """The first and the last index of a range, None for one that is left out."""
+    is_before = True
+    first = last = None
+    for child in node.children:
+        if isinstance(child, Token):  # the colon
+            is_before = False
+        elif is_before:
+            first = _length(child, text, variables)
+        else:
+            last = _length(child, text, variables)
+    return first, last
 
 
 def _before(index: Sum) -> Sum:
@@ -88,18 +99,15 @@ def _parts(node: Syntax) -> list[Syntax]:
 
 def _length(node: Syntax, text: str, variables: Mapping[str, Expr]) -> Sum:
     """A sum of sizes: names, whole numbers, their products and differences."""
-    if node.data == "number" and re.fullmatch(r"[0-9]{1,9}", str(node.children[0])):
+    if node.data == "number" and re.fullmatch(NUMBER, str(node.children[0])):
         return Sum({}, int(str(node.children[0])))
     if node.data == "name" and str(node.children[0]) not in variables:
         return _named_length(node, text)
-    variable = _measured_variable(node, variables)
-    if variable is not None:
-        axis = measured_axis(node)
-        assert axis is not None  # a variable is measured along one
-        return total_of([(variable.shape_[axis], 1)])
+    measured = _measured_length(node, variables)
+    if measured is not None:
+        return total_of([(measured, 1)])
     if factors := _factors(node, text, variables):
-        names = tuple(atom for f in factors if f.terms for atom in f.size())
-        return total_of([(names, prod(f.constant for f in factors if not f.terms))])
+        return _product_of_lengths(factors)
     if node.data == "sum":
         return _sum_of_lengths(node, text, variables)
     raise ShapeProblem(
@@ -126,16 +134,30 @@ def _sum_of_lengths(node: Syntax, text: str, variables: Mapping[str, Expr]) -> S
     return total_of(lengths)
 
 
-def _measured_variable(node: Syntax, variables: Mapping[str, Expr]) -> Expr | None:
-    """The X of rows(X) or cols(X), if it is the name of a variable."""
-    if measured_axis(node) is None:
+def _product_of_lengths(factors: list[Sum]) -> Sum:
+    """The product of factors, each a number or a size."""
+    number, names = 1, list[Atom]()
+    for factor in factors:
+        if factor.terms:
+            names += factor.size()
+        else:
+            number *= factor.constant
+    return total_of([(tuple(names), number)])
+
+
+def _measured_length(node: Syntax, variables: Mapping[str, Expr]) -> Size | None:
+    """The length that rows(X) or cols(X) stands for, if X is the name of a variable."""
+    axis = measured_axis(node)
+    if axis is None:
         return None
     (argument,) = _parts(node)
-    return variables.get(str(argument.children[0])) if argument.data == "name" else None
+    if argument.data != "name" or str(argument.children[0]) not in variables:
+        return None
+    return variables[str(argument.children[0])].shape_[axis]
 
 
 def measured_axis(node: Syntax) -> int | None:
-    """The axis whose length a call such as rows(X) stands for, if it is one."""
+    """The axis whose length a call such as rows(X) stands for, if it is one of these."""
     if node.data != "call" or len(node.children) != 2:
         return None
     return LENGTHS.get(str(node.children[0]))

@@ -13,7 +13,7 @@ from typing import Any, Never
 
 import numpy as np
 
-from ..errors import MatcalcError, OptionProblem, Unsupported, number, whole_number
+from ..errors import OptionProblem, Unsupported, number, whole_number
 from ..options import strict
 from .feasible import (
     Feasible,
@@ -82,19 +82,39 @@ def minimize(
     progress: bool | None = None,
     callback: Callable[[int, float, Arrays], None] | None = None,
 ) -> Minimum:
-    """Minimize a typed scalar by some of its variables; ``data`` holds the others.
+    """Minimize a typed scalar by some of its variables.
 
-    Methods: L-BFGS, CG, BFGS, Newton-CG, trust-ncg, trust-krylov, trust-constr (through SciPy, with
-    derived gradients and Hessian-vector products) and gradient-descent, sgd, momentum, adam.
-    Without a ``rate`` the steps of gradient-descent, sgd and momentum are searched, so that the
-    value falls. ``bounds`` are pairs by name, None for no bound; a variable declared positive or
-    unit is kept to its bounds, one declared spd stays definite, other sets (simplex, orthogonal)
-    are refused. ``tolerance`` is for the largest entry of the gradient. ``patience`` stops after so
-    many steps without progress. A ``checkpoint`` file is written after every step and continued
-    from if it exists; the methods of SciPy begin anew at the saved point. The result's ``status``
-    is a word for how it ended: see :class:`matcalc.minimum.Minimum`. Raises NameProblem and
-    ShapeProblem for what does not fit, MatcalcError for NaN in the data and a start without a
-    value.
+    Arguments:
+
+    * ``objective``: a text, an Expr or a SymPy expression; a scalar.
+    * ``wrt``: the variables to minimize by, by name; all that ``data`` does not hold if left out.
+    * ``data``: the other variables by name, arrays of real numbers in their shapes.
+    * ``method``: through SciPy, with derived gradients and Hessian-vector products, L-BFGS, CG,
+      BFGS, Newton-CG, trust-ncg, trust-krylov or trust-constr; otherwise gradient-descent, sgd,
+      momentum or adam.
+    * ``shapes``: declarations, as those of :func:`matcalc.derive`.
+    * ``start``: first values by name, or one array for one variable. Left out, it is the identity
+      for a variable declared spd, ones for a positive one and zeros for any other.
+    * ``bounds``: pairs (low, high) by name, or one pair for one variable; None is no bound. A
+      variable declared positive or unit is kept to its bounds, one declared spd stays definite;
+      other sets (simplex, orthogonal) are refused.
+    * ``tolerance``: of the largest entry of the gradient at a minimum.
+    * ``max_steps``: the most steps that are made.
+    * ``rate``: the length of the steps of gradient-descent, sgd, momentum and adam. Without it the
+      steps of the first three are searched, so that the value falls.
+    * ``patience``: stops after so many steps without progress.
+    * ``checkpoint``: a file that is written after every step and continued from if it exists; the
+      methods of SciPy begin anew at the saved point.
+    * ``progress``: True for a bar, None for one in a terminal alone.
+    * ``callback``: called after each step with its number, the value and the arrays by name.
+
+    The result holds the arrays, the value, and in ``status`` a word for how it ended: see
+    :class:`matcalc.numeric.minimum.Minimum`.
+
+    Raises OptionProblem for a choice or a number that there is not; Unsupported for bounds and sets
+    that the method does not keep to; MissingData for data without which there is no value;
+    NameProblem for a name that the objective does not have; ShapeProblem for what does not fit;
+    MatcalcError for NaN in the data and a start without a value.
 
     >>> data = {"X": np.diag([1.0, 2.0]), "y": np.array([3.0, 4.0])}
     >>> found = minimize("norm2(X*w - y)^2", "w", data)
@@ -124,7 +144,7 @@ def minimize(
 
 
 def _allowed(objective: Objective, key: str, bounds: Bounds | None) -> Feasible:
-    """Where the point may be, by the bounds and the declarations.
+    """The set that the point is kept to, by the bounds and the declarations.
 
     Raises Unsupported for what the method does not keep to.
     """
@@ -174,7 +194,7 @@ class _Run:
         if self.checkpoint is not None and Path(self.checkpoint).exists():
             saved = load_arrays(self.checkpoint)
             if saved["x"].shape != self.x.shape:
-                raise MatcalcError(
+                raise OptionProblem(
                     f"the checkpoint {self.checkpoint} belongs to another problem",
                     "remove it, or name another file",
                 )
@@ -195,7 +215,7 @@ class _Run:
         arrays = self.objective.arrays(self.x)
         for name in self.allowed.definite:
             if not is_definite(arrays[name]):
-                raise MatcalcError(
+                raise OptionProblem(
                     "the objective has no value at the start",
                     f"{name} is not positive definite there",
                 )
@@ -204,10 +224,10 @@ class _Run:
         }
         infinite = [n for n, a in {**given, **arrays}.items() if not np.isfinite(a).all()]
         if infinite:
-            raise MatcalcError(
+            raise OptionProblem(
                 "the objective has no finite value at the start", f"{infinite[0]} is not finite"
             )
-        raise MatcalcError("the objective has no finite value at the start", "give another start")
+        raise OptionProblem("the objective has no finite value at the start", "give another start")
 
     # ---- values ----------------------------------------------------------------------------------
 
@@ -317,6 +337,16 @@ class _Run:
             return CONVERGED
         if self.steps >= self.max_steps:
             return "limit"
+        x = self._end_of_scipy(key)
+        tried = self.probe(x)
+        if tried is not None and tried[0] <= self.at(self.x)[0]:
+            self.x = x
+        if self.slope(self.x) <= self.tolerance:
+            return CONVERGED
+        return "limit" if self.steps >= self.max_steps else self._polished()
+
+    def _end_of_scipy(self, key: str) -> Array:
+        """The point where a method of SciPy ends, or the last one where it gave up."""
         optimize = scipy_optimize()
         options = {"maxiter": self.max_steps - self.steps} | _TOLERANCES[key](self.tolerance)
         how: dict[str, Any] = {
@@ -330,17 +360,11 @@ class _Run:
         if self.allowed.bounded:
             how["bounds"] = optimize.Bounds(self.allowed.low, self.allowed.high)
         try:
-            x = self.allowed.clipped(optimize.minimize(self.evaluate, self.x, **how).x)
+            return self.allowed.clipped(optimize.minimize(self.evaluate, self.x, **how).x)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:  # SciPy gave up
             if problem is self.of_callback:
                 raise
-            x = self.x
-        tried = self.probe(x)
-        if tried is not None and tried[0] <= self.at(self.x)[0]:
-            self.x = x
-        if self.slope(self.x) <= self.tolerance:
-            return CONVERGED
-        return "limit" if self.steps >= self.max_steps else self._polished()
+            return self.x
 
     def _after_step(self, x: Array, *_: Any) -> None:
         self.record(np.array(x))
@@ -348,8 +372,9 @@ class _Run:
     # ---- the end ---------------------------------------------------------------------------------
 
     def _polished(self) -> str:
-        """Where the rounding of the values hides the way, Newton's steps go on by the gradient
-        alone, as long as it halves.
+        """Take Newton's steps by the gradient alone, as long as it halves.
+
+        They go on where the rounding of the values hides the way.
         """
         while self.slope(self.x) > self.tolerance and self.steps < self.max_steps:
             value, slope = self.at(self.x)[0], self.slope(self.x)
@@ -449,8 +474,9 @@ class _Run:
         )
 
     def _falls_forever(self) -> bool:
-        """Whether the value falls at each doubling of the way from the start, forty times, and
-        by more than its size.
+        """Tell if the value falls without end.
+
+        It falls at each doubling of the way from the start, forty times, by more than its size.
         """
         here = self.x.copy()
         value, gradient = self.at(here)
@@ -484,9 +510,7 @@ class _Run:
         return self.probe(self.allowed.clipped(self.x - way))
 
     def _has_lower_neighbour(self) -> bool:
-        """Whether a point near by, in a random direction, has a value lower than the gradient
-        explains.
-        """
+        """Tell if a point near by, in a random direction, is lower than the gradient explains."""
         value, gradient = self.at(self.x)
         for away, tried in self._neighbours(1e-3):
             hidden = HIDDEN * max(1.0, abs(value)) + 2 * norm(gradient) * norm(away)
@@ -495,7 +519,7 @@ class _Run:
         return False
 
     def _is_flat(self) -> bool:
-        """Whether all points around have the same value, near ones and farther ones."""
+        """Tell if all points around have the same value, near ones and farther ones."""
         value = self.at(self.x)[0]
         tried = [there for size in (1e-3, 0.03) for _, there in self._neighbours(size)]
         return all(there is not None and there[0] == value for there in tried)

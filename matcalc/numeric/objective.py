@@ -13,7 +13,7 @@ from .. import expr as ex
 from ..api.derivation import Derivations
 from ..api.derive import derive
 from ..api.inputs import as_program
-from ..errors import MatcalcError, MissingData, NameProblem, OptionProblem, ShapeProblem
+from ..errors import MissingData, NameProblem, OptionProblem, ShapeProblem, Unsupported
 from ..expr.sizes import length, show
 from ..labels.roots import Root, shape_text
 from ..options import nearest
@@ -53,35 +53,43 @@ class Objective:
             )
         if not isinstance(data, Mapping):
             raise OptionProblem(f"the data is a {type(data).__name__}", "give it by name: {'X': …}")
-        names = (
-            [wrt]
-            if isinstance(wrt, str)
-            else [n for n in self.program.variables if n not in data]
-            if wrt is None
-            else list(wrt)
-        )
-        names = list(dict.fromkeys(names))
+        names = self._moving(wrt, data)
         self.derivations: Derivations = derive(self.program, names)
         self._function = self._compiled(
             (self.program.expr, *(self.derivations[n].result for n in names))
         )
-        # a length or a place stays a number
-        self.data = {
-            n: self._array(n, a) if n in self.program.variables else a for n, a in data.items()
-        }
-        for n in self.program.variables.keys() & self.data.keys():
-            check_array(self.program.variables[n], self.data[n])
-        needed = dict.fromkeys(
-            [*self.program.variables, *getattr(self._function, "parameters", ())]
-        )
-        missing = [n for n in needed if n not in self.data and n not in names]
+        self.data = self._checked_data(data)
+        self._refuse_missing(names)
+        given = _by_name(start, names)
+        self.start = {n: self._start(n, given.get(n)) for n in names}
+        self._curvature: Callable[..., Any] | None = None
+
+    def _moving(self, wrt: str | Sequence[str] | None, data: Mapping[str, Any]) -> list[str]:
+        """The names of the variables that move, by default all without data, each once."""
+        if isinstance(wrt, str):
+            return [wrt]
+        if wrt is None:
+            return [n for n in self.program.variables if n not in data]
+        return list(dict.fromkeys(wrt))
+
+    def _checked_data(self, data: Mapping[str, Any]) -> Arrays:
+        """The data as arrays that fit their variables; lengths and indices stay numbers."""
+        arrays = dict(data)
+        for name, variable in self.program.variables.items():
+            if name in data:
+                arrays[name] = self._array(name, data[name])
+                check_array(variable, arrays[name])
+        return arrays
+
+    def _refuse_missing(self, moving: Sequence[str]) -> None:
+        """Raise MissingData for a variable that neither moves nor has data."""
+        parameters = getattr(self._function, "parameters", ())
+        needed = dict.fromkeys([*self.program.variables, *parameters])
+        missing = [n for n in needed if n not in self.data and n not in moving]
         if missing:
             raise MissingData(
                 f"no data for {', '.join(missing)}", "give it in data, or minimize by it"
             )
-        given = _by_name(start, names)
-        self.start = {n: self._start(n, given.get(n)) for n in names}
-        self._curvature: Callable[..., Any] | None = None
 
     def _compiled(self, roots: tuple[Root, ...]) -> Callable[..., Any]:
         """The value and the derivatives as one function of arrays by name, which returns a
@@ -95,7 +103,7 @@ class Objective:
 
     def _array(self, name: str, given: Any) -> Array:
         if hasattr(given, "__dask_graph__"):
-            raise MatcalcError(
+            raise Unsupported(
                 "the data is a dask array",
                 "matcalc.distribute(…).value_and_grad leaves it where it lies",
             )
@@ -119,7 +127,7 @@ class Objective:
         if given is not None:
             start = self._array(name, given).copy()
             if np.isnan(start).any():
-                raise MatcalcError(f"the start of {name} has nan", "give numbers")
+                raise OptionProblem(f"the start of {name} has nan", "give numbers")
             return start
         lengths = [self._length(name, size) for size in ex.own_axes(v)]
         if "spd" in v.properties:
@@ -144,9 +152,11 @@ class Objective:
     # one flat vector, and back
 
     def flat(self, arrays: Mapping[str, Array]) -> Array:
+        """The arrays of the moving variables as one vector."""
         return joined(arrays[n] for n in self.start)
 
     def arrays(self, x: Array) -> Arrays:
+        """The moving variables that a vector holds; raises ShapeProblem for another size."""
         size = sum(a.size for a in self.start.values())
         if np.shape(x) != (size,):
             raise ShapeProblem(
@@ -156,6 +166,7 @@ class Objective:
         return parted(x, self.start)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """The value and the gradient, a vector like ``x``."""
         value, *gradients = self._function(**self.data, **self.arrays(x))
         return float(value), joined(gradients)
 
