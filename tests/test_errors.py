@@ -59,6 +59,7 @@ RAISED: dict[type[mc.MatcalcError], list[Callable[[], Any]]] = {
         lambda: mc.Network("2-2", loss="crossentropy"),
         lambda: mc.Network("2-2", seed=-1),
         lambda: mc.Dropout(1.5),
+        lambda: mc.Conv2d(1, 2, method="fourier"),
         lambda: mc.Activation("tahn"),
         lambda: source(mc.Network("2-2"), "fortran"),
         lambda: whole_number(-1, "patience"),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen import compile_expr
-from ..errors import check_real, whole_number
+from ..errors import OptionProblem, check_real, text_of, whole_number
 from ..expr import matmul, var
 from ..expr.rebuild import rebuild
 from .layer import Layer
@@ -95,12 +95,24 @@ PRODUCTS: dict[str, Callable[..., Array]] = {
 }
 
 
-class Conv2d(Layer):
-    """A convolution of images with ``outputs`` kernels: P*K + b', where the rows of P are the
-    windows (im2col).
+METHODS = ("im2col", "fft")
 
-    ``method="fft"`` evaluates the same three products in the frequency domain. K is (kernel rows ·
-    kernel columns · inputs)×outputs.
+
+class Conv2d(Layer):
+    """A convolution of images with kernels: P*K + b', where the rows of P are the windows (im2col).
+
+    Arguments:
+
+    * ``inputs``, ``outputs``: the numbers of channels in and out.
+    * ``kernel``: the side of a window, or its height and width.
+    * ``stride``, ``padding``: the step between windows, and the zeros around an image.
+    * ``seed``, ``start``: as those of :class:`Layer`; K is (kernel rows · kernel columns ·
+      inputs)×outputs.
+    * ``method``: ``"im2col"``, or ``"fft"``, which evaluates the same three products in the
+      frequency domain.
+
+    Images are (samples, height, width, channels). Raises TypeError or OptionProblem for a number or
+    a method that there is not, ShapeProblem for images smaller than a window.
 
     >>> layer = Conv2d(1, 4, kernel=3)
     >>> layer.propagate(np.zeros((2, 8, 8, 1))).shape
@@ -120,6 +132,8 @@ class Conv2d(Layer):
         start: Mapping[str, Any] | None = None,
         method: str = "im2col",
     ) -> None:
+        if text_of(method, "method") not in METHODS:
+            raise OptionProblem(f"unknown method '{method[:40]}'", f"choose {' or '.join(METHODS)}")
         columns = Im2col(kernel, stride, padding)
         window = columns.kernel[0] * columns.kernel[1]
         sizes = {

@@ -58,15 +58,18 @@ class Part:
     output_diff: Array = None
 
     def propagate(self, x: Array = None) -> Array:
-        """The output for an input (by default ``self.input``); kept for the backward pass."""
+        """The output for an input (by default ``self.input``); kept for the backward pass.
+
+        Raises ShapeProblem for an input that does not fit, MissingData for a size that is unknown.
+        """
         raise NotImplementedError
 
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
-        """∂J/∂input from ∂J/∂output (by default ``self.output_diff``), and the gradients by the
-        parameters.
+        """∂J/∂input from ∂J/∂output (by default ``self.output_diff``).
 
-        With ``wanted=False`` the gradient by the input is left out: the first layer of a network
-        needs none.
+        The gradients by the parameters are then in ``gradients``. With ``wanted=False`` the
+        gradient by the input is left out: the first layer of a network needs none. Raises
+        MissingData before the first forward pass.
         """
         raise NotImplementedError
 
@@ -76,15 +79,20 @@ class Part:
 
     @property
     def trained(self) -> bool:
-        """Whether there are parameters."""
+        """Tell if there are parameters."""
         return any(layer.parameters for layer in self.layers())
 
     def update(self, step: float | Step = 0.01) -> None:
-        """Move the parameters against their gradients: by a rate, or by an optimizer."""
+        """Move the parameters against their gradients: by a rate, or by an optimizer.
+
+        Raises TypeError for a step that is neither.
+        """
         if isinstance(step, (int, float)):
             for layer in self.layers():
                 for name, gradient in layer.gradients.items():
                     layer.parameters[name] -= step * gradient
+        elif not hasattr(step, "update"):
+            raise TypeError(f"the step is a rate or an optimizer, not {described(step)}")
         else:
             step.update(self.parameters_by_name(), self.gradients_by_name())
 
@@ -117,15 +125,25 @@ class _Pass:
 
 
 class Layer(Part):
-    """A layer given by its forward expression.
+    """A layer given by its forward expression; the backward pass is derived from it.
 
-    ``input`` names the variable that is the input; ``maps`` gives names to maps of the input,
-    ``constants`` to arrays that are not trained (or to functions of the values known so far, such
-    as a mask). Every other variable is a parameter: its shape is declared or inferred, ``sizes``
-    says how long the named axes are, and ``start`` may give first values. Without a ``seed`` the
-    first values are those of its place in a network. Of an input with more than two axes each row
-    is treated by itself; if the expression mixes rows, as attention does, each matrix of the last
-    two axes is.
+    Arguments:
+
+    * ``expression``: a text. Its variables that are no input, map or constant are parameters.
+    * ``input``: the variable that is the input.
+    * ``maps``: names for maps of the input: linear maps with their adjoints, or layers.
+    * ``constants``: arrays that are not trained, or functions of the values known so far, such as a
+      mask.
+    * ``shapes``: declarations, as those of :func:`matcalc.derive`; the rest is inferred.
+    * ``sizes``: the lengths of named axes of parameters.
+    * ``start``: first values of parameters by name, arrays of float.
+    * ``seed``: of the other first values; without one they are those of its place in a network.
+
+    Of an input with more than two axes each row is treated by itself; if the expression mixes rows,
+    as attention does, each matrix of the last two axes is.
+
+    Raises SyntaxProblem, NameProblem or ShapeProblem for an expression or declarations that do not
+    fit, and OptionProblem for a seed that there is not.
 
     >>> given = {"S": np.eye(3)}
     >>> layer = Layer("relu(S*X*W)", shapes="S: m×m; W: n×k", constants=given, sizes={"k": 2})
@@ -191,6 +209,7 @@ class Layer(Part):
 
     @property
     def expression(self) -> str:
+        """The forward expression as it was typed."""
         return self.rule.text
 
     @property
@@ -284,7 +303,7 @@ class Layer(Part):
 
     @cached_property
     def mixes_rows(self) -> bool:
-        """Whether a row of the output needs other rows of the input, or their number."""
+        """Tell if a row of the output needs other rows of the input, or their number."""
         if self.rule.cotangent is None or not self.uses_input:
             return False
         rows = self._shape(self.input_name)[:1]
@@ -408,7 +427,7 @@ class Layer(Part):
         return gradients, sum(flows[1:], start=flows[0]) if flows else None
 
     def backward_names(self, wanted: bool) -> tuple[str, ...]:
-        """What the backward pass is asked for.
+        """The names by which the backward pass takes gradients.
 
         A map with parameters needs its gradient in any case.
         """
@@ -453,6 +472,10 @@ def real(x: Any, dtype: Any) -> Array:
 
 class Sequential(Part):
     """Layers one after another, each with first weights of its own; none stands twice.
+
+    ``parts`` are layers, other sequences, or maps with ``propagate`` and ``backpropagate``. Raises
+    MatcalcError for a part that stands twice, and ShapeProblem where an output does not fit the
+    next input.
 
     >>> from matcalc.network import FullyConnected, Sequential, Tanh
     >>> net = Sequential([FullyConnected(3, 4), Tanh(), FullyConnected(4, 2)])

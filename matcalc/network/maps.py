@@ -104,10 +104,21 @@ class Reshape:
         self._shape: tuple[int, ...] = ()
 
     def propagate(self, x: Array) -> Array:
+        """The samples in the other shape; raises ShapeProblem if they do not fill it."""
         self._shape = x.shape
-        return x.reshape(len(x), *self.shape)
+        try:
+            return x.reshape(len(x), *self.shape)
+        except ValueError:
+            raise ShapeProblem(
+                f"samples of shape {x.shape[1:]} in the shape {self.shape}",
+                "both have as many entries",
+            ) from None
 
     def backpropagate(self, output_diff: Array) -> Array:
+        """A gradient by the output in the shape of the samples.
+
+        Raises ValueError for one that is not of the shape of the output.
+        """
         return output_diff.reshape(self._shape)
 
 

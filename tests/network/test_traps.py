@@ -257,3 +257,14 @@ def test_the_sizes_of_a_loss_are_called_alike_in_both_passes(loss: str, batch: b
     if loss == "mse":
         assert "3" in forward.replace("(3)", "")
         assert "3" in top.replace("(3)", "")
+
+
+def test_a_shape_that_samples_do_not_fill_is_refused() -> None:
+    with pytest.raises(mc.ShapeProblem, match="as many entries"):
+        mc.Flatten(5).propagate(np.zeros((2, 3)))
+
+
+def test_a_step_is_a_rate_or_an_optimizer() -> None:
+    layer = mc.FullyConnected(3, 2)
+    with pytest.raises(TypeError, match="a rate or an optimizer"):
+        layer.update("adam")  # type: ignore[arg-type]
