@@ -33,6 +33,8 @@ PERIOD = 64  # steps between two looks at the clock; a step takes microseconds
 class Limits:
     """The limits of a derivation; infinity is no limit.
 
+    Arguments:
+
     * ``seconds`` of waiting;
     * ``nodes`` of expressions that are made;
     * ``terms`` of labelled products;

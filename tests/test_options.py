@@ -143,4 +143,4 @@ def test_the_signatures_are_still_seen() -> None:
         "symmetric",
         "limit",
     ]
-    assert mc.check.__doc__.startswith("Whether a claimed derivative")
+    assert mc.check.__doc__.startswith("Decide if a claimed derivative")

@@ -1,1 +1,1 @@
-"""What a caller sees: derive, check, parse, and expressions from Python."""
+"""The entries for callers: derive, check, parse, and expressions from Python."""

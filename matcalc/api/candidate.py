@@ -65,15 +65,22 @@ def check(
     symmetric: str = SYMMETRIC[0],
     limit: float | Limits | None = None,
 ) -> Verification:
-    """Whether a claimed derivative is right; if not, where and by how much.
+    """Decide if a claimed derivative is right; if not, say where and by how much it is off.
 
-    ``candidate`` is a text, an Expr or an IndexForm in the names of ``expr``. It has the shape of
-    the derivative, or is the Kronecker form ∂vec(F)/∂vec(X)' of a matrix by a matrix, or an index
-    form with the indices that matcalc prints, as ``A[i,k]*B[l,j]``; a number stands for an array of
-    it. The gradient of a scalar may be transposed, unless ``layout`` says which of the two is
-    meant. What was taken for what, the ``note`` of the answer says. ``order``, ``along``,
-    ``symmetric`` and ``limit`` are those of :func:`derive`. Raises ShapeProblem for any other
-    shape, and NameProblem for a name that ``expr`` does not have.
+    Arguments:
+
+    * ``expr``, ``wrt``, ``shapes``, ``order``, ``along``, ``symmetric`` and ``limit``: as those of
+      :func:`derive`.
+    * ``candidate``: a text, an Expr or an IndexForm in the names of ``expr``. It has the shape of
+      the derivative, or is the Kronecker form ∂vec(F)/∂vec(X)' of a matrix by a matrix, or an index
+      form with the indices that matcalc prints, as ``A[i,k]*B[l,j]``; a number stands for an array
+      of it. The ``note`` of the answer says what it was taken for.
+    * ``layout``: ``"denominator"`` or ``"numerator"``; without it the gradient of a scalar may be
+      transposed.
+
+    Raises ShapeProblem for any other shape, NameProblem for a name that ``expr`` does not have,
+    SyntaxProblem for a text that cannot be read, OptionProblem for a choice that there is not,
+    LimitProblem past the limit, and TypeError for an option that there is not.
 
     >>> check("norm2(X*w - y)^2", "w", "2*X'*(X*w - y)").ok
     True
@@ -160,7 +167,7 @@ class _Question:
 
     @cached_property
     def ours(self) -> Root:
-        """What matcalc answers itself."""
+        """The answer of matcalc itself."""
         d = self.derivation
         return derivative(d.expr, d.wrt, d.order, d.along).result
 
@@ -194,7 +201,7 @@ class _Question:
 
     @property
     def turns(self) -> bool:
-        """Whether the answer is the gradient of a scalar, which layouts transpose."""
+        """Tell if the answer is the gradient of a scalar, which layouts transpose."""
         return self.derivation.kind == "gradient"
 
     def verdict(self, claim: Root) -> Verification:
@@ -209,7 +216,7 @@ class _Question:
         return found
 
     def beyond_the_slopes(self, claim: Root) -> str:
-        """What is wrong with a gradient at kinks, if anything is."""
+        """The fault of a gradient at kinks, empty if there is none."""
         from ..proof.numeric import has_kinks
         from ..proof.sides import beyond_the_slopes
 
@@ -323,7 +330,7 @@ class _Question:
         return Claim(ex.transpose(claim) if self.turns else claim, "" if as_asked else TRANSPOSED)
 
     def expected(self) -> str:
-        """What a candidate has to be like."""
+        """The shapes that a candidate may have, in words."""
         shown = " or ".join(dict.fromkeys(map(show_shape, self.fitting)))
         more = f", an index form or, as {KRONECKER}," if self.shape is None else ""
         return f"the derivative by {self.derivation.wrt.name} is{more} {shown}"
@@ -420,7 +427,7 @@ class Examined:
 
     @property
     def diagnosis(self) -> str:
-        """What would make a wrong candidate right, if it is one small thing.
+        """The one small change that would make a wrong candidate right, if there is one.
 
         Each is tried by the checks themselves.
         """
@@ -431,7 +438,7 @@ class Examined:
         return ""
 
     def variations(self) -> Iterator[tuple[str, Root]]:
-        """What may be wrong, and the candidate without it."""
+        """Faults that a candidate may have, each with the candidate without it."""
         d, root = self.question.derivation, self.claim.root
         yield "the sign is wrong", multiple(root, ex.num(-1))
         if isinstance(root, Expr) and root.shape_[0] == root.shape_[1]:

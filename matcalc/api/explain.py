@@ -266,9 +266,7 @@ def _letters(
 
 
 def _uniqueness(answer: Expr, listed: Sequence[Expr]) -> str:
-    """How many products of the listed factors would be legal if all sizes were equal, where the
-    answer is one of them.
-    """
+    """The number of products of the listed factors that would be legal if all sizes were equal."""
     factors = _plain_factors(answer)
     plain = Counter(factors) == Counter(listed) and _independent(factors)
     if not plain or not 2 <= len(factors) <= MAX_FACTORS:
@@ -297,8 +295,9 @@ def _plain_factors(answer: Expr) -> list[Expr]:
 
 
 def _independent(factors: Sequence[Expr]) -> bool:
-    """Whether different products of the factors have different values: matrices in different
-    variables, each with two single sizes.
+    """Tell if different products of the factors have different values.
+
+    They do where the factors are matrices in different variables, each with two single sizes.
     """
     matrices = [f for f in factors if UNIT not in f.shape_]
     names = [v for f in matrices for v in ex.variables(f)]
@@ -316,7 +315,7 @@ def _orientations(order: Sequence[Expr]) -> Iterator[tuple[Expr, ...]]:
 
 
 def _fits(chain: Sequence[Expr], shape: Shape) -> bool:
-    """Whether a product would be legal, and of the kind of a shape, if all sizes were equal."""
+    """Tell if a product would be legal, and of the kind of a shape, if all sizes were equal."""
     kinds = [_kind(f.shape_) for f in chain]
     return all(a[1] == b[0] for a, b in pairwise(kinds)) and (kinds[0][0], kinds[-1][1]) == _kind(
         shape
@@ -324,5 +323,5 @@ def _fits(chain: Sequence[Expr], shape: Shape) -> bool:
 
 
 def _kind(shape: Shape) -> tuple[bool, bool]:
-    """Which of the two axes are longer than one."""
+    """The axes that are longer than one: of rows, of columns."""
     return bool(shape[0]), bool(shape[1])

@@ -24,8 +24,11 @@ EACH_ENTRY = "ij->ij"  # the signature of an elementwise function
 def matrix(name: str, rows: str | int, columns: str | int, *properties: str) -> Expr:
     """Make a matrix variable.
 
-    ``rows`` and ``columns`` are names or numbers, or texts as ``"n+1"``; ``properties`` are words
-    of docs/reference.md, such as ``symmetric``, ``spd`` or ``orthogonal``.
+    Arguments:
+
+    * ``name``: letters, digits and ``_``; no function of the language.
+    * ``rows``, ``columns``: names or numbers, or sums and products of them as ``"n+1"``.
+    * ``properties``: words such as ``symmetric``, ``spd`` or ``orthogonal``.
 
     Raises NameProblem for what is no name, ShapeProblem for what is no size or a property that does
     not fit.

@@ -23,7 +23,6 @@ from ..codegen import compile_expr
 from ..codegen.compiled import Compiled, fit
 from ..codegen.targets.convert import TO_ARRAY
 from ..errors import (
-    MatcalcError,
     MissingData,
     NotSeparable,
     OptionProblem,
@@ -53,13 +52,21 @@ def distribute(
     shapes: Shapes = None,
     target: str = "numpy",
 ) -> Distributed:
-    """A scalar and its derivatives as a function of arrays that are cut into blocks of rows.
+    """Make a scalar and its derivatives a function of arrays that are cut into blocks of rows.
 
-    ``expr`` is what :func:`matcalc.derive` returned, or a loss, which is then derived by ``wrt``.
-    ``rows`` names the size of the samples' axis, the m of ``X: m×n; y: m``; the arguments that have
-    it are dask arrays, the others are small and whole. The result gives the value and the
-    derivatives in the order of the variables, as ``compile(value=True)`` does. Raises NotSeparable,
-    which names what cannot be added up from blocks of rows.
+    Arguments:
+
+    * ``expr``: an answer of :func:`matcalc.derive`, or a loss, which is then derived by ``wrt``.
+    * ``rows``: the name of the size of the samples' axis, the m of ``X: m×n; y: m``. The arguments
+      that have it are dask arrays of float64, the others are small and whole.
+    * ``shapes``: declarations, as those of :func:`matcalc.derive`.
+    * ``target``: the target of the function of a block, as that of ``compile``.
+
+    The result gives the value and the derivatives in the order of the variables, as
+    ``compile(value=True)`` does.
+
+    Raises NotSeparable, which names what cannot be added up from blocks of rows; OptionProblem for
+    a variable or shapes beside a derivation; and what :func:`matcalc.derive` raises.
 
     >>> import matcalc as mc
     >>> ridge = mc.derive("norm2(X*w - y)^2/m + c*w'*w", "w", shapes="X: m×n; c: scalar")
@@ -91,14 +98,21 @@ def distribute(
 
 @strict
 class Distributed:
-    """The value and the derivatives as a function of arrays by keyword.
+    """The value and the derivatives as a function of arrays by keyword, block by block.
 
-    Blocks of rows are evaluated where they lie.
+    ``f(X=…, y=…, w=…)`` computes all that is a sum over the rows, in one pass, where the blocks
+    lie; what has a row for each row of the data, such as the derivative by y, is returned as a dask
+    array. ``lazy`` computes nothing. ``block`` is the compiled function of a block,
+    ``block.source`` its code.
 
-    ``f(X=…, y=…, w=…)`` computes all that is a sum over the rows, in one pass; what has a row for
-    each row of the data, such as the derivative by y, is returned as a dask array. ``lazy``
-    computes nothing. ``block`` is the compiled function of a block, ``block.source`` its code.
-    Raises MissingData for a missing argument and ShapeProblem for what does not fit.
+    Raises MissingData for a missing argument, ShapeProblem for what does not fit, and Unsupported
+    where dask is not installed.
+
+    >>> import matcalc as mc
+    >>> f = mc.distribute("norm2(X*w - y)^2", "w", rows="m")
+    >>> print(f)
+    in each block: sum((X*w - y).^2), 2*X'*(X*w - y)
+    at the end: total, total2
     """
 
     def __init__(
@@ -137,15 +151,20 @@ class Distributed:
         return tuple(found)
 
     def lazy(self, /, **arguments: Any) -> tuple[Array, ...]:
-        """The same as dask arrays of one graph."""
+        """The same as dask arrays of one graph, of which nothing is computed yet.
+
+        Raises MissingData for a missing argument and ShapeProblem for what does not fit.
+        """
         _package("dask.array")
         from .on_dask import lazily
 
         return lazily(self, *self.sorted(arguments))
 
     def sharded(self, mesh: Any) -> Callable[..., tuple[Array, ...]]:
-        """The same over the devices of a ``jax.sharding.Mesh``: each has its rows, and one
-        all-reduce adds the sums up.
+        """The same over the devices of a ``jax.sharding.Mesh``.
+
+        Each has its rows, and one all-reduce adds the sums up. Raises ShapeProblem, when it is
+        called, where the rows cannot be shared out alike.
         """
         _package("jax")
         from .on_mesh import Sharded
@@ -155,11 +174,12 @@ class Distributed:
     def value_and_grad(
         self, data: Mapping[str, Any], start: Mapping[str, Any] | None = None
     ) -> ValueAndGrad:
-        """What ``scipy.optimize.minimize(g, g.start, jac=True, hessp=g.hessp)`` takes, as
-        :func:`matcalc.value_and_grad` gives it.
+        """The function that ``scipy.optimize.minimize(g, g.start, jac=True, hessp=g.hessp)`` takes.
 
-        ``data`` holds the dask arrays and the small arguments that stay. Every call is one pass
-        over the data.
+        It is as :func:`matcalc.value_and_grad` gives it. ``data`` holds the dask arrays and the
+        small arguments that stay; ``start`` the first values by name. Every call is one pass over
+        the data. Raises MissingData for data that is missing, Unsupported where there is no
+        variable to minimize by.
         """
         if self._program is None:
             raise Unsupported("there is no variable to minimize by", "use matcalc.distribute")
@@ -174,7 +194,7 @@ class Distributed:
 
     @cached_property
     def row_functions(self) -> Mapping[int, Compiled]:
-        """What each row has for itself, by the position among the results."""
+        """The results that have a row for each row, by their position among all."""
         return {i: compile_expr((e,), self.target, "rows") for i, e in self.parts.rows.items()}
 
     @cached_property
@@ -212,7 +232,7 @@ class Distributed:
         return chunked, free | {self.parts.count.name: float(sizes.get(self.rows, 0))}, sizes
 
     def axis(self, v: Expr) -> int:
-        """Which axis of the array is the rows'."""
+        """The number of the axis of an array along which the rows lie."""
         return next(i for i, size in enumerate(s for s in v.shape_ if s) if self.rows in size)
 
     def shape(self, i: int, sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -264,7 +284,7 @@ def _package(name: str) -> Any:
         hint = (
             "install the extra matgrad[distribute]" if package == "dask" else f"install {package}"
         )
-        raise MatcalcError(
+        raise Unsupported(
             f"this needs the package {package}, which is not installed here", hint
         ) from None
 

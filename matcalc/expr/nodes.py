@@ -58,6 +58,15 @@ class Expr:
     Build one with :func:`matcalc.parse`, or with :func:`matcalc.matrix` and its sisters and the
     operators ``+ - @ * / ** .T`` (``*`` is the matrix product, or a scalar times anything, as in
     the typed language) and ``[]``, which counts from 0 as Python does: ``x[0]``, ``X[:, 1:]``.
+    Equal expressions are the same object.
+
+    Operators raise ShapeProblem for sizes that do not fit, LimitProblem past a limit, and TypeError
+    for what is no expression and no number.
+
+    >>> import matcalc as mc
+    >>> X, w = mc.matrix("X", "m", "n"), mc.vector("w", "n")
+    >>> (X @ w)[0], (X @ w).T.shape
+    (<X[1,:]*w : scalar>, (1, 'm'))
     """
 
     # numpy is to refuse an array and an expression, not to make an array of objects
@@ -97,11 +106,12 @@ class Expr:
 
     @property
     def is_scalar(self) -> bool:
+        """Tell if it has no axes."""
         return self.shape_ == SCALAR
 
     @property
     def name(self) -> str:
-        """The name of a variable."""
+        """The name of a variable; raises AttributeError for any other expression."""
         if not isinstance(self.data, tuple):
             raise AttributeError("only a variable has a name")
         return self.data[0]
@@ -113,7 +123,7 @@ class Expr:
 
     @property
     def value(self) -> Fraction:
-        """The value of a number."""
+        """The value of a number; raises AttributeError for any other expression."""
         if not isinstance(self.data, Fraction):
             raise AttributeError("only a number has a value")
         return self.data
@@ -126,6 +136,7 @@ class Expr:
 
     @property
     def T(self) -> Expr:
+        """The transpose."""
         return OPERATORS["transpose"](self)
 
     def __copy__(self) -> Expr:
@@ -197,18 +208,25 @@ class Expr:
     def compile(self, target: str = "numpy", reuse: bool = False) -> CompiledFunction:
         """A function of the variables, by keyword, that evaluates this expression.
 
-        Its ``.source`` is the code.
-
-        It keeps the type of its arrays, touches none of them and returns fresh ones, as the
+        ``target`` is numpy, numba, jax, torch or array_api; ``.source`` of the function is its
+        code. It keeps the type of its arrays, touches none of them and returns fresh ones, as the
         compiled derivatives do. With ``reuse`` (numpy and numba) the next call with the same shapes
         overwrites the array that was returned.
+
+        Raises OptionProblem for a target that does not exist, Unsupported for one that is not
+        installed or does not reuse arrays. The function raises MissingData for a missing argument
+        and ShapeProblem for what does not fit.
+
+        >>> import matcalc as mc
+        >>> mc.parse("2*x").compile()(x=[3.0, 4.0])
+        array([6., 8.])
         """
         function: CompiledFunction = face("compile")(self, target, reuse=reuse)
         return function
 
     @within_limits("printing")
     def latex(self) -> str:
-        """The expression in LaTeX."""
+        """The expression in LaTeX, without dollar signs; raises LimitProblem for a large one."""
         shown: str = face("latex")(self)
         return shown
 

@@ -30,7 +30,16 @@ LETTERS = "ijklpqrstuvabcdefghmnowxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 @strict
 @dataclass(frozen=True, repr=False)
 class IndexForm:
-    """An expression or a derivative with any number of axes, as a sum of labelled bags."""
+    """An expression or a derivative with any number of axes, as a sum of labelled bags.
+
+    ``bag`` holds the terms; ``shapes`` are those of the expression, then of the variable, once for
+    each order. Its text names the axes i, j, k, l, …; every other index is summed over its term.
+
+    >>> import matcalc as mc
+    >>> form = mc.derive("A*X*B", "X").result
+    >>> print(form, form.shape)
+    A[i,k]*B[l,j] ('m', 'p', 'n', 'q')
+    """
 
     bag: Bag
     shapes: tuple[Sizes, ...]  # of the expression, then of the variable for each order
@@ -47,7 +56,7 @@ class IndexForm:
 
     @property
     def is_scalar(self) -> bool:
-        """Whether it is a number: all of its labels are summed."""
+        """Tell if it is a number: all of its labels are summed."""
         return not self.bag.out
 
     @cached_property
@@ -80,21 +89,21 @@ class IndexForm:
 
     @within_limits("printing")
     def latex(self) -> str:
-        """The index form in LaTeX."""
+        """The index form in LaTeX, without dollar signs; raises LimitProblem for a large one."""
         shown: str = face("index_latex")(self)
         return shown
 
     def compile(self, target: str = "numpy", reuse: bool = False) -> CompiledFunction:
         """A function of the variables, by keyword, that returns the array with all axes.
 
-        With ``reuse`` always the same array.
+        With ``reuse`` it is always the same array. What is raised is as for :meth:`Expr.compile`.
         """
         function: CompiledFunction = face("compile")(self, target, reuse=reuse)
         return function
 
     @cached_property
     def alphabet(self) -> list[str]:
-        """The letters that name nothing in a factor: no place, such as the j of X[:,j], no
+        """The letters that name nothing in a factor: no index, such as the j of X[:,j], no
         variable, no size that is written.
         """
         taken = ex.written_names(self.written_nodes)
@@ -102,9 +111,7 @@ class IndexForm:
 
     @property
     def written_nodes(self) -> list[Expr]:
-        """The nodes that stand in the text: the identity and ones stand there without their
-        sizes.
-        """
+        """The nodes that stand in the text, where the identity and ones have no sizes."""
         return ex.postorder(
             *(f.expr for t in self.bag.terms for f in t.factors if not (is_wire(f) or is_one(f)))
         )
@@ -112,6 +119,8 @@ class IndexForm:
     def letters(self, t: Term, taken: Collection[str] = ()) -> dict[Label, str]:
         """A letter for each label of a term, none that is ``taken``: outputs first, the same in
         every term.
+
+        Raises LimitProblem for more labels than letters.
         """
         labels = dict.fromkeys((*self.bag.out, *(i for f in t.factors for i in f.labels)))
         alphabet = [letter for letter in self.alphabet if letter not in taken]

@@ -26,7 +26,15 @@ from .vocabulary import ACTIVATIONS, LOSSES, form
 
 
 class FullyConnected(Layer):
-    """X*W' + b' for every row: ``inputs`` numbers in, ``outputs`` numbers out.
+    """X*W' + b' for every row of X: m×n, with W: k×n and b: k.
+
+    Arguments:
+
+    * ``inputs``, ``outputs``: the numbers n and k of columns in and out.
+    * ``seed``: that of the first values of W; without it they are those of its place in a network.
+    * ``start``: first values by name, arrays of float in the shapes above.
+
+    Raises TypeError or OptionProblem for a size that is no positive whole number.
 
     >>> layer = FullyConnected(3, 2)
     >>> for name in "WbX":
@@ -53,7 +61,13 @@ AffineTransform = FullyConnected
 
 
 class Activation(Layer):
-    """A function of each sample, named in the table of activations."""
+    """A function of each sample, by its name: relu, tanh, sigmoid, softplus, softmax and so on.
+
+    Raises OptionProblem, which names the nearest, for a name that the table does not have.
+
+    >>> Activation("tanh").propagate(np.zeros((2, 3))).shape
+    (2, 3)
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -61,43 +75,69 @@ class Activation(Layer):
 
 
 class Sigmoid(Activation):
-    """1/(1 + exp(-z)), entry by entry."""
+    """1/(1 + exp(-z)), entry by entry.
+
+    >>> Sigmoid().propagate(np.zeros((1, 2)))
+    array([[0.5, 0.5]])
+    """
 
     def __init__(self) -> None:
         super().__init__("sigmoid")
 
 
 class Tanh(Activation):
-    """The hyperbolic tangent, entry by entry."""
+    """The hyperbolic tangent, entry by entry.
+
+    >>> Tanh().propagate(np.zeros((1, 2)))
+    array([[0., 0.]])
+    """
 
     def __init__(self) -> None:
         super().__init__("tanh")
 
 
 class ReLU(Activation):
-    """max(z, 0), entry by entry; derivative 0 at 0."""
+    """max(z, 0), entry by entry; derivative 0 at 0.
+
+    >>> ReLU().propagate(np.array([[-1.0, 2.0]]))
+    array([[0., 2.]])
+    """
 
     def __init__(self) -> None:
         super().__init__("relu")
 
 
 class Softplus(Activation):
-    """log(1 + exp(z)), entry by entry."""
+    """log(1 + exp(z)), entry by entry.
+
+    >>> Softplus().propagate(np.zeros((1, 2)))
+    array([[0.69314718, 0.69314718]])
+    """
 
     def __init__(self) -> None:
         super().__init__("softplus")
 
 
 class Softmax(Activation):
-    """exp(z)/sum(exp(z)) of each row."""
+    """exp(z)/sum(exp(z)) of each row.
+
+    >>> Softmax().propagate(np.zeros((1, 2)))
+    array([[0.5, 0.5]])
+    """
 
     def __init__(self) -> None:
         super().__init__("softmax")
 
 
 class LayerNorm(Layer):
-    """Each row with mean 0 and variance 1, then scaled by w and shifted by b (Ba, Kiros & Hinton
-    2016).
+    """Each row with mean 0 and variance 1, then scaled by w and shifted by b.
+
+    See Ba, Kiros & Hinton 2016. ``size`` is the length of the rows, ``epsilon`` is added to the
+    variance. Raises TypeError or OptionProblem for a size that is no positive whole number, or an
+    epsilon that is no number.
+
+    >>> LayerNorm(2).propagate(np.array([[1.0, 3.0]])).round(3)
+    array([[-1.,  1.]])
     """
 
     CENTRED = "X - X*ones(n)*ones(n)'/n"
@@ -115,7 +155,14 @@ class LayerNorm(Layer):
 
 
 class Dropout(Layer):
-    """M.*X with a mask M of zeros and 1/(1 - rate); nothing is dropped when ``training`` is off."""
+    """M.*X with a mask M of zeros and 1/(1 - rate); nothing is dropped when ``training`` is off.
+
+    ``rate`` is the share of entries that are dropped, from 0 up to, but not including, 1; see
+    Srivastava et al. 2014. Raises OptionProblem for any other.
+
+    >>> sorted({float(a) for a in Dropout(0.5, seed=0).propagate(np.ones((1, 20)))[0]})
+    [0.0, 2.0]
+    """
 
     def __init__(self, rate: float = 0.5, seed: int | None = None) -> None:
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
@@ -127,6 +174,7 @@ class Dropout(Layer):
         self.rng = np.random.default_rng(self.seed)
 
     def seeded(self, seed: tuple[int, int]) -> None:
+        """Start the masks anew, from a seed of the network."""
         super().seeded(seed)
         self.rng = np.random.default_rng(self.seed)
 
@@ -140,15 +188,32 @@ class Dropout(Layer):
 
 
 class AveragePool(Layer):
-    """The mean of each window of each channel."""
+    """The mean of each window of each channel of images (samples, height, width, channels).
+
+    ``kernel`` is the side of a window, ``stride`` the step between windows, by default as much.
+    Raises TypeError or OptionProblem for what is no positive whole number, and ShapeProblem for
+    images smaller than a window.
+
+    >>> AveragePool(2).propagate(np.ones((1, 4, 4, 3))).shape
+    (1, 2, 2, 3)
+    """
 
     def __init__(self, kernel: int = 2, stride: int | None = None) -> None:
         super().__init__("P*ones(k)/k", shapes="P: m×k", maps={"P": Windows(kernel, stride)})
 
 
 class MaxPool(Layer):
-    """The largest entry of each window of each channel: (M.*P)*ones(k), where the mask M marks
-    the first largest entry.
+    """The largest entry of each window of each channel of images.
+
+    Images are (samples, height, width, channels). It is (M.*P)*ones(k), where the mask M marks the
+    first largest entry of a row of P.
+
+    ``kernel`` is the side of a window, ``stride`` the step between windows, by default as much.
+    Raises TypeError or OptionProblem for what is no positive whole number, and ShapeProblem for
+    images smaller than a window.
+
+    >>> MaxPool(2).propagate(np.arange(16.0).reshape(1, 4, 4, 1)).ravel()
+    array([ 5.,  7., 13., 15.])
     """
 
     def __init__(self, kernel: int = 2, stride: int | None = None) -> None:
@@ -165,25 +230,43 @@ def _first_largest(values: Mapping[str, Array], _: Layer) -> Array:
 
 
 class Flatten(Reshape):
-    """Each sample as one row."""
+    """Each sample as one row, or in the ``shape`` that is given; the adjoint turns it back.
+
+    Propagating raises ShapeProblem for a shape that the entries of a sample do not fill.
+
+    >>> Flatten().propagate(np.zeros((2, 4, 4, 3))).shape
+    (2, 48)
+    """
 
 
 # ---- composition ---------------------------------------------------------------------------------
 
 
 class Residual(Layer):
-    """X + F, where F is the output of another part for the input X (He et al. 2015)."""
+    """X + F, where F is the output of another part for the input X (He et al. 2015).
+
+    ``inner`` is a layer, or a linear map with its adjoint, whose output has the shape of its input;
+    propagating raises ShapeProblem where it has another.
+
+    >>> Residual(Tanh()).propagate(np.zeros((2, 3))).shape
+    (2, 3)
+    """
 
     def __init__(self, inner: Map) -> None:
         super().__init__("X + F", shapes="X: m×n; F: m×n", maps={"F": inner})
 
 
 class Attention(Layer):
-    """Each row of X attends to all rows: softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V (Vaswani et al.
-    2017).
+    """softmax_rows(X*Q*(X*K)'/sqrt(d))*X*V: each row of X attends to all rows.
 
-    Rows are the positions of a sequence; in an array (sequences, positions, features) each sequence
-    attends to itself alone.
+    See Vaswani et al. 2017, equation 1. Rows are the positions of a sequence; in an array
+    (sequences, positions, features) each sequence attends to itself alone. ``inputs`` is the number
+    of features n, ``size`` the number d of columns of Q, K and V.
+
+    Raises TypeError or OptionProblem for a size that is no positive whole number.
+
+    >>> Attention(3, 2, seed=0).propagate(np.zeros((4, 5, 3))).shape
+    (4, 5, 2)
     """
 
     def __init__(self, inputs: int, size: int, seed: int | None = None) -> None:
@@ -195,7 +278,22 @@ class Attention(Layer):
 
 
 class GraphConvolution(Layer):
-    """relu(S*X*W) with the normalised adjacency matrix S (Kipf & Welling 2017)."""
+    """relu(S*X*W) with the normalised adjacency matrix S = D^(-1/2)*(A + I)*D^(-1/2).
+
+    D holds the row sums of A + I on its diagonal (Kipf & Welling 2017, equation 2).
+
+    Arguments:
+
+    * ``adjacency``: A: m×m, numbers; a row of X: m×n is a node of the graph.
+    * ``inputs``, ``outputs``: the numbers n and k of columns of X and of W: n×k.
+    * ``seed``: that of the first values of W; without it they are those of its place in a network.
+
+    Raises ShapeProblem for what is no square matrix of numbers, TypeError or OptionProblem for a
+    size that is no positive whole number.
+
+    >>> GraphConvolution(np.eye(4), 3, 2).propagate(np.ones((4, 3))).shape
+    (4, 2)
+    """
 
     def __init__(
         self, adjacency: Array, inputs: int, outputs: int, seed: int | None = None
@@ -222,8 +320,11 @@ class GraphConvolution(Layer):
 
 
 class Loss(Layer):
-    """A scalar of the output Z and the targets Y, by its name in the table of losses or as an
-    expression in Z and Y.
+    """A scalar of the output Z and the targets Y, both m×k.
+
+    ``name`` is a name in the table of losses, or an expression in Z and Y. Targets are an array
+    like Z, or class numbers from 0. Raises OptionProblem, which names the nearest, for a name that
+    the table does not have, and SyntaxProblem for a text that is no expression.
 
     >>> loss = Loss("squared")
     >>> float(loss.propagate(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]])))
@@ -248,6 +349,10 @@ class Loss(Layer):
         )
 
     def propagate(self, x: Array = None, y: Array = None) -> Array:
+        """The loss of outputs and targets, by default those of the last call.
+
+        Raises ShapeProblem for targets that do not fit, or complex numbers.
+        """
         z = self.input if x is None else np.asarray(x)
         check_real("the input", z)
         self.targets = (
@@ -256,6 +361,10 @@ class Loss(Layer):
         return super().propagate(z)
 
     def backpropagate(self, output_diff: Array = None, wanted: bool = True) -> Array:
+        """The gradient by the output, times ``output_diff``, by default 1.
+
+        Raises MissingData before the first forward pass.
+        """
         return super().backpropagate(1.0 if output_diff is None else output_diff, wanted)
 
 
@@ -282,15 +391,23 @@ def as_targets(y: Array, z: Array, low: float = 0.0) -> Array:
 
 
 class MSE(Loss):
-    """The mean of the squared errors."""
+    """The mean of the squared errors.
+
+    >>> float(MSE().propagate(np.array([[1.0, 3.0]]), np.zeros((1, 2))))
+    5.0
+    """
 
     def __init__(self) -> None:
         super().__init__("mse")
 
 
 class CrossEntropy(Loss):
-    """Of softmax(Z) and the targets, computed from Z itself: finite however large the entries of
-    Z are.
+    """The cross entropy of softmax(Z) and the targets, averaged over the samples.
+
+    It is computed from Z itself: finite however large the entries of Z are.
+
+    >>> float(CrossEntropy().propagate(np.array([[0.0, 1000.0]]), np.array([0])))
+    1000.0
     """
 
     def __init__(self) -> None:
@@ -298,14 +415,24 @@ class CrossEntropy(Loss):
 
 
 class Hinge(Loss):
-    """sum(relu(1 - Y.*Z))/m for targets -1 and 1."""
+    """sum(relu(1 - Y.*Z))/m for targets -1 and 1.
+
+    >>> float(Hinge().propagate(np.array([[0.5], [-2.0]]), np.array([[1.0], [-1.0]])))
+    0.25
+    """
 
     def __init__(self) -> None:
         super().__init__("hinge")
 
 
 class L2(Layer):
-    """The penalty c/2*norm2(W)^2 of a weight matrix; its gradient is c*W."""
+    """The penalty c/2*norm2(W)^2 of a weight matrix; its gradient is c*W.
+
+    ``strength`` is c. Raises TypeError or OptionProblem for what is no finite number.
+
+    >>> float(L2(0.5).propagate(np.array([[1.0, 2.0]])))
+    1.25
+    """
 
     def __init__(self, strength: float) -> None:
         super().__init__(

@@ -52,15 +52,24 @@ def widths(spec: str | Sequence[int]) -> list[int]:
 
 
 class Network(Sequential):
-    """Layers with a loss: ``Network("784-128-10", activation="relu", loss="cross_entropy")`` or
-    ``Network([layers], loss=…)``.
+    """Layers with a loss: ``Network("784-128-10")`` or ``Network([layers], loss=…)``.
 
-    ``output`` is the activation after the last layer, ``l2`` the strength of the penalty c/2·‖W‖²
-    on every matrix of parameters, ``dtype`` the type of the parameters, ``seed`` that of the first
-    values of layers without one of their own. A loss that contains the activation of the output
-    (cross_entropy softmax, logistic sigmoid) is given what comes before it: the activation is
-    applied once. ``trunk`` are the layers below the loss. Raises ShapeProblem and NameProblem for
-    what does not fit.
+    Arguments:
+
+    * ``layers``: the widths of dense layers, as a text or numbers, or a list of layers.
+    * ``activation``, ``output``: between dense layers, and after the last one, by name.
+    * ``loss``: a name in the table of losses, an expression in Z and Y, or a Loss. One that
+      contains the activation of the output (cross_entropy softmax, logistic sigmoid) is given what
+      comes before it: the activation is applied once.
+    * ``l2``: the strength of the penalty c/2·‖W‖² on every matrix of parameters.
+    * ``seed``: that of the first values of layers without one of their own.
+    * ``batch``: writes the recursion in matrices, a sample a row, instead of columns.
+    * ``dtype``: the type of the parameters.
+
+    ``trunk`` are the layers below the loss.
+
+    Raises OptionProblem for a name or a number that there is not, ShapeProblem for widths that are
+    none, TypeError for an argument of a wrong type.
 
     >>> net = Network("4-3-2", loss="squared", seed=1)
     >>> value, gradients = net.value_and_gradients(np.ones((5, 4)), np.zeros((5, 2)))
@@ -111,17 +120,20 @@ class Network(Sequential):
     # ---- values ----------------------------------------------------------------------------------
 
     def predict(self, x: Array) -> Array:
-        """The output for new samples; dropout is off."""
+        """The output for new samples, one a row; dropout is off.
+
+        Raises ShapeProblem for samples that do not fit.
+        """
         self._set_training(False)
         out = self.propagate(real(x, self.dtype))
         self._set_training(True)
         return out
 
     def accuracy(self, x: Array, classes: Array) -> float:
-        """The share of samples whose largest output is their class.
+        """The share of samples whose largest output is their class, counted from 0.
 
         With one output the class is 1 where it is positive (of a sigmoid, above one half), and 0,
-        or -1, elsewhere.
+        or -1, elsewhere. Raises ShapeProblem for samples that do not fit.
         """
         out, given = self.predict(x), np.asarray(classes).reshape(-1)
         if out.shape[1] > 1:
@@ -130,12 +142,19 @@ class Network(Sequential):
         return float(((out[:, 0] > middle) == (given > 0)).mean())
 
     def value(self, x: Array, y: Array) -> float:
-        """The loss, with the penalty."""
+        """The loss of samples and targets, with the penalty.
+
+        Targets are an array like the output, or class numbers from 0. Raises ShapeProblem for what
+        does not fit.
+        """
         value = self._loss(x, y)
         return value + sum(float(penalty.propagate(w)) for penalty, _, w in self._penalised())
 
     def value_and_gradients(self, x: Array, y: Array) -> tuple[float, dict[str, Array]]:
-        """The loss and its gradients by all parameters, by name."""
+        """The loss and its gradients by all parameters, by name as ``1.W``.
+
+        Raises ShapeProblem for samples or targets that do not fit.
+        """
         value = self._loss(x, y)
         self.trunk.backpropagate(self.loss.backpropagate(), wanted=False)
         gradients = self.gradients_by_name()
@@ -151,6 +170,7 @@ class Network(Sequential):
         return float(self.loss.propagate(z, y))
 
     def propagate(self, x: Array = None) -> Array:
+        """The output for an input; raises ShapeProblem for one that does not fit."""
         return self._of_own_type(partial(super().propagate, x))
 
     def _of_own_type(self, passing: Callable[[], Array]) -> Array:
@@ -197,7 +217,7 @@ class Network(Sequential):
     def fit(self, x: Array, y: Array, **options: Any) -> Training:
         """Train by batches, or with ``optimizer="L-BFGS"`` and its like on all samples.
 
-        See :func:`matcalc.network.training.fit`.
+        The options, and what is raised, are those of :func:`matcalc.network.training.fit`.
         """
         from .training import fit
 
@@ -207,7 +227,10 @@ class Network(Sequential):
 
     @property
     def recursion(self) -> Recursion:
-        """The recursion of back-propagation; for a network that is given by its widths."""
+        """The recursion of back-propagation of dense layers.
+
+        Raises Unsupported for a network that is not given by its widths.
+        """
         if self.widths is None:
             raise Unsupported(
                 "only a network of dense layers has one recursion",
@@ -225,7 +248,7 @@ class Network(Sequential):
 
     @property
     def verified(self) -> bool:
-        """Whether every derivation behind the network is verified."""
+        """Tell if every derivation behind the network is verified."""
         return all(
             bool(d.verification)
             for layer in (*self.layers(), self.loss)
@@ -233,7 +256,7 @@ class Network(Sequential):
         )
 
     def latex(self) -> str:
-        """The recursion in LaTeX."""
+        """The recursion in LaTeX; raises Unsupported where :attr:`recursion` does."""
         return self.recursion.latex()
 
     def explain(self) -> str:
@@ -248,14 +271,18 @@ class Network(Sequential):
     def source(self, target: str = "numpy") -> str:
         """The network as a stand-alone module: ``forward`` and ``value_and_gradients``.
 
-        Targets numpy, jax and torch.
+        ``target`` is numpy, jax or torch. Raises OptionProblem for any other, and Unsupported for a
+        map without code.
         """
         from .module import source
 
         return source(self, target)
 
     def save(self, path: str | os.PathLike[str], target: str = "numpy") -> None:
-        """Write the module, with the parameters beside it as ``.npz``."""
+        """Write the module, with the parameters beside it as ``.npz``.
+
+        Raises what :meth:`source` raises, and OSError for a file that cannot be written.
+        """
         from .module import save
 
         save(self, path, target)

@@ -59,6 +59,7 @@ class Line:
 
     @property
     def verified(self) -> bool:
+        """Tell if the derivation behind the line is verified."""
         return bool(self.derivation.verification)
 
     def _with_names(self, pattern: str) -> Expr:
@@ -165,11 +166,16 @@ def _latex_name(name: str) -> str:
 
 @strict
 class Recursion:
-    """The forward and the backward pass of a network of dense layers, every backward line derived
-    and verified.
+    """The forward and the backward pass of a network of dense layers, derived and verified.
 
-    ``sizes`` are the widths, first the input's. ``batch`` writes the samples as rows of matrices
-    instead of one column.
+    Arguments:
+
+    * ``sizes``: the widths, numbers or names, first the input's.
+    * ``activation``, ``output``, ``loss``: names in the tables of activations and of losses.
+    * ``batch``: writes the samples as rows of matrices instead of one column.
+
+    Raises ShapeProblem for fewer than two sizes, OptionProblem for a name that the tables do not
+    have, TypeError for an argument of a wrong type.
 
     >>> print(Recursion([3, 4, 2], "tanh", "squared").lines[-1])
     ∂J/∂b(1) = δ(2)
@@ -267,7 +273,7 @@ class Recursion:
         )
 
     def _contracted(self, activation: str) -> str:
-        """What J is as a function of one layer, up to first order: its δ times its z."""
+        """J as a function of one layer, up to first order: its δ times its z."""
         return (
             f"sum(Δ.*({activation}*W' + ones(m)*b'))" if self.batch else f"δ'*(W*{activation} + b)"
         )
@@ -285,6 +291,7 @@ class Recursion:
 
     @property
     def verified(self) -> bool:
+        """Tell if every line is verified."""
         return all(line.verified for line in self.lines)
 
     def __str__(self) -> str:
@@ -310,6 +317,7 @@ class Recursion:
 
     @property
     def verdict(self) -> str:
+        """The verification of all lines in one sentence."""
         count = len(self.derivations)
         state = "verified" if self.verified else "NOT verified"
         return (

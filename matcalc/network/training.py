@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import MatcalcError, ShapeProblem
+from ..errors import MatcalcError, OptionProblem, ShapeProblem
 from ..numeric.optimizers import FIRST_ORDER, Optimizer, optimizer
 from ..numeric.runs import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 from ..options import strict
@@ -165,7 +165,7 @@ class _Loop:
     def _step(self, chosen: Array) -> None:
         value, gradients = self.network.value_and_gradients(self.x[chosen], self.y[chosen])
         if not np.isfinite(value):
-            raise MatcalcError(
+            raise OptionProblem(
                 f"the loss is {value} after {len(self.history.steps)} steps",
                 "use a smaller rate, or scale the data",
             )
@@ -255,7 +255,7 @@ def _full_batch(
 
     key = method.lower()
     if key not in SCIPY or key in CURVED:
-        raise MatcalcError(
+        raise OptionProblem(
             f"{method[:40]} does not train networks",
             f"there are {', '.join([*FIRST_ORDER, *(m for m in SCIPY if m not in CURVED)])}",
         )

@@ -1,6 +1,4 @@
-"""What a declared property allows of an array, and what a minimizer makes of it: bounds,
-shortened steps, or a refusal.
-"""
+"""Declared properties of a point that is minimized: bounds, shortened steps, or a refusal."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MatcalcError, NameProblem, OptionProblem, ShapeProblem, Unsupported
+from ..errors import MissingData, NameProblem, OptionProblem, ShapeProblem, Unsupported
 from ..expr import Expr
 
 Array = Any
@@ -39,7 +37,7 @@ def _equal(a: Array, b: Array) -> bool:
 
 
 def is_definite(a: Array) -> bool:
-    """Whether a symmetric matrix, or a number, is positive definite.
+    """Tell if a symmetric matrix, or a number, is positive definite.
 
     >>> is_definite(np.eye(2)), is_definite(-np.eye(2))
     (True, False)
@@ -92,7 +90,7 @@ HOLDS: Mapping[str, Callable[[Array], bool]] = {
 
 
 def holds(prop: str, a: Array) -> bool:
-    """Whether an array has a property."""
+    """Tell if an array has a property."""
     if prop in SPACES and _square(a) and not _equal(a, SPACES[prop](a)):
         return False
     if prop in OPEN and not is_definite(a):
@@ -119,9 +117,7 @@ def check_array(variable: Expr, a: Array) -> None:
         count = int(np.isnan(a).sum())
         entry = f"{variable.name}[{place}]" if place else variable.name
         more = f", and {count - 1} more of its entries" if count > 1 else ""
-        raise MatcalcError(
-            f"{entry} is nan{more}", "fill in what is missing, or leave out its rows"
-        )
+        raise MissingData(f"{entry} is nan{more}", "fill in what is missing, or leave out its rows")
     if prop := broken(variable, a):
         name = variable.name
         raise ShapeProblem(
@@ -132,9 +128,7 @@ def check_array(variable: Expr, a: Array) -> None:
 
 @dataclass(frozen=True)
 class Feasible:
-    """Where a flat point may be: between two bounds, and, for matrices declared spd, at definite
-    ones.
-    """
+    """The set that a flat point is kept to: between two bounds, its spd matrices definite."""
 
     low: Array
     high: Array
@@ -223,7 +217,7 @@ def _side(name: str, bound: Any, missing: float) -> Array:
 def feasible(
     bounds: Mapping[str, tuple[Any, Any]], variables: Mapping[str, Expr], like: Mapping[str, Array]
 ) -> Feasible:
-    """Where the flat point of some variables may be.
+    """The set that the flat point of some variables is kept to.
 
     Raises ShapeProblem for bounds that do not fit or exclude each other.
     """

@@ -45,7 +45,7 @@ class Searched(Protocol):
 
 
 def _moves(step: Array, x: Array) -> bool:
-    """Whether a step is more than the rounding of the point."""
+    """Tell if a step is more than the rounding of the point."""
     return bool(np.abs(step).max() > ROUNDING * max(1.0, np.abs(x).max()))
 
 

@@ -1,4 +1,4 @@
-"""What came of a minimization: the point, how it went, and one word for how it ended."""
+"""The result of a minimization: the point, how it went, and one word for how it ended."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ UNENDING = ("unbounded", "diverged")  # the gradient says nothing of how near an
 
 @dataclass
 class History:
-    """What happened, a row for each step: value, norm of the gradient and seconds since the
-    start.
-    """
+    """The steps of a run: value, norm of the gradient and seconds since the start of each."""
 
     values: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)
@@ -58,8 +56,7 @@ class History:
 
 @dataclass(repr=False)
 class Minimum:
-    """Where a minimization ended: ``arrays`` by name (also ``found["w"]``), the value there, and
-    how it went.
+    """The end of a minimization: arrays by name (also ``found["w"]``), the value, the way.
 
     ``status`` is one word for the end, ``message`` a sentence; ``converged`` is true only where the
     largest entry of the gradient (of what bounds leave of it) is at most the tolerance, at a finite
@@ -77,6 +74,7 @@ class Minimum:
 
     @property
     def converged(self) -> bool:
+        """Tell if it ended at a minimum within the tolerance."""
         return self.status == CONVERGED
 
     def __getitem__(self, name: str) -> Array:

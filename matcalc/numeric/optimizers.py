@@ -50,9 +50,9 @@ def method_name(given: str, known: Iterable[str], kind: str) -> str:
 
 
 class Optimizer:
-    """Changes parameters in place by their gradients.
+    """Move parameters in place by their gradients.
 
-    ``state`` is all that it remembers, for a checkpoint.
+    ``rate`` is the length of a step; ``state`` is all that it remembers, for a checkpoint.
     """
 
     def __init_subclass__(cls) -> None:
@@ -64,6 +64,10 @@ class Optimizer:
         self.state: dict[str, Array] = {}
 
     def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
+        """Move each parameter that has a gradient: arrays of float by name, of equal shapes.
+
+        Raises KeyError for a gradient of a name that is no parameter.
+        """
         for name, gradient in gradients.items():
             self._move(name, parameters[name], gradient)
 
@@ -79,6 +83,8 @@ class Optimizer:
 class GradientDescent(Optimizer):
     """p ← p − rate·g.
 
+    Raises TypeError or OptionProblem for a rate that is no finite number.
+
     >>> p = np.array([1.0, 2.0])
     >>> GradientDescent(0.5).update({"p": p}, {"p": p.copy()})
     >>> p
@@ -93,9 +99,9 @@ class GradientDescent(Optimizer):
 
 
 class SGD(Optimizer):
-    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964).
+    """v ← momentum·v + g; p ← p − rate·v (Polyak 1964); without momentum p ← p − rate·g.
 
-    Without momentum the step is p ← p − rate·g.
+    Raises TypeError or OptionProblem for a rate or a momentum that is no finite number.
 
     >>> p = np.array([1.0])
     >>> heavy = SGD(0.5, momentum=0.9)
@@ -120,7 +126,21 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam with corrected moments (Kingma & Ba 2015, algorithm 1)."""
+    """Adam with corrected moments (Kingma & Ba 2015, algorithm 1).
+
+    Arguments:
+
+    * ``rate``: the length of a step.
+    * ``beta1``, ``beta2``: the shares of the first and the second moment that a step keeps.
+    * ``epsilon``: a number that is added to the root of the second moment.
+
+    Raises TypeError or OptionProblem for what is no finite number.
+
+    >>> p = np.array([1.0])
+    >>> Adam(0.5).update({"p": p}, {"p": np.array([3.0])})
+    >>> p.round(6)
+    array([0.5])
+    """
 
     def __init__(
         self, rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
@@ -130,6 +150,10 @@ class Adam(Optimizer):
         self.epsilon = number(epsilon, "epsilon")
 
     def update(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
+        """Count the step, then move each parameter that has a gradient.
+
+        Raises KeyError for a gradient of a name that is no parameter.
+        """
         self.state["steps"] = self.state.get("steps", np.zeros((), int)) + 1
         super().update(parameters, gradients)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from ..errors import MatcalcError
+from ..errors import Unsupported
 
 
 def draw(
@@ -23,7 +23,7 @@ def draw(
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise MatcalcError("pictures need matplotlib", "pip install matplotlib") from None
+        raise Unsupported("pictures need matplotlib", "pip install matplotlib") from None
     panels = [(name, {"": values}) for name, values in curves.items()] + (
         [("norm of the gradient", dict(norms))] if norms else []
     )

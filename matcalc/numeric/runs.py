@@ -1,4 +1,4 @@
-"""What a long run needs: checkpoints that survive the end of the process, and a progress bar.
+"""Long runs: checkpoints that survive the end of the process, and a progress bar.
 
 A checkpoint is written to a new file that then takes the old one's name: a killed process leaves
 the last complete one.
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MatcalcError
+from ..errors import Unsupported
 
 Array = Any
 
@@ -46,11 +46,11 @@ def scipy_optimize() -> Any:
         hint = (
             "install the extra matgrad[fast], or take the method gradient-descent, momentum or adam"
         )
-        raise MatcalcError("this method needs SciPy", hint) from None
+        raise Unsupported("this method needs SciPy", hint) from None
 
 
 def no_progress(values: Sequence[float], patience: int) -> bool:
-    """Whether the last ``patience`` values hold none that is below all before them.
+    """Tell if the last ``patience`` values hold none that is below all before them.
 
     >>> no_progress([3.0, 1.0, 2.0, 1.0], 2), no_progress([3.0, 1.0, 2.0, 0.0], 2)
     (True, False)

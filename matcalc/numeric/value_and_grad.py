@@ -44,13 +44,22 @@ def value_and_grad(
     shapes: Any = None,
     start: Mapping[str, Any] | None = None,
 ) -> ValueAndGrad:
-    """A scalar as ``scipy.optimize.minimize(f, f.start, jac=True, hessp=f.hessp)`` takes it.
+    """Make the value and the gradient of a scalar a function of one flat vector, for optimizers.
 
-    ``data`` holds the other variables.
+    ``scipy.optimize.minimize(f, f.start, jac=True, hessp=f.hessp)`` takes it as it is.
 
-    Several variables make one vector, in the order of ``wrt``, matrices row by row; ``start`` gives
-    the ones whose sizes no data shows. Raises MissingData for data that is missing and ShapeProblem
-    for what is no scalar or does not fit.
+    Arguments:
+
+    * ``expr``: a text, an Expr or a SymPy expression; a scalar.
+    * ``wrt``: the variables that move, by name. Several make one vector of float64, in their order,
+      matrices row by row.
+    * ``data``: the other variables by name, arrays of real numbers in their shapes.
+    * ``shapes``: declarations, as those of :func:`matcalc.derive`.
+    * ``start``: first values by name; those of variables whose sizes no data shows must be given.
+
+    Raises MissingData for data that is missing, NameProblem for a name that the scalar does not
+    have, OptionProblem for data that is not given by name, and ShapeProblem for what is no scalar
+    or does not fit.
 
     >>> import numpy as np
     >>> f = value_and_grad("norm2(X*w - y)^2", "w", {"X": np.eye(2), "y": np.ones(2)})

@@ -31,11 +31,18 @@ _NUMERICALLY = {True: "agree", False: "DISAGREE", None: "not decided"}
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The outcome of the checks.
+    """The outcome of the checks of a derivative; true where it is verified.
 
-    ``ok`` is True only if the numbers agree and the exact check does not object. ``exact`` and
-    ``numeric`` are each True, False or None (not decided); ``max_error`` is the largest relative
-    difference seen.
+    * ``ok``: True only if the numbers agree and the exact check does not object.
+    * ``exact``, ``numeric``: True, False or None (not decided), for each of the two checks.
+    * ``max_error``: the largest relative difference seen.
+    * ``worst``: the entry where the numbers disagree, with both values.
+    * ``note``: remarks, such as what a candidate was taken for.
+
+    >>> import matcalc as mc
+    >>> found = mc.check("x'*x", "x", "3*x")
+    >>> found.ok, found.exact, found.numeric
+    (False, False, False)
     """
 
     ok: bool
@@ -48,7 +55,7 @@ class Verification:
 
     @property
     def wrong(self) -> bool:
-        """Decided, and not right."""
+        """Tell if it is decided, and not right."""
         return self.numeric is False or (self.exact is False and self.numeric is None)
 
     def __bool__(self) -> bool:

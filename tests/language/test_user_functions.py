@@ -61,7 +61,7 @@ def test_right_rules_are_accepted(meaning: str, signature: str, rule: str) -> No
 
 @pytest.mark.parametrize(("meaning", "signature", "rule"), RIGHT)
 def test_factors_of_a_rule_stand_in_any_order(meaning: str, signature: str, rule: str) -> None:
-    turned = []
+    turned: list[str] = []
     for part in re.split(r" ([+-]) |^(- )", rule):
         if part:
             words = [part] if part.strip() in "+-" else part.replace(", ", ",").split()[::-1]
