@@ -56,6 +56,20 @@ class Written(Protocol):
     def parameters_by_name(self) -> dict[str, Any]: ...
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A call of a layer: the code of its names, and of the maps of its input ``x``."""
+
+    layer: Layer
+    number: int
+    values: dict[str, str]
+    maps: dict[str, tuple[str, int, Back]]
+    x: str
+    flat: bool  # whether arrays are taken as the matrices of their last axis
+    wanted: bool  # whether something before the layer needs a cotangent
+    vector: bool  # whether the result has one axis less
+
+
 @dataclass
 class _Writer:
     """The lines of the two passes, and the functions that they call."""
@@ -129,64 +143,55 @@ class _Writer:
 
     def _layer(self, layer: Layer, x: str, rank: int, wanted: bool) -> tuple[str, int, Back]:
         rule, number = layer.rule, self.numbers.get(id(layer), 0)
-        found = {n: self.part(part, x, rank, wanted) for n, part in layer.maps.items()}
-        wide = [(x, rank)] if layer.uses_input else [found[n][:2] for n in found][:1]
-        lead, lead_rank = wide[0]
+        maps = {n: self.part(part, x, rank, wanted) for n, part in layer.maps.items()}
+        lead, lead_rank = (x, rank) if layer.uses_input else next(iter(maps.values()))[:2]
         flat = lead_rank > 2
         if flat:
             self._bring("rows", "like")
-        values = {n: self._flat(y, flat) for n, (y, _, _) in found.items()} | self._constants(
-            layer, number, found, flat
-        )
-        values |= {layer.input_name: self._flat(x, flat)} if layer.uses_input else {}
-        values |= {n: f'p["{number}.{n}"]' for n in layer.parameters}
-        name = self._function(rule, layer)
+        values = self._values(layer, number, maps, x, flat)
         results = [self.fresh("a"), *(self.fresh("s") for _ in rule.saved)]
-        self._call(results, name, values, layer)
+        self._call(results, self._function(rule, layer), values, layer)
         values |= {v.name: s for v, s in zip(rule.saved.values(), results[1:], strict=True)}
         y = self.put("a", f"like({results[0]}, {lead})") if flat else results[0]
         vector = rule.cotangent is not None and rule.cotangent.shape_[1] == ()
-        return (
-            y,
-            lead_rank - vector,
-            self._layer_back(layer, number, values, found, (x, flat, wanted, vector)),
-        )
+        call = _Call(layer, number, values, maps, x, flat, wanted, vector)
+        return y, lead_rank - vector, lambda g: self._back(call, g)
 
-    def _layer_back(
-        self,
-        layer: Layer,
-        number: int,
-        values: dict[str, str],
-        found: dict[str, Any],
-        how: tuple[str, bool, bool, bool],
-    ) -> Back:
-        x, flat, wanted, vector = how
+    def _values(
+        self, layer: Layer, number: int, maps: dict[str, Any], x: str, flat: bool
+    ) -> dict[str, str]:
+        """The code of each name of a layer's expression."""
+        values = {n: self._flat(y, flat) for n, (y, _, _) in maps.items()}
+        values |= self._constants(layer, number, maps, flat)
+        if layer.uses_input:
+            values[layer.input_name] = self._flat(x, flat)
+        return values | {n: f'p["{number}.{n}"]' for n in layer.parameters}
 
-        def back(g: str) -> str:
-            names = layer.backward_names(wanted)
-            if not names:
-                return ""
-            if layer.rule.cotangent is not None:
-                values[COTANGENT] = f"{g}.reshape(-1)" if vector else self._flat(g, flat)
-            function = self._back_function(layer.rule, names, self.called[layer.rule])
-            results = [
-                f'd["{number}.{n}"]' if n in layer.parameters else self.fresh("g") for n in names
-            ]
-            self._call(results, function, values, layer)
-            given = dict(zip(names, results, strict=True))
-            flows = [
-                found[n][2](self._unflat(given[n], found[n][0], flat)) for n in found if n in given
-            ]
-            flows += (
-                [self._unflat(given[layer.input_name], x, flat)]
-                if layer.input_name in given
-                else []
-            )
-            return (
-                flows[0] if len(flows) == 1 else self.put("g", " + ".join(flows)) if flows else ""
-            )
+    def _back(self, call: _Call, g: str) -> str:
+        """The gradients of a call, and the cotangent of its input: "" where nothing needs one."""
+        layer, number = call.layer, call.number
+        names = layer.backward_names(call.wanted)
+        if not names:
+            return ""
+        if layer.rule.cotangent is not None:
+            flattened = f"{g}.reshape(-1)" if call.vector else self._flat(g, call.flat)
+            call.values[COTANGENT] = flattened
+        function = self._back_function(layer.rule, names, self.called[layer.rule])
+        results = [
+            f'd["{number}.{n}"]' if n in layer.parameters else self.fresh("g") for n in names
+        ]
+        self._call(results, function, call.values, layer)
+        flows = list(self._flows(call, dict(zip(names, results, strict=True))))
+        return self.put("g", " + ".join(flows)) if len(flows) > 1 else "".join(flows)
 
-        return back
+    def _flows(self, call: _Call, gradients: dict[str, str]) -> Iterator[str]:
+        """The cotangents that reach the input, through maps and by itself."""
+        for n, (y, _, back) in call.maps.items():
+            if n in gradients:
+                yield back(self._unflat(gradients[n], y, call.flat))
+        name = call.layer.input_name
+        if name in gradients:
+            yield self._unflat(gradients[name], call.x, call.flat)
 
     # ---- small pieces
 

@@ -41,16 +41,17 @@ class _Writer:
     uses_dtype: bool = False
 
     def fresh(self, wish: str) -> str:
+        """A name that nothing else has: the wish, or with a number; t6 in place of t5."""
         name, i = wish, 1
-        while name in self.taken or keyword.iskeyword(name) or name in HELPERS or name in RESERVED:
-            name, i = (
-                f"{wish}_{i}"
-                if not wish.startswith("t") or not wish[1:].isdigit()
-                else f"t{int(wish[1:]) + i}",
-                i + 1,
-            )
+        is_temporary = re.fullmatch(r"t\d+", wish) is not None
+        while self._is_taken(name):
+            name = f"t{int(wish[1:]) + i}" if is_temporary else f"{wish}_{i}"
+            i += 1
         self.taken.add(name)
         return name
+
+    def _is_taken(self, name: str) -> bool:
+        return name in self.taken or keyword.iskeyword(name) or name in HELPERS or name in RESERVED
 
     def size(self, size: Size) -> str:
         return size_text(size, lambda a: self.names[a])
@@ -76,23 +77,25 @@ def emit(roots: Root | tuple[Root, ...], name: str = "f", known: Iterable[Expr] 
     uses = _use_counts(order, evaluated)
     for node in order:
         w.codes[node] = _line(node, _code(node, w), uses[node], w)
-    result = ", ".join(
-        w.codes[r].text if isinstance(r, Expr) else _einsum(r, w) for r in roots
-    ) + "," * (several and len(roots) == 1)
-    parameters = {w.names[v]: v.name for v in used} | {w.names[a]: a for a in hidden}
-    head = [f"def {name}({', '.join(parameters)}):"]
+    values = [w.codes[r].text if isinstance(r, Expr) else _einsum(r, w) for r in roots]
+    result = ", ".join(values) + "," * (several and len(roots) == 1)
     if w.uses_dtype:
         w.lines.insert(0, f"dtype = {_dtype(used, w)}")
-    body = [
-        f"    {line}" for line in [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]
-    ]
-    helpers, names = HELPERS.needed(NAMES.findall("\n".join(body)))
-    imports = [
-        "import numpy as np",
-        *(line for name, line in HELPERS.imports.items() if name in names),
-    ]
-    text = "\n".join([*imports, "", "", *(h + "\n\n" for h in helpers), *head, *body, ""])
+    parameters = {w.names[v]: v.name for v in used} | {w.names[a]: a for a in hidden}
+    signature = f"def {name}({', '.join(parameters)}):"
+    lines = [*_size_lines(mentioned, shown, w), *w.lines, f"return {result}"]
+    text = _module(signature, lines)
     return Source(text, name, parameters, roots, tuple(used), tuple(hidden))
+
+
+def _module(signature: str, lines: list[str]) -> str:
+    """The function with those that it calls, and what they import."""
+    body = [f"    {line}" for line in lines]
+    helpers, names = HELPERS.needed(NAMES.findall("\n".join(body)))
+    imports = [line for name, line in HELPERS.imports.items() if name in names]
+    functions = "".join(f"{helper}\n\n\n" for helper in helpers)
+    head = "\n".join(["import numpy as np", *imports])
+    return "\n".join([f"{head}\n\n\n{functions}{signature}", *body, ""])
 
 
 def _dtype(used: list[Expr], w: _Writer) -> str:
@@ -130,21 +133,32 @@ def _bind_sizes(mentioned: Iterable[str], shown: Mapping[str, str], w: _Writer) 
 
 def _mentioned(order: Iterable[Expr], roots: Iterable[Root]) -> list[str]:
     """The named sizes that the code needs."""
-    sizes: list[Size] = []
-    for node in order:
-        if node.head in ("ones", "zeros", "eye", "part", "shifts", "commutation"):
-            sizes += (*node.shape_, *((node.data,) for _ in [0] if isinstance(node.data, Sum)))
-        elif node.head == "kron":
-            sizes += [size for a in node.args for size in a.shape_]
-        elif node.head == "size":
-            sizes.append((node.atom,))
+    sizes = [size for node in order for size in _sizes_of_node(node)]
     for r in roots:
-        if not isinstance(r, Expr) and _needs_reshape(r):
-            sizes += [(i.size,) for t in r.bag.terms for f in t.factors for i in f.labels]
-            sizes += r.axes
-        elif not isinstance(r, Expr) and not r.bag.terms:
-            sizes += r.axes
-    return list(dict.fromkeys(a for size in sizes for a in base_atoms(size) if isinstance(a, str)))
+        if not isinstance(r, Expr):
+            sizes += _sizes_of_form(r)
+    atoms = [a for size in sizes for a in base_atoms(size)]
+    return list(dict.fromkeys(a for a in atoms if isinstance(a, str)))
+
+
+def _sizes_of_node(node: Expr) -> list[Size]:
+    """The sizes that the code of a node names."""
+    if node.head in ("ones", "zeros", "eye", "part", "shifts", "commutation"):
+        index = [(node.data,)] if isinstance(node.data, Sum) else []
+        return [*node.shape_, *index]
+    if node.head == "kron":
+        return [size for a in node.args for size in a.shape_]
+    return [(node.atom,)] if node.head == "size" else []
+
+
+def _sizes_of_form(form: IndexForm) -> list[Size]:
+    """The sizes that the code of an index form names."""
+    if not form.bag.terms:
+        return list(form.axes)
+    if not _needs_reshape(form):
+        return []
+    labels = [i for t in form.bag.terms for f in t.factors for i in f.labels]
+    return [*((i.size,) for i in labels), *form.axes]
 
 
 def _needs_reshape(form: IndexForm) -> bool:
