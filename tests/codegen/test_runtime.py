@@ -773,6 +773,14 @@ def test_the_later_of_two_definitions_is_taken(module: Excerpts) -> None:
     assert set(back) == {"TABLE", "first", "second", "third"}
 
 
+def test_functions_of_another_language() -> None:
+    """Which says by itself what the text and the names of a piece are."""
+    pieces = {"first": "function y = first(x)", "second": "y = first(x)", "third": ""}
+    helpers = Excerpts(pieces, read=lambda piece: (piece, frozenset(piece.split("(")[0].split())))
+    assert helpers["second"] == pieces["second"]
+    assert helpers.needed(["second"])[0] == [pieces["first"], pieces["second"]]
+
+
 def test_a_docstring_brings_no_function() -> None:
     """The formula names erfcx, the code calls nothing but exp."""
     text = source(typed("erfcx(0*x)*0 + exp(x)", "x: scalar").expr, "array_api").text

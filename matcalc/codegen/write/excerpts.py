@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
 
@@ -25,8 +25,9 @@ FUNCTION = re.compile(r'^def \w+\(.*?(\w+): Array[,)].*\n    """.*"""\n', re.M)
 class Excerpts(Mapping[str, str]):
     """The functions and constants of modules by name, as text without annotations.
 
-    ``imports`` are the names that the modules import, with the line that brings each. Where two
-    modules define or import a name, the union ``a | b`` has that of ``b``.
+    ``imports`` are the names that the modules import, with the line that brings each; ``read``
+    gives the text and the names of a piece, in another language than Python, too. Where two modules
+    define or import a name, the union ``a | b`` has that of ``b``.
 
     >>> print(excerpts("common")["sech2"])
     def sech2(x):
@@ -36,12 +37,16 @@ class Excerpts(Mapping[str, str]):
     """
 
     def __init__(
-        self, pieces: Mapping[str, str] | None = None, imports: Mapping[str, str] | None = None
+        self,
+        pieces: Mapping[str, str] | None = None,
+        imports: Mapping[str, str] | None = None,
+        read: Callable[[str], tuple[str, frozenset[str]]] | None = None,
     ) -> None:
         self.pieces, self.imports = dict(pieces or {}), dict(imports or {})
+        self.read = read or unannotated
 
     def __getitem__(self, name: str) -> str:
-        return _read(self.pieces[name])[0]
+        return self.read(self.pieces[name])[0]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.pieces)
@@ -52,7 +57,7 @@ class Excerpts(Mapping[str, str]):
     def __or__(self, other: Excerpts) -> Excerpts:
         pieces = {n: text for n, text in self.pieces.items() if n not in other.imports}
         imports = {n: line for n, line in self.imports.items() if n not in other.pieces}
-        return Excerpts(pieces | other.pieces, imports | other.imports)
+        return Excerpts(pieces | other.pieces, imports | other.imports, other.read)
 
     def needed(self, names: Iterable[str]) -> tuple[list[str], set[str]]:
         """The texts that bring some names, each after those that it uses, and all their names."""
@@ -64,7 +69,7 @@ class Excerpts(Mapping[str, str]):
     def _bring(self, names: Set[str], texts: dict[str, str], used: set[str]) -> None:
         for name in self.pieces:
             if name in names and name not in texts:
-                text, below = _read(self.pieces[name])
+                text, below = self.read(self.pieces[name])
                 used |= below
                 self._bring(below & self.pieces.keys() - {name}, texts, used)
                 texts[name] = text
@@ -112,8 +117,8 @@ def _imports(text: str) -> Iterator[tuple[str, str]]:
 
 
 @cache
-def _read(piece: str) -> tuple[str, frozenset[str]]:
-    """A function or a constant without annotations, and the names that it uses."""
+def unannotated(piece: str) -> tuple[str, frozenset[str]]:
+    """A function or a constant of Python without annotations, and the names that it uses."""
     statement = ast.parse(piece).body[0]
     lines = piece.split("\n")[: statement.end_lineno]
     if isinstance(statement, ast.Assign | ast.AnnAssign):
