@@ -323,9 +323,10 @@ def _report(derivations: list[Derivation]) -> None:
 def _shapes_line(derivations: list[Derivation]) -> str:
     """What every name is, then what may be taken for something else."""
     from .expr import declared_text
+    from .tables.properties import INTEGER
 
     program = derivations[0].program
-    integers = dict.fromkeys((n for d in derivations for n in d.integers), "integer")
+    integers = dict.fromkeys((n for d in derivations for n in d.integers), INTEGER)
     kinds = {n: declared_text(v) for n, v in program.variables.items()} | integers
     guessed = {n for d in derivations for n in _assumed(d)}
     assumed = [f"{n}: {kind}" for n, kind in kinds.items() if n in guessed]

@@ -12,6 +12,7 @@ from ..expr import Expr
 from ..labels.roots import Root
 from ..language.declarations import NUMBERS, declared_name
 from ..language.program import Program
+from ..tables.properties import properties_of
 from .inputs import named_indices, size_names
 
 MAX_ORDER = 6  # the derivative of order k of a product has up to k! terms: 720
@@ -74,6 +75,5 @@ def _linear_structure(v: Expr) -> list[str]:
     """The properties that a change of a variable has, too: a positive definite matrix changes by
     a symmetric one.
     """
-    changes = {"spd": "symmetric"}
-    kept = {"symmetric", "spd", "diagonal", "lower", "upper", ex.ARRAY}
-    return list(dict.fromkeys(changes.get(name, name) for name in v.properties if name in kept))
+    spaces = dict.fromkeys(row.space for row in properties_of(v.properties) if row.space)
+    return [*spaces, ex.ARRAY] if ex.is_array(v) else [*spaces]

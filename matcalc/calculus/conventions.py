@@ -11,6 +11,7 @@ from ..expr.sizes import Shape
 from ..labels.bag import Bag, Term, wire
 from ..labels.index_form import IndexForm
 from ..labels.roots import Root
+from ..tables.properties import BY_NAME
 from .derivative import axes_of, diagonal_of, structure
 from .index import index_form
 from .simplify import simplify
@@ -32,12 +33,12 @@ def turned(root: Root) -> Root:
 
 
 def weighted(root: Root, wrt: Expr, times: int, weight: Fraction) -> Root:
-    """What was derived so many times by a symmetric variable, its entries off the diagonal times a
-    weight.
+    """A derivative of some order by a symmetric variable, its entries off the diagonal weighted.
 
     With the weight 2 it is the derivative by S[i,j] and S[j,i] moved together; 1/2 takes that back.
     """
-    if not times or structure(wrt) != "symmetric":
+    space = structure(wrt)
+    if not times or not space or not BY_NAME[space].twice:
         return root
     if isinstance(root, Expr):
         coefficient, core = ex.split(root)

@@ -23,24 +23,16 @@ from ..labels.bag import (
     label_shape,
     rename,
     rows_and_columns,
-    wire,
 )
 from ..labels.index_form import IndexForm
 from ..labels.roots import Root, replaced, shape_as_matrix, sizes_of_axes
+from ..language.elaborate import template
+from ..tables.properties import BY_NAME, properties_of
 from .arrange import arrange
 from .chain import Chain, chain
 from .index import index_form
 from .rewrite import recognised
 from .simplify import simplify
-
-SPACES = {
-    "symmetric": "symmetric",
-    "spd": "symmetric",
-    "diagonal": "diagonal",
-    "lower": "lower",
-    "upper": "upper",
-}
-TRIANGLES = {"lower": "tril", "upper": "triu"}
 
 
 @dataclass(frozen=True)
@@ -84,16 +76,14 @@ def derivative_shape(e: Root, wrt: Expr) -> Shape | None:
     return None
 
 
-VALUES_ONLY = {"simplex", "onehot", "pm1", "mask", "orthogonal"}
-
-
 def off_its_set(v: Expr) -> Expr:
     """A variable without the properties that hold on a set alone, and not around it.
 
     The second derivative moves the variable off the set before it comes back: what is simplified by
     such a property, as sum(y) = 1, is no longer the function whose derivative is wanted.
     """
-    kept = [name for name in v.properties if name not in VALUES_ONLY]
+    on_sets = {row.name for row in properties_of(v.properties) if row.on_a_set}
+    kept = [name for name in v.properties if name not in on_sets]
     return v if len(kept) == len(v.properties) else ex.var(v.name, v.shape_, kept)
 
 
@@ -227,40 +217,42 @@ def _by_product_rule(form: IndexForm, inner: Mapping[Expr, Chain], wrt: Expr) ->
 
 
 def structure(wrt: Expr) -> str:
-    """The space that a variable moves in: symmetric, diagonal, lower or upper, or nothing for
-    all matrices.
-    """
+    """The property of a change of the variable: symmetric for spd; nothing for any matrix."""
     if wrt.is_scalar:
         return ""
-    return next((SPACES[name] for name in wrt.properties if name in SPACES), "")
+    return next((row.space for row in properties_of(wrt.properties) if row.space), "")
 
 
 def structured(g: Expr, wrt: Expr) -> Expr:
     """A gradient on the space of the variable."""
     space = structure(wrt)
-    if space == "symmetric" and ex.transpose(g) is not g:
-        return simplify(ex.times(ex.num(1) / 2, ex.add(g, ex.transpose(g))))
-    if space == "diagonal":
-        return simplify(diagonal_of(g))
-    return simplify(ex.call(TRIANGLES[space], g)) if space in TRIANGLES else g
+    if not space:
+        return g
+    projected = template(BY_NAME[space].projection, {"x": g})
+    return g if projected is g else simplify(projected)
 
 
 def _in_structure(bag: Bag, wrt: Expr) -> Bag:
-    """The same in index form: the last derivative on the space, its axes the last outputs."""
+    """The same in index form: the last derivative on the space, its axes the last outputs.
+
+    The projection is linear, so that its derivative is what it multiplies by.
+    """
     space = structure(wrt)
     if not space:
         return bag
-    rows, cols = axes_of(bag.out, wrt, 0)
-    if space == "symmetric":
-        turned = dict(zip(rows + cols, cols + rows, strict=True))
-        both = [
-            (t, factors) for t in bag.terms for factors in (t.factors, rename(t.factors, turned))
-        ]
-        return Bag(bag.out, tuple(Term(t.coefficient / 2, tuple(factors)) for t, factors in both))
-    mask = [*map(wire, rows, cols)]
-    if space in TRIANGLES:
-        mask = [Factor(ex.call(TRIANGLES[space], ex.ones(wrt.shape_)), rows + cols)]
-    return Bag(bag.out, tuple(Term(t.coefficient, (*t.factors, *mask)) for t in bag.terms))
+    x = ex.var("x", wrt.shape_)
+    projection = chain(template(BY_NAME[space].projection, {"x": x}), [x], fold).bags[x]
+    own = sum(axes_of(bag.out, wrt, 0), ())
+    projected, argument = projection.out[: len(own)], projection.out[len(own) :]
+    inside = dict(zip(own, argument, strict=True))
+    outside = dict(zip(projected, own, strict=True))
+    terms: list[Term] = []
+    for t in bag.terms:
+        factors = rename(t.factors, inside)
+        for p in projection.terms:
+            weights = rename(p.factors, outside)
+            terms.append(Term(t.coefficient * p.coefficient, (*factors, *weights)))
+    return Bag(bag.out, tuple(terms))
 
 
 def axes_of(out: Labels, wrt: Expr, after: int) -> tuple[Labels, Labels]:

@@ -20,6 +20,7 @@ from ..expr import Expr
 from ..expr.sizes import UNIT
 from ..language.elaborate import template
 from ..language.typed import typed
+from ..tables.properties import Property, properties_of
 from ..tables.rules import ROWS
 
 Bindings = Mapping[str, Expr]
@@ -221,10 +222,14 @@ def _fits(p: Expr, e: Expr) -> bool:
         return False
     if p.shape_[0] == p.shape_[1] and e.shape_[0] != e.shape_[1]:
         return False
-    return all(
-        q in ("positive", "spd") or q in e.properties or (q == "symmetric" and ex.transpose(e) is e)
-        for q in p.properties
-    )
+    return all(row.is_open or has(e, row) for row in properties_of(p.properties))
+
+
+def has(e: Expr, row: Property) -> bool:
+    """Whether a property is declared of an expression, or seen: its projection changes nothing."""
+    if row.name in e.properties:
+        return True
+    return bool(row.projection) and template(row.projection, {"x": e}) is e
 
 
 def _sequence(ps: tuple[Expr, ...], es: tuple[Expr, ...], bound: Bindings) -> Iterator[Bindings]:

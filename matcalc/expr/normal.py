@@ -13,12 +13,13 @@ from itertools import pairwise
 
 from ..errors import LimitProblem, ShapeProblem
 from ..tables.functions import BY_NAME
+from ..tables.properties import names_of
 from .mismatch import add_hint, check_product
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, commutation, eye, node, num, ones, split, zeros
 from .parts import is_part, joined_parts
 from .sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, is_row, same, show_shape, unify
 
-SELF_TRANSPOSED = frozenset({"symmetric", "spd", "diagonal"})
+SELF_TRANSPOSED = names_of(lambda row: row.transpose == "x")
 MAX_FACTORS = 2000  # of one product of matrices; simplifying looks at it from each of its cuts
 MAX_POWER_BITS = 4096  # of a power of numbers, which is computed exactly
 # a sum or product of more parts than this stays whole inside another one, which keeps deep networks

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from ..errors import LimitProblem, ShapeProblem
 from ..tables.functions import BY_NAME
+from ..tables.properties import kept_by
 from .calls import KNOWN, OF_SCALARS, call, power
 from .mismatch import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, split, zeros
@@ -174,8 +175,8 @@ def _diagonal(x: Expr) -> Expr | None:
     return ones((x.shape_[0], UNIT)) if x.head == "eye" else _without_scalars("diagonal", x)
 
 
-def _triangle(name: str, x: Expr, kept: set[str]) -> Expr | None:
-    if x.head in ("eye", "diag", "zeros") or kept.intersection(x.properties):
+def _triangle(name: str, x: Expr) -> Expr | None:
+    if x.head in ("eye", "diag", "zeros") or kept_by(f"{name}(x)").intersection(x.properties):
         return x
     return _without_scalars(name, x)
 
@@ -274,8 +275,8 @@ KNOWN.update(
         "logsoftmax_rows": lambda x: zeros(x.shape_) if x.shape_[1] == UNIT else None,
         "top_rows": lambda x: x if x.shape_[1] == UNIT else None,
         "vec": lambda x: x if x.shape_[1] == UNIT else None,
-        "tril": lambda x: _triangle("tril", x, {"lower", "diagonal"}),
-        "triu": lambda x: _triangle("triu", x, {"upper", "diagonal"}),
+        "tril": lambda x: _triangle("tril", x),
+        "triu": lambda x: _triangle("triu", x),
         "kron": _kronecker,
         "max": _larger,
         "min": _smaller,

@@ -23,6 +23,7 @@ from ..expr.walk import arguments_first
 from ..labels.roots import Root
 from ..language.declarations import Declared, declarations
 from ..language.elaborate import template
+from ..tables.properties import ROWS as PROPERTIES
 from .arrays import ARRAY_OPERANDS, ARRAYS, Value, combined, matrix, root
 from .entries import ENTRIES, ENTRY_OPERANDS
 
@@ -173,11 +174,10 @@ class _Reader:
                 f"the symbol '{name}' is not a real number",
                 "matcalc is real; a matrix is a MatrixSymbol",
             )
-        return (
-            ex.size_number((name,))
-            if node in self.dimensions
-            else ex.var(name, SCALAR, ("positive",) * bool(node.is_positive))
-        )
+        if node in self.dimensions:
+            return ex.size_number((name,))
+        assumed = [row for row in PROPERTIES if row.sympy and getattr(node, f"is_{row.sympy}")]
+        return ex.var(name, SCALAR, (row.name for row in assumed))
 
     def matrix_symbol(self, node: Any, _: list[Expr]) -> Expr:
         return ex.var(self.name(node), self.shape(node))

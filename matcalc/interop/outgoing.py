@@ -13,9 +13,9 @@ from ..expr import Expr
 from ..expr.parts import range_of
 from ..expr.powers import exponents_of
 from ..expr.sizes import SCALAR, UNIT, Shape, Size, Sum
-from ..language.declarations import ABOVE_ZERO
 from ..language.elaborate import template
 from ..tables.functions import BY_NAME
+from ..tables.properties import with_implied
 
 Write = Callable[["_Writer", Expr, list[Any]], Any]
 
@@ -117,9 +117,8 @@ class _Writer:
 
     def variable(self, e: Expr, _: list[Any]) -> Any:
         if e.is_scalar:
-            return self.symbol(
-                e.name, **{"positive": True} if ABOVE_ZERO.intersection(e.properties) else {}
-            )
+            assumed = [row.sympy for row in with_implied(e.properties) if row.sympy]
+            return self.symbol(e.name, **dict.fromkeys(assumed, True))
         return _sympy().MatrixSymbol(e.name, *map(self.dimension, e.shape_))
 
     def sum(self, e: Expr, args: list[Any]) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from ..errors import NameProblem, ShapeProblem, SyntaxProblem, described
 from ..expr.sizes import (
@@ -22,63 +23,9 @@ from ..expr.sizes import (
     unify,
 )
 from ..options import nearest
-from ..tables.functions import BY_NAME, MACROS
+from ..tables import functions, properties
+from ..tables.properties import BY_NAME, BY_WORD, Property, contradiction, properties_of
 
-PROPERTIES = {
-    "symmetric": "symmetric",
-    "sym": "symmetric",
-    "spd": "spd",
-    "diagonal": "diagonal",
-    "diag": "diagonal",
-    "positive": "positive",
-    "pos": "positive",
-    "spos": "positive",
-    "unit": "unit",
-    "simplex": "simplex",
-    "pm1": "pm1",
-    "onehot": "onehot",
-    "mask": "mask",
-    "orthogonal": "orthogonal",
-    "lower": "lower",
-    "upper": "upper",
-    "integer": "integer",
-}
-SQUARE_PROPERTIES = {"symmetric", "spd", "diagonal", "orthogonal", "lower", "upper"}
-IMPLIED = {
-    "spd": {"symmetric"},
-    "diagonal": {"symmetric", "lower", "upper"},
-    "unit": {"positive"},
-    "simplex": {"positive", "unit"},
-    "onehot": {"mask"},
-}
-OF_NUMBERS: dict[str, tuple[str, ...]] = {
-    "symmetric": (),
-    "diagonal": (),
-    "lower": (),
-    "upper": (),
-    "spd": ("positive",),
-    "orthogonal": ("pm1",),
-}
-ABOVE_ZERO = {"positive", "unit", "simplex"}
-CONTRADICTIONS = (
-    (
-        ABOVE_ZERO,
-        {"diagonal", "lower", "upper", "orthogonal", "pm1", "mask", "onehot"},
-        "zeros and negative numbers are not positive",
-    ),
-    (
-        {"pm1"},
-        {"diagonal", "lower", "upper", "mask", "onehot", "spd"},
-        "-1 and 1 leave no place for zeros, and none for a definite matrix",
-    ),
-    ({"symmetric", "spd"}, {"lower", "upper"}, "a triangle that is symmetric is diagonal"),
-    ({"lower"}, {"upper"}, "a matrix that is both is diagonal"),
-    (
-        {"orthogonal"},
-        {"spd", "diagonal", "lower", "upper"},
-        "such a matrix is the identity, or has -1 and 1 on its diagonal",
-    ),
-)
 CONSTANTS = ("ones", "zeros", "eye", "vector", "matrix")
 # constants that answers may hold, beside K, which may be a variable
 OF_ANSWERS = ("commutation", "shifts")
@@ -94,6 +41,8 @@ NAME = r"[A-Za-zΑ-ΡΣ-Ωα-ω][A-Za-z0-9_Α-ΡΣ-Ωα-ω]*"
 NUMBER = r"[0-9]{1,9}"
 SUM = r"(.+)([+-])([^+-]+)"
 SIZES = "sizes are positive integers or names"
+BY_SIGNS = r"[0-9]+x\w+|[A-Za-z]x[A-Za-z]"  # 3x4, 3xn or mxn
+KINDS = {"scalar": 0, "vector": 1, "matrix": 2, "row": 2}  # the sizes that each may be given with
 Declaration = str | tuple[str | int, ...]
 
 
@@ -107,16 +56,18 @@ class Declared:
     @property
     def is_integer(self) -> bool:
         """Whether the name is a whole number, as sizes are, and no variable."""
-        return "integer" in self.properties
+        return properties.INTEGER in self.properties
 
 
-INTEGER = Declared(SCALAR, ("integer",))
+INTEGER = Declared(SCALAR, (properties.INTEGER,))
 
 
 def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> dict[str, Declared]:
-    """Read declarations: ``"X: m×n.
+    """Read declarations, a text such as ``"X: m×n; S: n×n spd"`` or a mapping of names.
 
-    S: n×n spd"``, or a mapping from names to such strings or tuples of sizes.
+    The values of a mapping are texts, tuples of sizes, or declarations that were read before.
+    Raises TypeError for anything else, and SyntaxProblem, NameProblem or ShapeProblem for a text
+    that declares nothing, or what no matrix is.
 
     >>> declarations({"S": "n×n spd"})["S"].properties
     ('spd',)
@@ -125,28 +76,27 @@ def declarations(shapes: str | Mapping[str, Declaration | Declared] | None) -> d
         return {}
     if not isinstance(shapes, (str, Mapping)):
         raise TypeError(f"shapes are declared in a text or a mapping, not {type(shapes).__name__}")
-    if isinstance(shapes, str):
-        pairs: dict[str, Declaration | Declared] = {}
-        for part in re.split(r"[;\n]|,(?=[^,:;]*:)", shapes):
-            if not part.strip():
-                continue
-            name, colon, shape = part.partition(":")
-            if not colon:
-                raise SyntaxProblem(
-                    f"the declaration '{part.strip()[:60]}' has no ':'", "write X: m×n"
-                )
-            if name.strip() in pairs:
-                raise SyntaxProblem(f"{name.strip()[:40]} is declared twice")
-            pairs[name.strip()] = shape.strip()
-        shapes = pairs
-    return {
-        declared_name(n): d if isinstance(d, Declared) else _declared(n, d)
-        for n, d in shapes.items()
-    }
+    given = _parts(shapes) if isinstance(shapes, str) else shapes
+    return {declared_name(name): _declared(name, text) for name, text in given.items()}
+
+
+def _parts(text: str) -> dict[str, str]:
+    """The declarations of a text by their names."""
+    parts: dict[str, str] = {}
+    for part in re.split(r"[;\n]|,(?=[^,:;]*:)", text):
+        if not part.strip():
+            continue
+        name, colon, shape = part.partition(":")
+        if not colon:
+            raise SyntaxProblem(f"the declaration '{part.strip()[:60]}' has no ':'", "write X: m×n")
+        if name.strip() in parts:
+            raise SyntaxProblem(f"{name.strip()[:40]} is declared twice")
+        parts[name.strip()] = shape.strip()
+    return parts
 
 
 def declared_name(name: str) -> str:
-    """The name, if it may be declared; raises NameProblem."""
+    """Return a name that may be declared; raises NameProblem for any other."""
     if not isinstance(name, str):
         raise TypeError(f"a name is a text, not {described(name)}")
     if not re.fullmatch(NAME, name):
@@ -160,101 +110,152 @@ def declared_name(name: str) -> str:
 
 
 def is_function(name: str) -> bool:
-    """Whether a name is that of a function or a constant of the language, which no variable can
-    have.
-    """
-    return name in BY_NAME or name in MACROS or name in CONSTANTS or name in OF_ANSWERS
+    """Say whether a name is that of a function or a constant, which no variable can have."""
+    return (
+        name in functions.BY_NAME
+        or name in functions.MACROS
+        or name in CONSTANTS
+        or name in OF_ANSWERS
+    )
 
 
-def _declared(name: str, text: Declaration) -> Declared:
-    if not isinstance(text, (str, tuple, list)):
-        raise TypeError(
-            f"the declaration of {name} is a text or a tuple of sizes, not {type(text).__name__}"
-        )
-    if not isinstance(text, str):
-        return Declared(declared_shape([_size(name, _size_text(s)) for s in text]))
-    kinds: list[str] = []
-    properties: list[str] = []
-    sizes = ""
-    for word in re.split(
-        r"\s+", re.sub(r"\s*[×,]\s*|\s+x\s+", "×", re.sub(r"[()]", " ", text).strip())
-    ):
-        if word in PROPERTIES:
-            properties.append(PROPERTIES[word])
-        elif word in ("scalar", "vector", "matrix", "row"):
-            kinds.append(word)
-        elif word and not sizes:
-            sizes = word
-        elif word:
-            hint = nearest(word, PROPERTIES) or "properties are " + ", ".join(
-                sorted(set(PROPERTIES.values()))
-            )
-            raise SyntaxProblem(
-                f"'{word[:40]}' in the declaration of {name} is neither a size nor a property", hint
-            )
-    if sizes and "×" not in sizes and re.fullmatch(r"[0-9]+x\w+|[A-Za-z]x[A-Za-z]", sizes):
-        sizes = sizes.replace("x", "×")
-    parts = sizes.split("×") if sizes else []
+def _declared(name: str, given: Declaration | Declared) -> Declared:
+    if isinstance(given, Declared):
+        return given
+    if isinstance(given, str):
+        return _read(name, given)
+    if isinstance(given, (tuple, list)):
+        return Declared(declared_shape([_size(name, _size_text(s)) for s in given]))
+    raise TypeError(
+        f"the declaration of {name} is a text or a tuple of sizes, not {type(given).__name__}"
+    )
+
+
+class _Words(NamedTuple):
+    """The words of one declaration, by what they are."""
+
+    kinds: list[str]  # scalar, vector, matrix, row
+    properties: list[str]
+    sizes: list[str]  # of the axes
+
+
+def _read(name: str, text: str) -> Declared:
+    """The declaration that a text is."""
+    words = _words(name, text)
     if text.count("(") != text.count(")"):
         raise SyntaxProblem(f"a bracket of the declaration of {name} is not closed")
-    if len(kinds) > 1 or (
-        kinds and parts and len(parts) != {"scalar": 0, "vector": 1}.get(kinds[0], 2)
-    ):
-        raise SyntaxProblem(f"the declaration of {name} contradicts itself: {text.strip()[:60]}")
-    if not parts and not kinds and not properties:
-        raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
-    if "integer" in properties:
-        if parts or kinds not in ([], ["scalar"]) or len(properties) > 1:
+    _check_words(name, text, words)
+    if properties.INTEGER in words.properties:
+        return INTEGER
+    shape = _shape(name, words)
+    return Declared(shape, _consistent(name, shape, words.properties))
+
+
+def _words(name: str, text: str) -> _Words:
+    words = _Words([], [], [])
+    sizes = ""
+    for word in _joined_by_crosses(text).split():
+        if word in BY_WORD:
+            words.properties.append(BY_WORD[word].name)
+        elif word in KINDS:
+            words.kinds.append(word)
+        elif not sizes:
+            sizes = word
+        else:
             raise SyntaxProblem(
-                f"the declaration of {name} contradicts itself: {text.strip()[:60]}",
-                "an integer is a number: 1, 2, 3, …",
+                f"'{word[:40]}' in the declaration of {name} is neither a size nor a property",
+                nearest(word, BY_WORD) or "properties are " + ", ".join(sorted(BY_NAME)),
             )
-        kinds = ["scalar"]
-    shape = (
-        declared_shape([_size(name, p) for p in parts])
-        if parts or "scalar" in kinds
-        else kind_shape(kinds[0] if kinds else default_kind(name))
-    )
-    return Declared(shape, _consistent(name, shape, properties))
+    if "×" not in sizes and re.fullmatch(BY_SIGNS, sizes):
+        sizes = sizes.replace("x", "×")
+    return words._replace(sizes=sizes.split("×") if sizes else [])
 
 
-def _consistent(name: str, shape: Shape, properties: Sequence[str]) -> tuple[str, ...]:
+def _joined_by_crosses(text: str) -> str:
+    """A declaration with its sizes as one word: ``m×n spd`` from ``(m, n) spd``."""
+    return re.sub(r"\s*[×,]\s*|\s+x\s+", "×", re.sub(r"[()]", " ", text).strip())
+
+
+def _check_words(name: str, text: str, words: _Words) -> None:
+    """Raise SyntaxProblem for words that do not go together, or say nothing."""
+    kinds, declared, sizes = words
+    problem = f"the declaration of {name} contradicts itself: {text.strip()[:60]}"
+    if properties.INTEGER in declared and not _is_integer(words):
+        raise SyntaxProblem(problem, "an integer is a number: 1, 2, 3, …")
+    if len(kinds) > 1 or (kinds and sizes and len(sizes) != KINDS[kinds[0]]):
+        raise SyntaxProblem(problem)
+    if not (sizes or kinds or declared):
+        raise SyntaxProblem(f"the declaration of {name} is empty", "write n, m×n or scalar")
+
+
+def _is_integer(words: _Words) -> bool:
+    """Whether nothing but a number is declared beside an integer."""
+    return not words.sizes and words.kinds in ([], ["scalar"]) and len(words.properties) == 1
+
+
+def _shape(name: str, words: _Words) -> Shape:
+    if words.sizes or "scalar" in words.kinds:
+        return declared_shape([_size(name, size) for size in words.sizes])
+    return kind_shape(words.kinds[0] if words.kinds else default_kind(name))
+
+
+def _consistent(name: str, shape: Shape, declared: Sequence[str]) -> tuple[str, ...]:
     """The properties, without those that others imply.
 
     Raises ShapeProblem for two that do not go together, or do not fit the shape.
     """
-    if (square := SQUARE_PROPERTIES.intersection(properties)) and not unify(*shape):
-        raise ShapeProblem(
-            f"{name} is declared {min(square)} but has shape {show_shape(shape)}",
-            "it must be square",
-        )
-    number = resolve(shape[0]) == UNIT == resolve(shape[1])
-    if number:
-        if one := {"simplex", "onehot"}.intersection(properties):
-            raise ShapeProblem(f"{name} is declared {min(one)} but is a number", "it would be 1")
-    elif "simplex" in properties and UNIT not in map(resolve, shape):
-        raise ShapeProblem(
-            f"{name} is declared simplex but has shape {show_shape(shape)}",
-            "it must be a vector, whose entries sum to 1",
-        )
-    implied = {q for p in properties for q in IMPLIED.get(p, ())}
-    declared = {
-        meant: p for p in properties for meant in (OF_NUMBERS.get(p, (p,)) if number else (p,))
-    }
-    kept = [p for p in declared if p not in implied]
-    for a, b in combinations(kept, 2):
-        reasons = (
-            why
-            for some, others, why in CONTRADICTIONS
-            if (a in some and b in others) or (b in some and a in others)
-        )
-        why = next(reasons, "")
+    rows = properties_of(declared)
+    if square := [row.name for row in rows if row.square]:
+        _check_square(name, shape, min(square))
+    is_number = resolve(shape[0]) == UNIT == resolve(shape[1])
+    if is_number:
+        _check_number(name, rows)
+    elif UNIT not in map(resolve, shape):
+        _check_matrix(name, shape, rows)
+    meant = _meant(rows, is_number)
+    for a, b in combinations(meant, 2):
+        why = contradiction(a, b)
         fact = "which contradict each other" if why else "which matcalc does not take together"
         raise ShapeProblem(
-            f"{name} is declared {declared[a]} and {declared[b]}, {fact}",
-            why or "declare one of them",
+            f"{name} is declared {meant[a]} and {meant[b]}, {fact}", why or "declare one of them"
         )
-    return tuple(kept)
+    return tuple(meant)
+
+
+def _meant(rows: Iterable[Property], is_number: bool) -> dict[str, str]:
+    """The properties that no other one implies, each with the one that was declared."""
+    meant: dict[str, str] = {}
+    implied: set[str] = set()
+    for row in rows:
+        meant |= dict.fromkeys(row.of_number if is_number else (row.name,), row.name)
+        implied |= {*row.implies}
+    return {name: declared for name, declared in meant.items() if name not in implied}
+
+
+def _check_square(name: str, shape: Shape, prop: str) -> None:
+    """Raise ShapeProblem for a property of square matrices."""
+    if not unify(*shape):
+        raise ShapeProblem(
+            f"{name} is declared {prop} but has shape {show_shape(shape)}", "it must be square"
+        )
+
+
+def _check_number(name: str, rows: Iterable[Property]) -> None:
+    """Raise ShapeProblem for a property that leaves one number alone."""
+    alone = {row.name: row.only_number for row in rows if row.only_number}
+    if alone:
+        prop, number = min(alone.items())
+        raise ShapeProblem(f"{name} is declared {prop} but is a number", f"it would be {number}")
+
+
+def _check_matrix(name: str, shape: Shape, rows: Iterable[Property]) -> None:
+    """Raise ShapeProblem for a property of vectors."""
+    for row in rows:
+        if row.vector:
+            raise ShapeProblem(
+                f"{name} is declared {row.name} but has shape {show_shape(shape)}",
+                "it must be a vector, whose entries sum to 1",
+            )
 
 
 def declared_shape(sizes: list[Size]) -> Shape:
@@ -282,9 +283,9 @@ def _size(name: str, text: str) -> Size:
 
 def _sum(name: str, text: str) -> Sum:
     """A sum of products of sizes."""
-    if found := re.fullmatch(SUM, text):
-        sign = 1 if found[2] == "+" else -1
-        return total_of([((_sum(name, found[1]),), 1), ((_sum(name, found[3]),), sign)])
+    if parts := re.fullmatch(SUM, text):
+        sign = 1 if parts[2] == "+" else -1
+        return total_of([((_sum(name, parts[1]),), 1), ((_sum(name, parts[3]),), sign)])
     if re.fullmatch(NUMBER, text):
         return Sum({}, int(text))
     return total_of([(_product(name, text), 1)])
@@ -306,12 +307,14 @@ def _factor(name: str, text: str) -> Size:
 
 
 def kind_shape(kind: str) -> Shape:
+    """The shape of a vector, matrix, row or scalar, of sizes that nothing says yet."""
     rows: Size = (Unknown(),) if kind in ("vector", "matrix") else UNIT
     cols: Size = (Unknown(),) if kind in ("matrix", "row") else UNIT
     return rows, cols
 
 
 def default_kind(name: str) -> str:
+    """The kind of a name that is not declared: a-g and Greek scalar, h-z vector, A-Z matrix."""
     first = name[0]
     if name in SPELLED_GREEK or "α" <= first <= "ω" or "a" <= first <= "g":
         return "scalar"

@@ -1,31 +1,28 @@
-"""Declared properties of a point that is minimized: bounds, shortened steps, or a refusal."""
+"""Arrays and declared properties: whether an array has one, and what a minimizer makes of it.
+
+A minimizer keeps to an interval as to bounds that the user gives; a step that leaves the definite
+matrices is shortened; the gradient by a matrix of a linear space lies in that space, and so does
+every step from a start that does. Sets without an inside are refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from .. import expr as ex
+from ..codegen import Compiled, compile_expr
 from ..errors import MissingData, NameProblem, OptionProblem, ShapeProblem, Unsupported
 from ..expr import Expr
+from ..language.elaborate import template
+from ..tables.properties import BY_NAME, Property, properties_of
 
 Array = Any
 NEAR = 1e-6  # how far typed or computed numbers may be from what is declared of them
-
-# a box, for every entry: the minimizer keeps to it as to bounds that the user gives
-BOXES: Mapping[str, tuple[float, float]] = {"positive": (0.0, np.inf), "unit": (0.0, 1.0)}
-# an open set: a step that leaves it is shortened
-OPEN = ("spd",)
-# no minimizer here keeps to these; beside each, how the objective is typed instead
-REFUSED: Mapping[str, str] = {
-    "simplex": "put softmax(z) in its place, and minimize by z",
-    "orthogonal": "put expm(Z - Z') in its place, and minimize by Z",
-    "pm1": "its entries are -1 and 1, and no gradient leads from one to the other",
-    "mask": "its entries are 0 and 1, and no gradient leads from one to the other",
-    "onehot": "its entries are 0 and 1, and no gradient leads from one to the other",
-}
 
 
 def _square(a: Array) -> bool:
@@ -51,22 +48,52 @@ def is_definite(a: Array) -> bool:
     return True
 
 
-# the gradient by such a variable lies in its space, and so does every step from a start that does
-SPACES: Mapping[str, Callable[[Array], Array]] = {
-    "symmetric": lambda a: (a + a.T) / 2,
-    "spd": lambda a: (a + a.T) / 2,
-    "diagonal": lambda a: np.diag(np.diag(a)),
-    "lower": np.tril,
-    "upper": np.triu,
-}
+def must_be_definite(variable: Expr) -> bool:
+    """Whether a variable is declared positive definite."""
+    return any(row.definite for row in properties_of(variable.properties))
+
+
+def is_bounded(variable: Expr) -> bool:
+    """Whether the entries of a variable are declared to lie in an interval."""
+    return any(row.interval != (-np.inf, np.inf) for row in properties_of(variable.properties))
 
 
 def in_space(variable: Expr, a: Array) -> Array:
     """The part of an array in the space that a square matrix is declared to be of."""
-    for prop in variable.properties:
-        if prop in SPACES and _square(a):
-            a = SPACES[prop](a)
+    if not _square(a):
+        return a
+    for row in properties_of(variable.properties):
+        a = _projected(row, a)
     return a
+
+
+def _projected(row: Property, a: Array) -> Array:
+    """The nearest matrix of the linear space of a property."""
+    return evaluated(BY_NAME[row.space].projection, a) if row.space else a
+
+
+def evaluated(text: str, a: Array) -> Array:
+    """A text of the table of properties at a square matrix x.
+
+    >>> evaluated("tril(x)", np.ones((2, 2)))
+    array([[1., 0.],
+           [1., 1.]])
+    """
+    return _compiled(text)(x=np.asarray(a, dtype=float))
+
+
+@cache
+def _compiled(text: str) -> Compiled:
+    x = ex.var("x", (("n",), ("n",)))
+    return compile_expr(template(text, {"x": x}))
+
+
+def start_of(variable: Expr, lengths: Sequence[int]) -> Array:
+    """Where a minimizer starts: the identity for a definite matrix, else what the table says."""
+    if must_be_definite(variable):
+        return np.eye(lengths[0])
+    starts = [row.start for row in properties_of(variable.properties)]
+    return np.full(lengths, float(max(starts, default=0)))
 
 
 def _last_sums(a: Array) -> Array:
@@ -74,28 +101,33 @@ def _last_sums(a: Array) -> Array:
     return a.sum(-1) if a.ndim == 2 and a.shape[1] > 1 else a.sum()
 
 
-def _is_orthogonal(a: Array) -> bool:
-    return not _square(a) or bool(np.allclose(a.T @ a, np.eye(len(a)), atol=NEAR))
+def _is_within(row: Property, a: Array) -> bool:
+    """Whether all entries, and their sums, are what they must be."""
+    low, high = row.interval
+    allowed = (a >= low) & (a <= high)
+    if row.values:
+        allowed &= np.isin(a, row.values)
+    sums = row.total is None or np.allclose(_last_sums(a), row.total, rtol=NEAR, atol=NEAR)
+    return bool(np.all(allowed) and sums)
 
 
-HOLDS: Mapping[str, Callable[[Array], bool]] = {
-    "positive": lambda a: bool(np.all(a >= 0)),
-    "unit": lambda a: bool(np.all((a >= 0) & (a <= 1))),
-    "pm1": lambda a: bool(np.all(np.abs(a) == 1)),
-    "mask": lambda a: bool(np.all((a == 0) | (a == 1))),
-    "simplex": lambda a: bool(np.all(a >= 0) and np.allclose(_last_sums(a), 1, atol=NEAR)),
-    "onehot": lambda a: bool(np.all((a == 0) | (a == 1)) and np.all(_last_sums(a) == 1)),
-    "orthogonal": _is_orthogonal,
-}
+def _is_matrix(row: Property, a: Array) -> bool:
+    """Whether a square matrix lies in the space of a property, and in its set there."""
+    if not _equal(a, _projected(row, a)):
+        return False
+    if row.definite and not is_definite(a):
+        return False
+    return not row.zero or bool(np.allclose(evaluated(row.zero, a), 0, atol=NEAR))
 
 
 def holds(prop: str, a: Array) -> bool:
-    """Tell if an array has a property."""
-    if prop in SPACES and _square(a) and not _equal(a, SPACES[prop](a)):
-        return False
-    if prop in OPEN and not is_definite(a):
-        return False
-    return prop not in HOLDS or HOLDS[prop](a)
+    """Tell if an array has a property.
+
+    >>> holds("lower", np.eye(2)), holds("lower", np.ones((2, 2)))
+    (True, False)
+    """
+    row = BY_NAME[prop]
+    return _is_within(row, a) and (not (row.square and _square(a)) or _is_matrix(row, a))
 
 
 def broken(variable: Expr, a: Array) -> str:
@@ -149,10 +181,10 @@ class Feasible:
 def refuse_constraints(variables: Iterable[Expr]) -> None:
     """Raise Unsupported for a variable of a set that no method keeps to."""
     for v in variables:
-        for prop in v.properties:
-            if prop in REFUSED:
+        for row in properties_of(v.properties):
+            if row.instead:
                 raise Unsupported(
-                    f"{v.name} is declared {prop}, which minimize does not keep to", REFUSED[prop]
+                    f"{v.name} is declared {row.name}, which minimize does not keep to", row.instead
                 )
 
 
@@ -193,8 +225,8 @@ def _within(name: str, pair: Any, variable: Expr) -> tuple[Any, Any]:
             f"the bounds of {name} are no pair", "give (low, high), with None for no bound"
         )
     low, high = _side(name, pair[0], -np.inf), _side(name, pair[1], np.inf)
-    for prop in variable.properties:
-        least, most = BOXES.get(prop, (-np.inf, np.inf))
+    for row in properties_of(variable.properties):
+        least, most = row.interval
         low, high = np.maximum(low, least), np.minimum(high, most)
     if np.size(low) == np.size(high) == 1:
         low, high = float(np.ravel(low)[0]), float(np.ravel(high)[0])
@@ -234,5 +266,5 @@ def feasible(
             raise ShapeProblem(
                 f"a lower bound of {name} is above the upper one", "give (low, high)"
             )
-    definite = tuple(n for n in like if set(OPEN) & set(variables[n].properties))
+    definite = tuple(n for n in like if must_be_definite(variables[n]))
     return Feasible(np.concatenate(sides[0]), np.concatenate(sides[1]), definite)

@@ -21,7 +21,9 @@ from .feasible import (
     check_array,
     feasible,
     in_space,
+    is_bounded,
     is_definite,
+    must_be_definite,
     refuse_constraints,
 )
 from .linesearch import SEARCHED, Searched
@@ -154,9 +156,7 @@ def _allowed(objective: Objective, key: str, bounds: Bounds | None) -> Feasible:
     if allowed.bounded and key not in BOUNDED:
         fact = f"{key} knows no bounds"
         if not bounds:
-            boxed = next(
-                n for n, v in variables.items() if {"positive", "unit"} & set(v.properties)
-            )
+            boxed = next(n for n, v in variables.items() if is_bounded(v))
             fact = f"{boxed} is declared {variables[boxed].properties[0]}, and {fact}"
         raise Unsupported(fact, "use L-BFGS or trust-constr")
     return allowed
@@ -202,8 +202,9 @@ class _Run:
             self.history = History(*(saved.pop(n).tolist() for n in ("values", "norms", "seconds")))
             self.memory = {n.removeprefix("memory of "): a for n, a in saved.items()}
         for name, a in self.objective.arrays(self.x).items():
-            if "spd" not in self.objective.program.variables[name].properties:
-                check_array(self.objective.program.variables[name], a)
+            variable = self.objective.program.variables[name]
+            if not must_be_definite(variable):
+                check_array(variable, a)
         self.start = self.x.copy()
         here = self.probe(self.x)
         if here is None:

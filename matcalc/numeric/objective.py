@@ -17,7 +17,7 @@ from ..errors import MissingData, NameProblem, OptionProblem, ShapeProblem, Unsu
 from ..expr.sizes import length, show
 from ..labels.roots import Root, shape_text
 from ..options import nearest
-from .feasible import check_array
+from .feasible import check_array, start_of
 from .minimum import Arrays
 
 Array = Any
@@ -130,9 +130,7 @@ class Objective:
                 raise OptionProblem(f"the start of {name} has nan", "give numbers")
             return start
         lengths = [self._length(name, size) for size in ex.own_axes(v)]
-        if "spd" in v.properties:
-            return np.eye(lengths[0])
-        return np.ones(lengths) if "positive" in v.properties else np.zeros(lengths)
+        return start_of(v, lengths)
 
     def _length(self, name: str, size: Sequence[Any]) -> int:
         given = [

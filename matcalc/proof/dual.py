@@ -24,9 +24,11 @@ from ..budget import spend
 from ..expr import Expr
 from ..expr.parts import range_of
 from ..expr.powers import is_whole
-from ..expr.sizes import SCALAR, Atom, Shape, dims, length
+from ..expr.sizes import SCALAR, UNIT, Atom, Shape, dims, length
 from ..language.elaborate import template
 from ..tables.functions import BY_NAME, Row
+from ..tables.properties import BY_NAME as BY_PROPERTY
+from ..tables.properties import Property, properties_of
 from . import modular as mod
 from .modular import Matrix, P, Singular
 
@@ -47,35 +49,6 @@ class TooLarge(Undecided):
 
 class NoRoot(Exception):
     """This point needs the square root of a number that has none."""
-
-
-# ---- declared structure --------------------------------------------------------------------------
-
-
-def _along_vectors(change: Callable[[list[int]], list[int]], a: Matrix) -> Matrix:
-    """Change a vector, or each row of a matrix."""
-    return [change(row) for row in a] if len(a[0]) > 1 else mod.flip([change(mod.flat(a))])
-
-
-_PROPERTIES: dict[str, Callable[[Matrix], Matrix]] = {
-    "positive": partial(mod.each, lambda x: x * x % P),
-    "unit": partial(mod.each, lambda x: x * x % P),
-    "pm1": partial(mod.each, lambda x: (x % 2 * 2 - 1) % P),
-    "mask": partial(mod.each, lambda x: x % 2),
-    "onehot": partial(
-        _along_vectors, lambda row: [int(j == row[0] % len(row)) for j in range(len(row))]
-    ),
-    "simplex": partial(_along_vectors, lambda row: [*row[:-1], (1 - sum(row[:-1])) % P]),
-    "orthogonal": mod.cayley,
-    **mod.PATTERNS,
-    "spd": lambda a: mod.dot(a, mod.flip(a)),
-}
-FINITE = {"pm1", "mask", "onehot"}
-
-
-def shaped(changes: Mapping[str, Callable[[Matrix], Matrix]], node: Expr, a: Matrix) -> Matrix:
-    """A matrix with the structure that is declared of a variable."""
-    return reduce(lambda a, name: changes[name](a) if name in node.properties else a, changes, a)
 
 
 # ---- one point -----------------------------------------------------------------------------------
@@ -144,12 +117,27 @@ class Point:
         return [[self.random.getrandbits(61) % P for _ in range(cols)] for _ in range(rows)]
 
     def variable(self, node: Expr) -> Matrix:
-        if FINITE.intersection(node.properties):
-            self.two_valued.add(node)
-        return shaped(_PROPERTIES, node, self.noise(node.shape_))
+        """A random value with the properties that are declared of a variable."""
+        value = self.noise(node.shape_)
+        for row in properties_of(node.properties):
+            if row.values:
+                self.two_valued.add(node)
+                value = _chosen(row, node, value)
+            elif text := row.residues or row.random or row.projection:
+                value = self.defined(text, node.shape_, (value, None))[0]
+        return value
 
     def direction(self, node: Expr) -> Matrix:
-        return shaped(mod.PATTERNS, node, self.noise(node.shape_))
+        """A random direction in which a variable may move."""
+        return self.projected(node, self.noise(node.shape_))
+
+    def projected(self, node: Expr, value: Matrix) -> Matrix:
+        """The part of a matrix in the linear space that a variable is declared to be of."""
+        for row in properties_of(node.properties):
+            if row.space:
+                text = BY_PROPERTY[row.space].projection
+                value = self.defined(text, node.shape_, (value, None))[0]
+        return value
 
     def part(self, node: Expr) -> Matrix:
         (rows, cols), places = self.dims(node.shape_), range_of(node)
@@ -305,6 +293,16 @@ class Point:
         return y, mod.minus(outer, _chain(y, dx, y))
 
 
+def _chosen(row: Property, node: Expr, noise: Matrix) -> Matrix:
+    """A matrix of few values, of which each row, or a vector, may have one nonzero entry alone."""
+    if row.total is None:
+        return mod.each(lambda x: row.values[x % len(row.values)] % P, noise)
+    is_column = node.shape_[1] == UNIT
+    rows = mod.flip(noise) if is_column else noise
+    hot = [[row.total * (j == a[0] % len(a)) for j in range(len(a))] for a in rows]
+    return mod.flip(hot) if is_column else hot
+
+
 def _signed(residue: int) -> int:
     """The whole number nearest to zero that a residue stands for."""
     return residue if residue <= P // 2 else residue - P
@@ -388,8 +386,8 @@ _OPERATIONS: dict[str, Callable[[Point, Expr, list[Dual]], Dual]] = {
     "times": lambda point, node, args: reduce(partial(_multilinear, mod.times), args),
     "matmul": lambda point, node, args: reduce(partial(_multilinear, mod.dot), args),
     "T": lambda point, node, args: _multilinear(mod.flip, *args),
-    "tril": lambda point, node, args: _multilinear(mod.PATTERNS["lower"], *args),
-    "triu": lambda point, node, args: _multilinear(mod.PATTERNS["upper"], *args),
+    "tril": lambda point, node, args: _multilinear(mod.lower, *args),
+    "triu": lambda point, node, args: _multilinear(mod.upper, *args),
     "conv": lambda point, node, args: _multilinear(mod.convolution, *args),
     "corr": lambda point, node, args: _multilinear(mod.correlation, *args),
     "convmat": lambda point, node, args: _multilinear(

@@ -26,6 +26,7 @@ from ..expr.sizes import Atom, length
 from ..labels.bag import Label, Labels, Term
 from ..labels.index_form import IndexForm
 from ..labels.roots import Root, form_sizes, parts
+from ..tables.properties import properties_of
 from . import modular as mod
 from .dual import NoRoot, Point, TooLarge, Undecided, Values
 from .lengths import Lengths, NoLengths, work
@@ -183,7 +184,7 @@ class _Claim:
             )
         change = claimed
         if self.along is None:
-            if problem := self.wrong_pattern(claimed, direction):
+            if problem := self.wrong_pattern(claimed, point):
                 return problem
             change = [x % P for x in contracted(claimed, mod.flat(direction))]
         return "" if change == expected else "they differ"
@@ -206,13 +207,21 @@ class _Claim:
             else "the derivative has another shape"
         )
 
-    def wrong_pattern(self, claimed: list[int], direction: Matrix) -> str:
-        """What the derivative of an entry lacks of the structure of the variable, if anything."""
-        for name, pattern in mod.PATTERNS.items():
-            if name in self.wrt.properties and any(
-                pattern(m) != m for m in by_entries(claimed, direction)
-            ):
-                return f"the derivative by a variable that is {name} must have the same pattern"
+    def wrong_pattern(self, claimed: list[int], point: Point) -> str:
+        """What the derivative of an entry lacks of the structure of the variable, if anything.
+
+        It lies in the space of the variable if and only if it is orthogonal to what the projection
+        takes away from a matrix; of a random one that is seen all but surely.
+        """
+        for row in properties_of(self.wrt.properties):
+            if row.space:
+                noise = point.noise(self.wrt.shape_)
+                taken = mod.minus(noise, point.projected(self.wrt, noise))
+                if any(x % P for x in contracted(claimed, mod.flat(taken))):
+                    return (
+                        f"the derivative by a variable that is {row.name} must have the same "
+                        "pattern"
+                    )
         return ""
 
     # nodes and sizes

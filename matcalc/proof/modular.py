@@ -5,11 +5,11 @@ Nothing here rounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
 from operator import mul
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..budget import spend
 
@@ -91,19 +91,8 @@ def where(keep: Callable[[int, int], bool], a: list[list[T]]) -> list[list[T]]:
     return [[x * keep(i, j) for j, x in enumerate(row)] for i, row in enumerate(a)]  # type: ignore[misc, operator]
 
 
-def mirrored(a: list[list[T]]) -> list[list[T]]:
-    """The upper triangle, and its mirror image below."""
-    return [[a[min(i, j)][max(i, j)] for j in range(len(a))] for i in range(len(a))]
-
-
-# the linear structure that is declared of a variable; of any numbers
-PATTERNS: Mapping[str, Callable[[Any], Any]] = {
-    "symmetric": mirrored,
-    "spd": mirrored,
-    "diagonal": partial(where, int.__eq__),
-    "lower": partial(where, int.__ge__),
-    "upper": partial(where, int.__le__),
-}
+lower = partial(where, int.__ge__)
+upper = partial(where, int.__le__)
 
 
 # ---- linear algebra ------------------------------------------------------------------------------
@@ -130,19 +119,24 @@ def reduced(a: Matrix) -> tuple[Matrix, list[int], int]:
     a, pivots, total = [row[:] for row in a], list[int](), 1
     for j in range(len(a[0])):
         top = len(pivots)
-        found = next((i for i in range(top, len(a)) if a[i][j]), None)
-        if found is None:
+        pivot = next((i for i in range(top, len(a)) if a[i][j]), None)
+        if pivot is None:
             continue
-        total = total * a[found][j] * (1 if found == top else -1) % P
-        a[top], a[found] = a[found], a[top]
-        scale = pow(a[top][j], -1, P)
-        a[top] = [x * scale % P for x in a[top]]
-        for i, row in enumerate(a):
-            if i != top and row[j]:
-                a[i] = [(x - row[j] * y) % P for x, y in zip(row, a[top], strict=True)]
+        total = total * a[pivot][j] * (1 if pivot == top else -1) % P
+        a[top], a[pivot] = a[pivot], a[top]
+        _clear_column(a, top, j)
         pivots.append(j)
         spend(len(a) * len(a[0]) // STEPS)
     return a, pivots, total
+
+
+def _clear_column(a: Matrix, top: int, j: int) -> None:
+    """Make a pivot 1, and every other entry of its column 0."""
+    scale = pow(a[top][j], -1, P)
+    a[top] = [x * scale % P for x in a[top]]
+    for i, row in enumerate(a):
+        if i != top and row[j]:
+            a[i] = [(x - row[j] * y) % P for x, y in zip(row, a[top], strict=True)]
 
 
 def determinant(a: Matrix) -> int:
@@ -199,9 +193,3 @@ def skew(x: Matrix) -> Matrix:
 def unskew(a: Matrix) -> Matrix:
     """The adjoint of :func:`skew`."""
     return [[(a[2][1] - a[1][2]) % P], [(a[0][2] - a[2][0]) % P], [(a[1][0] - a[0][1]) % P]]
-
-
-def cayley(a: Matrix) -> Matrix:
-    """An orthogonal matrix, from any square one."""
-    skew, unit = minus(a, flip(a)), identity(len(a))
-    return dot(minus(unit, skew), inverse(plus(unit, skew)))

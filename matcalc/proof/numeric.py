@@ -19,14 +19,15 @@ from ..expr.sizes import Atom, dims
 from ..labels.index_form import IndexForm
 from ..labels.roots import Root, form_sizes, parts
 from ..tables.functions import BY_NAME, Row
+from ..tables.properties import properties_of
 from .branches import has_branches
 from .decimal_matrices import LOST_DIGITS, Matrix, arithmetic, constant, each
 from .decimals import DecimalPoint, Values
-from .dual import FINITE, TooLarge
+from .dual import TooLarge
 from .exact import FEW, by_entries, contracted, summed, unfolded
 from .lengths import Lengths, NoLengths, work
-from .modular import PATTERNS, flat
-from .points import TIES, in_pattern, random_direction, random_value
+from .modular import flat
+from .points import TIES, in_space, random_direction, random_value
 
 DIGITS = 70
 
@@ -329,7 +330,7 @@ class NumericClaim:
             return 2 * POINTS
         if self.has_kinks or (self.has_branches and not proven):
             return POINTS
-        if any(FINITE.intersection(v.properties) for v in self.variables):
+        if any(row.values for v in self.variables for row in properties_of(v.properties)):
             return POINTS
         return POINTS_IF_PROVEN if proven else POINTS_IF_ANALYTIC
 
@@ -503,11 +504,11 @@ class NumericClaim:
     def _pattern(self, derivatives: list[Matrix]) -> _Pattern:
         """The structure of the variable that the derivative of an entry lacks, if any."""
         allowed = AGREE * max((abs(x) for g in derivatives for x in flat(g)), default=Decimal(0))
-        for name, pattern in PATTERNS.items():
-            if name in self.wrt.properties:
-                apart = max(_apart(g, pattern(g)) for g in derivatives)
+        for row in properties_of(self.wrt.properties):
+            if row.space:
+                apart = max(_apart(g, in_space(self.wrt, g)) for g in derivatives)
                 if apart > allowed:
-                    return _Pattern(name, apart)
+                    return _Pattern(row.name, apart)
         return _Pattern()
 
     def _worst(self, lengths: Mapping[Atom, int], attempt: int) -> str:
@@ -574,7 +575,7 @@ def _unit(v: Expr, rows: int, cols: int, entry: tuple[int, int]) -> Matrix:
     """
     alone = constant(0, rows, cols)
     alone[entry[0]][entry[1]] = Decimal(1)
-    return in_pattern(v, alone)
+    return in_space(v, alone)
 
 
 def _shown(x: Decimal) -> str:

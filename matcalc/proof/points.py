@@ -5,14 +5,16 @@ Magnitudes, signs and orders vary from point to point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
+from decimal import Decimal, getcontext
 from random import Random
 
 from ..expr import Expr
 from ..expr.sizes import UNIT
-from . import modular as mod
-from .decimal_matrices import Matrix, dot, each, identity, inverse, minus, plus
+from ..tables.properties import BY_NAME, Property, properties_of
+from .decimal_matrices import Matrix, each, identity, plus
+from .decimals import DecimalPoint
+from .dual import compiled_text
 from .modular import flip
 
 GRID = 10**9  # random numbers are fractions of it: short ones, so that arithmetic on them is quick
@@ -59,72 +61,51 @@ def random_value(v: Expr, rows: int, cols: int, rng: Random, style: int) -> Matr
     a = [[entry(rng) for _ in range(cols)] for _ in range(rows)]
     if rows == cols > 1 and diagonal:
         a = plus(a, each(lambda x: x * diagonal, identity(rows)))
-    for name, change in _ENTRIES.items():
-        if name in v.properties:
-            a = flip(change(flip(a), rng)) if v.shape_[1] == UNIT else change(a, rng)
-    a = in_pattern(v, a)
-    for name, shape in _SQUARES.items():
-        if name in v.properties:
-            a = shape(a)
+    for row in properties_of(v.properties):
+        a = _with_property(row, v, a, rng)
     return a
+
+
+def _with_property(row: Property, v: Expr, a: Matrix, rng: Random) -> Matrix:
+    """Random numbers turned into a matrix that has a property."""
+    if not row.values:
+        text = row.random or row.projection
+        return evaluated(text, a) if text else a
+    if row.total is None:
+        return each(lambda x: Decimal(row.values[x > 0]), a)
+    is_column = v.shape_[1] == UNIT  # a matrix may have one column, and rows of one entry
+    rows = [_one_of(row.total, len(entries), rng) for entries in (flip(a) if is_column else a)]
+    return flip(rows) if is_column else rows
+
+
+def _one_of(value: int, length: int, rng: Random) -> list[Decimal]:
+    """Zeros, and one value at a random place."""
+    hot = rng.randrange(length)
+    return [Decimal(value * (j == hot)) for j in range(length)]
 
 
 def random_direction(v: Expr, rows: int, cols: int, rng: Random) -> Matrix:
     """A direction in which the variable may move; no entry is zero that may be another number."""
     entry = _uniform(0.5, 1.5)
     a = [[rng.choice((-1, 1)) * entry(rng) for _ in range(cols)] for _ in range(rows)]
-    return in_pattern(v, a)
+    return in_space(v, a)
 
 
-def in_pattern(v: Expr, a: Matrix) -> Matrix:
-    """A matrix with the linear structure of a variable."""
-    for name, pattern in mod.PATTERNS.items():
-        if name in v.properties:
-            a = pattern(a)
+def in_space(v: Expr, a: Matrix) -> Matrix:
+    """The part of a matrix in the linear space that a variable is declared to be of."""
+    for row in properties_of(v.properties):
+        if row.space:
+            a = evaluated(BY_NAME[row.space].projection, a)
     return a
 
 
-def _spd(a: Matrix) -> Matrix:
-    """A·A' and something on the diagonal, of the size of the entries."""
-    square = dot(a, flip(a))
-    size = max(square[i][i] for i in range(len(a)))
-    return plus(square, each(lambda x: x * size * Decimal("0.4"), identity(len(a))))
+def evaluated(text: str, a: Matrix) -> Matrix:
+    """A text of the table of properties at a matrix x.
 
-
-def _orthogonal(a: Matrix) -> Matrix:
-    """Cayley's transform of the antisymmetric part."""
-    unit, turn = identity(len(a)), minus(a, flip(a))
-    return dot(minus(unit, turn), inverse(plus(unit, turn)))
-
-
-def _on_simplex(row: list[Decimal]) -> list[Decimal]:
-    positive = [abs(x) + Decimal("0.1") for x in row]
-    total = sum(positive)
-    return [x / total for x in positive]
-
-
-def _one_hot(row: list[Decimal], rng: Random) -> list[Decimal]:
-    at = rng.randrange(len(row))
-    return [Decimal(int(j == at)) for j in range(len(row))]
-
-
-def _sign(x: Decimal) -> Decimal:
-    return Decimal(1 if x > 0 else -1)
-
-
-def _fraction(x: Decimal) -> Decimal:
-    """A number between 0 and 1, away from both."""
-    return Decimal("0.1") + Decimal("0.8") / (1 + abs(x))
-
-
-# in this order where several are declared; where all entries are drawn of one sign, those of two
-# values are alike
-_ENTRIES: Mapping[str, Callable[[Matrix, Random], Matrix]] = {
-    "positive": lambda a, rng: each(lambda x: abs(x) + Decimal("0.01"), a),
-    "unit": lambda a, rng: each(_fraction, a),
-    "pm1": lambda a, rng: each(_sign, a),
-    "mask": lambda a, rng: each(lambda x: max(_sign(x), Decimal(0)), a),
-    "simplex": lambda a, rng: list(map(_on_simplex, a)),
-    "onehot": lambda a, rng: [_one_hot(row, rng) for row in a],
-}
-_SQUARES: Mapping[str, Callable[[Matrix], Matrix]] = {"spd": _spd, "orthogonal": _orthogonal}
+    >>> print(*evaluated("tril(x)", [[Decimal(1), Decimal(2)], [Decimal(3), Decimal(4)]])[0])
+    1 0
+    """
+    rows, cols = len(a), len(a[0])
+    shape = (("n",), ("n",)) if rows == cols else (("n",), ("m",))
+    (x, *_), order = compiled_text(text, shape)
+    return DecimalPoint({"n": rows, "m": cols}, {x: a}, getcontext().prec).evaluate(order)

@@ -7,10 +7,11 @@ from itertools import combinations
 import pytest
 
 import matcalc as mc
-from matcalc.language.declarations import NAME, PROPERTIES, declarations
+from matcalc.language.declarations import NAME, declarations
 from matcalc.language.syntax import syntax
+from matcalc.tables.properties import ROWS
 
-KINDS = sorted(set(PROPERTIES.values()) - {"integer"})
+KINDS = sorted(row.name for row in ROWS if row.variable)
 SHAPES = ("n×n", "m×n", "n", "scalar", "1×1", "3×3", "1")
 
 
@@ -69,7 +70,7 @@ def test_single_property_says_what_it_needs(shape: str) -> None:
             declarations(f"X: {shape} {name}")
         except mc.ShapeProblem:
             refused.append(name)
-    square = {"diagonal", "lower", "orthogonal", "spd", "symmetric", "upper"}
+    square = {row.name for row in ROWS if row.square}
     wanted = {"n×n": {"simplex"}, "m×n": {"simplex", *square}, "scalar": {"simplex", "onehot"}}
     assert set(refused) == wanted.get(shape, square)
 

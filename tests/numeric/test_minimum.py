@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import matcalc as mc
-from matcalc.numeric.feasible import HOLDS, REFUSED, SPACES, holds
+from matcalc.numeric.feasible import holds
 from matcalc.numeric.minimize import BOUNDED, SCIPY
 from matcalc.numeric.minimum import ENDINGS, Minimum
 from matcalc.numeric.optimizers import FIRST_ORDER
+from matcalc.tables.properties import BY_NAME, ROWS
 
 pytest.importorskip("scipy")
 RNG = np.random.default_rng(0)
@@ -218,7 +219,7 @@ def test_positive_and_unit_become_bounds() -> None:
         )
 
 
-@pytest.mark.parametrize("prop", REFUSED)
+@pytest.mark.parametrize("prop", [row.name for row in ROWS if row.on_a_set])
 def test_sets_that_no_method_keeps_to_are_refused_by_name(prop: str) -> None:
     name, shape = ("Q", "n×n") if prop == "orthogonal" else ("x", "n")
     with pytest.raises(
@@ -235,7 +236,7 @@ def test_sets_that_no_method_keeps_to_are_refused_by_name(prop: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_matrix_stays_in_the_space_that_is_declared(method: str) -> None:
     C = RNG.normal(size=(3, 3))
-    for prop in ("symmetric", "diagonal", "lower", "upper"):
+    for prop in (row.name for row in ROWS if row.projection):
         found = mc.minimize(
             "norm2(S - C)^2",
             "S",
@@ -248,9 +249,9 @@ def test_a_matrix_stays_in_the_space_that_is_declared(method: str) -> None:
         assert found.converged or method == "adam", found
 
 
-@pytest.mark.parametrize("prop", [*HOLDS, *SPACES])
+@pytest.mark.parametrize("prop", [row.name for row in ROWS if row.variable])
 def test_data_that_is_not_what_is_declared_is_refused(prop: str) -> None:
-    square = prop in SPACES or prop == "orthogonal"
+    square = BY_NAME[prop].square
     wrong = np.array([[1.0, 2.0], [3.0, 4.0]]) if square else np.array([-2.0, 3.0])
     expression, shape = (
         ("tr(P*W) + norm2(W)^2", "n×n") if square else ("sum(P.*W) + norm2(W)^2", "n")

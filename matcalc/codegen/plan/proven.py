@@ -6,9 +6,11 @@ from fractions import Fraction
 
 from ... import expr as ex
 from ...expr import ONE, Expr, split
+from ...tables.properties import names_of
 
-POSITIVE = frozenset({"positive", "unit", "simplex"})
-NONNEGATIVE = frozenset({"onehot", "mask"}) | POSITIVE
+POSITIVE = names_of(lambda row: row.positive)
+NONNEGATIVE = names_of(lambda row: row.nonnegative)
+DEFINITE = names_of(lambda row: row.definite)
 POSITIVE_FUNCTIONS = frozenset(
     {
         "exp",
@@ -81,7 +83,7 @@ def definite(e: Expr) -> int:
     """2 for a matrix that is symmetric and positive definite, 1 for one that is so or singular,
     0 where nothing is known.
     """
-    if "spd" in e.properties or e.head == "eye":
+    if DEFINITE.intersection(e.properties) or e.head == "eye":
         return 2
     if e.head == "add":
         found = [definite(a) for a in e.args]
