@@ -28,6 +28,7 @@ from matcalc.expr import Expr
 from matcalc.language.typed import typed
 from matcalc.proof import reference as plain
 from matcalc.tables.functions import ROWS
+from matcalc.tables.properties import ROWS as PROPERTIES
 
 TABLE = Path(__file__).parent.parent / "identities.tsv"
 RANDOM = 60
@@ -347,3 +348,17 @@ def test_the_docstring_says_what_is_declared(target, reuse):
     )
     text = source((d.expr, d.result), target, reuse=reuse).text
     assert "C: n×n symmetric, S: n×n spd, p: n positive, x: n" in text
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_docstring_says_every_property(target):
+    for row in PROPERTIES:
+        if row.variable:
+            declared = f"n×n {row.name}" if row.square else f"n {row.name}"
+            text = source(typed("sum(V)", f"V: {declared}").expr, target).text
+            assert f"V: {declared}" in text
+
+
+def test_the_function_for_large_arrays_says_what_is_declared():
+    f = mc.derive("norm2(X*w - y)^2", "w", "X: m×n; w: n positive; y: m").compile()
+    assert "X: m×n, w: n positive, y: m" in f.source_for_large
