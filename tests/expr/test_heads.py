@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import points
@@ -67,13 +68,13 @@ LENGTHS = {"m": 2, "n": 3, "p": 2, "q": 2, "k": 4, "l": 2}
 
 def literal_heads() -> set[str]:
     """The heads with which the constructors of expressions make nodes."""
-    heads = set()
+    heads: set[str] = set()
     for path in (ROOT / "expr").glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "node":
                 continue
             if isinstance(call.args[0], ast.Constant):
-                heads.add(call.args[0].value)
+                heads.add(str(call.args[0].value))
     return heads
 
 
@@ -87,7 +88,7 @@ def test_every_function_makes_a_node_of_its_name() -> None:
     assert {row.name for row in ROWS} - set(ALL) <= {"diag"}
 
 
-def lengths(*nodes: Expr) -> dict[object, int]:
+def lengths(*nodes: Expr) -> dict[Any, int]:
     """A length for every name of a size."""
     names = {atom for e in nodes for size in e.shape_ for atom in base_atoms(size)}
     return {name: LENGTHS.get(str(name), 3) for name in names if isinstance(name, str)} | LENGTHS
