@@ -250,30 +250,29 @@ def _elementwise(name: str, definition: Any, domain: tuple[float, float]) -> Row
             f"the definition of {name} is of {symbols[0]}, which is no number",
             "it must be of a Symbol",
         )
-    value, slope = (_entrywise(e, symbols[0]) for e in (definition, definition.diff(symbols[0])))
+    x = type(symbols[0])("x", real=True)  # of a complex number abs has no derivative
+    value = definition.subs(symbols[0], x)
+    exact, slope = _entrywise(value), _entrywise(value.diff(x))
     return Row(
         name,
-        f"{value}, added by the user",
+        f"{exact}, added by the user",
         derivative=slope,
-        exact=value,
+        exact=exact,
         domain=domain,
         transpose="commutes",
     )
 
 
-def _entrywise(definition: Any, symbol: Any) -> str:
-    """A SymPy expression in one symbol as a text of the table, in x and with entry-by-entry
-    operators.
-    """
+def _entrywise(definition: Any) -> str:
+    """A SymPy expression in x as a text of the table, with entry-by-entry operators."""
     from ..interop import from_sympy
 
-    found = from_sympy(definition.subs(symbol, type(symbol)("x")))
-    if not isinstance(found, Expr):
+    scalar = from_sympy(definition)
+    if not isinstance(scalar, Expr):
         raise Unsupported(
             f"the definition {definition} has no matrix form", "it must be a function of one scalar"
         )
-    scalar_text = str(simplify(found))
-    return scalar_text.translate({ord(c): f".{c}" for c in "*/^"})
+    return str(simplify(scalar)).translate({ord(c): f".{c}" for c in "*/^"})
 
 
 def _prove(row: Row) -> None:

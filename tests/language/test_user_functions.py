@@ -257,6 +257,15 @@ def test_a_malformed_domain_is_refused(domain: Any, error: type[Exception]) -> N
     assert "mine" not in USER
 
 
+def test_a_definition_is_of_a_real_number() -> None:
+    sympy = pytest.importorskip("sympy")
+    t = sympy.Symbol("t")
+    mc.function("mine", t / (1 + sympy.Abs(t)))
+    found = mc.derive("sum(mine(x))", "x")
+    assert found.verification.ok
+    assert float(found.compile()(x=[-3.0])[0]) == 1 / 16
+
+
 def test_a_function_is_given_in_one_way() -> None:
     sympy = pytest.importorskip("sympy")
     for more in ({"meaning": "x"}, {"rule": "dx[i,j]"}, {"signature": "ij->11"}):
