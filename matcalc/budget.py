@@ -218,7 +218,7 @@ def reached(stage: str) -> None:
 
 
 def seconds_left() -> float:
-    """How long the open budget lasts; infinity without one."""
+    """The seconds that the open budget lasts; infinity without one."""
     budget = _open.get()
     return inf if budget is None else budget.seconds - monotonic()
 

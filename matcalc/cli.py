@@ -314,14 +314,14 @@ def _assumed(d: Derivation) -> list[str]:
 
 
 def _report(derivations: list[Derivation]) -> None:
-    """What was assumed and what was checked, on stderr."""
+    """Write what was assumed and what was checked, on stderr."""
     _say(_shapes_line(derivations))
     for d in derivations:
         _say(f"∂/∂{d.wrt.name}: {d.shape_text}, {d.verification}")
 
 
 def _shapes_line(derivations: list[Derivation]) -> str:
-    """What every name is, then what may be taken for something else."""
+    """The shape of every name, then remarks on names that may be taken for something else."""
     from .expr import declared_text
     from .tables.properties import INTEGER
 
@@ -378,7 +378,7 @@ def _say(line: str, stream: TextIO | None = None) -> None:
 
 
 def _complain(problem: MatcalcError) -> int:
-    """One line that says what is wrong, then the place."""
+    """One line that says what is wrong, then the position."""
     message = " ".join(str(problem).split())
     print(f"matcalc: {''.join(c if c.isprintable() else '�' for c in message)}", file=sys.stderr)
     if caret := problem.caret():

@@ -1,4 +1,4 @@
-"""What an expression can be turned into by later stages.
+"""Texts and functions that later stages make of an expression.
 
 An expression prints itself and compiles itself, yet no early stage imports a printer or a compiler:
 the package's ``__init__``, which knows every stage, says here where each of them is found, and it

@@ -27,7 +27,7 @@ def _out_of_convention(d: Derived) -> Root:
 
 
 def times_derived(d: Derived) -> int:
-    """How many times the axes of the variable are among those of the answer."""
+    """The number of times that the axes of the variable are among those of the answer."""
     return d.order - (d.along is not None)
 
 

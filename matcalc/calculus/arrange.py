@@ -111,7 +111,7 @@ def _components(
         groups.insert(0, group)
     first, second = groups
     if any(i in sides[0] for f in second for i in f.labels):
-        raise NoMatrixForm("the two sides of the Kronecker product hang together")
+        raise NoMatrixForm("the two sides of the Kronecker product share a factor")
     return [tuple(first + left), tuple(second)]
 
 
@@ -258,7 +258,7 @@ class _Graph:
         return not self._needed(label) and len(self.ends[label]) == ends
 
     def _needed(self, label: Label) -> bool:
-        """Whether a label is an output, or belongs to a factor that nothing reduces."""
+        """Tell if a label is an output, or belongs to a factor that nothing reduces."""
         return label in self.out or any(label in f.labels for f in self.kept)
 
     def _replace(self, old: list[_Edge], e: Expr, labels: Labels, why: str) -> bool:
@@ -275,9 +275,7 @@ class _Graph:
             spend(len(self.edges))
 
     def remainder(self) -> Term:
-        """What is left as a term: scalars, matrices between outputs, and what could not be
-        reduced.
-        """
+        """The rest as a term: scalars, matrices between outputs, and irreducible factors."""
         self.reduce()
         diagonal = [wire(*self.both)] if self.both else []
         factors = [
@@ -382,7 +380,7 @@ class _Graph:
         return False
 
     def _held_by(self, f: Factor, label: Label) -> bool:
-        """Whether a summed label belongs to one kept factor, once."""
+        """Tell if a summed label belongs to one kept factor, once."""
         return (
             label not in self.out
             and sum(other.labels.count(label) for other in self.kept) == 1

@@ -106,7 +106,7 @@ def _should_fold(node: Expr, bag: Bag) -> bool:
 
 
 def links_through_function(node: Expr) -> bool:
-    """Whether a node is a proper function, not a product or rearrangement of its arguments."""
+    """Tell if a node is a proper function, not a product or rearrangement of its arguments."""
     return node.head not in ("times", "matmul", "T", "tr", "sum", "diag", "diagonal", "kron", "vec")
 
 

@@ -106,10 +106,11 @@ def derivative(
         return _derivative(e, wrt, order, direction, first)
     in_space = _derivative(moved_to(e, wrt, free), free, order, direction, None)
     result = moved_to(in_space.result, free, wrt)
-    settled = (
-        simplify(result) if isinstance(result, Expr) else index_form(result.bag, result.shapes)
-    )
-    return Derivative(settled, in_space.lower, in_space.chains)
+    if isinstance(result, Expr):
+        answer: Root = simplify(result)
+    else:
+        answer = index_form(result.bag, result.shapes)
+    return Derivative(answer, in_space.lower, in_space.chains)
 
 
 def _derivative(

@@ -108,7 +108,7 @@ def _best_factor(e: Expr, read: list[list[_Reading]]) -> Expr | None:
 
 
 def _of_parts(e: Expr) -> bool:
-    """Whether it is a part of the identity, or a product of such."""
+    """Tell if it is a part of the identity, or a product of such."""
     return is_part(e) or (e.head == "matmul" and all(map(is_part, e.args)))
 
 

@@ -1,6 +1,4 @@
-"""What has more than two axes: the index form of a bag, its terms reduced, simplified and
-collected.
-"""
+"""The index form of a bag: its terms reduced, simplified and collected."""
 
 from __future__ import annotations
 
@@ -18,21 +16,21 @@ from .simplify import simplify
 
 
 def index_form(
-    bag: Bag, shapes: tuple[Sizes, ...], settle: Callable[[Expr], Expr] = simplify
+    bag: Bag, shapes: tuple[Sizes, ...], simple: Callable[[Expr], Expr] = simplify
 ) -> IndexForm:
     """The index form of a bag, its terms reduced, simplified and collected."""
     total: dict[tuple[object, ...], tuple[Fraction, tuple[Factor, ...]]] = {}
-    for t in _polished_terms(bag, settle):
+    for t in _polished_terms(bag, simple):
         spend(terms=1)
-        t = _multiplied_vectors(Term(t.coefficient, _rewired(t.factors, bag.out)), settle)
+        t = _multiplied_vectors(Term(t.coefficient, _rewired(t.factors, bag.out)), simple)
         factors = _ordered(_mirrored(t.factors, bag.out), bag.out)
         key = _key(factors, bag.out)
         total[key] = (total.get(key, (Fraction(0), ()))[0] + t.coefficient, factors)
     terms = [Term(k, factors) for k, factors in total.values() if k]
-    return IndexForm(Bag(bag.out, tuple(_added_on_diagonals(terms, bag.out, settle))), shapes)
+    return IndexForm(Bag(bag.out, tuple(_added_on_diagonals(terms, bag.out, simple))), shapes)
 
 
-def _multiplied_vectors(t: Term, settle: Callable[[Expr], Expr]) -> Term:
+def _multiplied_vectors(t: Term, simple: Callable[[Expr], Expr]) -> Term:
     """Vectors on one axis as one, since identities may have brought them together."""
     on: dict[Labels, list[Factor]] = {}
     for f in t.factors:
@@ -41,14 +39,14 @@ def _multiplied_vectors(t: Term, settle: Callable[[Expr], Expr]) -> Term:
     coefficient, factors = t.coefficient, [f for f in t.factors if len(on.get(f.labels, ())) < 2]
     for labels, vectors in on.items():
         if len(vectors) > 1:
-            k, product = ex.split(settle(ex.times(*(f.expr for f in vectors))))
+            k, product = ex.split(simple(ex.times(*(f.expr for f in vectors))))
             coefficient *= k
             factors.append(Factor(product, labels))
     return Term(coefficient, tuple(factors))
 
 
 def _added_on_diagonals(
-    terms: Iterable[Term], out: Labels, settle: Callable[[Expr], Expr]
+    terms: Iterable[Term], out: Labels, simple: Callable[[Expr], Expr]
 ) -> list[Term]:
     """Vectors beside the same identities added up: a[i]*I[i,j]*I[i,k] + b[i]*I[i,j]*I[i,k] is (a
     + b)[i]*I[i,j]*I[i,k].
@@ -56,11 +54,11 @@ def _added_on_diagonals(
     sums: dict[tuple[object, ...], list[Term]] = {}
     for t in terms:
         sums.setdefault(_diagonal_key(t, out) or (t,), []).append(t)
-    return [group[0] if len(group) == 1 else _sum_of(group, settle) for group in sums.values()]
+    return [group[0] if len(group) == 1 else _sum_of(group, simple) for group in sums.values()]
 
 
 def _diagonal_key(t: Term, out: Labels) -> tuple[object, ...] | None:
-    """What terms have in common that can be added: their outputs joined in the same way.
+    """The key of terms that can be added: their outputs joined in the same way.
 
     None for other terms.
     """
@@ -80,7 +78,7 @@ def _diagonal_key(t: Term, out: Labels) -> tuple[object, ...] | None:
     )
 
 
-def _sum_of(terms: Iterable[Term], settle: Callable[[Expr], Expr]) -> Term:
+def _sum_of(terms: Iterable[Term], simple: Callable[[Expr], Expr]) -> Term:
     """Terms with a vector each beside the same identities as one."""
     parts: list[Expr] = []
     for t in terms:
@@ -89,29 +87,29 @@ def _sum_of(terms: Iterable[Term], settle: Callable[[Expr], Expr]) -> Term:
         )
         labelled = tuple(f for f in t.factors if f.labels)
     vector, *wires = labelled
-    coefficient, total = ex.split(settle(ex.add(*parts)))
+    coefficient, total = ex.split(simple(ex.add(*parts)))
     return Term(coefficient, (Factor(total, vector.labels), *wires))
 
 
-def _polished_terms(bag: Bag, settle: Callable[[Expr], Expr]) -> Iterator[Term]:
+def _polished_terms(bag: Bag, simple: Callable[[Expr], Expr]) -> Iterator[Term]:
     """The terms reduced, with simple factors.
 
     Again where a factor has become an identity between summed labels.
     """
     for t in reduced(bag).terms:
-        polished = _polished(t, settle)
+        polished = _polished(t, simple)
         joins = any(is_wire(f) and not set(f.labels) <= set(bag.out) for f in polished.factors)
-        yield from _polished_terms(Bag(bag.out, (polished,)), settle) if joins else (polished,)
+        yield from _polished_terms(Bag(bag.out, (polished,)), simple) if joins else (polished,)
 
 
-def _polished(t: Term, settle: Callable[[Expr], Expr]) -> Term:
+def _polished(t: Term, simple: Callable[[Expr], Expr]) -> Term:
     """Simplify each factor, and the scalars together."""
-    coefficient, scalar = ex.split(settle(ex.times(*(f.expr for f in t.factors if not f.labels))))
+    coefficient, scalar = ex.split(simple(ex.times(*(f.expr for f in t.factors if not f.labels))))
     factors: list[Factor] = [] if scalar is ex.ONE else [Factor(scalar, ())]
     coefficient *= t.coefficient
     for f in t.factors:
         if f.labels:
-            k, core = ex.split(settle(f.expr))
+            k, core = ex.split(simple(f.expr))
             coefficient *= k
             if core.head == "diag" and len(f.labels) == 2:
                 factors += (Factor(core.args[0], f.labels[:1]), wire(*f.labels))

@@ -36,7 +36,7 @@ def _kronecker_term(t: Term, a: End, b: End, i: End, j: End) -> Expr:
     edges = [f for f in t.factors if f.labels and not is_one(f)]
     if any(len(f.labels) > 2 or set(f.labels) - {a, b, i, j} for f in edges):
         raise NoMatrixForm(
-            "the factors hang together in a way that Kronecker products cannot write"
+            "the factors share their axes in a way that Kronecker products cannot write"
         )
     left, edges = _taken(edges, a, b)
     right, edges = _taken(edges, i, j)
@@ -80,7 +80,7 @@ def _crossed(edges: list[Factor], a: End, b: End, i: End, j: End) -> Expr:
         swap = ex.commutation(_size(i), _size(j)) if i is not None and j is not None else None
         crossed = ex.call("kron", _between(edges, b, i), _between(edges, a, j))
         return crossed if swap is None else ex.matmul(crossed, swap)
-    raise NoMatrixForm("the factors hang together in a way that Kronecker products cannot write")
+    raise NoMatrixForm("the factors share their axes in a way that Kronecker products cannot write")
 
 
 def _between(edges: list[Factor], row: End, col: End) -> Expr:

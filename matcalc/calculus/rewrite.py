@@ -217,7 +217,7 @@ def match(p: Expr, e: Expr, bound: Bindings) -> Iterator[Bindings]:
 
 
 def _fits(p: Expr, e: Expr) -> bool:
-    """Whether a letter of a pattern may stand for an expression: kind, squareness, properties."""
+    """Tell if a letter of a pattern may stand for an expression: kind, squareness, properties."""
     if p.is_scalar != e.is_scalar or (p.shape_[1] == UNIT and e.shape_[1] != UNIT):
         return False
     if p.shape_[0] == p.shape_[1] and e.shape_[0] != e.shape_[1]:

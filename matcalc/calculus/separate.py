@@ -85,7 +85,7 @@ class Separated:
 
 
 def separate(roots: Sequence[Root], rows: str) -> Separated:
-    """How expressions fall apart over the size ``rows``.
+    """The parts into which expressions fall over the size ``rows``.
 
     Raises NotSeparable, which names the part that does not.
 
@@ -159,7 +159,7 @@ class _Separation:
         self.free = tuple(v for v in variables if not self._samples(v))
 
     def _samples(self, e: Expr) -> int:
-        """How many axes are samples."""
+        """The number of axes that are samples."""
         for size in e.shape_:
             if self.rows in base_atoms(size) and (
                 self.rows not in size or len(size) > 1 or e.head == "part"
@@ -288,7 +288,7 @@ class _Separation:
         return Kind.AFTER
 
     def whole(self, e: Expr) -> Expr:
-        """What has no samples as an expression in the sums."""
+        """An expression without samples, in the sums."""
         if self.kinds[e] is not Kind.SUM:
             return self.rewritten.get(e, e)
         if (flipped := self.sums.get(ex.transpose(e))) is not None:
@@ -323,9 +323,10 @@ class _Separation:
             if parts[-1] and self.rows not in a.shape_[0]:
                 parts.append([])
             parts[-1].append(a)
-        return ex.matmul(*map(self._settled, parts)) if len(parts) > 1 else None
+        return ex.matmul(*map(self._from_sums, parts)) if len(parts) > 1 else None
 
-    def _settled(self, chain: list[Expr]) -> Expr:
+    def _from_sums(self, chain: list[Expr]) -> Expr:
+        """A product of a chain as an expression in the sums."""
         part = ex.matmul(*chain)
         self.of_root(part)
         return self.whole(part)
@@ -337,7 +338,7 @@ class _Separation:
         return (
             None
             if start is None
-            else ex.call("tr", self._settled([*chain[start:], *chain[:start]]))
+            else ex.call("tr", self._from_sums([*chain[start:], *chain[:start]]))
         )
 
 

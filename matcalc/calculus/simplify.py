@@ -1,4 +1,4 @@
-"""What a person would write: rules, common factors, and expansion where it cancels.
+"""Write what a person would: rules, common factors, and expansion where it cancels.
 
 Works on finished matrix notation, never on the bags between chain and arrange. Bottom up, each node
 is rewritten by the rules of :mod:`matcalc.calculus.rewrite`, then by the rearrangements below, each
@@ -44,12 +44,12 @@ def simplify(e: Expr) -> Expr:
     better = e
     for node in postorder(e, skip=_memo.__contains__):
         spend()
-        better = _memo.get(node) or _settled(node)
+        better = _memo.get(node) or _simplified(node)
         _memo[node] = better  # not before it is known: a limit may end the work anywhere
     return better
 
 
-def _settled(node: Expr) -> Expr:
+def _simplified(node: Expr) -> Expr:
     """A node whose arguments are simplified, simplified."""
     new = ex.rebuild(node, tuple(_memo.get(a, a) for a in node.args)) if node.args else node
     if new.head != node.head:
@@ -193,7 +193,7 @@ def expand(e: Expr) -> Expr:
 
 
 def _terms_in(e: Expr) -> int:
-    """How many terms there are once the sums in a product are multiplied out."""
+    """The number of terms once the sums in a product are multiplied out."""
     if e.head == "add":
         return sum(map(_terms_in, e.args))
     if e.head in ("matmul", "T"):

@@ -1,5 +1,6 @@
-"""What has more than two axes as one expression with a label on each axis, as an elementwise
-function needs its argument.
+"""Fold a bag of three axes or more into one Kronecker expression.
+
+An elementwise function can then be applied to it.
 
 An array lies unfolded in its variable, and factors that share no axis lie side by side in a
 Kronecker product:
@@ -24,7 +25,7 @@ from .arrange import arrange, reduced
 
 
 def unfolded(root: Root) -> Expr:
-    """What has more than two axes as the matrix of its first axis by all others, as an array is.
+    """The matrix of the first axis of an answer by all others, as an array is unfolded.
 
     Raises NoMatrixForm where there is none.
     """
@@ -57,7 +58,7 @@ def _shape(rows: Labels, cols: Labels) -> Shape:
 
 @dataclass(frozen=True)
 class _Group:
-    """Factors that hang together, and the labels that they hold."""
+    """Factors that share axes, and the labels that they hold."""
 
     factors: tuple[Factor, ...]
 

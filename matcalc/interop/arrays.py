@@ -43,7 +43,7 @@ Value = Expr | Array
 
 
 class Reader(Protocol):
-    """What is asked of the one who reads the rest of the expression."""
+    """The reader of the rest of the expression."""
 
     def read(self, root: Any) -> Expr: ...
     def name(self, symbol: Any, unit: str = ...) -> str: ...
@@ -143,7 +143,7 @@ def _shape(a: Array) -> Shape:
 
 
 def _is_whole(t: Term, out: Labels, shape: Shape) -> bool:
-    """Whether a term is one matrix expression as it stands."""
+    """Tell if a term is one matrix expression as it stands."""
     return (
         t.coefficient == 1
         and len(t.factors) == 1
@@ -153,7 +153,7 @@ def _is_whole(t: Term, out: Labels, shape: Shape) -> bool:
 
 
 def array(node: Any, value: Value) -> Array:
-    """What is read as an array with labels of its own.
+    """A value that was read, as an array with labels of its own.
 
     A scalar that SymPy has no axes for has none.
     """

@@ -68,7 +68,7 @@ class _Entries:
         return self.function(node)
 
     def scalar(self, node: Any) -> tuple[Term, ...]:
-        """What depends on no index."""
+        """A factor that depends on no index."""
         value = self.reader.value(node)
         e = root(value)
         if not e.is_scalar:

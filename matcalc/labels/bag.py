@@ -76,7 +76,7 @@ def joined_to(joined: Mapping[Label, Label], i: Label) -> Label:
 
 
 def joined_by(factors: Iterable[Factor]) -> dict[Label, Label]:
-    """Which labels the wires among some factors make one."""
+    """The labels that the wires among some factors make one, each with the one it becomes."""
     joined: dict[Label, Label] = {}
     for f in filter(is_wire, factors):
         a, b = (joined_to(joined, i) for i in f.labels)

@@ -1,5 +1,4 @@
-"""What has more than two axes: an expression or a derivative in index form and, of a matrix by a
-matrix, the Kronecker form.
+"""Index forms, of any number of axes, and, of a matrix by a matrix, the Kronecker form.
 
 An index form is a bag that is shown as it is: ``A[i,k]*B[l,j]``, with the axes of the expression
 first (i, j), those of the variable after (k, l), and every other letter summed. The Kronecker form

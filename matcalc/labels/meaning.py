@@ -1,4 +1,4 @@
-"""Which bag an expression is: products, sums, traces and the like in labels."""
+"""The bag that an expression is: products, sums, traces and the like in labels."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
 
 
 def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
-    """How many entries the array of an index form has."""
+    """The number of entries of the array of an index form."""
     return prod(length(size, lengths) for size in form_sizes(root))
 
 

@@ -46,7 +46,7 @@ class Step(Protocol):
 
 
 class Part:
-    """What layers and compositions of layers have in common: the classic interface."""
+    """The interface of layers and of compositions of layers."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -267,7 +267,7 @@ class Layer(Part):
             self._initialise()
 
     def _is_fresh(self) -> bool:
-        """Whether no parameter has been changed since it was drawn."""
+        """Tell if no parameter has been changed since it was drawn."""
         first = self._first_values()
         return all(np.array_equal(a, first[n]) for n, a in self.parameters.items())
 
@@ -454,7 +454,7 @@ def _program(expression: str, shapes: str | tuple[tuple[str, str], ...] | None) 
 
 
 def _declarations(variables: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """What is known of each name, as text: the key under which equal layers are derived once."""
+    """The shapes and properties of names as text, the key of what equal layers derive once."""
     return tuple((n, " ".join([show_shape(v.shape_), *v.properties])) for n, v in variables.items())
 
 

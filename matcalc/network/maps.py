@@ -19,7 +19,7 @@ Array = Any
 
 
 class Map(Protocol):
-    """What a layer may be built on: a map of arrays that carries cotangents back."""
+    """A part that a layer may be built on: a map of arrays that carries cotangents back."""
 
     def propagate(self, x: Array) -> Array: ...
 

@@ -174,8 +174,9 @@ class Network(Sequential):
         return self._of_own_type(partial(super().propagate, x))
 
     def _of_own_type(self, passing: Callable[[], Array]) -> Array:
-        """What a pass returns; the first one makes parameters, which may not be of the type of
-        the network.
+        """The result of a pass, in the type of the network.
+
+        The first pass makes parameters, which may be of another type.
         """
         out = passing()
         return passing() if self._set_dtype_of_parameters() else out

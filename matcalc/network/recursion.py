@@ -110,9 +110,7 @@ class Line:
         return "×".join(sizes) or "scalar"
 
     def sums_over_samples(self) -> bool:
-        """Whether the samples are summed by a product: the batch is an axis of a factor, not of
-        the result.
-        """
+        """Tell if a product sums the samples: they are an axis of a factor, not of the result."""
         d = self.derivation
         axes = {str(a) for size in d.wrt.shape_ for a in size}
         return "m" not in axes and any(

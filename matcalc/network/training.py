@@ -23,9 +23,7 @@ from .maps import Array
 
 @dataclass
 class Training:
-    """What happened: the loss of every step and of every epoch, scores, and gradient norms of
-    each parameter by epoch.
-    """
+    """The losses of steps and epochs, scores, and gradient norms of parameters by epoch."""
 
     steps: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -46,7 +44,7 @@ class Training:
 
 
 class Trainable(Protocol):
-    """What is trained: named parameters with a loss and its gradients."""
+    """A model that can be trained: named parameters with a loss and its gradients."""
 
     dtype: Any
 
@@ -227,7 +225,7 @@ class _Loop:
             layer.rng.bit_generator.state = state
 
     def _task(self) -> list[Any]:
-        """What must be the same for a checkpoint to fit."""
+        """The settings that must be the same for a checkpoint to fit."""
         layers = [layer.expression for layer in (*self.network.layers(), self.network.loss)]
         return [
             layers,

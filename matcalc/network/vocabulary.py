@@ -71,8 +71,7 @@ def form(table: Mapping[str, Form], name: str, kind: str) -> Form:
 
 
 def contains_output(loss: str, output: str) -> bool:
-    """Whether a loss, by its name, applies the activation of the output by itself, so that it is
-    given z.
+    """Tell if a loss applies the activation of the output by itself, so that it is given z.
 
     Raises OptionProblem where it applies another one to what are probabilities already.
 

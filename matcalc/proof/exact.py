@@ -110,9 +110,9 @@ class _Claim:
     many: int = MANY
     actual: bool = False  # with declared sizes as they are, however large
     first: dict[Atom, int] = field(default_factory=dict)  # the sizes at the first point
-    # nodes with signs, or roots of what may always be a square
+    # nodes that took a sign or a root: one agreement there may be luck (probability 1/2)
     two_valued: set[Expr] = field(default_factory=set)
-    # nodes with a root of what is not always a square, since once it had no root
+    # those that failed to have a root at some point, so that their choice was really tested
     proven: set[Expr] = field(default_factory=set)
 
     def verdict(self, points: int) -> Verdict:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from ...expr.sizes import base_atoms, length
 from ..plan.planner import Plan
 from ..plan.steps import Step, Steps, are_transposes, reachable
-from .peephole import rebuilt, settled, solved_twice
+from .peephole import rebuilt, shortened, solved_twice
 
 TARGETS = ("numpy", "numba")  # those that call LAPACK
 LEAST = 256  # rows below which an inverse and two products take no longer
@@ -63,7 +63,7 @@ def congruent(plan: Plan, sizes: Mapping[str | int, int] | None = None) -> Plan:
     """
     steps = Steps()
     if twice := solved_twice(reachable(plan.roots)):
-        plan = replace(plan, roots=settled(steps, plan.roots, twice))
+        plan = replace(plan, roots=shortened(steps, plan.roots, twice))
     inverses = [s for s in reachable(plan.roots) if s.op == "inverse" and s.args[0].data == "chol"]
     for inverse in (s for s in inverses if not _is_small(s, sizes or {})):
         order = reachable(plan.roots)

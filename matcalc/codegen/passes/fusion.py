@@ -21,7 +21,8 @@ from ..plan.steps import Step, Steps, reachable
 from .peephole import rebuilt
 
 WORK = frozenset({"add", "mul", "pow"})
-PAIRS = 8  # more are the layers of a network, whose products wait for each other
+# beyond this it is a deep network, where each product depends on the last and none are paired
+PAIRS = 8
 
 
 @dataclass(frozen=True)

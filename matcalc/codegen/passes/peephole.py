@@ -1,4 +1,7 @@
-"""The last look at a plan as a whole: what only the set of all steps can decide."""
+"""Peephole pass over a finished plan.
+
+Inverses replace repeated solves; softmax and logsumexp share exponentials.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from ..plan.steps import Step, Steps, reachable
 PAIRS = {"softmax": "logsumexp", "softmax_rows": "logsumexp_rows"}
 
 
-def settled(
+def shortened(
     steps: Steps, roots: Sequence[Step], inverted: Set[Step] = frozenset()
 ) -> tuple[Step, ...]:
     """The same results by fewer steps: the inverse of a factor that is ``inverted``, or that is

@@ -22,7 +22,7 @@ from ...labels.bag import Factor, Term
 from ...labels.index_form import IndexForm, subscripts
 from ...labels.roots import Root, parts
 from ...tables.functions import BY_NAME
-from ..passes.peephole import settled
+from ..passes.peephole import shortened
 from .products import Products, axes_of, outer_cut, scalars_of
 from .stable import stable
 from .steps import Axes, Step, broadcast_axes
@@ -55,7 +55,7 @@ def plan(roots: Sequence[Root], known: Iterable[Expr] = ()) -> Plan:
         for r in roots
     )
     return Plan(
-        settled(planner.steps, found),
+        shortened(planner.steps, found),
         tuple(roots),
         tuple(used),
         tuple(v for v in known if v not in used),

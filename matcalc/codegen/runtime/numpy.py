@@ -157,7 +157,7 @@ def outer_into(u: Array, v: Array, out: Array) -> Array:
 
 
 def outer(u: Array, v: Array) -> Array:
-    """A column times a row; large ones are written over a result that nobody holds any more."""
+    """A column times a row; large ones reuse the buffer of a result without references."""
     if u.size * v.size < 2**16 or not u.dtype == v.dtype == np.float64:
         return u[:, None].dot(v[None])
     return outer_into(u, v, spare("outer", len(u), len(v)))
@@ -177,8 +177,8 @@ kept: dict[tuple[str, int], tuple[Array, int]] = {}
 
 
 def spare(name: str, m: int, n: int) -> Array:
-    """A matrix for a result: the last one under this name, if nobody holds it any more."""
-    # new pages for a large matrix cost more time than what is written to them
+    """A matrix for a result: the last one under this name, if nothing refers to it any more."""
+    # page-faulting a new large matrix costs more than filling it
     for key in (name, 0), (name, 1):
         a, alone = kept.pop(key, (None, 0))
         if a is None or a.shape != (m, n):
