@@ -96,6 +96,7 @@ _WITH: Mapping[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
     "spd": _spd,
     "symmetric": lambda shape, rng: _mirrored(_about_identity(shape, rng)),
     "diagonal": lambda shape, rng: np.diag(rng.uniform(0.3, 1.7, shape[0])),
+    "skew": lambda shape, rng: _antisymmetric(rng.uniform(-0.9, 0.9, shape)),
     "orthogonal": lambda shape, rng: np.linalg.qr(rng.normal(size=shape))[0],
     "lower": lambda shape, rng: np.tril(_about_identity(shape, rng)),
     "upper": lambda shape, rng: np.triu(_about_identity(shape, rng)),
@@ -110,6 +111,10 @@ _WITH: Mapping[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
 
 def _mirrored(a: Array) -> Array:
     return (a + a.T) / 2
+
+
+def _antisymmetric(a: Array) -> Array:
+    return (a - a.T) / 2
 
 
 def point(roots: Sequence[Expr], rng: np.random.Generator, equal: bool = False) -> Point:
@@ -197,6 +202,7 @@ _KEPT: Mapping[str, Callable[[Array], Array]] = {
     "symmetric": _mirrored,
     "spd": _mirrored,
     "diagonal": lambda a: np.diag(np.diag(a)),
+    "skew": _antisymmetric,
     "lower": np.tril,
     "upper": np.triu,
 }

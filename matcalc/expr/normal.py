@@ -20,6 +20,7 @@ from .parts import is_part, joined_parts
 from .sizes import SCALAR, UNIT, Atom, Shape, Size, Sum, is_row, same, show_shape, unify
 
 SELF_TRANSPOSED = names_of(lambda row: row.transpose == "x")
+ANTISYMMETRIC = names_of(lambda row: row.transpose == "-x")
 MAX_FACTORS = 2000  # of one product of matrices; simplifying looks at it from each of its cuts
 MAX_POWER_BITS = 4096  # of a power of numbers, which is computed exactly
 # a sum or product of more parts than this stays whole inside another one, which keeps deep networks
@@ -255,8 +256,12 @@ def _times_node(coefficient: Fraction, factors: list[Expr], shape: Shape) -> Exp
     """The product of a number and of powers of different bases."""
     scalars = [f for f in factors if f.is_scalar]
     arrays = [f for f in factors if not f.is_scalar]
-    ordered = sorted([*scalars, *_joined_arrays(arrays, shape)], key=_times_order)
-    return _numbered(coefficient, ordered, shape)
+    joined: list[Expr] = []
+    for array in _joined_arrays(arrays, shape):
+        sign, core = split(array)  # a transpose may have made one
+        coefficient *= sign
+        joined.append(core)
+    return _numbered(coefficient, sorted([*scalars, *joined], key=_times_order), shape)
 
 
 def _numbered(coefficient: Fraction, factors: list[Expr], shape: Shape) -> Expr:
@@ -277,7 +282,9 @@ def _joined_arrays(arrays: list[Expr], shape: Shape) -> list[Expr]:
     if not arrays:
         return [] if shape == SCALAR else [ones(shape)]
     if is_row(shape) and any(a.head != "ones" for a in arrays):
-        return [transpose(times(*map(transpose, arrays)))]
+        columns = [transpose(a) for a in arrays]
+        if len(arrays) > 1 or split(columns[0])[0] == 1:
+            return [transpose(times(*columns))]
     if len(arrays) == 1:
         return arrays
     product = _balanced(_plain("times", arrays, shape))
@@ -487,8 +494,14 @@ def _inner(segment: list[Expr]) -> Expr:
         return size_number(segment[-1].shape_[0])
     if stop - start < len(segment):
         return total(matmul(*segment[start:stop]))
-    backwards = [transpose(e) for e in reversed(segment)]
-    return _chain_node(min(segment, backwards, key=_reading_order))
+    coefficient, backwards = signs_out(transpose(e) for e in reversed(segment))
+    if coefficient == 1:
+        return _chain_node(min(segment, backwards, key=_reading_order))
+    if backwards == segment:  # x'*K*x is its own negative
+        return ZERO
+    if _reading_order(segment) <= _reading_order(backwards):
+        return _chain_node(segment)
+    return scaled(coefficient, _chain_node(backwards))
 
 
 def _reading_order(chain: list[Expr]) -> tuple[object, ...]:
@@ -536,7 +549,9 @@ def _wrapped(e: Expr) -> Expr:
 
 
 def _transposed_variable(e: Expr) -> Expr:
-    return _wrapped(e) if SELF_TRANSPOSED.isdisjoint(e.properties) else e
+    if not SELF_TRANSPOSED.isdisjoint(e.properties):
+        return e
+    return _wrapped(e) if ANTISYMMETRIC.isdisjoint(e.properties) else neg(e)
 
 
 def _transposed_commutation(e: Expr) -> Expr:
@@ -545,11 +560,25 @@ def _transposed_commutation(e: Expr) -> Expr:
 
 
 def _transposed_kron(e: Expr) -> Expr:
-    return node("kron", tuple(map(transpose, e.args)), None, e.shape_[::-1])
+    coefficient, parts = signs_out(map(transpose, e.args))
+    return scaled(coefficient, node("kron", tuple(parts), None, e.shape_[::-1]))
 
 
 def _transposed_chain(e: Expr) -> Expr:
-    return node("matmul", tuple(map(transpose, reversed(e.args))), None, e.shape_[::-1])
+    coefficient, chain = signs_out(map(transpose, reversed(e.args)))
+    return scaled(coefficient, node("matmul", tuple(chain), None, e.shape_[::-1]))
+
+
+def signs_out(factors: Iterable[Expr]) -> tuple[Fraction, list[Expr]]:
+    """The factors of a product without their coefficients, which transposing may have made."""
+    total, cores = Fraction(1), list[Expr]()
+    for e in factors:
+        coefficient, core = split(e)
+        if negative(core):
+            coefficient, core = -coefficient, neg(core)
+        total *= coefficient
+        cores.append(core)
+    return total, cores
 
 
 def _transposed_product(e: Expr) -> Expr:

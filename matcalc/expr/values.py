@@ -14,6 +14,7 @@ from .calls import KNOWN, OF_SCALARS, call, power
 from .mismatch import brief
 from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, split, zeros
 from .normal import (
+    ANTISYMMETRIC,
     MAX_FACTORS,
     add,
     diagonal_matrix,
@@ -21,6 +22,8 @@ from .normal import (
     neg,
     pow_,
     scalars_and_array,
+    scaled,
+    signs_out,
     size_number,
     spread,
     times,
@@ -166,12 +169,16 @@ def _polygamma(k: Expr, _: Expr) -> None:
 def _trace(x: Expr) -> Expr | None:
     if x.head == "eye":
         return size_number(x.shape_[0])
+    if not ANTISYMMETRIC.isdisjoint(x.properties):
+        return ZERO
     return _cycle(x) if x.head == "matmul" else _without_scalars("tr", x)
 
 
 def _diagonal(x: Expr) -> Expr | None:
     if x.head == "diag":
         return x.args[0]
+    if not ANTISYMMETRIC.isdisjoint(x.properties):
+        return zeros((x.shape_[0], UNIT))
     return ones((x.shape_[0], UNIT)) if x.head == "eye" else _without_scalars("diagonal", x)
 
 
@@ -197,12 +204,15 @@ def _cycle(product: Expr) -> Expr:
     for i, e in enumerate(chain):
         if e.shape_[0] == UNIT:
             return matmul(*chain[i:], *chain[:i])
-    turns = [chain[i:] + chain[:i] for i in range(len(chain))]
-    turns += [tuple(transpose(e) for e in reversed(turn)) for turn in turns]
+    turns = {chain[i:] + chain[:i]: Fraction(1) for i in range(len(chain))}
+    for turn in list(turns):
+        coefficient, backwards = signs_out(transpose(e) for e in reversed(turn))
+        if turns.setdefault(tuple(backwards), coefficient) != coefficient:
+            return ZERO  # the trace is its own negative
     best = min(turns, key=lambda turn: (sum(e.transposes for e in turn), [e.order for e in turn]))
-    return node(
-        "tr", (node("matmul", best, None, (best[0].shape_[0], best[-1].shape_[1])),), None, SCALAR
-    )
+    shape = (best[0].shape_[0], best[-1].shape_[1])
+    trace = node("tr", (node("matmul", best, None, shape),), None, SCALAR)
+    return scaled(turns[best], trace)
 
 
 def _reciprocal(x: Expr) -> Expr:

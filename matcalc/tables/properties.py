@@ -104,6 +104,7 @@ ROWS: tuple[Property, ...] = (
     Property("diagonal", "zero off the diagonal", ("diag",), square=True, projection="diag(diag(x))", transpose="x", implies=("symmetric", "lower", "upper")),
     Property("lower", "zero above the diagonal", square=True, projection="tril(x)", excludes=(("upper", "a matrix that is both is diagonal"),)),
     Property("upper", "zero below the diagonal", square=True, projection="triu(x)"),
+    Property("skew", "the negative of its transpose", square=True, only_number="0", projection="(x - x')/2", transpose="-x", excludes=(("symmetric spd diagonal lower upper", "only the zero matrix is both"), ("positive unit simplex pm1 mask onehot", "its diagonal is zero, and its entries have both signs"))),
     # ---- open sets -------------------------------------------------------------------------------
     # the determinant of x*x' is a square modulo p, which has a root; in numbers it is kept off zero
     Property("spd", "symmetric and positive definite", square=True, number="positive", within="symmetric", definite=True, transpose="x", implies=("symmetric",), excludes=(_TRIANGLE,), random="x*x' + 2/5*amax(diag(x*x'))*eye", residues="x*x'"),

@@ -71,7 +71,11 @@ def test_single_property_says_what_it_needs(shape: str) -> None:
         except mc.ShapeProblem:
             refused.append(name)
     square = {row.name for row in ROWS if row.square}
-    wanted = {"n×n": {"simplex"}, "m×n": {"simplex", *square}, "scalar": {"simplex", "onehot"}}
+    wanted = {
+        "n×n": {"simplex"},
+        "m×n": {"simplex", *square},
+        "scalar": {row.name for row in ROWS if row.only_number},
+    }
     assert set(refused) == wanted.get(shape, square)
 
 
