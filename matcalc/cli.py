@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from .budget import as_limits, limited
 from .errors import MatcalcError, MissingData, OptionProblem
+from .faces import listed
 
 if TYPE_CHECKING:
     from .api.derivation import Derivation
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 VERIFIED, UNVERIFIED, USAGE, UNDECIDED = 0, 1, 2, 3
 WRONG = UNVERIFIED  # of a candidate
-FORMATS = ("text", "latex", "json", "numpy", "numba", "jax", "torch", "array_api")
+FORMATS = ("text", "latex", "json", *listed("codegen.targets"))
 
 EXAMPLES = """examples:
   matcalc "norm2(X*w - y)^2" w                        the gradient by w

@@ -60,8 +60,9 @@ NUMERIC = {
 RUNTIME = {f"codegen.runtime.{name}" for name in ("common", "plain", "numpy", "scipy", "reusing")}
 HEAVY = {
     "numpy": {
-        "codegen.targets.convert",
+        "codegen.arrays",
         "codegen.compiled",
+        "codegen.targets.numpy",
         "codegen.plan.order",
         "distribution.on_dask",
         *NUMERIC,
@@ -72,7 +73,7 @@ HEAVY = {
     "dask": {"distribution.on_dask"},
     "jax": {
         "distribution.on_mesh",
-        "codegen.targets.convert",
+        "codegen.targets.jax",
         "codegen.runtime.jax",
         "network.runtime.jax",
     },

@@ -6,23 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 
 from ..budget import within_limits
-from ..errors import OptionProblem, Unsupported, flag, text_of
+from ..errors import Unsupported, flag
 from ..expr import Expr, variables
 from ..labels.roots import Root, parts, written_out
 from .compiled import Compiled
 from .passes.row_blocks import by_blocks
 from .plan.planner import plan
-from .write.dialect import Dialect
+from .targets import TARGETS, dialect
 from .write.reusing import write_reusing
 from .write.source import Source
 from .write.writer import write
-
-REUSING = ("numpy", "numba")
-TARGETS = ("numpy", "numba", "jax", "torch", "array_api")
 
 
 def compile_expr(
@@ -64,12 +59,15 @@ def source(
 
     Nothing of the target is imported.
     """
-    if flag(reuse, "reuse") and text_of(target, "the target") not in REUSING:
+    chosen = dialect(target)
+    if flag(reuse, "reuse") and not chosen.reuses:
+        able = [name for name in TARGETS if dialect(name).reuses]
         raise Unsupported(
-            f"the target {target} keeps no arrays between calls", f"{' and '.join(REUSING)} do"
+            f"the target {target} keeps no arrays between calls", f"{' and '.join(able)} do"
         )
+    several = isinstance(e, tuple)
     roots = tuple(map(written_out, e)) if isinstance(e, tuple) else (written_out(e),)
-    made, chosen, several = plan(roots, known), dialect(target), isinstance(e, tuple)
+    made = plan(roots, known)
     if reuse:
         return write_reusing(made, chosen, name, several)
     found = write(made, chosen, name, several)
@@ -77,19 +75,6 @@ def source(
     # sizes may be asked for in another order
     same = other is not None and list(other.parameters.values()) == list(found.parameters.values())
     return replace(found, large=other) if same else found
-
-
-def dialect(target: str) -> Dialect:
-    """The spelling of a target."""
-    if text_of(target, "the target") not in TARGETS:
-        raise OptionProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
-    module = import_module(f".targets.{target}", __name__)
-    found: Dialect = (
-        module.dialect(find_spec("scipy") is not None)
-        if target in ("numpy", "numba")
-        else module.DIALECT
-    )
-    return found
 
 
 __all__ = ["TARGETS", "Compiled", "compile_expr", "dialect", "source"]

@@ -18,16 +18,8 @@ from ..expr.sizes import Sum, Unknown, base_atoms, linear, show, total_of
 from ..expr.sizes import length as product_of
 from ..labels.roots import Root, parts
 from ..tables.functions import BY_NAME
-from .targets.convert import (
-    NUMBER_OF_ARRAYS,
-    OF_ONE_TYPE,
-    TO_ARRAY,
-    TO_NUMBER,
-    is_finite,
-    is_number,
-    reshaped,
-    undefined,
-)
+from .arrays import is_finite, reshaped, undefined
+from .targets import dialect
 
 if TYPE_CHECKING:
     from .cost import Cost
@@ -60,6 +52,7 @@ class Compiled:
         self._least = source.large.least if source.large else ("", 0)
         self.exprs = source.roots
         self.target = target
+        self._dialect = dialect(target)
         self._beside = beside
         self.parameters = tuple(source.parameters.values())
         self._sizes = source.sizes
@@ -73,7 +66,7 @@ class Compiled:
         self.seen: set[Any] = set()
         self.raw = load(source)
         if (
-            target in ("numpy", "numba")
+            self._dialect.of_numpy
             and self.parameters == tuple(source.parameters)
             and self.parameters
         ):
@@ -130,10 +123,7 @@ class Compiled:
             return self._undefined(arguments)
         try:
             return function(
-                *(
-                    NUMBER_OF_ARRAYS[self.target](a) if isinstance(a, float) else a
-                    for a in arguments
-                )
+                *(self._dialect.lone_number(a) if isinstance(a, float) else a for a in arguments)
             )
         except (ZeroDivisionError, OverflowError) as problem:  # by numbers made of sizes alone
             what = (
@@ -221,16 +211,16 @@ class Compiled:
         for name, wanted in self._wanted.items():
             value = arguments[name]
             check_real(name, value)
-            if not wanted and is_number(value, self.target):
+            if not wanted and self._dialect.is_number(value):
                 numbers.append(name)
                 continue
-            array = _array(name, value, self.target)
+            array = self._array(name, value)
             check_real(name, array)
             if array.ndim == len(wanted) + 1 and 1 in array.shape[-2:] and len(wanted) < 2:
                 column = column or (len(wanted) == 1 and array.shape[1] == 1)
                 array = reshaped(array, (-1,) if wanted else ())
             fit(self._variables[name], tuple(array.shape), sizes)
-            arrays[name] = array if wanted or self.target not in ("numpy", "numba") else array[()]
+            arrays[name] = array if wanted or not self._dialect.of_numpy else array[()]
         _solve(sizes)
         _consistent(sizes)
         for p in self._parts:
@@ -242,12 +232,20 @@ class Compiled:
         self._unite(arrays)
         known = [a for n, a in arrays.items() if self._wanted.get(n)]
         return arrays | {
-            n: TO_NUMBER[self.target](_double(n, arguments[n]), known) for n in numbers
+            n: self._dialect.number_beside(_double(n, arguments[n]), known) for n in numbers
         }, column
+
+    def _array(self, name: str, value: Any) -> Any:
+        try:
+            return self._dialect.to_array(value)
+        except (TypeError, ValueError, RuntimeError):
+            raise ShapeProblem(
+                f"{name} is no array of numbers", f"it is a {type(value).__name__}"
+            ) from None
 
     def _unite(self, arrays: dict[str, Any]) -> None:
         """Arrays of one type, the widest, where the target needs that."""
-        unite, names = OF_ONE_TYPE.get(self.target), [n for n in self._wanted if n in arrays]
+        unite, names = self._dialect.of_one_type, [n for n in self._wanted if n in arrays]
         if unite is not None and len({arrays[n].dtype for n in names}) > 1:
             arrays |= zip(names, unite([arrays[n] for n in names]), strict=True)
 
@@ -298,15 +296,6 @@ def _shape(name: str, given: Any) -> tuple[int, ...]:
             f"{name} has no shape {shown}", "one is a whole number, a tuple of them, or an array"
         )
     return lengths
-
-
-def _array(name: str, value: Any, target: str) -> Any:
-    try:
-        return TO_ARRAY[target](value)
-    except (TypeError, ValueError, RuntimeError):
-        raise ShapeProblem(
-            f"{name} is no array of numbers", f"it is a {type(value).__name__}"
-        ) from None
 
 
 def _double(name: str, value: Any) -> float:

@@ -19,10 +19,11 @@ from ..expr.sizes import UNIT, Atom, Size, Sum, base_atoms, length, show
 from ..expr.walk import arguments_first
 from ..labels.roots import Root, written_out
 from ..tables.functions import BY_NAME
-from .passes.congruence import TARGETS, congruent
+from .passes.congruence import congruent
 from .plan.order import contractions, monomial, tree_cost
 from .plan.planner import plan
 from .plan.steps import VIEWS, Step, is_symmetric
+from .targets import dialect
 
 Monomial = tuple[Atom, ...]
 Polynomial = Mapping[Monomial, Fraction | int]
@@ -99,7 +100,7 @@ def cost(
     """The cost of expressions together on a target; beside it that of another expression alone."""
     beside = None if expression is None else cost((expression,), sizes, None, target)
     made = plan(tuple(map(written_out, roots)))
-    made = congruent(made, sizes) if target in TARGETS else made
+    made = congruent(made, sizes) if dialect(target).congruences else made
     order = _chosen(made.roots, sizes)
     total: Counter[Monomial] = Counter()
     for step in order:

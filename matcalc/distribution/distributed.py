@@ -20,8 +20,8 @@ from ..api.derive import derive
 from ..api.inputs import Shapes
 from ..calculus.separate import separate
 from ..codegen import compile_expr
+from ..codegen.arrays import to_numpy
 from ..codegen.compiled import Compiled, fit
-from ..codegen.targets.convert import TO_ARRAY
 from ..errors import (
     MissingData,
     NotSeparable,
@@ -273,7 +273,7 @@ def _whole(v: Expr, value: Any, rows: str) -> Array:
             f"{v.name} is a dask array and has no axis of length {rows}",
             "give it whole, as an array of NumPy",
         )
-    return float(value) if isinstance(value, (int, float)) else TO_ARRAY["numpy"](value)[()]
+    return float(value) if isinstance(value, (int, float)) else to_numpy(value)[()]
 
 
 def _package(name: str) -> Any:

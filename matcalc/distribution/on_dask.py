@@ -15,8 +15,8 @@ from dask.base import tokenize
 from dask.delayed import Delayed, delayed
 from dask.highlevelgraph import HighLevelGraph
 
+from ..codegen.arrays import to_numpy
 from ..codegen.compiled import Compiled, defined
-from ..codegen.targets.convert import TO_ARRAY
 from .blocks import Blocks
 
 Array = Any
@@ -58,9 +58,7 @@ class Block:
     axis: int
 
     def __call__(self, free: Mapping[str, Array], *chunks: Any) -> Sums:
-        arrays = {
-            n: TO_ARRAY["numpy"](_only(chunk)) for n, chunk in zip(self.names, chunks, strict=True)
-        }
+        arrays = {n: to_numpy(_only(chunk)) for n, chunk in zip(self.names, chunks, strict=True)}
         sums = self.code({**free, **arrays, self.rows: arrays[self.names[0]].shape[self.axis]})
         return tuple(np.asarray(s, dtype=np.result_type(s, np.float64)) for s in sums)
 

@@ -1,7 +1,7 @@
 """The one table of functions: name, meaning, derivative, domain, LaTeX and code, one row each.
 
 Parser, shapes, chain, printers, code generators, help and tests all read this table; nothing else
-names a function.
+names a function but the targets of code, each of which may have a spelling of its own.
 
 A row has one kind of meaning:
 
@@ -39,7 +39,7 @@ INFINITY = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One function. ``{x}``, ``{w}`` and ``{z}`` in the code columns stand for the arguments."""
+    """One function. ``{x}``, ``{w}`` and ``{z}`` in its code stand for the arguments."""
 
     name: str
     doc: str
@@ -53,11 +53,8 @@ class Row:
     # for a gradient only: the adjoint of the argument x, from that of the result, g
     adjoint: str = ""
     cost: str = ""  # flops: 2*i^3
-    numpy: str = ""
+    numpy: str = ""  # its code; other targets spell it alike, or say so in their own files
     smooth: bool = True  # False for what has kinks, branches, or values that may meet
-    jax: str = ""  # "" means the numpy column with the names of the target
-    torch: str = ""
-    array_api: str = ""
     latex: str = ""
     aliases: tuple[str, ...] = ()
     square: bool = False
@@ -125,54 +122,54 @@ ROWS: tuple[Row, ...] = (
     _entry("sin", "cos(x)", "np.sin({x})", "sine", r"\sin", exact="2*tanhalf(x)./(1+tanhalf(x).^2)"),
     _entry("cos", "-sin(x)", "np.cos({x})", "cosine", r"\cos", exact="(1-tanhalf(x).^2)./(1+tanhalf(x).^2)"),
     _entry("tan", "1+tan(x).^2", "np.tan({x})", "tangent", r"\tan", domain=(-1.4, 1.4), exact="2*tanhalf(x)./(1-tanhalf(x).^2)"),
-    _entry("arcsin", "1./sqrt(1-x.^2)", "np.arcsin({x})", "inverse sine", r"\arcsin", aliases=("asin",), domain=(-1, 1), parity="odd", array_api="xp.asin({x})"),
-    _entry("arccos", "-1./sqrt(1-x.^2)", "np.arccos({x})", "inverse cosine", r"\arccos", aliases=("acos",), domain=(-1, 1), array_api="xp.acos({x})"),
-    _entry("arctan", "1./(1+x.^2)", "np.arctan({x})", "inverse tangent", r"\arctan", aliases=("atan",), parity="odd", array_api="xp.atan({x})"),
+    _entry("arcsin", "1./sqrt(1-x.^2)", "np.arcsin({x})", "inverse sine", r"\arcsin", aliases=("asin",), domain=(-1, 1), parity="odd"),
+    _entry("arccos", "-1./sqrt(1-x.^2)", "np.arccos({x})", "inverse cosine", r"\arccos", aliases=("acos",), domain=(-1, 1)),
+    _entry("arctan", "1./(1+x.^2)", "np.arctan({x})", "inverse tangent", r"\arctan", aliases=("atan",), parity="odd"),
     _entry("sinh", "cosh(x)", "np.sinh({x})", "hyperbolic sine", r"\sinh", exact="(exp(x)-1./exp(x))/2"),
     _entry("cosh", "sinh(x)", "np.cosh({x})", "hyperbolic cosine", r"\cosh", exact="(exp(x)+1./exp(x))/2"),
     _entry("tanh", "1-tanh(x).^2", "np.tanh({x})", "hyperbolic tangent", r"\tanh", exact="(exp(x).^2-1)./(exp(x).^2+1)"),
-    _entry("arcsinh", "1./sqrt(x.^2+1)", "np.arcsinh({x})", "inverse hyperbolic sine", aliases=("asinh",), parity="odd", array_api="xp.asinh({x})"),
-    _entry("arccosh", "1./sqrt(x.^2-1)", "np.arccosh({x})", "inverse hyperbolic cosine", aliases=("acosh",), domain=(1, INFINITY), array_api="xp.acosh({x})"),
-    _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd", array_api="xp.atanh({x})"),
+    _entry("arcsinh", "1./sqrt(x.^2+1)", "np.arcsinh({x})", "inverse hyperbolic sine", aliases=("asinh",), parity="odd"),
+    _entry("arccosh", "1./sqrt(x.^2-1)", "np.arccosh({x})", "inverse hyperbolic cosine", aliases=("acosh",), domain=(1, INFINITY)),
+    _entry("arctanh", "1./(1-x.^2)", "np.arctanh({x})", "inverse hyperbolic tangent", aliases=("atanh",), domain=(-1, 1), parity="odd"),
     _entry("log1p", "1./(1+x)", "np.log1p({x})", "log(1 + x), accurate near 0", domain=(-1, INFINITY), exact="log(1+x)"),
     _entry("expm1", "exp(x)", "np.expm1({x})", "exp(x) - 1, accurate near 0", exact="exp(x)-1"),
-    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), exact="exp(x)./(1+exp(x))", jax="jax.nn.sigmoid({x})", torch="torch.sigmoid({x})", array_api="sigmoid({x})", each=11),
-    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", exact="log(1+exp(x))", jax="jax.nn.softplus({x})", torch="torch.nn.functional.softplus({x}, threshold=40)", array_api="softplus({x})", each=20),
-    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), smooth=False, kinks=(0,), exact="x.*step(x)", torch="torch.relu({x})", array_api="relu({x})", each=1),
-    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), smooth=False, kinks=(0,), exact="(sign(x)+sign(x).^2)/2", jax="({x} > 0)*jnp.ones_like({x})", torch="({x} > 0).to(dtype)", array_api="xp.astype({x} > 0, dtype)", each=1),
+    _entry("sigmoid", "sigmoid(x).*(1-sigmoid(x))", "sigmoid({x})", "1/(1 + exp(-x))", r"\sigma", aliases=("logistic",), exact="exp(x)./(1+exp(x))", each=11),
+    _entry("softplus", "sigmoid(x)", "np.logaddexp(0, {x})", "log(1 + exp(x))", exact="log(1+exp(x))", each=20),
+    _entry("relu", "step(x)", "np.maximum({x}, 0)", "max(x, 0); derivative 0 at 0", aliases=("pos",), smooth=False, kinks=(0,), exact="x.*step(x)", each=1),
+    _entry("step", "0*x", "({x} > 0).astype(float)", "1 for x > 0, else 0", aliases=("heaviside",), smooth=False, kinks=(0,), exact="(sign(x)+sign(x).^2)/2", each=1),
     _entry("abs", "sign(x)", "np.abs({x})", "absolute value; derivative 0 at 0", r"\operatorname{abs}", smooth=False, kinks=(0,), exact="x.*sign(x)", each=1),
-    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), smooth=False, kinks=(0,), parity="odd", torch="torch.where({x}.isnan(), {x}, torch.sign({x}))", each=2),
+    _entry("sign", "0*x", "np.sign({x})", "-1, 0 or 1", aliases=("sgn",), smooth=False, kinks=(0,), parity="odd", each=2),
     _entry("leaky_relu", "step(x)+0.01*(1-step(x))", "np.where({x} > 0, {x}, 0.01*{x})", "x for x > 0, else x/100; derivative 1/100 at 0", smooth=False, kinks=(0,), exact="x.*step(x)+0.01*x.*(1-step(x))", each=2),
-    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", smooth=False, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))", torch="torch.nn.functional.elu({x})", each=10),
+    _entry("elu", "exp(-relu(-x))", "np.where({x} > 0, {x}, np.expm1(np.minimum({x}, 0)))", "x for x > 0, else exp(x) - 1", smooth=False, kinks=(0,), exact="x.*step(x)+(exp(x)-1).*(1-step(x))", each=10),
     _entry("silu", "sigmoid(x).*(1+x.*(1-sigmoid(x)))", "{x}*sigmoid({x})", "x*sigmoid(x)", aliases=("swish",), exact="x.*exp(x)./(1+exp(x))", each=12),
-    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", exact="x.*tanh(log(1+exp(x)))", torch="torch.nn.functional.mish({x})", each=29),
+    _entry("mish", "tanh(softplus(x))+x.*(1-tanh(softplus(x)).^2).*sigmoid(x)", "{x}*np.tanh(np.logaddexp(0, {x}))", "x*tanh(softplus(x))", exact="x.*tanh(log(1+exp(x)))", each=29),
     _entry("hardtanh", "step(x+1).*step(1-x)", "np.clip({x}, -1, 1)", "x between -1 and 1, else the nearer of them; derivative 0 at both", smooth=False, kinks=(-1, 1), exact="x.*step(x+1).*step(1-x)+step(1+x)-step(1-x)", each=2),
-    _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd", jax="jax.scipy.special.erf({x})", torch="torch.erf({x})"),
-    _entry("normcdf", "exp(-x.^2/2)/(2*pi)^(1/2)", "normcdf({x})", "normal distribution function", r"\Phi", exact="(1 + erf(x/2^(1/2)))/2", jax="jax.scipy.special.ndtr({x})", torch="torch.special.erfc(-{x}/2**0.5)/2"),
-    _entry("gelu", "normcdf(x) + x.*exp(-x.^2/2)/(2*pi)^(1/2)", "{x}*normcdf({x})", "x times the normal distribution function of x", exact="x.*(1 + erf(x/2^(1/2)))/2", jax="{x}*jax.scipy.special.ndtr({x})", torch="{x}*torch.special.erfc(-{x}/2**0.5)/2", each=9),
-    _entry("erfc", "-2*pi^(-1/2)*exp(-x.^2)", "erfc({x})", "1 - erf(x), accurate where it is small", exact="1-erf(x)", jax="jax.scipy.special.erfc({x})", torch="torch.erfc({x})"),
-    _entry("erfcx", "2*x.*erfcx(x)-2*pi^(-1/2)", "erfcx({x})", "exp(x^2)*erfc(x), which never underflows", exact="exp(x.^2).*(1-erf(x))", jax="jax.scipy.special.erfcx({x})", torch="torch.special.erfcx({x})"),
+    _entry("erf", "2*pi^(-1/2)*exp(-x.^2)", "erf({x})", "error function", parity="odd"),
+    _entry("normcdf", "exp(-x.^2/2)/(2*pi)^(1/2)", "normcdf({x})", "normal distribution function", r"\Phi", exact="(1 + erf(x/2^(1/2)))/2"),
+    _entry("gelu", "normcdf(x) + x.*exp(-x.^2/2)/(2*pi)^(1/2)", "{x}*normcdf({x})", "x times the normal distribution function of x", exact="x.*(1 + erf(x/2^(1/2)))/2", each=9),
+    _entry("erfc", "-2*pi^(-1/2)*exp(-x.^2)", "erfc({x})", "1 - erf(x), accurate where it is small", exact="1-erf(x)"),
+    _entry("erfcx", "2*x.*erfcx(x)-2*pi^(-1/2)", "erfcx({x})", "exp(x^2)*erfc(x), which never underflows", exact="exp(x.^2).*(1-erf(x))"),
     _entry("log_normcdf", "(2/pi)^(1/2)./erfcx(-x/2^(1/2))", "log_normcdf({x})", "log of the normal distribution function", r"\log\Phi", exact="log((1+erf(x/2^(1/2)))/2)"),
     _entry("logcosh", "tanh(x)", "logcosh({x})", "log(cosh(x))", r"\log\cosh", exact="log((exp(x)+1./exp(x))/2)", each=30),
-    _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY), jax="jax.scipy.special.gammaln({x})", torch="torch.lgamma({x})"),
-    _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)", jax="jax.scipy.special.digamma({x})", torch="torch.digamma({x})"),
+    _entry("lgamma", "digamma(x)", "lgamma({x})", "log of the gamma function, of positive numbers", r"\log\Gamma", aliases=("gammaln",), domain=(0, INFINITY)),
+    _entry("digamma", "polygamma(1,x)", "polygamma(0, {x})", "derivative of lgamma", r"\psi", aliases=("psi",), domain=(0, INFINITY), exact="polygamma(0,x)"),
     _entry("tanhalf", "(1+tanhalf(x).^2)/2", "np.tan({x}/2)", "tan(x/2), of which sine and cosine are rational functions", parity="odd", hidden=True, each=9),
     # Abramowitz & Stegun 1964, 6.4.1
-    Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), jax="jax.scipy.special.polygamma({x}, {w})", torch="torch.polygamma({x}, {w})", cost="8*i*j"),
+    Row("polygamma", "k-th derivative of digamma, entry by entry: polygamma(k, x) for a number k = 0, 1, 2, …", "11,ij->ij", rule="polygamma(x+1,w)[i,j] dw[i,j]", numpy="polygamma({x}, {w})", latex=r"\operatorname{polygamma}", domain=(0, INFINITY), cost="8*i*j"),
     # ---- elementwise, of two arguments -----------------------------------------------------------
     _pair("max", "step(x-w)", "1-step(x-w)", "np.maximum({x}, {w})", "max(x, w): the larger of two; where they are equal the derivative is that of the second", 1, exact="w+relu(x-w)"),
     _pair("min", "1-step(x-w)", "step(x-w)", "np.minimum({x}, {w})", "min(x, w): the smaller of two; where they are equal the derivative is that of the first", 1, exact="x-relu(x-w)"),
     # Huber 1964, "Robust estimation of a location parameter"
     _pair("huber", "x-sign(x).*relu(abs(x)-w)", "relu(abs(x)-w)", "huber({x}, {w})", "huber(x, w): x^2/2 near 0, w*abs(x) - w^2/2 beyond w", 5, exact="0.5*x.^2-0.5*relu(abs(x)-w).^2"),
     _pair("hypot", "x./hypot(x,w)", "w./hypot(x,w)", "np.hypot({x}, {w})", "hypot(x, w): sqrt(x^2 + w^2)", 7, exact="(x.^2+w.^2).^(1/2)"),
-    _pair("atan2", "w./(x.^2+w.^2)", "-x./(x.^2+w.^2)", "np.arctan2({x}, {w})", "atan2(y, x): the angle of the point (x, y), off the negative half axis", 8, array_api="xp.atan2({x}, {w})", exact="2*arctan(x./((x.^2+w.^2).^(1/2)+w))"),
+    _pair("atan2", "w./(x.^2+w.^2)", "-x./(x.^2+w.^2)", "np.arctan2({x}, {w})", "atan2(y, x): the angle of the point (x, y), off the negative half axis", 8, exact="2*arctan(x./((x.^2+w.^2).^(1/2)+w))"),
     # ---- structural: an entry of the result is a product of entries ------------------------------
     Row("tr", "trace of a square matrix", "ii->11", define="x[i,i]", numpy="np.trace({x})", latex=r"\operatorname{tr}", aliases=("trace",), square=True, transpose="invariant", cost="i"),
     Row("sum", "sum of all entries", "ij->11", define="x[i,j]", numpy="{x}.sum()", latex=r"\operatorname{sum}", transpose="invariant", cost="i*j"),
     Row("diag", "diagonal matrix of a vector; diagonal of a matrix", "i1->ii", define="x[i,1]", numpy="np.diag({x})", latex=r"\operatorname{diag}", cost="0"),
     Row("diagonal", "diagonal of a square matrix, as a vector", "ii->i1", define="x[i,i]", numpy="np.diag({x})", latex=r"\operatorname{diag}", square=True, transpose="invariant", hidden=True, cost="0"),
-    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", torch="torch.kron({x}.contiguous(), {w}.contiguous())", array_api="kron({x}, {w})", cost="i*j*k*l"),
-    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", jax="{x}.T.ravel()", torch="{x}.T.ravel()", array_api="xp.reshape({x}.T, (-1,))", cost="0"),
+    Row("kron", "Kronecker product", "ij,kl->(ik)(jl)", define="x[i,j] w[k,l]", numpy="np.kron({x}, {w})", latex=r"\otimes", cost="i*j*k*l"),
+    Row("vec", "columns of a matrix stacked into one vector", "ij->(ji)1", define="x[i,j]", numpy="{x}.ravel(order='F')", latex=r"\operatorname{vec}", cost="0"),
     Row("tril", "lower triangle of a matrix, the rest 0", matrix=True, adjoint="tril(g)", rule="tril(0*x+1)[i,j] dx[i,j]", numpy="np.tril({x})", latex=r"\operatorname{tril}", cost="0"),
     Row("triu", "upper triangle of a matrix, the rest 0", matrix=True, adjoint="triu(g)", rule="triu(0*x+1)[i,j] dx[i,j]", numpy="np.triu({x})", latex=r"\operatorname{triu}", cost="0"),
     # ---- matrix functions, by their differential -------------------------------------------------
@@ -195,11 +192,11 @@ ROWS: tuple[Row, ...] = (
     ),
     # Higham 2008, section 3.2: the adjoint of the Fréchet derivative of f at X is the Fréchet
     # derivative at X'
-    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", jax="jax.scipy.linalg.expm({x}, max_squarings=64)", torch="torch.linalg.matrix_exp({x})", cost="38*i^3", entries="ij"),
+    Row("expm", "matrix exponential", "ij->ji", adjoint="expm_frechet(x',g)", numpy="expm({x})", square=True, transpose="commutes", cost="38*i^3", entries="ij"),
     Row("logm", "principal logarithm of a matrix (log is entry by entry)", "ij->ji", adjoint="logm_frechet(x',g)", numpy="logm({x})", square=True, transpose="commutes", cost="832*i^3", entries="ij"),
     Row("sqrtm", "principal square root of a matrix (sqrt is entry by entry)", "ij->ji", adjoint="sqrtm_frechet(x',g)", numpy="sqrtm({x})", square=True, transpose="commutes", cost="96*i^3", entries="ij"),
-    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, entries="ij", jax=jax, torch=torch, cost=f"{flops}*i^3") for f, flops, jax, torch in (("expm", 304, "frechet(lambda y: jax.scipy.linalg.expm(y, max_squarings=64), {x}, {w})", "frechet(torch.linalg.matrix_exp, {x}, {w})"), ("logm", 6656, "", ""), ("sqrtm", 768, "", ""))),
-    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", array_api="matrix_power({x}, {w})", cost="2*i^3*products(w)", entries="ij"),
+    *(Row(f"{f}_frechet", f"Fréchet derivative of {f} at the first argument, in the direction of the second", "ij,ij->ij", numpy=f"frechet({f}, {{x}}, {{w}})", square=True, entries="ij", cost=f"{flops}*i^3") for f, flops in (("expm", 304), ("logm", 6656), ("sqrtm", 768))),
+    Row("powm", "power of a square matrix by a whole number, also written X^k", "ij,11->ij", adjoint="powm_frechet(x',g,w)", numpy="np.linalg.matrix_power({x}, {w})", square=True, transpose="commutes", cost="2*i^3*products(w)", entries="ij"),
     Row("powm_frechet", "Fréchet derivative of X^k in the direction of E: the sum of X^i*E*X^(k-1-i) for i = 0 to k-1; powm_frechet(X, E, k)", "ij,ij,11->ij", numpy="power_frechet({x}, {w}, {z})", square=True, cost="16*i^3*products(w)", entries="ij"),
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10
     Row("chol", "lower triangular L with L*L' = S, for a positive definite S", adjoint="inv(y)'*(tril(y'*g)+tril(y'*g)'-diag(diag(y'*g)))*inv(y)/2", numpy="np.linalg.cholesky({x})", smooth=False, square=True, symmetric=True, cost="1/3*i^3", entries="ij"),
@@ -212,26 +209,26 @@ ROWS: tuple[Row, ...] = (
     Row("polar", "U*V' of the singular value decomposition U*diag(s)*V'", numpy="(lambda u, s, v: u @ v)(*np.linalg.svd({x}, full_matrices=False))", smooth=False, matrix=True, transpose="commutes", cost="16*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
     Row("leading", "u*v' of the largest singular value", numpy="(lambda u, s, v: u[:, :1] @ v[:1, :])(*np.linalg.svd({x}, full_matrices=False))", smooth=False, matrix=True, transpose="commutes", cost="14*i*j*min(i,j) + 8*min(i,j)^3", entries="ij"),
     Row("norm2", "Euclidean norm of a vector, Frobenius norm of a matrix; gradient 0 at 0", "ij->11", rule="y^-1 x[i,j] dx[i,j]", numpy="np.linalg.norm({x})", latex=r"\|\cdot\|", aliases=("norm", "normF", "norm_F"), transpose="invariant", exact="sqrt(sum(x.^2))", cost="2*i*j"),
-    Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", array_api="xp.max({x})", smooth=False, latex=r"\max", transpose="invariant", cost="i*j", entries="ij"),
-    Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", array_api="xp.min({x})", smooth=False, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
-    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", torch="({x} == {x}.max()).to(dtype)", array_api="xp.astype({x} == xp.max({x}), dtype)", smooth=False, transpose="commutes", cost="2*i*j", entries="ij"),
-    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", smooth=False, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", array_api="xp.sum(xp.abs({x}))", cost="2*i*j"),
+    Row("amax", "largest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(x)/sum(ismax(x)))[i,j] dx[i,j]", numpy="{x}.max()", smooth=False, latex=r"\max", transpose="invariant", cost="i*j", entries="ij"),
+    Row("amin", "smallest entry; where several are, they share the gradient alike", "ij->11", rule="(ismax(-x)/sum(ismax(-x)))[i,j] dx[i,j]", numpy="{x}.min()", smooth=False, latex=r"\min", transpose="invariant", cost="i*j", entries="ij"),
+    Row("ismax", "1 where the largest entry stands, else 0", rule="0 1[i] 1[j] dx[p,q]", numpy="({x} == {x}.max())*np.ones_like({x})", smooth=False, transpose="commutes", cost="2*i*j", entries="ij"),
+    Row("norm1", "sum of the absolute values of the entries; sign(0) = 0", "ij->11", rule="sign(x)[i,j] dx[i,j]", numpy="np.abs({x}).sum()", smooth=False, latex=r"\|\cdot\|_1", kinks=(0,), transpose="invariant", exact="sum(x.*sign(x))", cost="2*i*j"),
     # ---- vectors of length 3 ---------------------------------------------------------------------
     Row("cross", "cross product of two vectors of length 3", "31,31->31", rule="skew(x)[3,j] dw[j,1] - skew(w)[3,j] dx[j,1]", numpy="cross({x}, {w})", latex=r"\times", cost="9"),
     Row("skew", "the matrix for which skew(x)*y is cross(x,y)", "31->33", adjoint="unskew(g)", numpy="skew({x})", latex=r"\operatorname{skew}", cost="3"),
     Row("unskew", "adjoint of skew: entry 1 is the entry (3,2) less the entry (2,3), and so on around", "33->31", adjoint="skew(g)", numpy="unskew({x})", latex=r"\operatorname{unskew}", cost="3"),
     # ---- convolution: entries are counted from 0 -------------------------------------------------
-    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", torch="torch.nn.functional.conv1d({x}[None, None], {w}.flip(0)[None, None], padding={w}.shape[0] - 1)[0, 0]", array_api="convmat({x}, {w}) @ {w}", cost="2*i*j", entries="ij"),
-    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", torch="torch.nn.functional.conv1d({x}[None, None], {w}[None, None])[0, 0]", array_api="hankel({x}, {w}) @ {w}", cost="2*i*j", entries="jk"),
+    Row("conv", "convolution of two vectors, of length n + m - 1", "i1,j1->k1", define="shift[k,i,j] x[i,1] w[j,1]", lengths="k=i+j-1", numpy="np.convolve({x}, {w})", latex="*", cost="2*i*j", entries="ij"),
+    Row("corr", "correlation of a vector with a shorter one where they overlap wholly: the adjoint of conv", "k1,j1->i1", define="shift[k,i,j] x[k,1] w[j,1]", lengths="i=k-j+1", numpy="np.convolve({x}, {w}[::-1], 'valid')", latex=r"\star", cost="2*i*j", entries="jk"),
     Row("convmat", "the matrix for which convmat(x,y)*y is conv(x,y)", "i1,j1->kj", define="shift[k,i,j] x[i,1]", lengths="k=i+j-1", numpy="convmat({x}, {w})", cost="0", entries="ij"),
     Row("hankel", "the matrix for which hankel(x,y)*y is corr(x,y)", "k1,j1->ij", define="shift[k,i,j] x[k,1]", lengths="i=k-j+1", numpy="hankel({x}, {w})", cost="0", entries="jk"),
     # ---- softmax and its relatives ---------------------------------------------------------------
-    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", array_api="softmax_rows({x})", cost="12*i*j", entries="ij"),
-    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", array_api="{x} - logsumexp_rows({x})", cost="12*i*j", entries="ij"),
-    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", jax="jax.nn.logsumexp({x})", torch="torch.logsumexp({x}, -1)", array_api="logsumexp_rows({x})", cost="11*i*j", entries="ij"),
-    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", exact="diag(1./(exp(x)*vector(1)))*exp(x)", jax="jax.nn.softmax({x})", torch="torch.softmax({x}, -1)", cost="12*i*j", entries="j"),
-    Row("logsoftmax_rows", "log of softmax of each row", rule="dx[i,j] - 1[j] softmax_rows(x)[i,k] dx[i,k]", numpy="logsoftmax_rows({x})", exact="log(diag(1./(exp(x)*vector(1)))*exp(x))", jax="jax.nn.log_softmax({x})", torch="torch.log_softmax({x}, -1)", cost="12*i*j", entries="j"),
-    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", exact="log(exp(x)*vector(1))", jax="jax.nn.logsumexp({x}, -1)", torch="torch.logsumexp({x}, -1)", cost="11*i*j", entries="j"),
+    Row("softmax", "exp(x)/sum(exp(x)) of a vector", rule="y[i,j] dx[i,j] - y[i,j] y[k,l] dx[k,l]", numpy="softmax({x})", latex=r"\operatorname{softmax}", vector=True, transpose="commutes", exact="exp(x)/sum(exp(x))", cost="12*i*j", entries="ij"),
+    Row("logsoftmax", "log of softmax of a vector", rule="dx[i,j] - 1[i] 1[j] softmax(x)[k,l] dx[k,l]", numpy="{x} - logsumexp({x})", vector=True, transpose="commutes", exact="log(exp(x)/sum(exp(x)))", cost="12*i*j", entries="ij"),
+    Row("logsumexp", "log(sum(exp(x))) of a vector", "ij->11", rule="softmax(x)[i,j] dx[i,j]", numpy="logsumexp({x})", aliases=("lse",), vector=True, transpose="invariant", exact="log(sum(exp(x)))", cost="11*i*j", entries="ij"),
+    Row("softmax_rows", "softmax of each row", rule="y[i,j] dx[i,j] - y[i,j] y[i,k] dx[i,k]", numpy="softmax_rows({x})", exact="diag(1./(exp(x)*vector(1)))*exp(x)", cost="12*i*j", entries="j"),
+    Row("logsoftmax_rows", "log of softmax of each row", rule="dx[i,j] - 1[j] softmax_rows(x)[i,k] dx[i,k]", numpy="logsoftmax_rows({x})", exact="log(diag(1./(exp(x)*vector(1)))*exp(x))", cost="12*i*j", entries="j"),
+    Row("logsumexp_rows", "log(sum(exp(x))) of each row", "ij->i1", rule="softmax_rows(x)[i,j] dx[i,j]", numpy="logsumexp_rows({x})", exact="log(exp(x)*vector(1))", cost="11*i*j", entries="j"),
     # ---- what stable forms are made of: codegen/stable.py ----------------------------------------
     Row("top", "largest entry if that is finite, else 0: what is subtracted from exponents", "ij->11", numpy="top({x})", smooth=False, transpose="invariant", cost="i*j", entries="ij", hidden=True),
     Row("top_rows", "largest entry of each row if that is finite, else 0", "ij->i1", numpy="top_rows({x})", smooth=False, cost="i*j", entries="j", hidden=True),

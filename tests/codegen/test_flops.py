@@ -15,7 +15,7 @@ from matcalc import expr as ex
 from matcalc.codegen.compiled import load
 from matcalc.codegen.cost import cost, terms
 from matcalc.codegen.plan.planner import plan
-from matcalc.codegen.targets.numpy import dialect
+from matcalc.codegen.targets.numpy import dialect_with
 from matcalc.codegen.write.writer import write
 from matcalc.tables.functions import BY_NAME, MACROS, ROWS, Row
 
@@ -151,7 +151,7 @@ def numbers(values: Any) -> Any:
 
 def count(e: ex.Expr, sizes: Mapping[str | int, int], low: float = 0.0) -> float:
     """The flops of an expression by NumPy alone, counted, of entries between low and low + 1."""
-    source = write(plan((e,)), dialect(scipy=False), "f", several=False)
+    source = write(plan((e,)), dialect_with(scipy=False), "f", several=False)
     f = load(source)
     f.__globals__.update(LIBRARY)
     point: dict[Any, Any] = dict(sizes)

@@ -92,7 +92,7 @@ def test_where_one_pass_is_not_enough_nothing_is_fused(text):
 
 def test_a_plan_without_fusions_is_left_alone():
     found = plan((mc.parse("A*B"),))
-    assert with_kernels(found, dialect(True)) is found
+    assert with_kernels(found, dialect()) is found
 
 
 # ---- results that nobody holds are written again -------------------------------------------------

@@ -31,7 +31,7 @@ import matcalc as mc
 from benchmarks.sympy_numbers import Point, derivative
 from matcalc import expr as ex
 from matcalc.calculus.unfold import as_factor, unfolded
-from matcalc.codegen import REUSING
+from matcalc.codegen import TARGETS, dialect
 from matcalc.interop import from_sympy
 from matcalc.labels.bag import Bag, Term
 from matcalc.labels.index_form import IndexForm
@@ -419,7 +419,7 @@ def test_every_target_takes_and_gives_arrays_with_their_own_axes(expression, wrt
     )
 
 
-@pytest.mark.parametrize("target", installed(*REUSING))
+@pytest.mark.parametrize("target", installed(*(name for name in TARGETS if dialect(name).reuses)))
 @pytest.mark.parametrize(("expression", "wrt"), COMPILED, ids=shown)
 def test_arrays_that_are_kept_between_calls(expression, wrt, target):
     at = values(expression, wrt)

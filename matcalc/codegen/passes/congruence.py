@@ -17,7 +17,6 @@ from ..plan.planner import Plan
 from ..plan.steps import Step, Steps, are_transposes, reachable
 from .peephole import rebuilt, shortened, solved_twice
 
-TARGETS = ("numpy", "numba")  # those that call LAPACK
 LEAST = 256  # rows below which an inverse and two products take no longer
 
 

@@ -4,36 +4,22 @@ that follows it.
 
 from __future__ import annotations
 
-import re
+from functools import cache
+from typing import Any
 
-from ...tables.functions import Row
-from ..write.dialect import Dialect
+from ..arrays import to_numpy
+from ..write.dialect import STANDARD_CALLS, Dialect, translated
 from ..write.excerpts import excerpts
 
-CALLS = {
+CALLS = STANDARD_CALLS | {
     "commutation": "commutation(xp, {sizes}, dtype)",
     "shifts": "shifts(xp, {sizes}, dtype)",
-    "ones": "xp.ones({shape}, dtype=dtype)",
-    "zeros": "xp.zeros({shape}, dtype=dtype)",
-    "eye": "xp.eye({length}, dtype=dtype)",
-    "concat": "xp.concat([{arrays}], axis={data})",
     "einsum": "einsum('{data}', {arrays})",
-    "reshape": "xp.reshape({0}, {shape})",
     "fill": "xp.zeros({shape}, dtype=dtype) + «0»",
-    "shift": "{0} + «1»*xp.eye({length}, dtype=dtype)",
     "shift diag": "{0} + diag({1})",
-    "sum": "xp.sum({0})",
-    "sum 0": "xp.sum({0}, axis=0)",
-    "sum 1": "xp.sum({0}, axis=1)",
-    "vdot": "xp.sum(«0»*«1»)",
-    "vdott": "xp.sum(«0»*<1>.T)",
-    "rowdot": "xp.sum(«0»*«1», axis=1)",
     "trace": "xp.linalg.trace({0})",
     "diag": "diag({0})",
     "diagonal": "xp.linalg.diagonal({0})",
-    "sqrt": "xp.sqrt({0})",
-    "softmax_logsumexp": "softmax_logsumexp({0})",
-    "softmax_logsumexp_rows": "softmax_logsumexp({0})",
     "factor": "{0}",
     # the sum is for nan, which LAPACK does not spread to all entries
     "solve": "xp.linalg.solve({0}, {1}) + 0*xp.sum({0})",
@@ -44,36 +30,88 @@ CALLS = {
     "logdet signed": "signed_logdet(*xp.linalg.slogdet({0}))",
     "adjugate": "adjugate({0}, {1})",
 }
-
-
+SPELLINGS = {
+    "arcsin": "xp.asin({x})",
+    "arccos": "xp.acos({x})",
+    "arctan": "xp.atan({x})",
+    "arcsinh": "xp.asinh({x})",
+    "arccosh": "xp.acosh({x})",
+    "arctanh": "xp.atanh({x})",
+    "sigmoid": "sigmoid({x})",
+    "softplus": "softplus({x})",
+    "relu": "relu({x})",
+    "step": "xp.astype({x} > 0, dtype)",
+    "atan2": "xp.atan2({x}, {w})",
+    "kron": "kron({x}, {w})",
+    "vec": "xp.reshape({x}.T, (-1,))",
+    "powm": "matrix_power({x}, {w})",
+    "amax": "xp.max({x})",
+    "amin": "xp.min({x})",
+    "ismax": "xp.astype({x} == xp.max({x}), dtype)",
+    "norm1": "xp.sum(xp.abs({x}))",
+    "conv": "convmat({x}, {w}) @ {w}",
+    "corr": "hankel({x}, {w}) @ {w}",
+    "softmax": "softmax_rows({x})",
+    "logsoftmax": "{x} - logsumexp_rows({x})",
+    "logsumexp": "logsumexp_rows({x})",
+}
 WORDS = {"np.": "xp.", "xp.linalg.matrix_power": "matrix_power", "xp.amax": "xp.max"}
 OPENING = "xp = {0}.__array_namespace__()"
 HELPERS = excerpts("common", WORDS, OPENING) | excerpts("array_api")
 
 
-def _spelling(row: Row) -> str:
-    if row.array_api:
-        return row.array_api
-    return re.sub(
-        r"np\.linalg|np\b",
-        lambda found: "xp.linalg" if found[0] == "np.linalg" else "xp",
-        row.numpy,
+def _array(value: Any) -> Any:
+    """An array of any library that follows the standard; anything else by NumPy."""
+    if not hasattr(value, "__array_namespace__"):
+        return to_numpy(value)
+    library = value.__array_namespace__()
+    is_floating = library.isdtype(value.dtype, ("real floating", "complex floating"))
+    return value if is_floating else library.astype(value, library.float64)
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a scalar is of no library of arrays, or of one without the standard."""
+    return not hasattr(value, "__array_namespace__")
+
+
+def _number_beside(value: float, arrays: list[Any]) -> Any:
+    if not arrays:
+        return to_numpy(value)
+    return arrays[0].__array_namespace__().asarray(value, dtype=arrays[0].dtype)
+
+
+def _of_one_type(arrays: list[Any]) -> list[Any]:
+    """The code names the type of the first array alone."""
+    library = arrays[0].__array_namespace__()
+    widest = library.result_type(*arrays)
+    return [library.astype(a, widest, copy=False) for a in arrays]
+
+
+def _adapted(text: str) -> str:
+    return translated(text, {"np.": "xp."})
+
+
+@cache
+def dialect() -> Dialect:
+    """The dialect of the standard."""
+    return Dialect(
+        name="array_api",
+        module="xp",
+        head=(),
+        calls=CALLS,
+        helpers=HELPERS,
+        opening="xp = {first}.__array_namespace__()",
+        dtype="dtype = {first}.dtype",
+        no_dtype="dtype = xp.float64",
+        constant="xp.asarray({0}, dtype=dtype)",
+        number="xp.asarray({0}, dtype=dtype)",
+        copy="xp.asarray({0}, copy=True)",
+        scalars=True,
+        spellings=SPELLINGS,
+        adapted=_adapted,
+        every_axis=True,
+        to_array=_array,
+        is_number=_is_number,
+        number_beside=_number_beside,
+        of_one_type=_of_one_type,
     )
-
-
-DIALECT = Dialect(
-    name="array_api",
-    module="xp",
-    head=(),
-    calls=CALLS,
-    helpers=HELPERS,
-    opening="xp = {first}.__array_namespace__()",
-    dtype="dtype = {first}.dtype",
-    no_dtype="dtype = xp.float64",
-    constant="xp.asarray({0}, dtype=dtype)",
-    number="xp.asarray({0}, dtype=dtype)",
-    copy="xp.asarray({0}, copy=True)",
-    scalars=True,
-    spelling=_spelling,
-    every_axis=True,
-)

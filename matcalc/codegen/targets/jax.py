@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from ...tables.functions import Row
-from ..write.dialect import Dialect
+from functools import cache
+from typing import Any
+
+from ..write.dialect import Dialect, standard_calls, translated
 from ..write.excerpts import excerpts
 
-CALLS = {
-    "commutation": "commutation({sizes}, dtype)",
-    "shifts": "shifts({sizes}, dtype)",
-    "ones": "jnp.ones({shape}, dtype=dtype)",
-    "zeros": "jnp.zeros({shape}, dtype=dtype)",
-    "eye": "jnp.eye({length}, dtype=dtype)",
-    "concat": "jnp.concat([{arrays}], axis={data})",
-    "einsum": "jnp.einsum('{data}', {arrays})",
-    "reshape": "jnp.reshape({0}, {shape})",
-    "fill": "jnp.full({shape}, {0}, dtype=dtype)",
-    "shift": "{0} + «1»*jnp.eye({length}, dtype=dtype)",
-    "shift diag": "{0} + jnp.diag({1})",
-    "sum": "jnp.sum({0})",
-    "sum 0": "jnp.sum({0}, axis=0)",
-    "sum 1": "jnp.sum({0}, axis=1)",
-    "vdot": "jnp.sum(«0»*«1»)",
-    "vdott": "jnp.sum(«0»*<1>.T)",
-    "rowdot": "jnp.sum(«0»*«1», axis=1)",
-    "trace": "jnp.trace({0})",
-    "diag": "jnp.diag({0})",
-    "diagonal": "jnp.diag({0})",
-    "sqrt": "jnp.sqrt({0})",
-    "softmax_logsumexp": "softmax_logsumexp({0})",
-    "softmax_logsumexp_rows": "softmax_logsumexp({0})",
+CALLS = standard_calls("jnp") | {
     "factor": "jax.scipy.linalg.lu_factor({0})",
     "factor chol": "jax.scipy.linalg.cho_factor({0}, lower=True)",
     # the trace is for nan, which LAPACK does not spread to all entries
@@ -47,23 +26,64 @@ CALLS = {
     "adjugate": "adjugate_by_factor({0}, {1})",
     "logdet chol": "2*jnp.sum(jnp.log(jnp.diag(<0>[0])))",
 }
+SPELLINGS = {
+    "sigmoid": "jax.nn.sigmoid({x})",
+    "softplus": "jax.nn.softplus({x})",
+    "step": "({x} > 0)*jnp.ones_like({x})",
+    "erf": "jax.scipy.special.erf({x})",
+    "normcdf": "jax.scipy.special.ndtr({x})",
+    "gelu": "{x}*jax.scipy.special.ndtr({x})",
+    "erfc": "jax.scipy.special.erfc({x})",
+    "erfcx": "jax.scipy.special.erfcx({x})",
+    "lgamma": "jax.scipy.special.gammaln({x})",
+    "digamma": "jax.scipy.special.digamma({x})",
+    "polygamma": "jax.scipy.special.polygamma({x}, {w})",
+    "vec": "{x}.T.ravel()",
+    "expm": "jax.scipy.linalg.expm({x}, max_squarings=64)",
+    "expm_frechet": "frechet(lambda y: jax.scipy.linalg.expm(y, max_squarings=64), {x}, {w})",
+    "softmax": "jax.nn.softmax({x})",
+    "logsoftmax": "jax.nn.log_softmax({x})",
+    "logsumexp": "jax.nn.logsumexp({x})",
+    "softmax_rows": "jax.nn.softmax({x})",
+    "logsoftmax_rows": "jax.nn.log_softmax({x})",
+    "logsumexp_rows": "jax.nn.logsumexp({x}, -1)",
+}
 HELPERS = excerpts("common", {"np.": "jnp."}) | excerpts("jax")
 
 
-def _spelling(row: Row) -> str:
-    return row.jax or row.numpy.replace("np.", "jnp.").replace("sigmoid(", "jax.nn.sigmoid(")
+def _array(value: Any) -> Any:
+    import jax.numpy as jnp
+
+    array = jnp.asarray(value)
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
 
-DIALECT = Dialect(
-    name="jax",
-    module="jnp",
-    head=("import jax", "import jax.numpy as jnp"),
-    calls=CALLS,
-    helpers=HELPERS,
-    dtype="dtype = jnp.result_type({all})",
-    no_dtype="dtype = float",
-    power="jnp.power",
-    number="jnp.asarray({0}, dtype=dtype)",
-    vector_first=True,
-    spelling=_spelling,
-)
+def _lone_number(value: float) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.asarray(value)
+
+
+def _adapted(text: str) -> str:
+    return translated(text, {"np.": "jnp.", "sigmoid(": "jax.nn.sigmoid("})
+
+
+@cache
+def dialect() -> Dialect:
+    """JAX's dialect."""
+    return Dialect(
+        name="jax",
+        module="jnp",
+        head=("import jax", "import jax.numpy as jnp"),
+        calls=CALLS,
+        helpers=HELPERS,
+        dtype="dtype = jnp.result_type({all})",
+        no_dtype="dtype = float",
+        power="jnp.power",
+        number="jnp.asarray({0}, dtype=dtype)",
+        vector_first=True,
+        spellings=SPELLINGS,
+        adapted=_adapted,
+        to_array=_array,
+        lone_number=_lone_number,
+    )

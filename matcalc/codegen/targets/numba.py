@@ -20,7 +20,8 @@ from ..plan.planner import Plan
 from ..plan.steps import Step, Steps
 from ..write.dialect import Dialect
 from ..write.source import number
-from .numpy import dialect as numpy_dialect
+from .numpy import dialect_with as numpy_with
+from .numpy import has_scipy
 
 LEAST = 100_000  # entries of a matrix below which NumPy's steps are as fast
 NARROWEST = 24  # columns: below, the functions of the entries outweigh the pass over the data
@@ -35,10 +36,15 @@ ENTRYWISE = {
 }
 
 
-@cache
-def dialect(scipy: bool) -> Dialect:
+def dialect() -> Dialect:
     """NumPy's dialect with kernels."""
-    base = numpy_dialect(scipy)
+    return dialect_with(has_scipy())
+
+
+@cache
+def dialect_with(scipy: bool) -> Dialect:
+    """The dialect with kernels, of NumPy alone or with SciPy."""
+    base = numpy_with(scipy)
     imports = {"njit": "from numba import get_num_threads, njit, prange"}
     kernels = partial(with_kernels, base=base)
     return replace(

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
+from typing import Any
 
-from ...tables.functions import Row
 from ..passes.congruence import congruent
 from ..passes.fusion import both_ways
 from ..plan.planner import Plan
-from ..write.dialect import Dialect
+from ..write.dialect import Dialect, standard_calls
 from ..write.excerpts import excerpts
 
-CALLS = {
-    "commutation": "commutation({sizes}, dtype)",
-    "shifts": "shifts({sizes}, dtype)",
-    "ones": "np.ones({shape}, dtype=dtype)",
-    "zeros": "np.zeros({shape}, dtype=dtype)",
-    "eye": "np.eye({length}, dtype=dtype)",
-    "concat": "np.concat([{arrays}], axis={data})",
+CALLS = standard_calls("np") | {
     "einsum": "np.einsum('{data}', {arrays}{optimize})",
-    "reshape": "np.reshape({0}, {shape})",
     "outer": "outer({0}, {1})",
-    "fill": "np.full({shape}, {0}, dtype=dtype)",
     "shift": "add_diagonal({0}, {1})",
     "shift diag": "add_diagonal({0}, {1})",
     "sum": "<0>.sum()",
@@ -30,13 +23,9 @@ CALLS = {
     "vdot": "<0>.ravel() @ <1>.ravel()",
     "vdott": "np.einsum('ij,ji->', {0}, {1})",
     "rowdot": "np.einsum('ij,ij->i', {0}, {1})",
-    "trace": "np.trace({0})",
-    "diag": "np.diag({0})",
-    "diagonal": "np.diag({0})",
-    "sqrt": "np.sqrt({0})",
-    "softmax_logsumexp": "softmax_logsumexp({0})",
     "softmax_logsumexp_rows": "softmax_logsumexp_rows({0})",
 }
+SPELLINGS = {"step": "unit_step({x})", "softplus": "softplus({x})"}
 PLAIN_LINALG = {
     "factor": "{0}",
     # the sum is for nan, which LAPACK does not spread to all entries
@@ -69,8 +58,20 @@ BOTH_OR_EACH = "both({0}, {1}, {2}) if <0>.size > 2**22 else (<0> @ <1>, <0>.T @
 HELPERS = excerpts("common") | excerpts("plain") | excerpts("numpy")
 
 
-def _spelling(row: Row) -> str:
-    return {"step": "unit_step({x})", "softplus": "softplus({x})"}.get(row.name, row.numpy)
+def _number_beside(value: float, arrays: list[Any]) -> Any:
+    """A Python number; of the arrays' own type where they are not of double precision, so that
+    they keep it.
+    """
+    import numpy as np
+
+    dtype = np.result_type(*arrays) if arrays else np.dtype(float)
+    return value if dtype == np.dtype(float) else dtype.type(value)
+
+
+def _lone_number(value: float) -> Any:
+    import numpy as np
+
+    return np.float64(value)
 
 
 def _both_ways(plan: Plan) -> Plan:
@@ -81,9 +82,19 @@ def _with_lapack(plan: Plan) -> Plan:
     return _both_ways(congruent(plan))
 
 
+def has_scipy() -> bool:
+    """Tell whether SciPy is installed."""
+    return find_spec("scipy") is not None
+
+
+def dialect() -> Dialect:
+    """NumPy's dialect; with SciPy where that is installed."""
+    return dialect_with(has_scipy())
+
+
 @cache
-def dialect(scipy: bool) -> Dialect:
-    """NumPy alone, or with SciPy."""
+def dialect_with(scipy: bool) -> Dialect:
+    """The dialect of NumPy alone, or with SciPy."""
     return Dialect(
         name="numpy",
         module="np",
@@ -99,6 +110,11 @@ def dialect(scipy: bool) -> Dialect:
         power="np.power",
         in_place=True,
         change=_with_lapack if scipy else _both_ways,
+        spellings=SPELLINGS,
+        number_beside=_number_beside,
+        lone_number=_lone_number,
+        of_numpy=True,
+        reuses=True,
         blocks=True,
-        spelling=_spelling,
+        congruences=True,
     )

@@ -2,7 +2,6 @@
 
 In a template, ``{0}`` is an argument as it is, ``<0>`` one in brackets unless it is a name or a
 call, ``«0»`` a factor; ``{shape}`` is the shape of the result, ``{data}`` the data of the step.
-``functions`` names the column of the table of functions.
 """
 
 from __future__ import annotations
@@ -10,18 +9,72 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...tables.functions import Row
+from ..arrays import is_python_number, to_numpy
 from ..plan.planner import Plan
 from .excerpts import Excerpts
 
 IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
 
 
+# what most libraries of arrays have, in the words of the Python array API standard
+STANDARD_CALLS = {
+    "commutation": "commutation({sizes}, dtype)",
+    "shifts": "shifts({sizes}, dtype)",
+    "ones": "xp.ones({shape}, dtype=dtype)",
+    "zeros": "xp.zeros({shape}, dtype=dtype)",
+    "eye": "xp.eye({length}, dtype=dtype)",
+    "concat": "xp.concat([{arrays}], axis={data})",
+    "einsum": "xp.einsum('{data}', {arrays})",
+    "reshape": "xp.reshape({0}, {shape})",
+    "fill": "xp.full({shape}, {0}, dtype=dtype)",
+    "shift": "{0} + «1»*xp.eye({length}, dtype=dtype)",
+    "shift diag": "{0} + xp.diag({1})",
+    "sum": "xp.sum({0})",
+    "sum 0": "xp.sum({0}, axis=0)",
+    "sum 1": "xp.sum({0}, axis=1)",
+    "vdot": "xp.sum(«0»*«1»)",
+    "vdott": "xp.sum(«0»*<1>.T)",
+    "rowdot": "xp.sum(«0»*«1», axis=1)",
+    "trace": "xp.trace({0})",
+    "diag": "xp.diag({0})",
+    "diagonal": "xp.diag({0})",
+    "sqrt": "xp.sqrt({0})",
+    "softmax_logsumexp": "softmax_logsumexp({0})",
+    "softmax_logsumexp_rows": "softmax_logsumexp({0})",
+}
+
+
+def standard_calls(module: str, words: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The calls of the standard by the module of a library, and by ``words`` that it has instead.
+
+    >>> standard_calls("torch", {"axis=": "dim="})["sum 0"]
+    'torch.sum({0}, dim=0)'
+    """
+    return {
+        operation: translated(call, {"xp.": f"{module}.", **(words or {})})
+        for operation, call in STANDARD_CALLS.items()
+    }
+
+
+def translated(text: str, words: Mapping[str, str]) -> str:
+    """A text with some words replaced, one after the other."""
+    for word, other in words.items():
+        text = text.replace(word, other)
+    return text
+
+
+def number_as_it_is(value: float, arrays: list[Any]) -> Any:
+    """A number of Python's where it takes the type of the arrays beside it by itself."""
+    return value
+
+
 @dataclass(frozen=True)
 class Dialect:
-    """A target: its imports, the spelling of every operation, and the functions that its source
-    brings along.
+    """A target: its imports, the spelling of every operation, the functions that its source brings
+    along, how arguments become arrays, and what it can do.
     """
 
     name: str
@@ -40,7 +93,6 @@ class Dialect:
     power: str = ""  # a function for the power of two numbers; "" where they are arrays
     vector_first: bool = False  # r @ X rather than X.T @ r
     in_place: bool = False
-    blocks: bool = False  # whether large matrices are worked on by blocks of rows
     every_axis: bool = False  # an index names every axis
     constant: str = "{0}"  # a number that a function of the target is applied to
     # makes what a function returns of numbers alone one of Python's, whose type decides nothing
@@ -48,9 +100,34 @@ class Dialect:
     number: str = "{0}"  # a result that hangs on no argument, of the type of the arrays
     copy: str = ""  # an array of its own with the same entries; "" where no array can be changed
     scalars: bool = False  # whether a scalar is an array, too
-    spelling: Callable[[Row], str] = lambda row: row.numpy
+    # functions of the table that the target spells in a way of its own, by name, and what makes
+    # its spelling of the others out of NumPy's
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    adapted: Callable[[str], str] = str
     # name used in the source -> line that brings it
     imports: Mapping[str, str] = field(default_factory=dict)
+
+    # ---- arguments: lists, numbers and arrays of integers become arrays of floating point numbers
+
+    to_array: Callable[[Any], Any] = to_numpy
+    # whether a scalar is a number that takes the type of the arrays, and how it does
+    is_number: Callable[[Any], bool] = is_python_number
+    number_beside: Callable[[float, list[Any]], Any] = number_as_it_is
+    # a number that is infinite where Python's raises an error
+    lone_number: Callable[[float], Any] = to_numpy
+    # makes arrays of different types alike, where the target does not take them together
+    of_one_type: Callable[[list[Any]], list[Any]] | None = None
+
+    # ---- abilities
+
+    of_numpy: bool = False  # its arrays are NumPy's
+    reuses: bool = False  # arrays can be kept from call to call
+    blocks: bool = False  # large matrices are worked on by blocks of rows
+    congruences: bool = False  # LAPACK multiplies from both sides at once
+
+    def spelling(self, row: Row) -> str:
+        """The code of a function, with ``{x}``, ``{w}`` and ``{z}`` for its arguments."""
+        return self.spellings.get(row.name) or self.adapted(row.numpy)
 
 
 def template(row: Row, dialect: Dialect) -> str:
