@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from shutil import which
 from typing import Any
 
 # before NumPy is imported; threads that wait for each other take most of the time
@@ -36,9 +37,12 @@ collect_ignore = [file for file, package in IMPORTED.items() if find_spec(packag
 def pytest_pycollect_makeitem(
     collector: pytest.Collector, name: str, obj: Any
 ) -> list[pytest.Item] | None:
-    """None of a test that needs a package that is not installed."""
-    needed = [package for mark in _marks(obj) if mark.name == "needs" for package in mark.args]
-    return [] if any(find_spec(package) is None for package in needed) else None
+    """None of a test that needs a package or a program that is not installed."""
+    packages = [name for mark in _marks(obj) if mark.name == "needs" for name in mark.args]
+    programs = [name for mark in _marks(obj) if mark.name == "needs_program" for name in mark.args]
+    missing = [name for name in packages if find_spec(name) is None]
+    missing += [name for name in programs if which(name) is None]
+    return [] if missing else None
 
 
 def _marks(obj: Any) -> list[pytest.Mark]:

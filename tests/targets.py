@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from matcalc.codegen import TARGETS
+from matcalc.codegen import TARGETS, dialect
 
 PACKAGES = {"array_api": "array_api_strict"}  # of a target that is not called like its package
+
+
+# those whose code is Python
+OF_PYTHON = [target for target in TARGETS if dialect(target).write is None]
 
 
 def is_installed(target: str) -> bool:

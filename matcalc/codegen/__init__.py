@@ -36,6 +36,10 @@ def compile_expr(
     show sizes. Raises OptionProblem for a target that does not exist, Unsupported for
     one whose package is not installed.
     """
+    if dialect(target).write is not None:
+        raise Unsupported(
+            f"functions for {target} do not run in Python", f"source({target!r}) is their text"
+        )
     at_hand = dict.fromkeys([*(variables(*parts(beside)) if beside is not None else ()), *known])
     found = source(e, target, name, at_hand, reuse, large=True)
     try:
@@ -70,6 +74,8 @@ def source(
     made = plan(roots, known)
     if reuse:
         return write_reusing(made, chosen, name, several)
+    if chosen.write is not None:
+        return chosen.write(made, chosen, name, several)
     found = write(made, chosen, name, several)
     other = by_blocks(made, chosen, name, several) if large else None
     # sizes may be asked for in another order

@@ -209,7 +209,7 @@ def test_numpy_without_scipy(case, monkeypatch):
 # ---- sources -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", targets.OF_PYTHON)
 @pytest.mark.parametrize("case", CASES[::4], ids=shown)
 def test_source_is_a_module_with_a_docstring(case, target):
     found = roots(*case)
@@ -231,7 +231,7 @@ def test_source_runs_alone(target):
         np.testing.assert_allclose(a, b)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", targets.OF_PYTHON)
 def test_names_that_the_source_uses_itself_may_be_variables(target):
     text = (
         "sum(np.*lambda) + sum(t1.*dtype) + sum(jnp.*torch) + sum(xp.*sigmoid(mm)) + tr(lu*inv(A))"

@@ -13,7 +13,8 @@ from ...errors import OptionProblem, text_of
 from ...faces import listed
 from ..write.dialect import Dialect
 
-TARGETS = listed("codegen.targets")
+DEFAULT = "numpy"
+TARGETS = (DEFAULT, *(name for name in listed("codegen.targets") if name != DEFAULT))
 
 
 def dialect(target: str) -> Dialect:

@@ -15,6 +15,7 @@ from ...tables.functions import Row
 from ..arrays import is_python_number, to_numpy
 from ..plan.planner import Plan
 from .excerpts import Excerpts
+from .source import Source
 
 IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
 
@@ -120,6 +121,8 @@ class Dialect:
 
     # ---- abilities
 
+    # writes a function where the language is not Python; such a function does not run here
+    write: Callable[[Plan, Dialect, str, bool], Source] | None = None
     of_numpy: bool = False  # its arrays are NumPy's
     reuses: bool = False  # arrays can be kept from call to call
     blocks: bool = False  # large matrices are worked on by blocks of rows
