@@ -69,7 +69,7 @@ def label_shape(labels: Iterable[Label]) -> Shape:
 
 
 def joined_to(joined: Mapping[Label, Label], i: Label) -> Label:
-    """The label that stands for ``i`` where wires have joined some."""
+    """The label that stands for ``i`` where wires have made some labels one."""
     while i in joined:
         i = joined[i]
     return i
@@ -87,9 +87,9 @@ def joined_by(factors: Iterable[Factor]) -> dict[Label, Label]:
 
 def with_ones(factors: Iterable[Factor], labels: Iterable[Label]) -> tuple[Factor, ...]:
     """Factors, with ones along the labels that none of them holds."""
-    found = tuple(factors)
-    held = {i for f in found for i in f.labels}
-    return (*found, *(one(i) for i in labels if i not in held))
+    given = tuple(factors)
+    held = {i for f in given for i in f.labels}
+    return (*given, *(one(i) for i in labels if i not in held))
 
 
 def one(label: Label) -> Factor:
@@ -103,10 +103,12 @@ def wire(a: Label, b: Label) -> Factor:
 
 
 def is_one(f: Factor) -> bool:
+    """Say if a factor is ones along its labels."""
     return f.expr.head == "ones"
 
 
 def is_wire(f: Factor) -> bool:
+    """Say if a factor makes two labels equal."""
     return f.expr.head == "eye"
 
 
@@ -118,13 +120,13 @@ def rows_and_columns(e: Expr, labels: Labels) -> tuple[Labels, Labels]:
 
 def term(coefficient: Fraction, factors: Iterable[Factor]) -> Term:
     """A term with its numbers gathered in the coefficient."""
-    kept: list[Factor] = []
+    others: list[Factor] = []
     for f in factors:
         if f.expr.head == "num":
             coefficient *= f.expr.value
         else:
-            kept.append(f)
-    return Term(coefficient, tuple(kept))
+            others.append(f)
+    return Term(coefficient, tuple(others))
 
 
 def rename(factors: Iterable[Factor], names: Mapping[Label, Label]) -> list[Factor]:

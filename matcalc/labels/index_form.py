@@ -19,7 +19,7 @@ from ..expr import Expr
 from ..expr.sizes import Size, public_size, show_axes
 from ..faces import CompiledFunction, face
 from ..options import strict
-from .bag import Bag, Factor, Label, Term, is_one, is_wire
+from .bag import Bag, Factor, Label, Labels, Term, is_one, is_wire
 
 # of the axes of an expression or a variable; those of a matrix are two, of length one or not
 Sizes = tuple[Size, ...]
@@ -74,9 +74,8 @@ class IndexForm:
     @property
     def count(self) -> int:
         """Nodes, with one for each subscript list."""
-        return sum(
-            sum(f.expr.count + 1 for f in t.factors) + len(t.factors) for t in self.bag.terms
-        )
+        factors = [f for t in self.bag.terms for f in t.factors]
+        return sum(f.expr.count + 2 for f in factors)
 
     @within_limits("printing")
     def __str__(self) -> str:
@@ -102,26 +101,24 @@ class IndexForm:
 
     @cached_property
     def alphabet(self) -> list[str]:
-        """The letters that name nothing in a factor: no index, such as the j of X[:,j], no
-        variable, no size that is written.
-        """
+        """The letters that name nothing in a factor: no index, no variable, no written size."""
         taken = ex.written_names(self.written_nodes)
         return [letter for letter in LETTERS if letter not in taken]
 
     @property
     def written_nodes(self) -> list[Expr]:
         """The nodes that stand in the text, where the identity and ones have no sizes."""
-        return ex.postorder(
-            *(f.expr for t in self.bag.terms for f in t.factors if not (is_wire(f) or is_one(f)))
-        )
+        factors = [f for t in self.bag.terms for f in t.factors]
+        return ex.postorder(*(f.expr for f in factors if not (is_wire(f) or is_one(f))))
 
     def letters(self, t: Term, taken: Collection[str] = ()) -> dict[Label, str]:
-        """A letter for each label of a term, none that is ``taken``: outputs first, the same in
-        every term.
+        """A letter for each label of a term, none that is ``taken``.
 
-        Raises LimitProblem for more labels than letters.
+        The outputs come first; they have the same letters in every term. Raises LimitProblem for
+        more labels than letters.
         """
-        labels = dict.fromkeys((*self.bag.out, *(i for f in t.factors for i in f.labels)))
+        of_factors = (i for f in t.factors for i in f.labels)
+        labels = dict.fromkeys((*self.bag.out, *of_factors))
         alphabet = [letter for letter in self.alphabet if letter not in taken]
         if len(labels) > len(alphabet):
             raise LimitProblem(
@@ -144,5 +141,9 @@ class IndexForm:
 def subscripts(form: IndexForm, t: Term) -> str:
     """The einsum text of a term: factors with axes, then the outputs."""
     letters = form.letters(t)
-    inputs = ",".join("".join(letters[i] for i in f.labels) for f in t.factors if f.labels)
-    return f"{inputs}->{''.join(letters[i] for i in form.bag.out)}"
+
+    def spelled(labels: Labels) -> str:
+        return "".join(letters[i] for i in labels)
+
+    inputs = [spelled(f.labels) for f in t.factors if f.labels]
+    return f"{','.join(inputs)}->{spelled(form.bag.out)}"

@@ -2,82 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from ..expr import Expr
 from ..expr.sizes import UNIT
 from ..tables.functions import BY_NAME
-from .bag import Factor, Labels, Term, fresh, is_one, is_wire, one, rows_and_columns, term, wire
+from .bag import (
+    Factor,
+    Labels,
+    Term,
+    fresh,
+    is_one,
+    is_wire,
+    one,
+    rows_and_columns,
+    term,
+    wire,
+    with_ones,
+)
 from .notation import labelled
+
+LARGE = 60  # nodes beyond which a factor is not opened, so that bags of deep networks stay small
 
 
 def meaning(e: Expr, out: Labels) -> list[Term] | None:
-    """The bag that an entry of ``e`` is, or None if ``e`` is not made of labels alone (a
-    variable, a function).
+    """The bag that ``e`` is with these labels, None where labels do not say it all.
+
+    They do not for a variable, and for a function without a definition in labels.
     """
-    rows, cols = rows_and_columns(e, out)
-    if e.head == "num":
-        return [Term(e.value, ())]
-    if e.head == "zeros":
-        return []
-    if e.head == "ones":
-        return [Term(Fraction(1), tuple(map(one, out)))]
-    if e.head == "eye":
-        return [Term(Fraction(1), tuple(map(wire, rows, cols)))]
-    if e.head == "T":
-        return [term(Fraction(1), [Factor(e.args[0], cols + rows)])]
-    if e.head == "times":
-        return [term(Fraction(1), [Factor(a, () if a.is_scalar else out) for a in e.args])]
-    if e.head == "matmul":
-        return [term(Fraction(1), _chain(e, rows, cols))]
-    if e.head == "add":
-        return [_summand(a, e, rows, cols) for a in e.args]
+    in_labels = _MEANINGS.get(e.head)
+    if in_labels is not None:
+        return in_labels(e, out)
     row = BY_NAME.get(e.head)
     if row is None or not row.define:
         return None
     return [term(f.coefficient, f.factors) for f in labelled(row, row.define, e, out)]
 
 
-def _chain(e: Expr, rows: Labels, cols: Labels) -> list[Factor]:
-    factors, left = [], rows
-    for i, a in enumerate(e.args):
-        right = cols if i == len(e.args) - 1 else fresh((a.shape_[1], UNIT))
+def _number(e: Expr, _: Labels) -> list[Term]:
+    return [Term(e.value, ())]
+
+
+def _zeros(_: Expr, __: Labels) -> list[Term]:
+    return []
+
+
+def _ones(_: Expr, out: Labels) -> list[Term]:
+    return [Term(Fraction(1), tuple(map(one, out)))]
+
+
+def _identity(e: Expr, out: Labels) -> list[Term]:
+    return [Term(Fraction(1), tuple(map(wire, *rows_and_columns(e, out))))]
+
+
+def _transpose(e: Expr, out: Labels) -> list[Term]:
+    rows, cols = rows_and_columns(e, out)
+    return [term(Fraction(1), [Factor(e.args[0], cols + rows)])]
+
+
+def _entrywise(e: Expr, out: Labels) -> list[Term]:
+    return [term(Fraction(1), [Factor(a, () if a.is_scalar else out) for a in e.args])]
+
+
+def _matrix_product(e: Expr, out: Labels) -> list[Term]:
+    left, cols = rows_and_columns(e, out)
+    *others, last = e.args
+    factors: list[Factor] = []
+    for a in others:
+        right = fresh((a.shape_[1], UNIT))
         factors.append(Factor(a, left + right))
         left = right
-    return factors
+    return [term(Fraction(1), [*factors, Factor(last, left + cols)])]
 
 
-def _summand(a: Expr, e: Expr, rows: Labels, cols: Labels) -> Term:
+def _sum(e: Expr, out: Labels) -> list[Term]:
+    rows, cols = rows_and_columns(e, out)
+    return [_summand(a, rows, cols) for a in e.args]
+
+
+_MEANINGS: dict[str, Callable[[Expr, Labels], list[Term]]] = {
+    "num": _number,
+    "zeros": _zeros,
+    "ones": _ones,
+    "eye": _identity,
+    "T": _transpose,
+    "times": _entrywise,
+    "matmul": _matrix_product,
+    "add": _sum,
+}
+
+
+def _summand(a: Expr, rows: Labels, cols: Labels) -> Term:
     """A term of a sum, with ones along the axes over which it is repeated."""
     own = (rows if a.shape_[0] else ()) + (cols if a.shape_[1] else ())
-    missing = [i for i in rows + cols if i not in own]
-    return term(Fraction(1), [Factor(a, own), *map(one, missing)])
+    return term(Fraction(1), with_ones([Factor(a, own)], rows + cols))
 
 
-def opened(factors: Iterable[Factor], limit: int = 60) -> Term:
+def opened(factors: Iterable[Factor], limit: int = LARGE) -> Term:
     """Replace products, transposes and the like by the bags they are, as deep as they go.
 
-    Sums stay whole.
-
-    A factor with more than ``limit`` nodes stays whole too, so that the bag of a deep network stays
-    small; that may cost beauty, never correctness.
+    Sums stay whole, and so does a factor with more than ``limit`` nodes; that may cost beauty,
+    never correctness.
     """
-    coefficient, out = Fraction(1), list[Factor]()
-    queue = list(reversed(list(factors)))
-    while queue:
-        f = queue.pop()
-        shut = (
-            f.expr.head == "add"
-            or (f.expr.count > limit and f.expr.head != "T")
-            or (is_one(f) and len(f.labels) == 1)
-        )
-        terms = None if shut or (is_wire(f) and len(f.labels) == 2) else meaning(f.expr, f.labels)
+    coefficient = Fraction(1)
+    whole: list[Factor] = []
+    stack = list(factors)[::-1]
+    while stack:
+        f = stack.pop()
+        terms = None if _stays_whole(f, limit) else meaning(f.expr, f.labels)
         if terms is None:
-            out.append(f)
+            whole.append(f)
         elif not terms:
             return Term(Fraction(0), ())
         else:
             coefficient *= terms[0].coefficient
-            queue += reversed(terms[0].factors)
-    return term(coefficient, out)
+            stack += reversed(terms[0].factors)
+    return term(coefficient, whole)
+
+
+def _stays_whole(f: Factor, limit: int) -> bool:
+    e = f.expr
+    if e.head == "add" or (e.count > limit and e.head != "T"):
+        return True
+    # the factors with labels that all others are made of
+    return (is_one(f) and len(f.labels) == 1) or (is_wire(f) and len(f.labels) == 2)

@@ -1,6 +1,4 @@
-"""Roots: what is derived or compiled, an expression or an index form, looked at as one kind of
-thing.
-"""
+"""Roots: expressions and index forms, the two things that are derived and compiled."""
 
 from __future__ import annotations
 
@@ -10,10 +8,10 @@ from math import prod
 from .. import expr as ex
 from ..expr import Expr
 from ..expr.sizes import Atom, Shape, Size, length, shape_of, show_axes
-from ..language import user_functions as extend
+from ..language import user_functions
 from .index_form import IndexForm, Sizes
 
-Root = Expr | IndexForm  # what a derivative is, and what is evaluated
+Root = Expr | IndexForm
 
 
 def shape_as_matrix(root: Root) -> Shape | None:
@@ -25,9 +23,10 @@ def shape_as_matrix(root: Root) -> Shape | None:
 
 def sizes_of_axes(root: Root) -> Sizes:
     """The sizes of the axes: two of a matrix, as many as there are of what has more."""
-    return shape_as_matrix(root) or (
-        root.axes if isinstance(root, IndexForm) else ex.own_axes(root)
-    )
+    matrix = shape_as_matrix(root)
+    if matrix is not None:
+        return matrix
+    return root.axes if isinstance(root, IndexForm) else ex.own_axes(root)
 
 
 def shape_text(root: Root) -> str:
@@ -37,9 +36,10 @@ def shape_text(root: Root) -> str:
 
 def parts(*roots: Root) -> tuple[Expr, ...]:
     """The expressions that are evaluated: an index form's factors, or the expression itself."""
-    return tuple(
-        part for root in roots for part in ((root,) if isinstance(root, Expr) else root.factors)
-    )
+    evaluated: list[Expr] = []
+    for root in roots:
+        evaluated += (root,) if isinstance(root, Expr) else root.factors
+    return tuple(evaluated)
 
 
 def form_sizes(*roots: Root) -> list[Size]:
@@ -49,11 +49,9 @@ def form_sizes(*roots: Root) -> list[Size]:
 
 def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
     """The expression or index form with its leaves replaced."""
-    return (
-        ex.substitute(root, leaf)
-        if isinstance(root, Expr)
-        else root.with_factors(lambda f: ex.substitute(f, leaf))
-    )
+    if isinstance(root, Expr):
+        return ex.substitute(root, leaf)
+    return root.with_factors(lambda f: ex.substitute(f, leaf))
 
 
 def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
@@ -62,11 +60,7 @@ def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
 
 
 def written_out(root: Root) -> Root:
-    """The expression or index form with every function that a user added replaced by its
-    meaning.
-    """
-    return (
-        extend.written_out(root)
-        if isinstance(root, Expr)
-        else root.with_factors(extend.written_out)
-    )
+    """The root with every function that a user added replaced by its meaning."""
+    if isinstance(root, Expr):
+        return user_functions.written_out(root)
+    return root.with_factors(user_functions.written_out)
