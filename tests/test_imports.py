@@ -78,8 +78,7 @@ HEAVY = {
         "network.runtime.jax",
     },
     "sympy": {"interop.incoming", "interop.outgoing"},
-    "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes", "elaborate")}
-    | {"labels.reader"},
+    "lark": {f"language.{name}" for name in ("syntax", "indices", "names", "notes")},
 }
 
 

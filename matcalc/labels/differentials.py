@@ -88,7 +88,7 @@ def _entry_links(slopes: Iterable[Expr], e: Expr, out: Labels) -> list[Link]:
 
 
 def _rule_links(row: Row, e: Expr, out: Labels) -> Iterator[Link]:
-    """A function by its rule: the terms, each as one link by the argument that it differentiates."""
+    """The terms of a rule, each as one link by the argument whose differential it holds."""
     names = dict(zip("xw", e.args, strict=False)) | {"y": e}
     for t in terms_of(row.rule):
         letters = Letters(row, e, out)

@@ -1,200 +1,85 @@
-"""Syntax tree to typed expression: what every name is, and which sizes fit.
+"""Syntax tree to expression: what every name stands for, and which sizes fit.
 
-A name is a scalar (a-g, Greek letters), a vector (h-z) or a matrix (A-Z) unless it is declared, or
-used in a way that only a vector allows. Sizes that nobody declared are unknowns, unified by the
-operations and named at the end.
+Sizes that nobody declared are unknowns, which the operations unify. The texts of the table and of
+the rewrite rules are read here too, see :func:`template`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Set
 from fractions import Fraction
-from functools import cached_property
-
-from lark import Token
+from functools import cache
 
 from .. import expr as ex
 from ..budget import spend
 from ..errors import LimitProblem, MatcalcError, NameProblem, ShapeProblem
 from ..expr import Expr
 from ..expr.powers import POWERS, names_in
-from ..expr.sizes import (
-    UNIT,
-    Shape,
-    Size,
-    Unknown,
-    base_atoms,
-    fresh_names,
-    in_any_order,
-    might_be_equal,
-    resolve,
-    unify,
-)
+from ..expr.sizes import UNIT, Size, Unknown, in_any_order, resolve, unify
 from ..options import nearest
 from ..tables.functions import BY_NAME, MACROS, visible
-from .declarations import CONSTANTS, NUMBERS, Declared, declared_shape, is_function, kind_shape
+from .declarations import CONSTANTS, NUMBERS, declared_shape, is_function, kind_shape
 from .indices import LENGTHS, range_in, size_in
 from .names import OF_TWO_SIZES, written_sizes
-from .notes import ENTRYWISE, note_on_call, notes_on_names, notes_on_numbers
-from .program import Program
-from .settle import is_settled, name_unknowns, settle, settled_leaf
-from .syntax import Syntax, span, syntax
+from .notes import ENTRYWISE
+from .settle import settle
+from .syntax import Syntax, span, subtrees, syntax, tokens
 
+# of an exponent of ten: numbers beyond 10^300 are refused, 1e-350*1e100 is not
 MAX_NUMBER_DIGITS = 400
-
-
-# ---- typing --------------------------------------------------------------------------------------
+MATRIX_PRODUCTS = ("*", "@", "·")
+SUPERSCRIPTS = {"²": 2, "³": 3}
+MEASURES = ("numel", *LENGTHS)
 
 
 class Builder:
-    """Builds expressions bottom up from a syntax tree, with an explicit stack."""
+    """Builds expressions bottom up from a syntax tree, with an explicit stack.
+
+    ``names`` says what a name stands for, ``sizes`` which names are numbers. A ``trusted`` text,
+    one of the table, may call the hidden functions of the table.
+    """
 
     def __init__(
-        self,
-        text: str,
-        tree: Syntax,
-        declared: Mapping[str, Declared],
-        kinds: Mapping[str, str],
-        numbers: Set[str] = frozenset(),
+        self, text: str, names: dict[str, Expr], sizes: Set[str], trusted: bool = False
     ) -> None:
-        self.text, self.tree, self.declared = text, tree, declared
+        self.text, self.names, self.sizes, self.trusted = text, names, sizes, trusted
         self.raised_to: set[str] = set()  # the names of sizes that matrices are raised to
-        self.trusted = False  # a text of the table may call the table's hidden functions
-        self.names: dict[str, Expr] = {}
         # calls, their functions and their arguments
         self.entrywise: list[tuple[str, str, Expr]] = []
-        self.definitions: dict[str, Expr] = {}
-        self.sizes = {
-            a
-            for d in declared.values()
-            for size in d.shape
-            for a in base_atoms(size)
-            if isinstance(a, str)
-        }
-        self.sizes |= written_sizes(tree) | numbers
-        self.assumed: list[str] = []
-        self.sizes |= {name for name, d in declared.items() if d.is_integer}
-        for name, d in declared.items():
-            if d.is_integer:
-                continue
-            rows, cols = map(in_any_order, d.shape)
-            self.names[name] = ex.var(name, (rows, cols), d.properties)
-            if any(isinstance(a, Unknown) for size in d.shape for a in base_atoms(size)):
-                self.assumed.append(name)
-        for name, kind in kinds.items():
-            if name not in self.sizes:
-                self.names[name] = ex.var(name, kind_shape(kind))
-                self.assumed.append(name)
-
-    def program(self, fitting: Sequence[Shape] = ()) -> Program[Expr]:
-        *statements, body = [n for n in self.tree.children if not isinstance(n, Token)]
-        for statement in statements:
-            token, value = statement.children
-            name = str(token)
-            if is_function(name) or name in self.definitions or name in self.declared:
-                raise NameProblem(f"'{name}' already has a meaning", "choose another name").at(
-                    self.text, span(statement)
-                )
-            if (early := self._used_before(name, statement)) is not None:
-                raise NameProblem(f"'{name}' is used before it is defined").at(
-                    self.text, span(early)
-                )
-            assert not isinstance(value, Token)
-            self.names[name] = self.definitions[name] = self.build(value)
-            if name in self.assumed:
-                self.assumed.remove(name)
-        expr = self.build(body)
-        _fit(expr, fitting)
-        return self._named(expr)
-
-    def _used_before(self, name: str, statement: Syntax) -> Syntax | None:
-        """A use of a name up to the end of its own definition."""
-        first = self.first_uses.get(name)
-        return (
-            first if first is not None and first.meta.start_pos < statement.meta.end_pos else None
-        )
-
-    @cached_property
-    def first_uses(self) -> dict[str, Syntax]:
-        """Where each name is used first."""
-        found: dict[str, Syntax] = {}
-        for node in sorted(self.tree.find_data("name"), key=lambda node: -node.meta.start_pos):
-            found[str(node.children[0])] = node
-        return found
-
-    def _named(self, expr: Expr) -> Program[Expr]:
-        """Give names to the sizes that are still unknown."""
-        roots = [expr, *self.definitions.values()]
-        used = [
-            *ex.variables(*roots),
-            *(v for n, v in self.names.items() if n in self.first_uses and v.head == "var"),
-        ]
-        taken = {v.name for v in used} | set(self.definitions) | self.sizes | set(self.names)
-        names = fresh_names(taken)
-        for v in sorted(used, key=lambda v: (v.shape_[1] == UNIT, v.name)):
-            for size in reversed(v.shape_):  # the columns first: X is m×n, a lone vector n
-                name_unknowns(size, names)
-        for size in ex.sizes_of(ex.postorder(*roots)):
-            name_unknowns(size, names)
-        settled = ex.substitute_all(roots, settled_leaf, skip=is_settled)
-        found = {v.name: v for v in ex.variables(*settled.values())}
-        cancelled = [
-            n
-            for n in self.first_uses
-            if n in self.names and n not in found and n not in self.definitions
-        ]
-        found |= {n: settle(self.names[n]) for n in cancelled}
-        definitions = {n: settled[e] for n, e in self.definitions.items()}
-        assumed = tuple(n for n in self.assumed if n in found)
-        unused = tuple(
-            n
-            for n, d in self.declared.items()
-            if n not in found and not (d.is_integer and n in self.first_uses)
-        )
-        integers = tuple(n for n, d in self.declared.items() if d.is_integer)
-        notes = dict.fromkeys(self._notes([found[n] for n in assumed]))
-        return Program(
-            settled[expr], definitions, found, assumed, unused, self.text, integers, tuple(notes)
-        )
-
-    def _notes(self, assumed: list[Expr]) -> Iterator[str]:
-        yield from notes_on_names(assumed, self.tree)
-        yield from notes_on_numbers(self.tree)
-        for call, name, argument in self.entrywise:
-            if (note := note_on_call(call, name, settle(argument))) is not None:
-                yield note
 
     def build(self, root: Syntax) -> Expr:
-        done: dict[int, Expr] = {}
+        """The expression of a syntax tree; an error has the place of the node where it was met."""
+        values: dict[int, Expr] = {}
         stack: list[tuple[Syntax, bool]] = [(root, False)]
         while stack:
             spend()
-            node, ready = stack.pop()
-            children = self._operands(node)
-            if not ready and children:
+            node, operands_built = stack.pop()
+            operands = self._operands(node)
+            if operands and not operands_built:
                 stack.append((node, True))
-                stack += ((c, False) for c in reversed(children))
+                stack += ((c, False) for c in reversed(operands))
                 continue
             try:
-                done[id(node)] = _NODES[node.data](
-                    self, node, [done[id(c)] for c in children if id(c) in done]
-                )
+                values[id(node)] = _NODES[node.data](self, node, [values[id(c)] for c in operands])
             except MatcalcError as problem:
                 raise problem.at(self.text, span(node)) from None
-        return done[id(root)]
+        return values[id(root)]
 
     def _operands(self, node: Syntax) -> list[Syntax]:
         """The parts of a node that are expressions, not sizes or places."""
-        parts = [c for c in node.children if not isinstance(c, Token)]
+        parts = subtrees(node)
         if node.data == "block":
-            return [
-                block for row in parts for block in row.children if not isinstance(block, Token)
-            ]
-        name = str(node.children[0]) if node.data == "call" else ""
-        sizes_only = name in CONSTANTS or (name in OF_TWO_SIZES and name not in self.names)
-        return parts[: 1 if node.data == "indexed" else 0 if sizes_only else None]
+            return [block for row in parts for block in subtrees(row)]
+        if node.data == "indexed":
+            return parts[:1]
+        if node.data == "call" and self._takes_sizes(str(node.children[0])):
+            return []
+        return parts
 
-    # one method per kind of syntax node
+    def _takes_sizes(self, name: str) -> bool:
+        return name in CONSTANTS or (name in OF_TWO_SIZES and name not in self.names)
+
+    # ---- leaves ----------------------------------------------------------------------------------
 
     def number(self, node: Syntax, _: list[Expr]) -> Expr:
         text = str(node.children[0])
@@ -216,40 +101,37 @@ class Builder:
             return ex.eye((Unknown(),))
         if name in NUMBERS:
             return ex.PI
-        known = [*self.names, *self.sizes]
-        raise NameProblem(
-            f"'{name}' is a function" if is_function(name) else f"unknown name '{name[:40]}'",
-            nearest(name, known),
-        )
+        fact = f"'{name}' is a function" if is_function(name) else f"unknown name '{name[:40]}'"
+        raise NameProblem(fact, nearest(name, [*self.names, *self.sizes]))
+
+    # ---- calls -----------------------------------------------------------------------------------
 
     def call(self, node: Syntax, args: list[Expr]) -> Expr:
         name = str(node.children[0])
         if name in CONSTANTS:
-            return self._constant(name, [c for c in node.children[1:] if not isinstance(c, Token)])
+            return self._constant(name, subtrees(node))
         if name in self.names:
-            raise NameProblem(
-                f"'{name}' is a variable, not a function", f"to multiply, write {name}*(…)"
-            )
+            fact = f"'{name}' is a variable, not a function"
+            raise NameProblem(fact, f"to multiply, write {name}*(…)")
         if name in OF_TWO_SIZES:
-            return self._of_two_sizes(
-                name, [c for c in node.children[1:] if not isinstance(c, Token)]
-            )
+            return self._of_two_sizes(name, subtrees(node))
         if name in ENTRYWISE and len(args) == 1:
             start, stop = span(node) or (0, 0)
             self.entrywise.append((self.text[start:stop], name, args[0]))
         if name in MACROS:
             return abbreviation(name, args)
-        if name == "numel" and len(args) == 1:
-            return ex.times(*map(ex.size_number, args[0].shape_))
-        if name in LENGTHS and len(args) == 1:
-            return ex.size_number(args[0].shape_[LENGTHS[name]])
-        if name not in BY_NAME or (BY_NAME[name].hidden and not self.trusted):
-            rows = [n for row in visible() for n in (row.name, *row.aliases)]
-            hint = nearest(name, [*rows, *MACROS, *CONSTANTS, "numel", *LENGTHS])
-            raise NameProblem(f"unknown function '{name[:40]}'", hint).at(
+        if name in MEASURES and len(args) == 1:
+            return _measured(name, args[0])
+        return self._of_table(name, node, args)
+
+    def _of_table(self, name: str, node: Syntax, args: list[Expr]) -> Expr:
+        """A function of the table."""
+        row = BY_NAME.get(name)
+        if row is None or (row.hidden and not self.trusted):
+            raise NameProblem(f"unknown function '{name[:40]}'", _nearest_function(name)).at(
                 self.text, span(node.children[0])
             )
-        if BY_NAME[name].symmetric and len(args) == 1 and unify(*args[0].shape_):
+        if row.symmetric and len(args) == 1 and unify(*args[0].shape_):
             # A + A' is seen to be symmetric when its sizes are known to be equal
             args = [settle(args[0])]
         if name in POWERS and args:
@@ -257,67 +139,66 @@ class Builder:
         return ex.call(name, *args, trusted=self.trusted)
 
     def _constant(self, name: str, args: list[Syntax]) -> Expr:
+        """An array that is given by its size, or by the number in all of its entries."""
         if name in ("vector", "matrix"):
             if len(args) != 1:
                 raise NameProblem(f"{name} takes one number", f"{name}(1) is all ones")
             return ex.times(self.build(args[0]), ex.ones(kind_shape(name)))
         sizes = [in_any_order(self._size(a)) for a in args]
-        if not sizes or len(sizes) > (1 if name == "eye" else 2):
-            raise NameProblem(
-                f"{name} takes {'one size' if name == 'eye' else 'one or two sizes'}",
-                f"write {name}(n)",
-            )
+        if not 1 <= len(sizes) <= (1 if name == "eye" else 2):
+            number = "one size" if name == "eye" else "one or two sizes"
+            raise NameProblem(f"{name} takes {number}", f"write {name}(n)")
         if name == "eye":
             return ex.eye(sizes[0])
-        return (ex.ones if name == "ones" else ex.zeros)(declared_shape(sizes))
+        shape = declared_shape(sizes)
+        return ex.ones(shape) if name == "ones" else ex.zeros(shape)
 
     def _of_two_sizes(self, name: str, args: list[Syntax]) -> Expr:
-        build, meaning = OF_TWO_SIZES[name]
+        matrix, meaning = OF_TWO_SIZES[name]
         if len(args) != 2:
             raise NameProblem(f"{name} takes two sizes, not {len(args)}", meaning)
-        return build(*map(self._size, args))
+        return matrix(*map(self._size, args))
 
     def _size(self, node: Syntax) -> Size:
         return size_in(node, self.text, self.names)
 
+    # ---- parts and blocks ------------------------------------------------------------------------
+
     def indexed(self, node: Syntax, args: list[Expr]) -> Expr:
-        places = [c for c in node.children[1:] if not isinstance(c, Token)]
         e = args[0]
+        _, *places = subtrees(node)
         if len(places) > 2:
             raise ShapeProblem(f"{len(places)} indices", "a matrix has two")
         if len(places) == 1 and UNIT not in e.shape_:
-            raise ShapeProblem(
-                "a matrix has two indices", "write X[i,:] for a row, X[:,j] for a column"
-            )
-        axes = (0, 1) if len(places) == 2 else (1,) if e.shape_[0] == UNIT else (0,)
-        found = {
-            axis: range_in(p, self.text, self.names, e.shape_[axis])
-            for axis, p in zip(axes, places, strict=True)
+            hint = "write X[i,:] for a row, X[:,j] for a column"
+            raise ShapeProblem("a matrix has two indices", hint)
+        axes = [0, 1]
+        if len(places) == 1:
+            axes = [1] if e.shape_[0] == UNIT else [0]
+        ranges = {
+            axis: range_in(place, self.text, self.names, e.shape_[axis])
+            for axis, place in zip(axes, places, strict=True)
         }
-        return ex.taken(e, found.get(0), found.get(1))
+        return ex.taken(e, ranges.get(0), ranges.get(1))
 
     def block(self, node: Syntax, args: list[Expr]) -> Expr:
-        lengths = [
-            sum(not isinstance(c, Token) for c in row.children)
-            for row in node.children
-            if not isinstance(row, Token)
-        ]
-        left = iter(args)
-        return ex.blocks([[next(left) for _ in range(k)] for k in lengths])
+        blocks = iter(args)
+        return ex.blocks([[next(blocks) for _ in subtrees(row)] for row in subtrees(node)])
+
+    # ---- operators -------------------------------------------------------------------------------
 
     def transposed(self, _: Syntax, args: list[Expr]) -> Expr:
         return ex.transpose(args[0])
 
     def superscript(self, node: Syntax, args: list[Expr]) -> Expr:
-        return ex.power(args[0], ex.num(2 if str(node.children[1]) == "²" else 3))
+        return ex.power(args[0], ex.num(SUPERSCRIPTS[str(node.children[1])]))
 
     def signed(self, node: Syntax, args: list[Expr]) -> Expr:
         return args[0] if str(node.children[0]) == "+" else ex.neg(args[0])
 
     def power(self, node: Syntax, args: list[Expr]) -> Expr:
         base, exponent = args
-        operator = str(node.children[1])
-        if operator == ".^":
+        if str(node.children[1]) == ".^":
             return ex.pow_(base, exponent)
         if exponent.head == "var" and exponent.name == "T":
             raise ShapeProblem("the exponent is the matrix T", "the transpose is ' or .T")
@@ -329,61 +210,87 @@ class Builder:
         return ex.call("norm2", args[0])
 
     def sum(self, node: Syntax, args: list[Expr]) -> Expr:
-        signs = [str(t) for t in node.children if isinstance(t, Token)]
-        terms = [
-            args[0],
-            *(ex.neg(a) if s != "+" else a for s, a in zip(signs, args[1:], strict=True)),
-        ]
+        signs = ["+", *tokens(node)]
+        terms = [a if sign == "+" else ex.neg(a) for sign, a in zip(signs, args, strict=True)]
         shape = terms[0].shape_
-        for i, term in enumerate(terms[1:], 1):
+        for part, term in zip(subtrees(node)[1:], terms[1:], strict=True):
             try:
                 shape = ex.broadcast((shape, term.shape_))
             except MatcalcError as problem:
-                raise problem.at(self.text, span(node.children[2 * i])) from None
+                raise problem.at(self.text, span(part)) from None
         return ex.add(*terms)
 
     def product(self, node: Syntax, args: list[Expr]) -> Expr:
         """A product left to right; runs of matrix products are joined at once."""
-        total, run = args[0], [args[0]]
-        for i, factor in enumerate(args[1:], 1):
-            operator = str(node.children[2 * i - 1])
+        parts = subtrees(node)
+        run = args[:1]
+        for i, (operator, factor) in enumerate(zip(tokens(node), args[1:], strict=True)):
             try:
-                if operator in ("*", "@", "·") and not (
-                    run[0].is_scalar or factor.is_scalar or _closed(run)
-                ):
-                    ex.check_product(run[-1], factor)
-                    run.append(factor)
-                    continue
-                total = _PRODUCTS[operator](ex.matmul(*run) if len(run) > 1 else run[0], factor)
-                run = [total]
+                run = _multiplied(run, operator, factor)
             except MatcalcError as problem:
-                before, here = span(node.children[2 * i - 2]), span(node.children[2 * i])
-                raise problem.at(
-                    self.text, (before[0], here[1]) if before and here else None
-                ) from None
-        return ex.matmul(*run) if len(run) > 1 else run[0]
+                raise problem.at(self.text, _from_to(parts[i], parts[i + 1])) from None
+        return _joined(run)
 
 
-def _closed(run: list[Expr]) -> bool:
-    """A run of factors that is already a number."""
+def _measured(name: str, e: Expr) -> Expr:
+    """A length of an axis, or the number of entries, as a number."""
+    if name == "numel":
+        return ex.times(*map(ex.size_number, e.shape_))
+    return ex.size_number(e.shape_[LENGTHS[name]])
+
+
+def _nearest_function(name: str) -> str:
+    """The function that may be meant, as a hint."""
+    rows = [spelling for row in visible() for spelling in (row.name, *row.aliases)]
+    return nearest(name, [*rows, *MACROS, *CONSTANTS, *MEASURES])
+
+
+def _multiplied(run: list[Expr], operator: str, factor: Expr) -> list[Expr]:
+    """A run of matrices times one more factor: a longer run, or a new one with the product."""
+    is_number = run[0].is_scalar or factor.is_scalar or _is_closed(run)
+    if operator in MATRIX_PRODUCTS and not is_number:
+        ex.check_product(run[-1], factor)
+        run.append(factor)
+        return run
+    return [_PRODUCTS[operator](_joined(run), factor)]
+
+
+def _is_closed(run: list[Expr]) -> bool:
+    """Say if the product of a run of factors is a number."""
     return resolve(run[0].shape_[0]) == UNIT == resolve(run[-1].shape_[1])
+
+
+def _joined(run: list[Expr]) -> Expr:
+    return ex.matmul(*run) if len(run) > 1 else run[0]
+
+
+def _from_to(first: Syntax, last: Syntax) -> tuple[int, int] | None:
+    """The range of characters from one node to another."""
+    start, stop = span(first), span(last)
+    return (start[0], stop[1]) if start and stop else None
+
+
+def _left_division(a: Expr, b: Expr) -> Expr:
+    return ex.matmul(ex.call("inv", a), b)
 
 
 def _elementwise_division(a: Expr, b: Expr) -> Expr:
     return ex.times(a, ex.pow_(b, ex.MINUS_ONE))
 
 
+def _kronecker(a: Expr, b: Expr) -> Expr:
+    return ex.call("kron", a, b)
+
+
 _PRODUCTS: dict[str, Callable[[Expr, Expr], Expr]] = {
-    "*": ex.product,
-    "@": ex.product,
-    "·": ex.product,
+    **dict.fromkeys(MATRIX_PRODUCTS, ex.product),
     "/": ex.divide,
     ".*": ex.times,
     "⊙": ex.times,
     "∘": ex.times,
-    "\\": lambda a, b: ex.matmul(ex.call("inv", a), b),
+    "\\": _left_division,
     "./": _elementwise_division,
-    "⊗": lambda a, b: ex.call("kron", a, b),
+    "⊗": _kronecker,
 }
 _NODES: dict[str, Callable[[Builder, Syntax, list[Expr]], Expr]] = {
     "number": Builder.number,
@@ -401,40 +308,26 @@ _NODES: dict[str, Callable[[Builder, Syntax, list[Expr]], Expr]] = {
 }
 
 
-def _fit(e: Expr, shapes: Iterable[Shape]) -> None:
-    """Make the open sizes of an expression those of the first shape that fits."""
-    for shape in shapes:
-        if all(map(might_be_equal, e.shape_, shape)):
-            for own, size in zip(e.shape_, shape, strict=True):
-                unify(own, size)
-            return
+# ---- texts of the tables -------------------------------------------------------------------------
 
 
 def abbreviation(name: str, args: list[Expr]) -> Expr:
-    """What an abbreviated function means for its arguments.
+    """The meaning of an abbreviated function for its arguments.
 
     Raises NameProblem for a wrong number of them.
     """
     macro = MACROS[name]
-    if len(args) != len(macro.parameters):
-        raise NameProblem(
-            f"{name} takes {len(macro.parameters)} "
-            f"argument{'s' * (len(macro.parameters) > 1)}, "
-            f"not {len(args)}"
-        )
+    expected = len(macro.parameters)
+    if len(args) != expected:
+        plural = "s" if expected > 1 else ""
+        raise NameProblem(f"{name} takes {expected} argument{plural}, not {len(args)}")
+    names = dict(zip(macro.parameters, args, strict=True))
     try:
-        return template(
-            macro.meaning, dict(zip(macro.parameters, args, strict=True)), trusted=False
-        )
+        return template(macro.meaning, names, trusted=False)
     except MatcalcError as problem:
         # a place in the meaning is none in the text that uses it
         problem.text = problem.span = None
         raise
-
-
-# ---- templates -----------------------------------------------------------------------------------
-
-_templates: dict[str, Syntax] = {}
 
 
 def template(text: str, names: Mapping[str, Expr], trusted: bool = True) -> Expr:
@@ -442,11 +335,12 @@ def template(text: str, names: Mapping[str, Expr], trusted: bool = True) -> Expr
 
     A ``trusted`` one asks for no symmetry.
     """
-    if text not in _templates:
-        _templates[text] = syntax(text)
-    tree = _templates[text]
-    builder = Builder(text, tree, {}, {})
-    builder.names, builder.trusted = dict(names), trusted
-    body = tree.children[-1]
-    assert not isinstance(body, Token)
-    return settle(builder.build(body))
+    body, sizes = _template(text)
+    return settle(Builder(text, dict(names), sizes, trusted).build(body))
+
+
+@cache
+def _template(text: str) -> tuple[Syntax, Set[str]]:
+    """The syntax tree of a text of the tables, and the sizes in it."""
+    tree = syntax(text)
+    return subtrees(tree)[-1], written_sizes(tree)

@@ -10,11 +10,13 @@ from ..errors import MatcalcError, ShapeProblem
 from ..expr import Expr
 from ..expr.sizes import Shape
 from .declarations import Declaration, Declared, declarations
-from .elaborate import Builder
 from .names import kinds_of, written_exponents
 from .notes import apart
 from .program import Program
+from .statements import Statements
 from .syntax import Syntax, syntax
+
+OTHER_READINGS = 8  # scalars that are tried as vectors, each of which builds the program anew
 
 
 def typed(
@@ -31,7 +33,7 @@ def typed(
     tree = syntax(text)
     declared, notes = apart(declarations(shapes), tree)
     try:
-        program = Builder(text, tree, declared, kinds_of(tree, declared)).program(fitting)
+        program = Statements(text, tree, declared, kinds_of(tree, declared)).program(fitting)
     except ShapeProblem as first:
         other = next(_other_readings(text, tree, declared), None)
         if other is None:
@@ -43,23 +45,23 @@ def typed(
 def _other_readings(
     text: str, tree: Syntax, declared: Mapping[str, Declared]
 ) -> Iterator[Program[Expr]]:
-    """If reading an exponent as a whole number, or exactly one scalar-by-default name as a
-    vector, makes the shapes fit, that was meant.
+    """The readings that make the shapes fit: exponents as whole numbers, or a scalar as a vector.
+
+    A scalar is read as a vector only if it is the one for which that helps.
     """
     kinds = kinds_of(tree, declared)
-    found: list[Program[Expr]] = []
-    if exponents := {
-        name for name in written_exponents(tree) if kinds.get(name, "matrix") != "matrix"
-    }:
-        builder = Builder(text, tree, declared, kinds, exponents)
+    exponents = {n for n in written_exponents(tree) if kinds.get(n, "matrix") != "matrix"}
+    if exponents:
+        statements = Statements(text, tree, declared, kinds, exponents)
         with suppress(MatcalcError):
-            program = builder.program()
-            if exponents <= builder.raised_to:
+            program = statements.program()
+            if exponents <= statements.builder.raised_to:
                 yield program
-    for name in [n for n, kind in kinds.items() if kind == "scalar"][:8]:
-        try:
-            found.append(Builder(text, tree, declared, kinds | {name: "vector"}).program())
-        except MatcalcError:
-            continue
-    if len(found) == 1:
-        yield found[0]
+    programs: list[Program[Expr]] = []
+    scalars = [name for name, kind in kinds.items() if kind == "scalar"]
+    for name in scalars[:OTHER_READINGS]:
+        with suppress(MatcalcError):
+            as_vector = kinds | {name: "vector"}
+            programs.append(Statements(text, tree, declared, as_vector).program())
+    if len(programs) == 1:
+        yield programs[0]
