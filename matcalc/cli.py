@@ -76,7 +76,11 @@ def _run(argv: list[str]) -> int:
         from .network.command import network
 
         return network(argv[1:])
-    options = _parser().parse_args(_shielded(argv))
+    return _answer(_parser().parse_args(_shielded(argv)))
+
+
+def _answer(options: argparse.Namespace) -> int:
+    """Derive the expression, or one from each line of the input."""
     if options.expression is None:
         _parser().print_usage(sys.stderr)
         raise MissingData(
@@ -254,17 +258,23 @@ def _derive(source: str, options: argparse.Namespace) -> int:
     found = derive(source.strip(), wanted or None, shapes, **asked)
     derivations = list(found.values())
     with limited(as_limits(options.limit), "printing"):
-        if options.explain:
-            print("\n\n".join(map(_explained, derivations)))
-        elif options.to == "text":
-            print(str(derivations[0]) if len(wanted) == 1 else str(found))
-        elif options.to == "json":
-            rows = [_record(d) for d in derivations]
-            _print_json(rows[0] if len(rows) == 1 else rows, options)
+        if options.to == "text" and not options.explain:
+            print(derivations[0] if len(wanted) == 1 else found)
         else:
-            _print_as(options.to, derivations)
+            _print(derivations, options)
     _report(derivations)
     return VERIFIED if all(d.verification for d in derivations) else UNVERIFIED
+
+
+def _print(derivations: list[Derivation], options: argparse.Namespace) -> None:
+    """The explanations, the records, or the answers in another format than text."""
+    if options.explain:
+        print("\n\n".join(map(_explained, derivations)))
+    elif options.to == "json":
+        rows = [_record(d) for d in derivations]
+        _print_json(rows[0] if len(rows) == 1 else rows, options)
+    else:
+        _print_as(options.to, derivations)
 
 
 def _explained(d: Derivation) -> str:
@@ -330,15 +340,17 @@ def _shapes_line(derivations: list[Derivation]) -> str:
     integers = dict.fromkeys((n for d in derivations for n in d.integers), INTEGER)
     kinds = {n: declared_text(v) for n, v in program.variables.items()} | integers
     guessed = {n for d in derivations for n in _assumed(d)}
-    assumed = [f"{n}: {kind}" for n, kind in kinds.items() if n in guessed]
-    declared = [f"{n}: {kind}" for n, kind in kinds.items() if n not in guessed]
-    listed = [
-        ("assumed ", assumed),
-        ("declared ", declared),
-        ("not in the expression: ", program.unused),
-    ]
-    notes = dict.fromkeys(note for d in derivations for note in d.notes)
-    return "; ".join([*(said + ", ".join(names) for said, names in listed if names), *notes])
+    listed: dict[str, list[str]] = {"assumed ": [], "declared ": []}
+    for n, kind in kinds.items():
+        listed["assumed " if n in guessed else "declared "].append(f"{n}: {kind}")
+    listed["not in the expression: "] = list(program.unused)
+    shown = [said + ", ".join(names) for said, names in listed.items() if names]
+    return "; ".join([*shown, *_notes(derivations)])
+
+
+def _notes(derivations: list[Derivation]) -> dict[str, None]:
+    """The remarks of all derivations, each once."""
+    return dict.fromkeys(note for d in derivations for note in d.notes)
 
 
 def _check(options: argparse.Namespace) -> int:

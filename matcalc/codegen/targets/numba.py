@@ -153,14 +153,12 @@ def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
         f"def {signature}:",
     ]
     lines += ["    m, n = X.shape", "    parts = get_num_threads()"]
-    lines += [f"    {_total(s, fusion)} = np.zeros((parts, n))" for s in gradients]
-    lines += [f"    {_total(s, fusion)} = np.zeros(parts)" for s in sums] + [
-        f"    {_total(s, fusion)} = np.empty(m)" for s in vectors
-    ]
+    rooms = dict.fromkeys(gradients, "zeros((parts, n))") | dict.fromkeys(sums, "zeros(parts)")
+    rooms |= dict.fromkeys(vectors, "empty(m)")
+    lines += [f"    {_total(s, fusion)} = np.{room}" for s, room in rooms.items()]
     lines += ["    for p in prange(parts):", "        first, last = p*m//parts, (p + 1)*m//parts"]
-    lines += [f"        g{k} = np.zeros(n)" for k, _ in enumerate(gradients)] + [
-        f"        s{k} = 0.0" for k, _ in enumerate(sums)
-    ]
+    own = _own(gradients, sums)
+    lines += [f"        {name} = {first}" for name, (_, first) in own.items()]
     if gradients:
         lines += [f"        four = first + (last - first)//{UNROLLED}*{UNROLLED}"]
         lines += _loop(fusion, names, "        ", f"range(first, four, {UNROLLED})", UNROLLED)
@@ -170,13 +168,16 @@ def _kernel(fusion: Fusion, names: dict[Step, str], signature: str) -> str:
         lines += _loop(
             fusion, names, "        ", f"range({'four' if gradients else 'first'}, last)", 1
         )
-    lines += [f"        {_total(s, fusion)}[p] = g{k}" for k, s in enumerate(gradients)]
-    lines += [f"        {_total(s, fusion)}[p] = s{k}" for k, s in enumerate(sums)]
-    results = [
-        _total(s, fusion) + (".sum(0)" if s in gradients else ".sum()" if s in sums else "")
-        for s in fusion.outputs
-    ]
+    lines += [f"        {_total(s, fusion)}[p] = {name}" for name, (s, _) in own.items()]
+    added = dict.fromkeys(gradients, ".sum(0)") | dict.fromkeys(sums, ".sum()")
+    results = [_total(s, fusion) + added.get(s, "") for s in fusion.outputs]
     return "\n".join([*lines, f"    return {', '.join(results)}"])
+
+
+def _own(gradients: list[Step], sums: list[Step]) -> dict[str, tuple[Step, str]]:
+    """What each thread adds up, by name, and its first value."""
+    vectors = {f"g{k}": (s, "np.zeros(n)") for k, s in enumerate(gradients)}
+    return vectors | {f"s{k}": (s, "0.0") for k, s in enumerate(sums)}
 
 
 def _in_blocks(fusion: Fusion, names: dict[Step, str]) -> list[str]:
@@ -215,41 +216,35 @@ def _sorted(fusion: Fusion) -> tuple[list[Step], list[Step], list[Step], list[St
 def _loop(fusion: Fusion, names: dict[Step, str], indent: str, rows: str, count: int) -> list[str]:
     """The loop over some rows at a time."""
     sums, gradients, outers, vectors = _sorted(fusion)
-    w, inner = names[fusion.seed.args[1]], indent + "    "
+    inner = indent + "    "
     at = [f"i + {k}" if k else "i" for k in range(count)]
     lines = [f"{indent}for i in {rows}:"]
-    for k, i in enumerate(at):  # row by row, as memory is read fastest
-        lines += [
-            f"{inner}z{k} = 0.0",
-            f"{inner}for j in range(n):",
-            f"{inner}    z{k} += X[{i}, j]*{w}[j]",
-        ]
-    for k, i in enumerate(at):
-        code = _Entries(fusion, names, k, i)
+    entries = [_Entries(fusion, names, k, i) for k, i in enumerate(at)]
+    for row in entries:  # row by row, as memory is read fastest
+        lines += [f"{inner}{line}" for line in row.seed()]
+    for code in entries:
         lines += [f"{inner}{line}" for line in code.lines()]
         lines += [f"{inner}s{q} += {code.summed(s)}" for q, s in enumerate(sums)]
-        lines += [f"{inner}{_total(s, fusion)}[{i}] = {code.of(s)}" for s in vectors]
+        lines += [f"{inner}{_total(s, fusion)}[{code.i}] = {code.of(s)}" for s in vectors]
     if gradients:
-        lines.append(f"{inner}for j in range(n):")
-    for q, s in enumerate(gradients):
-        total = " + ".join(
-            f"{_Entries(fusion, names, k, i).of(s.args[1])}*X[{i}, j]" for k, i in enumerate(at)
-        )
-        lines.append(f"{inner}    g{q}[j] += {total}")
-    if not gradients:
-        lines += [
-            f"{inner}r{q}[i - b] = {_Entries(fusion, names, 0, 'i').of(s.args[0])}"
-            for q, s in enumerate(outers)
-        ]
-    for s in outers if gradients else ():
-        v = names[s.args[1]]
-        for k, i in enumerate(at):
-            lines.append(f"{inner}for j in range({v}.size):")
-            lines.append(
-                f"{inner}    {_total(s, fusion)}[{i}, j] = "
-                f"{_Entries(fusion, names, k, i).of(s.args[0])}*{v}[j]"
-            )
+        lines += [f"{inner}{line}" for line in _added(fusion, names, entries)]
+    else:
+        lines += [f"{inner}r{q}[i - b] = {entries[0].of(s.args[0])}" for q, s in enumerate(outers)]
     return lines
+
+
+def _added(fusion: Fusion, names: dict[Step, str], entries: list[_Entries]) -> Iterator[str]:
+    """The lines that add rows to the products with X', and write rows of outer products."""
+    _, gradients, outers, _ = _sorted(fusion)
+    yield "for j in range(n):"
+    for q, s in enumerate(gradients):
+        total = " + ".join(f"{row.of(s.args[1])}*X[{row.i}, j]" for row in entries)
+        yield f"    g{q}[j] += {total}"
+    for s in outers:
+        v = names[s.args[1]]
+        for row in entries:
+            yield f"for j in range({v}.size):"
+            yield f"    {_total(s, fusion)}[{row.i}, j] = {row.of(s.args[0])}*{v}[j]"
 
 
 class _Entries:
@@ -266,6 +261,11 @@ class _Entries:
         if s.op == "num":
             return f"({number(s.data)})"
         return f"{self.names[s]}[{self.i}]" if s.axes else self.names[s]
+
+    def seed(self) -> list[str]:
+        """The product of the row and the vector that everything else starts from."""
+        z, w = f"z{self.k}", self.names[self.fusion.seed.args[1]]
+        return [f"{z} = 0.0", "for j in range(n):", f"    {z} += X[{self.i}, j]*{w}[j]"]
 
     def lines(self) -> list[str]:
         return [

@@ -518,21 +518,18 @@ class _Writer(Writer):
         parameters = {self.names[v]: v.name for v in self.variables}
         parameters |= {self.names[a]: a for a in hidden}
         left = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
-        body = [
-            *self._sizes(),
-            *checks,
-            *self.lines,
-            *(f"{a} = {text};" for a, text in zip(outputs, results, strict=True)),
-        ]
-        lines = [
-            f"function {left} = {name}({', '.join(parameters)})",
-            *(f"  % {line}" if line else "  %" for line in self._about()),
-            *(f"  {line}" for line in body),
-            "end",
-        ]
-        pieces = ["\n".join(lines), *self.dialect.helpers.needed(_called("\n".join(body))[1])[0]]
-        text = "\n\n".join(pieces) + "\n"
+        last = [f"{a} = {text};" for a, text in zip(outputs, results, strict=True)]
+        body = [*self._sizes(), *checks, *self.lines, *last]
+        text = self._file(f"function {left} = {name}({', '.join(parameters)})", body)
         return Source(text, name, parameters, self.plan.exprs, tuple(self.variables), tuple(hidden))
+
+    def _file(self, signature: str, body: list[str]) -> str:
+        """The function, then those that it calls."""
+        about = [f"  % {line}".rstrip() for line in self._about()]
+        function = "\n".join([signature, *about, *(f"  {line}" for line in body), "end"])
+        _, words = _called("\n".join(body))
+        helpers, _ = self.dialect.helpers.needed(words)
+        return "\n\n".join([function, *helpers]) + "\n"
 
     def _results(self) -> Iterator[str]:
         """The results; a vector that is a row in the mathematics is one."""
@@ -563,15 +560,14 @@ class _Writer(Writer):
 
     def _sizes(self) -> list[str]:
         """Lines that read the sizes off the arguments, both of a matrix at once."""
-        shown, pairs = self._shown(), self._pairs()
-        lines = [
-            f"[{', '.join(self.names[a] for a in pair)}] = size({name});"
-            for name, pair in pairs.items()
-            if self.mentioned.keys() >= {*pair}
-        ]
-        read = {a for pair in pairs.values() for a in pair if self.mentioned.keys() >= {*pair}}
-        rest = [a for a in self.mentioned if a in shown and a not in read]
-        return lines + [f"{self.names[a]} = {shown[a]};" for a in rest]
+        shown = self._shown()
+        unread = [a for a in self.mentioned if a in shown]
+        lines = []
+        for name, pair in self._pairs().items():
+            if self.mentioned.keys() >= {*pair}:
+                lines.append(f"[{', '.join(self.names[a] for a in pair)}] = size({name});")
+                unread = [a for a in unread if a not in pair]
+        return lines + [f"{self.names[a]} = {shown[a]};" for a in unread]
 
     def _pairs(self) -> dict[str, tuple[str, ...]]:
         """The matrices from which both of their sizes are read."""
@@ -651,21 +647,14 @@ class _Writer(Writer):
         """Numbers first; a dot stands between two arrays."""
         coefficient, above = step.data
         over, under = step.args[:above], step.args[above:]
-        numbers = [a for a in over if a.is_scalar]
-        arrays = [a for a in over if not a.is_scalar]
+        factor = {a: self.beside(a, step.axes).at(SIGN) for a in step.args}
         parts = [number(abs(coefficient))] if abs(coefficient) != 1 else []
-        text = "*".join([*parts, *(self.of(a).at(SIGN) for a in numbers)])
-        is_array = False
-        for a in arrays:
-            factor = self.beside(a, step.axes).at(SIGN)
-            times = ".*" if is_array else "*"
-            text = f"{text}{times}{factor}" if text else factor
-            is_array = True
-        text = text or "1"
-        for b in under:
-            over_array = not b.is_scalar
-            text += f"{'./' if over_array else '/'}{self.beside(b, step.axes).at(SIGN)}"
-        return Code(f"-{text}" if coefficient < 0 else text, PRODUCT)
+        parts += [factor[a] for a in over if a.is_scalar]
+        if arrays := [factor[a] for a in over if not a.is_scalar]:
+            parts.append(".*".join(arrays))
+        text = "*".join(parts) or "1"
+        sign = "-" if coefficient < 0 else ""
+        return Code("".join([sign, text, *(_divided(b, factor[b]) for b in under)]), PRODUCT)
 
     def pow(self, step: Step) -> Code:
         base, exponent = step.args[0], number(step.data)
@@ -749,6 +738,10 @@ def _outputs(name: str, count: int) -> list[str]:
     if name == "value_and_gradient":
         return ["f", "g"]
     return ["g"] if count == 1 else [f"g{i}" for i in range(1, count + 1)]
+
+
+def _divided(b: Step, factor: str) -> str:
+    return f"/{factor}" if b.is_scalar else f"./{factor}"
 
 
 def _solved(length: str, k: int, constant: int) -> str:
