@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from .module import TARGETS
 from .network import Network
 from .vocabulary import ACTIVATIONS, LOSSES
 
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--explain", action="store_true", help="show each derivation step by step")
     parser.add_argument(
         "--to",
-        choices=("text", "latex", "numpy", "jax", "torch"),
+        choices=("text", "latex", *TARGETS),
         default="text",
         help="what to print (default: text)",
     )

@@ -19,8 +19,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..codegen import dialect
 from ..codegen.write.excerpts import Excerpts, cut, excerpts
 from ..errors import OptionProblem, Unsupported
+from ..faces import listed
 from ..tables.functions import BY_NAME
 from .backward import COTANGENT, Derived
 from .layer import Layer, Part, Sequential
@@ -28,14 +30,8 @@ from .layers import Dropout, MaxPool
 from .maps import Im2col, Reshape, Windows
 
 Back = Callable[[str], str]
-TARGETS = ("numpy", "jax", "torch")
-
 RUNTIME = Path(__file__).parent / "runtime"
-IMPORTS = {
-    "numpy": "import numpy as np",
-    "jax": "import jax\nimport jax.numpy as jnp",
-    "torch": "import torch",
-}
+TARGETS = listed("network.runtime")  # each has a file of functions there
 
 
 class Written(Protocol):
@@ -303,7 +299,7 @@ def source(network: Written, target: str = "numpy") -> str:
     if target not in TARGETS:
         raise OptionProblem(f"unknown target '{target[:40]}'", f"targets are {', '.join(TARGETS)}")
     numbers = {id(layer): i for i, layer in enumerate(network.layers(), 1)}
-    forward = _Writer(target, numbers, imports=dict.fromkeys(IMPORTS[target].split("\n")))
+    forward = _Writer(target, numbers, imports=dict.fromkeys(dialect(target).head))
     rank = 4 if network.parts and _sees_images(network.parts[0]) else 2
     below, rank, back = forward.part(network.trunk, "x", rank, False)
     prediction, output = list(forward.lines), below

@@ -173,5 +173,5 @@ def test_functions_bring_the_constants_that_they_use() -> None:
 
 
 def test_unknown_targets_are_said():
-    with pytest.raises(mc.OptionProblem, match="targets are numpy, jax, torch"):
+    with pytest.raises(mc.OptionProblem, match="targets are jax, numpy, torch"):
         mc.Network("3-2").source("fortran")
