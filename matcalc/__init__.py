@@ -85,10 +85,8 @@ from .faces import register
 __version__ = "0.1.0"
 
 register(
-    text="matcalc.printing.text:text",
-    latex="matcalc.printing.latex:latex",
-    index_text="matcalc.printing.indices:index_text",
-    index_latex="matcalc.printing.indices:index_latex",
+    text="matcalc.printing.show:root_text",
+    shown="matcalc.printing.show:shown",
     kronecker="matcalc.calculus.kronecker:kronecker",
     compile="matcalc.codegen:compile_expr",
 )

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 VERIFIED, UNVERIFIED, USAGE, UNDECIDED = 0, 1, 2, 3
 WRONG = UNVERIFIED  # of a candidate
-FORMATS = ("text", "latex", "json", *listed("codegen.targets"))
+TARGETS = listed("codegen.targets")
+FORMATS = ("text", *listed("printing.formats"), "json", *TARGETS)
 
 EXAMPLES = """examples:
   matcalc "norm2(X*w - y)^2" w                        the gradient by w
   matcalc "norm2(X*w - y)^2"                          by each variable
   matcalc "x'*A*x" x -s "A: n×n symmetric" --explain  how the answer is found
-  matcalc "logdet(X'*X)" X --to numpy                 as code; also numba, jax, torch, latex, json
+  matcalc "logdet(X'*X)" X --to numpy                 as code; also jax, latex, typst, mathml, …
   matcalc "x'*A*x" x --order 2                        the Hessian
   matcalc "r = X*w - y; r'*r" w                       with a definition
   matcalc check "norm2(X*w - y)^2" w "2*X'*(X*w - y)" is my own gradient right?
@@ -285,16 +286,16 @@ def _explained(d: Derivation) -> str:
     return f"{d.explain()}\n\nSteps    {steps}\n\nCost     {costs}"
 
 
-def _print_as(target: str, derivations: list[Derivation]) -> None:
+def _print_as(form: str, derivations: list[Derivation]) -> None:
     from .api.derivation import Derivations
 
-    if target == "latex":
-        print("\n".join(d.latex() for d in derivations))
-        for note in dict.fromkeys(note for d in derivations for note in d.latex_notes):
-            _say(note)
-    else:
+    if form in TARGETS:
         several = Derivations({d.wrt.name: d for d in derivations})
-        print((derivations[0] if len(derivations) == 1 else several).source(target), end="")
+        print((derivations[0] if len(derivations) == 1 else several).source(form), end="")
+        return
+    print("\n".join(d.to(form) for d in derivations))
+    for note in dict.fromkeys(note for d in derivations for note in d.notes_of(form)):
+        _say(note)
 
 
 def _record(d: Derivation) -> dict[str, Any]:

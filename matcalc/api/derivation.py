@@ -16,7 +16,7 @@ from ..expr.sizes import unused
 from ..labels.roots import Root, parts, shape_text
 from ..language.program import Program
 from ..options import strict
-from ..printing.indices import root_latex, root_latex_notes, root_notes, root_text
+from ..printing.show import notes, root_text, shown
 from ..printing.where import Named, named
 from .checking import verified
 from .options import direction_of
@@ -171,12 +171,16 @@ class Derivation:
         >>> derive("pi*erf(a)", "a", "pi: scalar").notes
         ('pi is a variable here (the number is written π)',)
         """
-        return (*self.program.notes, *root_notes(self.result, self.names))
+        return (*self.program.notes, *notes(self.result, "text", self.names))
 
     @property
     def latex_notes(self) -> tuple[str, ...]:
         """Remarks on names that :meth:`latex` writes in another way than usual."""
-        return tuple(root_latex_notes(self.result, self.names))
+        return self.notes_of("latex")
+
+    def notes_of(self, format: str) -> tuple[str, ...]:
+        """Remarks on names that :meth:`to` writes in another way than usual in a format."""
+        return tuple(notes(self.result, format, self.names))
 
     @property
     def integers(self) -> tuple[str, ...]:
@@ -246,8 +250,20 @@ class Derivation:
         >>> derive("x'*A*x", "x", "A: n×n sym").latex()
         '2Ax'
         """
+        return self.to("latex")
+
+    def to(self, format: str) -> str:
+        """The answer in a format: ``text``, ``latex``, ``typst`` or ``mathml``.
+
+        LaTeX and Typst are without dollar signs, MathML is an element ``math``. Raises
+        OptionProblem for any other format, LimitProblem beyond the limits.
+
+        >>> from matcalc import derive
+        >>> derive("norm2(X*w - y)^2", "w").to("typst")
+        '2 X^⊤ (X w - y)'
+        """
         with limited(self.limits, "printing"):
-            return root_latex(self.result, self.names)
+            return shown(self.result, format, taken=self.names)
 
     def explain(self) -> str:
         """The way to the answer: scalar derivative, arrangement by labels, checks.

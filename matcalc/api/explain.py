@@ -20,7 +20,7 @@ from ..expr.sizes import UNIT, Shape, show_shape
 from ..labels.bag import Bag, Factor, Label, Term, is_one, is_wire, joined_by, joined_to
 from ..labels.meaning import opened
 from ..labels.roots import sizes_of_axes
-from ..printing.indices import root_text
+from ..printing.show import root_text
 from ..printing.text import number, text
 from ..printing.where import part_name
 from ..tables.functions import BY_NAME

@@ -224,11 +224,22 @@ class Expr:
         function: CompiledFunction = face("compile")(self, target, reuse=reuse)
         return function
 
-    @within_limits("printing")
     def latex(self) -> str:
         """The expression in LaTeX, without dollar signs; raises LimitProblem for a large one."""
-        shown: str = face("latex")(self)
-        return shown
+        return self.to("latex")
+
+    @within_limits("printing")
+    def to(self, format: str) -> str:
+        """The expression in a format: ``text``, ``latex``, ``typst`` or ``mathml``.
+
+        Raises OptionProblem for any other format, LimitProblem for a large one.
+
+        >>> import matcalc as mc
+        >>> mc.parse("inv(X)'*y").to("typst")
+        'X^(-⊤) y'
+        """
+        written: str = face("shown")(self, format)
+        return written
 
 
 def _has_unknown_sizes(data: Data, shape: Shape) -> bool:

@@ -79,17 +79,24 @@ class IndexForm:
 
     @within_limits("printing")
     def __str__(self) -> str:
-        shown: str = face("index_text")(self)
+        shown: str = face("text")(self)
         return shown
 
     def __repr__(self) -> str:
         return f"<{self} : {show_axes(self.axes)}>"
 
-    @within_limits("printing")
     def latex(self) -> str:
         """The index form in LaTeX, without dollar signs; raises LimitProblem for a large one."""
-        shown: str = face("index_latex")(self)
-        return shown
+        return self.to("latex")
+
+    @within_limits("printing")
+    def to(self, format: str) -> str:
+        """The index form in a format: ``text``, ``latex``, ``typst`` or ``mathml``.
+
+        Raises OptionProblem for any other format, LimitProblem for a large one.
+        """
+        written: str = face("shown")(self, format)
+        return written
 
     def compile(self, target: str = "numpy", reuse: bool = False) -> CompiledFunction:
         """A function of the variables, by keyword, that returns the array with all axes.

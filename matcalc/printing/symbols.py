@@ -59,6 +59,8 @@ _LETTERS = {
     },
 }
 _SPELLED = {tex[1:]: tex for tex in _LETTERS.values() if tex[1:].isalpha()} | {"lam": r"\lambda"}
+# the character that a command of LaTeX stands for
+CHARACTERS = {tex: letter for letter, tex in _LETTERS.items() if tex[1:].isalpha()}
 _FONTS = re.compile(r"\\math(?:it|rm)\{([^{}]*)\}")
 _BASE = re.compile(r"\\?[A-Za-z]+")
 
@@ -128,11 +130,11 @@ class Symbols:
         letters = re.findall(r"\\?[A-Za-z]+", usual)
         return rf"\operatorname{{{word}}}" if self.bases.intersection(letters) else usual
 
-    def notes(self, written: Container[str]) -> Iterator[str]:
-        """What is said of written names that do not look as usual."""
+    def changed(self, written: Container[str]) -> Iterator[tuple[str, str, str]]:
+        """The written names that do not look as usual, with their LaTeX and the usual one."""
         for name, tex in self._names.items():
             if name in written and tex.startswith(r"\mathtt"):
-                yield f"in LaTeX {name} is written {tex}, since {symbol(name)} is something else"
+                yield name, tex, symbol(name)
 
 
 def _look(tex: str) -> str:

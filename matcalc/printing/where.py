@@ -4,6 +4,7 @@ more than once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from ..expr import Expr, names_of, postorder, split
 from ..expr.sizes import UNIT, unused
 from ..expr.walk import arguments_first
 from ..tables.functions import BY_NAME
-from .indices import root_text
+from .show import root_text
 from .text import text
 
 SMALLEST = 5  # nodes of a part that deserves a name
@@ -68,17 +69,22 @@ def named(
     taken = {*taken, *definitions}
     if not all(isinstance(e, Expr) for e in roots.values()):
         return Named({n: root_text(e, taken) for n, e in roots.items()}, ())
-    defined = {e: n for n, e in definitions.items() if e.args}
-    names: dict[Expr, str] = dict(defined)
+    names = {e: n for n, e in definitions.items() if e.args}
     taken |= names_of(postorder(*roots.values(), *definitions.values()))
+    _name_repeated(roots, names, taken)
+    where = [(names[part], text(part, names, taken)) for part in _used(roots, names)]
+    texts = {n: names[e] if e in names else text(e, names, taken) for n, e in roots.items()}
+    return Named(texts, tuple(where))
+
+
+def _name_repeated(roots: Mapping[str, Expr], names: dict[Expr, str], taken: set[str]) -> None:
+    """Enter names for the parts that are worth one, which are taken from then on."""
     shared = _in_many(roots)
     for part, uses in _repeated(roots, names):
-        if (uses - 1) * WIDTH * min(part.count, LONG) - 2 * uses - 8 >= SAVING:
+        saved = (uses - 1) * WIDTH * min(part.count, LONG)
+        if saved - 2 * uses - 8 >= SAVING:  # a name is two characters, a definition eight more
             names[part] = part_name(part, part in shared, taken)
             taken.add(names[part])
-    used = _used(roots, names)
-    texts = {n: names[e] if e in names else text(e, names, taken) for n, e in roots.items()}
-    return Named(texts, tuple((names[p], text(p, names, taken)) for p in used))
 
 
 def _children(e: Expr) -> tuple[Expr, ...]:
@@ -92,26 +98,25 @@ def _core(e: Expr) -> Expr:
 
 
 def _repeated(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> list[tuple[Expr, int]]:
-    """Parts that are used more than once, the largest first."""
-    uses: dict[Expr, int] = {}
-    seen: set[Expr] = set()
+    """Parts that are used more than once, with how often, the largest first."""
+    uses = _uses(roots, names)
+    many = [e for e, k in uses.items() if k > 1 and e.count >= SMALLEST and e not in names]
+    many = [e for e in many if e.head not in ("T", "pow")]
+    return [(e, uses[e]) for e in sorted(many, key=lambda e: (-e.count, e.order))]
+
+
+def _uses(roots: Mapping[str, Expr], names: Mapping[Expr, str]) -> Counter[Expr]:
+    """How often each part is used; nothing below a named part is looked at."""
     stack = [split(e)[1] for e in roots.values()]
-    for e in stack:
-        uses[e] = uses.get(e, 0) + 1
+    uses = Counter(stack)
+    seen: set[Expr] = set()
     while stack:
         e = stack.pop()
-        if e in seen or e in names:
-            continue
-        seen.add(e)
-        for a in _children(e):
-            uses[a] = uses.get(a, 0) + 1
-            stack.append(a)
-    many = [
-        (e, k)
-        for e, k in uses.items()
-        if k > 1 and e.count >= SMALLEST and e not in names and e.head not in ("T", "pow")
-    ]
-    return sorted(many, key=lambda found: (-found[0].count, found[0].order))
+        if e not in seen and e not in names:
+            seen.add(e)
+            uses.update(_children(e))
+            stack += _children(e)
+    return uses
 
 
 def _in_many(roots: Mapping[str, Expr]) -> set[Expr]:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 
@@ -17,10 +18,14 @@ from matcalc.errors import MatcalcError
 from matcalc.expr.sizes import UNIT
 from matcalc.language.declarations import NAME
 from matcalc.language.typed import typed
-from matcalc.printing.indices import root_latex_notes
-from matcalc.printing.latex import latex
+from matcalc.printing.show import notes, shown
 from matcalc.printing.symbols import Symbols, symbol
 from matcalc.tables.functions import ROWS
+
+
+def latex(e: ex.Expr, names: Mapping[ex.Expr, str] | None = None) -> str:
+    return shown(e, "latex", names)
+
 
 TYPESET = (
     # products, transposes, inverses, powers
@@ -268,8 +273,7 @@ ALIKE = (
 def test_nothing_looks_like_anything_else(text: str, shapes: str, tex: str, changed: str) -> None:
     e = typed(text, shapes).expr
     assert latex(e) == tex
-    notes = root_latex_notes(e)
-    assert [note.split()[2] for note in notes] == ([changed] if changed else [])
+    assert [note.split()[2] for note in notes(e, "latex")] == ([changed] if changed else [])
 
 
 def test_the_identity_of_index_forms_beside_a_delta() -> None:
@@ -282,6 +286,10 @@ def test_the_identity_of_index_forms_beside_a_delta() -> None:
     assert mc.derive("a1*A_1*X*A1*a", "X").latex_notes == (
         r"in LaTeX A_1 is written \mathtt{A\_1}, since A_{1} is something else",
     )
+
+
+def test_the_index_of_a_product_is_not_that_of_its_last_factor() -> None:
+    assert mc.derive("A*C*B", "B").latex() == r"\left[AC\right]_{ik}\,\delta_{jl}"
 
 
 def test_a_name_keeps_its_look_where_only_the_expression_has_its_double() -> None:
