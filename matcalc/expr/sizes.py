@@ -14,6 +14,8 @@ from itertools import chain, count
 from math import prod
 from typing import Any, TypeGuard
 
+from .signed import joined
+
 
 class Unknown:
     """A size that the text has not decided yet.
@@ -68,10 +70,10 @@ class Sum(str):
     def __new__(cls, terms: Mapping[Size, int], constant: int = 0) -> Sum:
         with_sorted_factors = {tuple(sorted(size, key=str)): k for size, k in terms.items()}
         ordered = tuple(sorted(with_sorted_factors.items(), key=_term_order))
-        texts = [_term_text(size, k) for size, k in ordered]
-        if constant or not texts:
-            texts.append(f"{constant:+d}")
-        self = super().__new__(cls, "".join(texts).removeprefix("+"))
+        signed = [(k, _term_text(size, abs(k))) for size, k in ordered]
+        if constant or not signed:
+            signed.append((constant, str(abs(constant))))
+        self = super().__new__(cls, joined(signed, "+", "-"))
         self.terms, self.constant = ordered, constant
         return self
 
@@ -121,9 +123,7 @@ def _term_order(term: tuple[Size, int]) -> tuple[bool, int, str]:
 
 
 def _term_text(size: Size, k: int) -> str:
-    sign = "-" if k < 0 else "+"
-    factor = f"{abs(k)}*" if abs(k) > 1 else ""
-    return f"{sign}{factor}{show(size, marks=True)}"
+    return f"{k}*{show(size, marks=True)}" if k > 1 else show(size, marks=True)
 
 
 def total_of(parts: Iterable[tuple[Size, int]], constant: int = 0) -> Sum:

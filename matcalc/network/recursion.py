@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 from ..api.derivation import Derivation
 from ..api.derive import derive
 from ..errors import ShapeProblem, flag
 from ..expr import Expr, size_number, substitute, var
+from ..expr.signed import joined
 from ..expr.sizes import show_shape
 from ..labels.bag import Factor, Term, is_one, is_wire
 from ..labels.meaning import opened
@@ -94,7 +96,7 @@ class Line:
     def scalar(self) -> str:
         """The derivative with every matrix read as a number."""
         d = self.derivation
-        return " + ".join(map(_as_numbers, d.chains[0].bags[d.wrt].terms)).replace("+ -", "- ")
+        return joined(map(_as_numbers, d.chains[0].bags[d.wrt].terms))
 
     @property
     def arrangement(self) -> str:
@@ -123,8 +125,9 @@ def _proper(t: Term) -> list[Factor]:
     return [f for f in opened(t.factors).factors if f.labels and not is_wire(f) and not is_one(f)]
 
 
-def _as_numbers(t: Term) -> str:
-    """A bag as a product of numbers: no order, no transposes, no ones.
+def _as_numbers(t: Term) -> tuple[Fraction, str]:
+    """A bag as a number that has its sign, and as a product of numbers without it: no order, no
+    transposes, no ones.
 
     A number and its inverse cancel.
     """
@@ -138,8 +141,9 @@ def _as_numbers(t: Term) -> str:
         shown.remove(inverse)
         shown.remove(inverse[2:])
     k = t.coefficient * flat.coefficient
-    sign, size = "-" * (k < 0), abs(k)
-    return sign + " · ".join([str(size)] * (size != 1 or not shown) + shown)
+    if abs(k) != 1 or not shown:
+        shown.insert(0, str(abs(k)))
+    return k, " · ".join(shown)
 
 
 def _products_first(e: Expr) -> str:

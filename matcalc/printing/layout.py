@@ -253,6 +253,9 @@ class Printer(ABC):
         """A part by its name."""
 
     @abstractmethod
+    def variable(self, e: Expr) -> Piece: ...
+
+    @abstractmethod
     def defined(self, definitions: Sequence[tuple[str, str]], text: str) -> str:
         """A text and the names in it, with what they stand for."""
 
