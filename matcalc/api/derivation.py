@@ -179,7 +179,10 @@ class Derivation:
         return self.notes_of("latex")
 
     def notes_of(self, format: str) -> tuple[str, ...]:
-        """Remarks on names that :meth:`to` writes in another way than usual in a format."""
+        """Remarks on names that :meth:`to` writes in another way than usual in a format.
+
+        Raises OptionProblem for what is no format.
+        """
         return tuple(notes(self.result, format, self.names))
 
     @property

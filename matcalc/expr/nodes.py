@@ -228,6 +228,7 @@ class Expr:
         """The expression in LaTeX, without dollar signs; raises LimitProblem for a large one."""
         return self.to("latex")
 
+    @strict
     @within_limits("printing")
     def to(self, format: str) -> str:
         """The expression in a format: ``text``, ``latex``, ``typst`` or ``mathml``.
