@@ -27,7 +27,7 @@ from matcalc.interop import to_sympy
 from matcalc.labels.bag import Bag, Factor, Term, fresh
 from matcalc.labels.index_form import IndexForm
 from matcalc.labels.meaning import meaning
-from matcalc.printing.formats import formats
+from matcalc.printing.formats import FORMATS
 from matcalc.proof.decimals import DecimalPoint
 from matcalc.proof.dual import NoRoot, Point, Undecided
 from matcalc.proof.lengths import work
@@ -129,7 +129,7 @@ def derived(e: Expr) -> None:
 def in_index_form(e: Expr) -> None:
     axes = fresh(e.shape_)
     form = IndexForm(Bag(axes, (Term(Fraction(1), (Factor(e, axes),)),)), (e.shape_,))
-    assert all(form.to(format) for format in formats())
+    assert all(form.to(format) for format in FORMATS)
 
 
 def in_labels(e: Expr) -> None:
@@ -138,7 +138,7 @@ def in_labels(e: Expr) -> None:
 
 CONSUMERS: dict[str, Callable[[Expr], object]] = {
     "text": written_back,
-    "formats": lambda e: [e.to(format) for format in formats()],
+    "formats": lambda e: [e.to(format) for format in FORMATS],
     "rebuild": lambda e: ex.rebuild(e, e.args),
     "transpose": lambda e: ex.transpose(ex.transpose(e)),
     "labels": in_labels,

@@ -24,12 +24,12 @@ from matcalc.expr import Expr
 from matcalc.labels.roots import Root
 from matcalc.language.declarations import NAME
 from matcalc.language.typed import typed
-from matcalc.printing.formats import formats, printer
+from matcalc.printing.formats import FORMATS, printer
 from matcalc.printing.show import notes, shown
 from matcalc.tables.functions import ROWS
 
 GALLERY = Path(__file__).parents[2] / "docs" / "make_gallery.py"
-TYPESET = [format for format in formats() if format != "text"]
+TYPESET = [format for format in FORMATS if format != "text"]
 
 # expression, declarations, its Typst
 TYPST = (
@@ -111,7 +111,7 @@ def large() -> Expr:
 
 
 def test_a_format_is_a_file() -> None:
-    assert set(formats()) == {"text", "latex", "typst", "mathml"}
+    assert set(FORMATS) == {"text", "latex", "typst", "mathml"}
     e = typed("2*X'*y").expr
     assert e.to("text") == str(e) and e.to("latex") == e.latex()
     for format in ("numpy", "LaTeX", "", "..layout"):
@@ -119,13 +119,13 @@ def test_a_format_is_a_file() -> None:
             e.to(format)
 
 
-@pytest.mark.parametrize("format", formats())
+@pytest.mark.parametrize("format", FORMATS)
 def test_everything_is_written_in_every_format(format: str) -> None:
     for root in everything():
         assert root.to(format) == shown(root, format)
 
 
-@pytest.mark.parametrize("format", formats())
+@pytest.mark.parametrize("format", FORMATS)
 def test_the_command_writes_every_format(format: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["X*X'", "X", "--to", format]) == 0
     assert capsys.readouterr().out == mc.derive("X*X'", "X").to(format) + "\n"

@@ -1,27 +1,28 @@
-"""The formats, a file each, whose ``Format`` says how things are spelled; found by listing them."""
+"""The formats: each file of this folder is one, and is read when it is asked for.
+
+Such a file has a class ``Format``, which says how each construct is spelled. A new format is a new
+file.
+"""
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
 
-from ...errors import OptionProblem
+from ...errors import OptionProblem, text_of
+from ...faces import listed
 from ..layout import Printer
 from ..text import Text
 
-
-@cache
-def formats() -> tuple[str, ...]:
-    """The names of the formats: the language itself, and the files of this folder."""
-    return ("text", *sorted(module.name for module in iter_modules(__path__)))
+LANGUAGE = "text"  # what is typed, which is no file of this folder
+FORMATS = (LANGUAGE, *listed("printing.formats"))
 
 
-def printer(name: str) -> type[Printer]:
-    """The printer of a format; raises OptionProblem for a name that is none."""
-    if name == "text":
+def printer(format: str) -> type[Printer]:
+    """The printer of a format; raises OptionProblem for a format that does not exist."""
+    if text_of(format, "the format") not in FORMATS:
+        hint = f"formats are {', '.join(FORMATS)}"
+        raise OptionProblem(f"unknown format '{format[:40]}'", hint)
+    if format == LANGUAGE:
         return Text
-    if name not in formats():
-        raise OptionProblem(f"the format '{name}'", f"formats are {', '.join(formats())}")
-    kind: type[Printer] = import_module(f".{name}", __name__).Format
+    kind: type[Printer] = import_module(f".{format}", __name__).Format
     return kind
