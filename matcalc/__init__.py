@@ -87,6 +87,7 @@ __version__ = "0.1.0"
 register(
     text="matcalc.printing.show:root_text",
     shown="matcalc.printing.show:shown",
+    template="matcalc.language.elaborate:template",
     kronecker="matcalc.calculus.kronecker:kronecker",
     compile="matcalc.codegen:compile_expr",
 )

@@ -13,9 +13,9 @@ from ..errors import OptionProblem, Unsupported, WrongAnswer, described, text_of
 from ..expr import Expr
 from ..language.declarations import declarations
 from ..language.elaborate import abbreviation
-from ..language.user_functions import ARGUMENTS, forget, generic_arguments, register
+from ..language.user_functions import forget, generic_arguments, register
 from ..options import strict
-from ..tables.functions import BY_NAME, INFINITY, MACROS, Row
+from ..tables.functions import ARGUMENTS, BY_NAME, INFINITY, MACROS, Row
 
 EACH_ENTRY = "ij->ij"  # the signature of an elementwise function
 

@@ -107,7 +107,9 @@ def _should_fold(node: Expr, bag: Bag) -> bool:
 
 def links_through_function(node: Expr) -> bool:
     """Tell if a node is a proper function, not a product or rearrangement of its arguments."""
-    return node.head not in ("times", "matmul", "T", "tr", "sum", "diag", "diagonal", "kron", "vec")
+    if node.head in BY_NAME:
+        return not BY_NAME[node.head].structural
+    return node.head not in ("times", "matmul", "T")
 
 
 def _as_factor(folded: Expr, bag: Bag) -> tuple[Term, ...]:
@@ -129,7 +131,7 @@ def _linear(node: Expr, adjoint: str, g: Expr | None, free: Labels) -> Expr:
         raise NotDifferentiable(
             f"{node.head} has a derivative in the table for gradients of scalars only"
         )
-    return template(adjoint, dict(zip("xw", node.args, strict=False)) | {"y": node, "g": g})
+    return template(adjoint, BY_NAME[node.head].named(node.args) | {"y": node, "g": g})
 
 
 def _links(node: Expr, labels: Labels, wanted: Container[Expr]) -> Iterable[Link]:

@@ -29,38 +29,20 @@ from .. import expr as ex
 from ..errors import NotSeparable
 from ..expr import Expr
 from ..expr.sizes import base_atoms, show_shape
-from ..labels.bag import Labels, Term, fresh, is_one, is_wire, joined_by, joined_to
+from ..labels.bag import Factor, Label, Labels, Term, fresh, is_one, is_wire, joined_by, joined_to
 from ..labels.differentials import links
 from ..labels.meaning import meaning, opened
 from ..labels.roots import Root, written_out
 from ..language.elaborate import template
-from ..tables.functions import BY_NAME
+from ..tables.functions import BY_NAME, EACH_ROW, ROWS
 
 WHOLE = 10**9  # products are opened whatever their size
 SHOWN = 80  # characters of an expression that is refused
 Kind = Enum("Kind", "FREE ROWS SUM AFTER SQUARE")
 SMALL = frozenset({Kind.FREE, Kind.SUM, Kind.AFTER})
-LINEAR = frozenset({"T", "tr", "sum", "diagonal"})
-# norms of all rows, as functions of a sum over them
-NORMS = {"norm1": "sum(abs(x))", "norm2": "sum(x.^2)^(1/2)"}
-HINTS = {
-    **dict.fromkeys(
-        ("softmax", "logsoftmax", "logsumexp"),
-        "softmax_rows and logsumexp_rows take each row by itself",
-    ),
-    **dict.fromkeys(
-        ("inv", "det", "logdet", "pinv", "expm", "kron", "vec"),
-        "use it on what has no axis of length {rows}, such as X'*X",
-    ),
-    "part": "every sample must be treated alike, wherever it stands",
-    **dict.fromkeys(
-        ("amax", "amin", "ismax"),
-        "a largest entry is no sum; logsumexp_rows is a smooth one in each row",
-    ),
-    **dict.fromkeys(
-        ("softmax_rows", "logsumexp_rows", "logsoftmax_rows"),
-        "the samples must be the rows of its argument, not the columns",
-    ),
+# of one argument and no larger than it
+LINEAR = frozenset({"T"}) | {
+    row.name for row in ROWS if row.structural and row.transpose == "invariant"
 }
 ONE_PASS = "only a sum over {rows} of what each sample gives by itself is found in one pass"
 
@@ -123,20 +105,42 @@ def _shown(e: Expr) -> str:
     return shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…"
 
 
+def _hint(head: str) -> str:
+    """What to write instead of a function that takes all samples together; "" for none."""
+    if head == "part":
+        return "every sample must be treated alike, wherever it stands"
+    row = BY_NAME.get(head)
+    if row is None or row.elementwise:
+        return ""
+    if row.vector:
+        return "softmax_rows and logsumexp_rows take each row by itself"
+    if row.each_row:
+        return f"a largest entry is no sum; {row.each_row} is a smooth one in each row"
+    if row.name in EACH_ROW:
+        return "the samples must be the rows of its argument, not the columns"
+    makes_one_axis_of_two = "(" in row.signature
+    if row.structural and not makes_one_axis_of_two:
+        return ""
+    return "use it on what has no axis of length {rows}, such as X'*X"
+
+
 def _over_sums(exprs: Sequence[Expr], rows: str) -> list[Expr]:
     """Norms over the samples as functions of sums."""
     new: dict[Expr, Expr] = {}
     for e in ex.postorder(*exprs):
         args = tuple(new[a] for a in e.args)
-        norm = e.head in NORMS and any(rows in size for size in e.args[0].shape_)
-        new[e] = (
-            template(NORMS[e.head], {"x": args[0]})
-            if norm
-            else e
-            if args == e.args
-            else ex.rebuild(e, args)
-        )
+        if _is_norm(e) and any(rows in size for size in e.args[0].shape_):
+            row = BY_NAME[e.head]
+            new[e] = template(row.exact, row.named(args))
+        else:
+            new[e] = e if args == e.args else ex.rebuild(e, args)
     return [new[e] for e in exprs]
+
+
+def _is_norm(e: Expr) -> bool:
+    """Whether a node is a norm of all entries that is defined by a sum over them."""
+    row = BY_NAME.get(e.head)
+    return row is not None and row.norm and not row.elementwise and bool(row.exact)
 
 
 class _Separation:
@@ -171,10 +175,12 @@ class _Separation:
         """The refusal of an expression, or of the function of all samples that is a factor of
         it.
         """
-        e = next((a for a in e.args if self.kinds.get(a) is Kind.SQUARE and a.head in HINTS), e)
-        return NotSeparable(
-            f"{_shown(e)} {why}", HINTS.get(e.head, ONE_PASS).format(rows=self.rows)
-        )
+        for a in e.args:
+            if self.kinds.get(a) is Kind.SQUARE and _hint(a.head):
+                e = a
+                break
+        hint = _hint(e.head) or ONE_PASS
+        return NotSeparable(f"{_shown(e)} {why}", hint.format(rows=self.rows))
 
     def fresh(self, wish: str) -> str:
         name = next(
@@ -228,30 +234,35 @@ class _Separation:
             return self._small(e)
         if samples == 2:
             return Kind.SQUARE
+        kind = self._by_labels(e)
+        if kind is not None:
+            return kind
+        return self._refuse_rows(e) if samples else self._cut(e)
+
+    def _by_labels(self, e: Expr) -> Kind | None:
+        """The kind that all terms of a sum of products have, or that of a function."""
         out = fresh(e.shape_)
         terms = meaning(e, out)
-        kinds = (
-            {self._bag(t, out) for t in terms} if terms is not None else {self._function(e, out)}
-        )
-        if len(kinds) == 1 and None not in kinds:
-            return kinds.pop() or Kind.ROWS
-        return self._cut(e) if not samples else self._refuse_rows(e)
+        if terms is None:
+            return self._function(e, out)
+        kinds = {self._bag(t, out) for t in terms}
+        return kinds.pop() if len(kinds) == 1 else None
 
     def _bag(self, t: Term, out: Labels) -> Kind | None:
         """A product with one label for samples is rows or a sum, whatever its order."""
         factors = opened(t.factors, WHOLE).factors
         joined = joined_by(factors)
-        known = all(
-            is_one(f) or is_wire(f) or self(f.expr) in (Kind.FREE, Kind.ROWS) for f in factors
-        )
-        samples = {
-            joined_to(joined, i)
-            for i in (*out, *(i for f in factors for i in f.labels))
-            if i.size == self.rows
-        }
-        if not known or len(samples) != 1:
+        if not all(map(self._is_plain, factors)):
+            return None
+        inside = [i for f in factors for i in f.labels]
+        samples = {joined_to(joined, i) for i in (*out, *inside) if i.size == self.rows}
+        if len(samples) != 1:
             return None
         return Kind.ROWS if samples <= {joined_to(joined, i) for i in out} else Kind.SUM
+
+    def _is_plain(self, f: Factor) -> bool:
+        """Whether a factor needs no other sample than that of its labels."""
+        return is_one(f) or is_wire(f) or self(f.expr) in (Kind.FREE, Kind.ROWS)
 
     def _function(self, e: Expr, out: Labels) -> Kind | None:
         """A function is rows if an entry of the result changes only with the same sample of the
@@ -261,31 +272,43 @@ class _Separation:
             return None
         if e.head == "pow" or BY_NAME[e.head].elementwise:
             return Kind.ROWS
-        own = {i for i in out if i.size == self.rows}
-        found = [*(links(e, out, set(e.args)) or ())] if own else []
-        carried = all({i for i in link.labels if i.size == self.rows} == own for link in found)
-        return Kind.ROWS if found and carried else None
+        own = self._sample_labels(out)
+        if not own:
+            return None
+        differential = [*(links(e, out, set(e.args)) or ())]
+        carried = all(self._sample_labels(link.labels) == own for link in differential)
+        return Kind.ROWS if differential and carried else None
+
+    def _sample_labels(self, labels: Labels) -> set[Label]:
+        return {i for i in labels if i.size == self.rows}
 
     def _small(self, e: Expr) -> Kind:
         """An operation on what has no samples: linear in one sum, or a function of sums."""
         kinds = [self.kinds[a] for a in e.args]
         if set(kinds) == {Kind.FREE}:
             return Kind.FREE
-        linear = e.head in LINEAR or (
-            e.head == "times" and kinds.count(Kind.SUM) == 1 and Kind.AFTER not in kinds
-        )
-        if Kind.SUM in kinds and (linear or (e.head == "add" and set(kinds) == {Kind.SUM})):
+        if Kind.SUM in kinds and self._is_linear(e, kinds):
             return Kind.SUM
-        args = list(e.args)
+        args = e.args
         if e.head == "add" and kinds.count(Kind.SUM) > 1:
-            together = ex.add(*(a for a, kind in zip(args, kinds, strict=True) if kind is Kind.SUM))
-            self.kinds[together] = Kind.SUM
-            args = [
-                together,
-                *(a for a, kind in zip(args, kinds, strict=True) if kind is not Kind.SUM),
-            ]
+            args = self._added_together(e, kinds)
         self.rewritten[e] = ex.rebuild(e, tuple(map(self.whole, args)))
         return Kind.AFTER
+
+    def _is_linear(self, e: Expr, kinds: list[Kind]) -> bool:
+        """Whether a node of sums is the sum of its values for the blocks."""
+        if e.head == "add":
+            return set(kinds) == {Kind.SUM}
+        if e.head == "times":
+            return kinds.count(Kind.SUM) == 1 and Kind.AFTER not in kinds
+        return e.head in LINEAR
+
+    def _added_together(self, e: Expr, kinds: list[Kind]) -> tuple[Expr, ...]:
+        """The terms of a sum, of which those that are sums over samples are one."""
+        pairs = list(zip(e.args, kinds, strict=True))
+        together = ex.add(*(a for a, kind in pairs if kind is Kind.SUM))
+        self.kinds[together] = Kind.SUM
+        return together, *(a for a, kind in pairs if kind is not Kind.SUM)
 
     def whole(self, e: Expr) -> Expr:
         """An expression without samples, in the sums."""

@@ -20,6 +20,7 @@ from ..expr.walk import arguments_first
 from ..labels.roots import Root, written_out
 from ..tables.functions import BY_NAME
 from .passes.congruence import congruent
+from .passes.peephole import BOTH
 from .plan.order import contractions, monomial, tree_cost
 from .plan.planner import plan
 from .plan.steps import VIEWS, Step, is_symmetric
@@ -30,7 +31,7 @@ Polynomial = Mapping[Monomial, Fraction | int]
 FUNCTION, ROOT = 8, 4  # flops of a power and of a root of an entry, as in the table of functions
 TYPICAL = 100  # the length of an axis in the choice of an order where its name has none
 WORD = 8
-WITH_LOGSUMEXP = {"softmax_logsumexp": "softmax", "softmax_logsumexp_rows": "softmax_rows"}
+WITH_ANOTHER = {both: name for name, both in BOTH.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +288,7 @@ def _row_flops(name: str, matrix: Step) -> Polynomial:
 
 def _function(step: Step) -> Polynomial:
     """The cost of a row of the table."""
-    name = WITH_LOGSUMEXP.get(step.data, step.data)
+    name = WITH_ANOTHER.get(step.data, step.data)
     arguments, result = BY_NAME[name].signature.split("->")
     letters: dict[str, Size] = {}
     for axes, a in zip((*arguments.split(","), result), (*step.args, step), strict=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..errors import NameProblem, ShapeProblem
-from ..tables.functions import BY_NAME, Row
+from ..faces import face
+from ..tables.functions import ARGUMENTS, BY_NAME, Row
 from .mismatch import brief
 from .nodes import MINUS_ONE, Expr, node, zeros
 from .normal import (
@@ -20,7 +21,7 @@ from .normal import (
     transpose,
 )
 from .signatures import result_shape
-from .sizes import SCALAR, UNIT, show_shape, unify
+from .sizes import SCALAR, UNIT, Shape, show_shape, unify
 
 
 def product(a: Expr, b: Expr) -> Expr:
@@ -63,10 +64,9 @@ def power(base: Expr, exponent: Expr) -> Expr:
     return call("powm", base, exponent)
 
 
-# Calls that are something simpler, entered by :mod:`matcalc.expr.values`: of any arguments, and of
-# a 1×1 matrix.
+# Calls that are something simpler because of the form of their arguments, by algorithms that
+# :mod:`matcalc.expr.values` enters; None where an argument has no such form.
 KNOWN: dict[str, Callable[..., Expr | None]] = {}
-OF_SCALARS: dict[str, Callable[[Expr], Expr]] = {}
 
 
 # ---- calls of functions --------------------------------------------------------------------------
@@ -79,13 +79,7 @@ def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
     ShapeProblem for a wrong shape, and, unless it is ``trusted``, for a matrix that must be
     symmetric and cannot be seen to be.
     """
-    row = BY_NAME.get(name)
-    if row is None:
-        raise NameProblem(f"unknown function '{name}'")
-    if len(args) != row.arity:
-        raise NameProblem(
-            f"{row.name} takes {row.arity} argument{'s' * (row.arity > 1)}, not {len(args)}"
-        )
+    row = _row(name, len(args))
     if row.name == "diag":
         return _diag(args[0])
     _check(row, args[0])
@@ -94,13 +88,45 @@ def call(name: str, *args: Expr, trusted: bool = False) -> Expr:
             f"{name}({brief(args[0])}) of a matrix that may not be symmetric",
             "declare it symmetric, or take (A + A')/2",
         )
-    table = OF_SCALARS if args[0].is_scalar and row.arity == 1 and row.name in OF_SCALARS else KNOWN
-    known = table[row.name](*args) if row.name in table else None
-    if known is not None:
-        return known
-    if row.define and row.arity == 1 and args[0].head == "zeros":
+    value = _value(row, args)
+    return _function_node(row, args) if value is None else value
+
+
+def _row(name: str, count: int) -> Row:
+    """The row of a function that takes so many arguments."""
+    row = BY_NAME.get(name)
+    if row is None:
+        raise NameProblem(f"unknown function '{name}'")
+    if count != row.arity:
+        plural = "s" * (row.arity > 1)
+        raise NameProblem(f"{row.name} takes {row.arity} argument{plural}, not {count}")
+    return row
+
+
+def _value(row: Row, args: tuple[Expr, ...]) -> Expr | None:
+    """A call as something simpler, from the table or by an algorithm."""
+    text = _text_at(row, args)
+    if text:
+        return _evaluated(text, row, args)
+    value = KNOWN[row.name](*args) if row.name in KNOWN else None
+    if value is None and row.define and row.arity == 1 and args[0].head == "zeros":
         return zeros(result_shape(row, args))
-    return _function_node(row, args)
+    return value
+
+
+def _text_at(row: Row, args: tuple[Expr, ...]) -> str:
+    """The column of the table that says what a function is of such arguments, if one does."""
+    if row.scalar and all(a.is_scalar for a in args):
+        return row.scalar
+    return row.column if args[0].shape_[1] == UNIT else ""
+
+
+def _evaluated(text: str, row: Row, args: tuple[Expr, ...]) -> Expr:
+    """A text of the table at the arguments of a call."""
+    if text == ARGUMENTS[0]:  # most often; a text must be read
+        return args[0]
+    value: Expr = face("template")(text, row.named(args))
+    return value
 
 
 def _check(row: Row, x: Expr) -> None:
@@ -117,7 +143,7 @@ def _check(row: Row, x: Expr) -> None:
     if row.vector and UNIT not in x.shape_:
         raise ShapeProblem(
             f"{row.name}({brief(x)}) of {show_shape(x.shape_)} is ambiguous",
-            f"write {row.name}_rows({brief(x)}) for each row",
+            f"write {row.each_row}({brief(x)}) for each row",
         )
 
 
@@ -141,15 +167,26 @@ def _pair_node(row: Row, args: tuple[Expr, ...]) -> Expr:
     """A function of the entries of two arguments, of which one may be a scalar: the transpose of
     the one of their transposes, if that is plainer.
     """
+    shape = _common_shape(row, args)
+    args = tuple(a if a.is_scalar else spread(a, shape) for a in args)
+    if shape != SCALAR and sum(a.count for a in args) <= TRANSPOSE_LIMIT:
+        turned = [transpose(a) for a in args]
+        if _stands_better(shape, args, turned):
+            return transpose(call(row.name, *turned))
+    return node(row.name, args, None, shape)
+
+
+def _common_shape(row: Row, args: tuple[Expr, ...]) -> Shape:
+    """The shape to which the arguments broadcast."""
     try:
-        shape = broadcast(a.shape_ for a in args)
+        return broadcast(a.shape_ for a in args)
     except ShapeProblem as problem:
         shown = " and ".join(show_shape(a.shape_) for a in args)
         raise ShapeProblem(f"{row.name} of {shown}", problem.hint) from None
-    args = tuple(a if a.is_scalar else spread(a, shape) for a in args)
-    if shape != SCALAR and sum(a.count for a in args) <= TRANSPOSE_LIMIT:
-        flipped = [transpose(a) for a in args]
-        transposes = [sum(a.transposes for a in side) for side in (args, flipped)]
-        if shape[0] == UNIT != shape[1] or (shape[1] != UNIT and transposes[1] < transposes[0]):
-            return transpose(call(row.name, *flipped))
-    return node(row.name, args, None, shape)
+
+
+def _stands_better(shape: Shape, args: Sequence[Expr], turned: Sequence[Expr]) -> bool:
+    """Whether arguments are plainer transposed: a row always is, a column never."""
+    if UNIT in shape:
+        return shape[0] == UNIT
+    return sum(a.transposes for a in turned) < sum(a.transposes for a in args)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..tables.functions import ROWS
 from .nodes import MINUS_ONE, ONE, Expr, num, postorder
 from .normal import times, transpose
 from .sizes import base_atoms
 
-POWERS = ("powm", "powm_frechet")  # the functions whose last argument is an exponent
+# the functions whose last argument is an exponent
+POWERS = tuple(row.name for row in ROWS if row.signature.partition("->")[0].endswith(",11"))
 
 
 def is_whole(e: Expr) -> bool:

@@ -5,6 +5,7 @@ sizes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from ..errors import ShapeProblem
 from ..tables.functions import Row
@@ -39,22 +40,36 @@ def letter_sizes(row: Row, args: tuple[Expr, ...]) -> dict[str, Size]:
     Letters that meet twice are unified.
     """
     sizes = dict(DIGIT_LENGTHS)
-    spread_out = bool(row.second) and not all(a.is_scalar for a in args)
+    arrays = [a for a in args if not a.is_scalar]
     for letters, arg in zip(signature_axes(row)[0], args, strict=True):
-        if spread_out and arg.is_scalar:
-            continue
-        for letter, size in zip(letters, arg.shape_, strict=True):
-            if letter in sizes and not unify(sizes[letter], size):
-                hint = f"it is to be of length {letter}" if letter.isdigit() else ""
-                raise ShapeProblem(f"{row.name}({brief(arg)}) of {show_shape(arg.shape_)}", hint)
-            sizes[letter] = resolve(size)
+        fills_an_array = row.second and arrays and arg.is_scalar
+        if not fills_an_array:
+            _measure(row, letters, arg, sizes)
     if row.lengths:
-        letter, text = row.lengths.split("=")
-        terms = re.findall(r"([+-]?)(\w)", text)
-        numbers = sum(int(f"{sign}{t}") for sign, t in terms if t.isdigit())
-        parts = [(sizes[t], -1 if sign == "-" else 1) for sign, t in terms if not t.isdigit()]
-        sizes[letter] = _positive(row, total_of(parts, numbers))
+        letter, _, text = row.lengths.partition("=")
+        sizes[letter] = _positive(row, _total(text, sizes))
     return sizes
+
+
+def _measure(row: Row, letters: Sequence[str], arg: Expr, sizes: dict[str, Size]) -> None:
+    """Enter the sizes of the axes of an argument; raise ShapeProblem where a letter has another."""
+    for letter, size in zip(letters, arg.shape_, strict=True):
+        if letter in sizes and not unify(sizes[letter], size):
+            hint = f"it is to be of length {letter}" if letter.isdigit() else ""
+            raise ShapeProblem(f"{row.name}({brief(arg)}) of {show_shape(arg.shape_)}", hint)
+        sizes[letter] = resolve(size)
+
+
+def _total(text: str, sizes: Mapping[str, Size]) -> Sum:
+    """A sum of letters and numbers, as i+j-1."""
+    number, terms = 0, list[tuple[Size, int]]()
+    for sign, term in re.findall(r"([+-]?)(\w)", text):
+        factor = -1 if sign == "-" else 1
+        if term.isdigit():
+            number += factor * int(term)
+        else:
+            terms.append((sizes[term], factor))
+    return total_of(terms, number)
 
 
 def _positive(row: Row, length: Sum) -> Size:

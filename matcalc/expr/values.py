@@ -1,5 +1,6 @@
-"""Calls that are something simpler: functions of matrices at 1×1 and at arguments with a known
-form.
+"""Calls that are something simpler at arguments of a known form, such as a diagonal matrix.
+
+A value at 1×1 arguments or at a column stands in the table.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from fractions import Fraction
 from ..errors import LimitProblem, ShapeProblem
 from ..tables.functions import BY_NAME
 from ..tables.properties import kept_by
-from .calls import KNOWN, OF_SCALARS, call, power
+from .calls import KNOWN, call, power
 from .mismatch import brief
-from .nodes import MINUS_ONE, ONE, ZERO, Expr, eye, node, num, ones, split, zeros
+from .nodes import MINUS_ONE, ZERO, Expr, eye, node, num, ones, split, zeros
 from .normal import (
     ANTISYMMETRIC,
     MAX_FACTORS,
@@ -45,22 +46,31 @@ def _matrix_power(x: Expr, exponent: Expr) -> Expr | None:
 
     The power of a power, an inverse and a diagonal matrix by simpler ones.
     """
-    k, rest = split(exponent)
     if not is_whole(exponent):
         raise ShapeProblem(
             "a matrix power needs an integer exponent", "use .^ for the power of each entry"
         )
     if x.is_scalar:
         return pow_(x, exponent)
-    if exponent.head == "num" and abs(k) <= MAX_EXPONENT and abs(k) * x.count <= MAX_FACTORS:
-        return matmul(*[x if k > 0 else call("inv", x)] * abs(int(k))) if k else eye(x.shape_[0])
+    k, rest = split(exponent)
+    if exponent.head == "num" and abs(k) <= min(MAX_EXPONENT, MAX_FACTORS // x.count):
+        return _repeated(x, int(k))
+    if x.head == "eye":
+        return x
     if x.head == "powm":
         return call("powm", x.args[0], times(x.args[1], exponent))
     if x.head == "diag":
         return diagonal_matrix(pow_(x.args[0], exponent))
     if k < 0 and x.head != "inv":
         return call("powm", call("inv", x), times(num(-k), rest))
-    return x if x.head == "eye" else None
+    return None
+
+
+def _repeated(x: Expr, k: int) -> Expr:
+    """A power as a product."""
+    if k == 0:
+        return eye(x.shape_[0])
+    return matmul(*[x if k > 0 else call("inv", x)] * abs(k))
 
 
 def _power_slope(x: Expr, direction: Expr, exponent: Expr) -> Expr | None:
@@ -154,11 +164,6 @@ def _is_zero(e: Expr) -> bool:
     return e is ZERO or e.head == "zeros"
 
 
-def _frechet(slope: Callable[[Expr], Expr]) -> Callable[[Expr, Expr], Expr | None]:
-    """The derivative of a function of matrices in a direction, at a 1×1 matrix."""
-    return lambda x, w: times(slope(x), w) if x.is_scalar and w.is_scalar else None
-
-
 def _polygamma(k: Expr, _: Expr) -> None:
     if k.head != "num" or k.value.denominator != 1 or k.value < 0:
         raise ShapeProblem(f"polygamma of the order {brief(k)}", "the order is a number 0, 1, 2, …")
@@ -215,44 +220,6 @@ def _cycle(product: Expr) -> Expr:
     return scaled(turns[best], trace)
 
 
-def _reciprocal(x: Expr) -> Expr:
-    return pow_(x, MINUS_ONE)
-
-
-# functions of matrices at a 1×1 matrix
-OF_SCALARS.update(
-    {
-        **dict.fromkeys(
-            (
-                "tr",
-                "sum",
-                "det",
-                "diagonal",
-                "vec",
-                "tril",
-                "triu",
-                "amax",
-                "amin",
-                "logsumexp",
-                "logsumexp_rows",
-                "eigvals",
-            ),
-            lambda x: x,
-        ),
-        **dict.fromkeys(("top", "top_rows"), lambda x: x),
-        **dict.fromkeys(("inv", "pinv"), _reciprocal),
-        **dict.fromkeys(("norm1", "norm2", "normnuc", "normspec"), lambda x: call("abs", x)),
-        **dict.fromkeys(("sqrtm", "chol"), lambda x: pow_(x, num(Fraction(1, 2)))),
-        **dict.fromkeys(("polar", "leading"), lambda x: call("sign", x)),
-        **dict.fromkeys(("softmax", "softmax_rows", "eigvecs", "ismax"), lambda _: ONE),
-        **dict.fromkeys(("logsoftmax", "logsoftmax_rows"), lambda _: ZERO),
-        "logdet": lambda x: call("log", call("abs", x)),
-        "logm": lambda x: call("log", x),
-        "expm": lambda x: call("exp", x),
-    }
-)
-
-
 KNOWN.update(
     {
         "tr": _trace,
@@ -272,19 +239,6 @@ KNOWN.update(
         "corr": _of_columns("corr", _correlated),
         "convmat": _of_columns("convmat", _convolution_matrix),
         "hankel": _of_columns("hankel", _correlation_matrix),
-        "expm_frechet": _frechet(lambda x: call("exp", x)),
-        "logm_frechet": _frechet(_reciprocal),
-        "sqrtm_frechet": _frechet(
-            lambda x: times(num(Fraction(1, 2)), pow_(x, num(Fraction(-1, 2))))
-        ),
-        "pinv": lambda x: (
-            times(transpose(x), pow_(call("norm2", x), num(-2))) if x.shape_[1] == UNIT else None
-        ),
-        "softmax_rows": lambda x: ones(x.shape_) if x.shape_[1] == UNIT else None,
-        "logsumexp_rows": lambda x: x if x.shape_[1] == UNIT else None,
-        "logsoftmax_rows": lambda x: zeros(x.shape_) if x.shape_[1] == UNIT else None,
-        "top_rows": lambda x: x if x.shape_[1] == UNIT else None,
-        "vec": lambda x: x if x.shape_[1] == UNIT else None,
         "tril": lambda x: _triangle("tril", x),
         "triu": lambda x: _triangle("triu", x),
         "kron": _kronecker,

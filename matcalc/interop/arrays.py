@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import chain, product
 from typing import Any, Protocol
 
 from .. import expr as ex
@@ -105,17 +105,16 @@ def combined(node: Any, values: Sequence[Value]) -> Array | None:
 
     None if that is not what it is.
     """
-    if any(getattr(a, "shape", ()) for a in node.args) or all(_has_form(v) for v in values):
+    if any(getattr(a, "shape", ()) for a in node.args) or all(map(_has_form, values)):
         return None
-    given = list(zip(node.args, values, strict=True))
-    if node.is_Pow:
-        if not (node.exp.is_Integer and 0 < node.exp <= MAX_POWER):
-            return None
-        given = given[:1] * int(node.exp)
-    parts = [array(a, v).terms for a, v in given]
-    return Array(
-        (), tuple(t for terms in parts for t in terms) if node.is_Add else multiplied(parts)
-    )
+    terms = [array(a, value).terms for a, value in zip(node.args, values, strict=True)]
+    if node.is_Add:
+        return Array((), tuple(chain.from_iterable(terms)))
+    if not node.is_Pow:
+        return Array((), multiplied(terms))
+    if node.exp.is_Integer and 0 < node.exp <= MAX_POWER:
+        return Array((), multiplied(terms[:1] * int(node.exp)))
+    return None
 
 
 def _has_form(value: Value) -> bool:
@@ -202,14 +201,13 @@ def _joined(node: Any, value: Value, groups: Iterable[Any]) -> tuple[Array, tupl
     """The axes of each group made one: the array with the axes that are left, and the joined
     axes.
     """
-    a, positions = array(node.expr, value), [[int(k) for k in group] for group in groups]
-    names = {
-        i: j
-        for first, *rest in positions
-        for k in rest
-        for i, j in zip(a.axes[k], a.axes[first], strict=True)
-    }
-    taken = {k for group in positions for k in group}
+    a = array(node.expr, value)
+    positions = [[int(k) for k in group] for group in groups]
+    names: dict[Label, Label] = {}
+    for first, *rest in positions:
+        for k in rest:
+            names.update(zip(a.axes[k], a.axes[first], strict=True))
+    taken = set(chain.from_iterable(positions))
     left = tuple(axis for k, axis in enumerate(a.axes) if k not in taken)
     return Array(left, _renamed(a, names).terms), tuple(a.axes[group[0]] for group in positions)
 
@@ -250,16 +248,24 @@ def _applied(reader: Reader, node: Any, a: Array) -> Factor:
 
 def _reshaped(reader: Reader, node: Any, args: list[Value]) -> Array:
     """All entries in one axis, row by row; or axes of length one added and taken away."""
-    a, sizes = array(node.expr, args[0]), [reader.size(dim) for dim in node.shape]
+    a = array(node.expr, args[0])
+    sizes = [reader.size(dim) for dim in node.shape]
     axes = list(filter(None, a.axes))
-    if [size for size in sizes if size] == [tuple(i.size for i in axis) for axis in axes]:
-        return Array(tuple(axes.pop(0) if size else () for size in sizes), a.terms)
-    if sum(map(bool, sizes)) == 1:
-        return Array(tuple(a.out if size else () for size in sizes), a.terms)
+    long = list(filter(None, sizes))
+    if long == [tuple(i.size for i in axis) for axis in axes]:
+        return Array(_at_long(sizes, axes), a.terms)
+    if len(long) == 1:
+        return Array(_at_long(sizes, [a.out]), a.terms)
     raise Unsupported(
         f"SymPy's Reshape to {node.shape} has no form in matcalc",
         "all axes become one, or none changes",
     )
+
+
+def _at_long(sizes: Iterable[Size], axes: Iterable[Labels]) -> tuple[Labels, ...]:
+    """The axes in order where sizes are longer than one, and none elsewhere."""
+    left = iter(axes)
+    return tuple(next(left) if size else () for size in sizes)
 
 
 def _symbol(reader: Reader, node: Any, _: list[Value]) -> Value:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from .. import expr as ex
@@ -81,21 +82,13 @@ class _Entries:
     def function(self, node: Any) -> tuple[Term, ...]:
         """A function, entry by entry, of arguments whose indices one expression can hold."""
         groups = [self.terms(a) for a in node.args]
-        out = self.open(t for terms in groups for t in terms)
+        out = self.open(chain.from_iterable(groups))
         args = [self.factor(terms, out if self.open(terms) else ()) for terms in groups]
-        if len({f.labels for f in args if f.labels}) > 1:
+        labels = {f.labels for f in args if f.labels}
+        if len(labels) > 1:
             raise _no_entry(out)
-        return (
-            Term(
-                Fraction(1),
-                (
-                    _factor(
-                        self.reader.entrywise(node, [f.expr for f in args]),
-                        max((f.labels for f in args), key=len),
-                    ),
-                ),
-            ),
-        )
+        value = self.reader.entrywise(node, [f.expr for f in args])
+        return (Term(Fraction(1), (_factor(value, labels.pop() if labels else ()),)),)
 
     def open(self, terms: Iterable[Term]) -> Labels:
         """The labels that stand for an index of a sum around."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from importlib import import_module
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..expr.walk import arguments_first
 from ..labels.roots import Root
 from ..language.declarations import Declared, declarations
 from ..language.elaborate import template
+from ..tables.functions import ROWS, Row
 from ..tables.properties import ROWS as PROPERTIES
 from .arrays import ARRAY_OPERANDS, ARRAYS, Value, combined, matrix, root
 from .entries import ENTRIES, ENTRY_OPERANDS
@@ -76,17 +78,13 @@ class _Reader:
         self.symbols: dict[str, tuple[Any, str]] = {}
         # products of dimensions, in the order in which a Kronecker product makes them
         self.orders: dict[Any, Size] = {}
-        self.dimensions: set[Any] = set()  # symbols that are dimensions, or whole exponents
-        for node in arguments_first(roots, lambda node: getattr(node, "args", ())[::-1]):
-            kind = type(node).__name__
-            if kind in _LEAVES:
-                self.dimensions |= {s for dim in node.shape for s in dim.free_symbols}
-            if kind == "MatPow":
-                self.dimensions |= {s for s in node.args[1].free_symbols if s.is_integer}
-            for dims in _joined_dimensions(node, kind):
-                self.orders.setdefault(
-                    prod(dims), tuple(atom for dim in dims for atom in self.size(dim))
-                )
+        nodes = list(arguments_first(roots, lambda node: getattr(node, "args", ())[::-1]))
+        # symbols that are dimensions, or whole exponents
+        self.dimensions: set[Any] = set().union(*map(_sizes_in, nodes))
+        for node in nodes:
+            for dims in _joined_dimensions(node, type(node).__name__):
+                order = tuple(atom for dim in dims for atom in self.size(dim))
+                self.orders.setdefault(prod(dims), order)
 
     def read(self, root: Any, bound: Mapping[Any, Expr] | None = None) -> Expr:
         """The matrix expression; ``bound`` says what the variable of a Lambda stands for."""
@@ -144,22 +142,25 @@ class _Reader:
         if dim.is_Add:
             terms = [term.as_coeff_Mul() for term in dim.args]
             if all(k.is_Integer for k, _ in terms):
-                return total_of(
-                    [(self.size(rest) if rest != 1 else UNIT, int(k)) for k, rest in terms]
-                ).size()
-        atoms: list[str | int] = []
-        for base, exponent in (f.as_base_exp() for f in dim.as_ordered_factors()):
-            if not (
-                exponent.is_Integer
-                and 0 < exponent <= MAX_ATOMS
-                and (base.is_Symbol or (base.is_Integer and base > 0))
-            ):
-                raise ShapeProblem(
-                    f"the dimension {dim}",
-                    "dimensions are positive integers, names, sums and products of them",
-                )
-            atoms += [self.name(base) if base.is_Symbol else int(base)] * int(exponent)
-        return tuple(a for a in atoms if a != 1)
+                return total_of([(self._core(rest), int(k)) for k, rest in terms]).size()
+        return tuple(chain.from_iterable(self._atoms(dim, f) for f in dim.as_ordered_factors()))
+
+    def _core(self, term: Any) -> Size:
+        """A term of a sum of dimensions without its coefficient."""
+        return UNIT if term == 1 else self.size(term)
+
+    def _atoms(self, dim: Any, factor: Any) -> list[str | int]:
+        """The power of a name or a positive integer, as a product."""
+        base, exponent = factor.as_base_exp()
+        is_atom = base.is_Symbol or (base.is_Integer and base > 0)
+        if not (is_atom and exponent.is_Integer and 0 < exponent <= MAX_ATOMS):
+            raise ShapeProblem(
+                f"the dimension {dim}",
+                "dimensions are positive integers, names, sums and products of them",
+            )
+        if base == 1:
+            return []
+        return [self.name(base) if base.is_Symbol else int(base)] * int(exponent)
 
     def shape(self, node: Any) -> Shape:
         rows, columns = node.shape
@@ -238,6 +239,16 @@ def _operands(node: Any) -> tuple[Any, ...]:
     )
 
 
+def _sizes_in(node: Any) -> set[Any]:
+    """The symbols that a node has as dimensions, or as a whole exponent of a matrix."""
+    kind = type(node).__name__
+    if kind in _LEAVES:
+        return {symbol for dim in node.shape for symbol in dim.free_symbols}
+    if kind == "MatPow":
+        return {symbol for symbol in node.args[1].free_symbols if symbol.is_integer}
+    return set()
+
+
 def _joined_dimensions(node: Any, kind: str) -> Iterable[Sequence[Any]]:
     """The dimensions of which a node makes one, in the order in which it makes it."""
     if kind == "KroneckerProduct":
@@ -277,6 +288,11 @@ def _logarithm(x: Expr) -> Expr:
     if x.head == "abs" and x.args[0].head == "det":
         return ex.call("logdet", *x.args[0].args)
     return ex.call("log", x)
+
+
+def _called(row: Row) -> Read:
+    """The reader of a function that SymPy has, too."""
+    return lambda _, node, args: ex.call(row.name, *args[: row.arity])
 
 
 def _kron(a: Expr, b: Expr) -> Expr:
@@ -325,7 +341,9 @@ _OPERANDS = {
     **ARRAY_OPERANDS,
     **ENTRY_OPERANDS,
 }
+_BY_SYMPY = {row.sympy.partition("(")[0]: row for row in ROWS if row.sympy}
 _MATRIX: dict[str, Read] = {
+    **{name: _called(row) for name, row in _BY_SYMPY.items() if not row.elementwise},
     "Symbol": _Reader.symbol,
     "MatrixSymbol": _Reader.matrix_symbol,
     "ElementwiseApplyFunction": lambda reader, node, args: reader.applied(node.function, args[0]),
@@ -344,11 +362,6 @@ _MATRIX: dict[str, Read] = {
     "HadamardPower": lambda _, node, args: ex.pow_(*args),
     "KroneckerProduct": lambda _, node, args: reduce(_kron, args),
     "DotProduct": lambda _, node, args: _dot(*args),
-    "Inverse": lambda _, node, args: ex.call("inv", args[0]),
-    "Trace": lambda _, node, args: ex.call("tr", *args),
-    "Determinant": lambda _, node, args: ex.call("det", *args),
-    "DiagMatrix": lambda _, node, args: ex.call("diag", *args),
-    "DiagonalOf": lambda _, node, args: ex.call("diagonal", *args),
     "BlockMatrix": lambda _, node, args: _blocks(node, args),
     "MatrixSlice": _Reader.slice,
     "DiagonalMatrix": lambda _, node, args: ex.call("diag", ex.call("diagonal", *args)),
@@ -362,26 +375,10 @@ _ENTRYWISE: dict[str, Callable[..., Expr]] = {
     "log": _logarithm,
     "polygamma": lambda k, x: ex.call("digamma", x) if k is ex.ZERO else ex.call("polygamma", k, x),
 }
+# functions of scalars, in matcalc's language
 _FUNCTIONS = {
-    "exp": "exp(x)",
-    "Abs": "abs(x)",
-    "sign": "sign(x)",
-    "Heaviside": "step(x)",
+    **{name: f"{row.name}(x)" for name, row in _BY_SYMPY.items() if row.elementwise},
     "re": "x",
-    "sin": "sin(x)",
-    "cos": "cos(x)",
-    "tan": "tan(x)",
-    "asin": "arcsin(x)",
-    "acos": "arccos(x)",
-    "atan": "arctan(x)",
-    "sinh": "sinh(x)",
-    "cosh": "cosh(x)",
-    "tanh": "tanh(x)",
-    "asinh": "arcsinh(x)",
-    "acosh": "arccosh(x)",
-    "atanh": "arctanh(x)",
-    "erf": "erf(x)",
-    "loggamma": "lgamma(x)",
     "sec": "1./cos(x)",
     "csc": "1./sin(x)",
     "cot": "1./tan(x)",

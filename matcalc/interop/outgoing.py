@@ -14,7 +14,7 @@ from ..expr.parts import range_of
 from ..expr.powers import exponents_of
 from ..expr.sizes import SCALAR, UNIT, Shape, Size, Sum
 from ..language.elaborate import template
-from ..tables.functions import BY_NAME
+from ..tables.functions import BY_NAME, Row
 from ..tables.properties import with_implied
 
 Write = Callable[["_Writer", Expr, list[Any]], Any]
@@ -65,15 +65,18 @@ class _Writer:
     def _written(self, e: Expr, args: list[Any]) -> Any:
         if e.head in _WRITERS:
             return _WRITERS[e.head](self, e, args)
-        if e.head not in _SCALAR_FUNCTIONS and not _defined_by_entry(e.head):
-            shown = f"the function {e.head}" if e.head in BY_NAME else str(e)
-            raise Unsupported(
-                f"{shown} has no SymPy form",
-                "SymPy has elementary functions, inverse, determinant and trace",
-            )
-        if e.is_scalar:
-            return _applied(e.head, args[0])
-        return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(e.head, _entry())))
+        row = BY_NAME.get(e.head)
+        if row is not None and row.elementwise and (row.sympy or row.exact):
+            if e.is_scalar:
+                return _applied(row, args[0])
+            return args[0].applyfunc(_sympy().Lambda(_entry(), _applied(row, _entry())))
+        if row is not None and row.sympy:
+            return getattr(_sympy(), row.sympy)(*args)
+        shown = f"the function {e.head}" if row is not None else str(e)
+        raise Unsupported(
+            f"{shown} has no SymPy form",
+            "SymPy has elementary functions, inverse, determinant and trace",
+        )
 
     def dimension(self, size: Iterable[object]) -> Any:
         return _sympy().Mul(
@@ -188,66 +191,35 @@ def _in_simpler_functions(e: Expr) -> Expr:
     new: dict[Expr, Expr] = {}
     for node in ex.postorder(e):
         args = tuple(new[a] for a in node.args)
-        meaning = _definition(node.head)
-        new[node] = (
-            template(meaning, dict(zip("xw", args, strict=False)))
-            if meaning
-            else ex.rebuild(node, args)
-            if args != node.args
-            else node
-        )
+        if _needs_definition(node.head):
+            row = BY_NAME[node.head]
+            new[node] = template(row.exact, row.named(args))
+        else:
+            new[node] = node if args == node.args else ex.rebuild(node, args)
     return new[e]
 
 
-def _definition(head: str) -> str:
-    """The definition of a function of whole arrays, or of the entries of two."""
+def _needs_definition(head: str) -> bool:
+    """Whether a node is a function of whole arrays, or of the entries of two, that has a definition
+    by simpler ones.
+    """
     row = BY_NAME.get(head)
     if head in _WRITERS or row is None or (row.elementwise and not row.second):
-        return ""
-    return "sum(abs(x))" if head == "norm1" else row.exact
+        return False
+    return bool(row.exact)
 
 
-def _defined_by_entry(head: str) -> bool:
-    row = BY_NAME.get(head)
-    return row is not None and row.elementwise and bool(row.exact)
-
-
-def _applied(name: str, x: Any) -> Any:
+def _applied(row: Row, x: Any) -> Any:
     """An elementwise function of the table on a scalar of SymPy: SymPy's own, or by the table's
     definition.
     """
-    function = _SCALAR_FUNCTIONS.get(name)
-    if function is None:
-        definition = template(BY_NAME[name].exact, {"x": ex.var(_entry().name)})
+    if not row.sympy:
+        definition = template(row.exact, {"x": ex.var(_entry().name)})
         return to_sympy(definition, [_entry()]).xreplace({_entry(): x})
-    return getattr(_sympy(), function)(x) if isinstance(function, str) else function(_sympy(), x)
+    name, _, numbers = row.sympy.removesuffix(")").partition("(x, ")
+    return getattr(_sympy(), name)(x, *map(int, numbers.split()))
 
 
-_SCALAR_FUNCTIONS: dict[str, str | Callable[[Any, Any], Any]] = {
-    "exp": "exp",
-    "log": "log",
-    "sin": "sin",
-    "cos": "cos",
-    "tan": "tan",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "sinh": "sinh",
-    "cosh": "cosh",
-    "tanh": "tanh",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-    "abs": "Abs",
-    "sign": "sign",
-    "erf": "erf",
-    "lgamma": "loggamma",
-    "digamma": "digamma",
-    "sigmoid": lambda sp, x: 1 / (1 + sp.exp(-x)),
-    "tanhalf": lambda sp, x: sp.tan(x / 2),
-    "relu": lambda sp, x: sp.Max(x, 0),
-    "step": lambda sp, x: sp.Heaviside(x, 0),
-}
 _WRITERS: dict[str, Write] = {
     "var": _Writer.variable,
     "num": lambda _, e, args: _sympy().Rational(e.value.numerator, e.value.denominator),
@@ -260,18 +232,11 @@ _WRITERS: dict[str, Write] = {
     "pow": lambda _, e, args: (_sympy().Pow if e.is_scalar else _sympy().HadamardPower)(*args),
     "matmul": lambda writer, e, args: writer.closed(args) if e.is_scalar else writer.product(*args),
     "T": lambda _, e, args: _sympy().Transpose(*args),
-    "tr": lambda _, e, args: _sympy().Trace(*args),
     "sum": _Writer.sum_of_entries,
     "part": _Writer.part,
     "polygamma": _Writer.polygamma,
     "pi": lambda *_: _sympy().pi,
     "norm2": _Writer.norm,
     "logdet": _Writer.logdet,
-    "powm": lambda _, e, args: _sympy().MatPow(*args),
     "powm_frechet": _Writer.power_slope,
-    "inv": lambda _, e, args: _sympy().Inverse(*args),
-    "det": lambda _, e, args: _sympy().Determinant(*args),
-    "diag": lambda _, e, args: _sympy().DiagMatrix(*args),
-    "diagonal": lambda _, e, args: _sympy().DiagonalOf(*args),
-    "kron": lambda _, e, args: _sympy().KroneckerProduct(*args),
 }

@@ -63,7 +63,7 @@ def links(e: Expr, out: Labels, targets: Container[Expr]) -> Iterable[Link] | No
     if row is None:
         return ()
     if row.derivative:
-        names = dict(zip("xw", e.args, strict=False))
+        names = row.named(e.args)
         slopes = [template(text, names) for text in (row.derivative, row.second) if text]
         return _entry_links(slopes, e, out)
     return _rule_links(row, e, out) if row.rule else None

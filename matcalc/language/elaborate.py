@@ -21,7 +21,7 @@ from ..tables.functions import BY_NAME, MACROS, visible
 from .declarations import CONSTANTS, NUMBERS, declared_shape, is_function, kind_shape
 from .indices import LENGTHS, range_in, size_in
 from .names import OF_TWO_SIZES, written_sizes
-from .notes import ENTRYWISE
+from .notes import OF_MATRICES
 from .settle import settle
 from .syntax import Syntax, span, subtrees, syntax, tokens
 
@@ -115,7 +115,7 @@ class Builder:
             raise NameProblem(fact, f"to multiply, write {name}*(…)")
         if name in OF_TWO_SIZES:
             return self._of_two_sizes(name, subtrees(node))
-        if name in ENTRYWISE and len(args) == 1:
+        if name in OF_MATRICES and len(args) == 1:
             start, stop = span(node) or (0, 0)
             self.entrywise.append((self.text[start:stop], name, args[0]))
         if name in MACROS:

@@ -12,6 +12,7 @@ from .. import expr as ex
 from ..expr import Expr
 from ..expr.powers import POWERS
 from ..expr.sizes import Size
+from ..tables.functions import BY_NAME, MACROS
 from .declarations import NUMBERS, SPELLED_GREEK, Declared, default_kind, is_function
 from .indices import measured_axis
 from .syntax import Syntax, span
@@ -23,24 +24,6 @@ OF_TWO_SIZES: dict[str, tuple[Callable[[Size, Size], Expr], str]] = {
     "commutation": (ex.commutation, "commutation(m,n)*vec(X) is vec(X') for X m×n"),
     "shifts": (ex.shifts, "shifts(n,m)*kron(x,y) is conv(x,y) for x: n and y: m"),
 }
-VECTOR_FUNCTIONS = (
-    "diag",
-    "norm2",
-    "norm1",
-    "sum",
-    "softmax",
-    "logsumexp",
-    "logsoftmax",
-    "mean",
-    "var",
-    "std",
-    "skew",
-    "cross",
-    "outer",
-    "dot",
-    "conv",
-    "corr",
-)
 
 
 def kinds_of(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
@@ -58,14 +41,20 @@ def kinds_of(tree: Syntax, declared: Mapping[str, Declared]) -> dict[str, str]:
     return kinds
 
 
+def _is_of_vectors(function: str) -> bool:
+    """Whether a function is one of vectors first of all."""
+    if function in MACROS:
+        return MACROS[function].of_vectors
+    row = BY_NAME.get(function)
+    return row is not None and (row.vector or row.of_vectors)
+
+
 def _used_as_vectors(tree: Syntax) -> Iterator[str]:
     """The names that are transposed, or are the argument of a function of vectors."""
     for node in tree.iter_subtrees():
         if node.data == "transpose":
             inside = node.children[:1]
-        elif node.data == "norm" or (
-            node.data == "call" and str(node.children[0]) in VECTOR_FUNCTIONS
-        ):
+        elif node.data == "norm" or (node.data == "call" and _is_of_vectors(str(node.children[0]))):
             inside = node.children[1:]
         else:
             continue
@@ -101,19 +90,19 @@ def written_exponents(tree: Syntax) -> set[str]:
     """The names that stand in exponents and nowhere else, which are whole numbers if they are
     those of matrices.
     """
-    exponents = [
-        node.children[2] for node in tree.find_data("power") if str(node.children[1]) != ".^"
-    ]
-    exponents += [
-        node.children[-1] for node in tree.find_data("call") if str(node.children[0]) in POWERS
-    ]
-    inside = {
-        id(name)
-        for exponent in exponents
-        if not isinstance(exponent, Token)
-        for name in exponent.find_data("name")
-    }
+    inside: set[int] = set()
+    for exponent in _exponents(tree):
+        inside.update(id(name) for name in exponent.find_data("name"))
     names = list(tree.find_data("name"))
-    return {str(n.children[0]) for n in names} - {
-        str(n.children[0]) for n in names if id(n) not in inside
-    }
+    elsewhere = {str(name.children[0]) for name in names if id(name) not in inside}
+    return {str(name.children[0]) for name in names} - elsewhere
+
+
+def _exponents(tree: Syntax) -> Iterator[Syntax]:
+    """The exponents that may be those of matrices."""
+    for power in tree.find_data("power"):
+        if str(power.children[1]) != ".^" and not isinstance(power.children[2], Token):
+            yield power.children[2]
+    for call in tree.find_data("call"):
+        if str(call.children[0]) in POWERS and not isinstance(call.children[-1], Token):
+            yield call.children[-1]

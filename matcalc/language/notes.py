@@ -4,7 +4,7 @@ that are not what they look like.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 
 from lark import Token
@@ -12,12 +12,13 @@ from lark import Token
 from .. import expr as ex
 from ..expr import Expr
 from ..expr.sizes import SCALAR, UNIT, names_of_sizes, renamed, unused
+from ..tables.functions import BY_NAME, MACROS
 from .declarations import NUMBERS, Declared, is_function
 from .syntax import Syntax
 
 MEANT = {"I": "the identity is eye", "E": "the identity is eye", "T": "the transpose is ' or .T"}
-# and the functions of matrices
-ENTRYWISE = {"exp": "expm", "log": "logm", "ln": "logm", "sqrt": "sqrtm"}
+# the functions of matrices that functions of entries are mistaken for, by every name of these
+OF_MATRICES = {name: f.of_matrices for name, f in (BY_NAME | MACROS).items() if f.of_matrices}
 SHOWN = 30  # characters of a call in a note
 
 
@@ -28,35 +29,40 @@ def apart(
     what is said of that.
     """
     variables = {name for name, d in declared.items() if not d.is_integer}
-    variables |= {str(node.children[0]) for node in tree.find_data("definition")}
+    variables |= _written(tree, "definition")
     sizes = names_of_sizes(size for d in declared.values() for size in d.shape)
-    clashes = sorted(
-        name for name in sizes if name in variables or name in NUMBERS or is_function(name)
-    )
-    taken = {
-        *declared,
-        *sizes,
-        *(str(node.children[0]) for node in tree.find_data("name")),
-        *variables,
-    }
+    meanings = {name: _other_meaning(name, variables) for name in sorted(sizes)}
+    taken = {*declared, *sizes, *_written(tree, "name"), *variables}
     names: dict[str, str] = {}
-    for name in clashes:
+    for name in filter(meanings.get, meanings):
         names[name] = unused(name, taken)
         taken.add(names[name])
     if not names:
         return dict(declared), ()
-    other = {
-        name: replace(d, shape=(renamed(d.shape[0], names), renamed(d.shape[1], names)))
-        for name, d in declared.items()
-    }
-    kinds = {
-        name: "variable" if name in variables else "function" if is_function(name) else "number"
-        for name in names
-    }
+    other = {name: _with_other_sizes(d, names) for name, d in declared.items()}
     return other, tuple(
-        f"{name} is a {kinds[name]} here (the size {name} is written {new})"
+        f"{name} is a {meanings[name]} here (the size {name} is written {new})"
         for name, new in names.items()
     )
+
+
+def _written(tree: Syntax, kind: str) -> set[str]:
+    """The names at the head of all nodes of a kind."""
+    return {str(node.children[0]) for node in tree.find_data(kind)}
+
+
+def _with_other_sizes(declared: Declared, names: Mapping[str, str]) -> Declared:
+    rows, columns = declared.shape
+    return replace(declared, shape=(renamed(rows, names), renamed(columns, names)))
+
+
+def _other_meaning(size: str, variables: Set[str]) -> str:
+    """What the name of a size stands for beside, if anything."""
+    if size in variables:
+        return "variable"
+    if is_function(size):
+        return "function"
+    return "number" if size in NUMBERS else ""
 
 
 def notes_on_names(variables: Iterable[Expr], tree: Syntax) -> Iterator[str]:
@@ -84,7 +90,7 @@ def note_on_call(call: str, name: str, argument: Expr) -> str | None:
     if UNIT in argument.shape_ or ex.transpose(argument) is not argument:
         return None
     shown = call if len(call) <= SHOWN else f"{name}(…)"
-    return f"{shown} is entry by entry ({ENTRYWISE[name]} is the matrix function)"
+    return f"{shown} is entry by entry ({OF_MATRICES[name]} is the matrix function)"
 
 
 def _word(node: Syntax | Token, kind: str) -> str:

@@ -13,7 +13,7 @@ from .. import expr as ex
 from ..errors import MatcalcError, NameProblem, ShapeProblem, SyntaxProblem, text_of
 from ..expr import Expr
 from ..expr.sizes import Size, show, show_shape
-from ..tables.functions import BY_NAME, Row
+from ..tables.functions import ARGUMENTS, BY_NAME, Row
 from .declarations import NUMBERS, declared_name
 from .elaborate import template
 from .indices import LENGTHS
@@ -22,7 +22,6 @@ from .names import OF_TWO_SIZES
 from .syntax import syntax
 
 USER: set[str] = set()
-ARGUMENTS = "xw"
 RESULT = "y"
 # names that a text reads otherwise: a function of this name could never be called
 MEANT_OTHERWISE = {
@@ -255,4 +254,5 @@ def written_out(e: Expr) -> Expr:
 
 
 def _meaning(name: str, args: tuple[Expr, ...]) -> Expr:
-    return template(BY_NAME[name].exact, dict(zip(ARGUMENTS, args, strict=False)))
+    row = BY_NAME[name]
+    return template(row.exact, row.named(args))

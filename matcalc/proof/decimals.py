@@ -23,7 +23,7 @@ from ..errors import NotDifferentiable
 from ..expr import Expr
 from ..expr.parts import range_of
 from ..expr.sizes import SCALAR, Atom, Shape, dims, length
-from ..tables.functions import BY_NAME, Row
+from ..tables.functions import ARGUMENTS, BY_NAME, Row
 from . import decimal_matrices as dm
 from . import modular as mod
 from .decimal_matrices import Matrix, OutsideDomain, constant, each
@@ -72,13 +72,25 @@ class DecimalPoint:
             self.on_kink = True
         if row.name in _ENTRYWISE:
             return each(_ENTRYWISE[row.name], args[0])
-        if row.name in _SPECIAL:
-            return self.special(_SPECIAL[row.name], *args)
+        special = self._function_of_mpmath(row)
+        if special is not None:
+            return self.special(special, *args)
         if row.exact:
             return self.defined(row.exact, SCALAR if row.elementwise else node.args[0].shape_, args)
         if row.define:
             return _structural(row, args)
         raise NotDifferentiable(f"{row.name} has no model in decimal arithmetic")
+
+    def _function_of_mpmath(self, row: Row) -> Callable[..., Any] | None:
+        """The function of a context of mpmath, and of numbers, that a row is: by its name there,
+        or as it is written in it.
+        """
+        if row.name in _SPECIAL:
+            return _SPECIAL[row.name]
+        if not row.elementwise or not row.sympy.isidentifier():
+            return None
+        function = getattr(_mpmath(self.digits), row.sympy, None)
+        return None if function is None else lambda _, x: function(x)
 
     def defined(self, text: str, shape: Shape, args: list[Matrix]) -> Matrix:
         """A definition of the table, in ``x`` and ``w``.
@@ -203,7 +215,7 @@ def _unskew(a: Matrix) -> Matrix:
 def _structural(row: Row, args: list[Matrix]) -> Matrix:
     """A function whose entries are products of entries, by its definition."""
     (rows, cols), places = structural_places(row.name, tuple((len(a), len(a[0])) for a in args))
-    factors = ["xw".index(name) for name in re.findall(r"(\w)\[", row.define)]
+    factors = [ARGUMENTS.index(name) for name in re.findall(r"(\w)\[", row.define)]
     out = constant(0, rows, cols)
     for (r, c), *entries in places:
         out[r][c] += prod(args[f][i][j] for f, (i, j) in zip(factors, entries, strict=True))
@@ -290,27 +302,13 @@ _ENTRYWISE: dict[str, Callable[[Decimal], Decimal]] = {
     "exp_below": lambda x: min(x, Decimal(0)).exp(),
     "reciprocal": lambda x: 1 / x if x else x,
 }
-# the functions of mpmath for an entry, and numbers before it
+# by functions of mpmath that have other names, or for an entry and numbers before it
 _SPECIAL: dict[str, Callable[..., Any]] = {
-    "exp": lambda m, x: m.exp(x),
-    "log": lambda m, x: m.log(x),
-    "sin": lambda m, x: m.sin(x),
-    "cos": lambda m, x: m.cos(x),
-    "tan": lambda m, x: m.tan(x),
     "tanhalf": lambda m, x: m.tan(x / 2),
-    "arcsin": lambda m, x: m.asin(x),
-    "arccos": lambda m, x: m.acos(x),
-    "arctan": lambda m, x: m.atan(x),
-    "arcsinh": lambda m, x: m.asinh(x),
-    "arccosh": lambda m, x: m.acosh(x),
-    "arctanh": lambda m, x: m.atanh(x),
-    "erf": lambda m, x: m.erf(x),
     "erfc": lambda m, x: m.erfc(x),
     "erfcx": lambda m, x: m.exp(x**2) * m.erfc(x),
     "log_normcdf": lambda m, x: m.log(m.erfc(-x / m.sqrt(2)) / 2),
     "sech2": lambda m, x: m.sech(x) ** 2,
-    "lgamma": lambda m, x: m.loggamma(x),
-    "digamma": lambda m, x: m.digamma(x),
     "polygamma": lambda m, k, x: m.psi(int(k), x),
 }
 

@@ -26,7 +26,7 @@ from ..expr.parts import range_of
 from ..expr.powers import is_whole
 from ..expr.sizes import SCALAR, UNIT, Atom, Shape, dims, length
 from ..language.elaborate import template
-from ..tables.functions import BY_NAME, Row
+from ..tables.functions import ARGUMENTS, BY_NAME, Row
 from ..tables.properties import BY_NAME as BY_PROPERTY
 from ..tables.properties import Property, properties_of
 from . import modular as mod
@@ -104,7 +104,7 @@ class Point:
     def structural(self, row: Row, args: list[Dual]) -> Dual:
         plan = _plan(row.name, tuple((len(a), len(a[0])) for a, _ in args))
         return _multilinear(
-            plan, *(args["xw".index(name)] for name in re.findall(r"(\w)\[", row.define))
+            plan, *(args[ARGUMENTS.index(name)] for name in re.findall(r"(\w)\[", row.define))
         )
 
     # leaves
@@ -423,7 +423,7 @@ def compiled_text(text: str, shape: Shape) -> tuple[list[Expr], list[Expr]]:
 
     An elementwise text is typed for scalars and serves every shape.
     """
-    placeholders = [ex.var(name, shape) for name in "xw"]
+    placeholders = [ex.var(name, shape) for name in ARGUMENTS[:2]]
     return placeholders, ex.postorder(template(text, {v.name: v for v in placeholders}))
 
 

@@ -18,13 +18,13 @@ from random import Random
 from ..expr import Expr, sizes_of
 from ..expr.parts import all_exist, bounded, index_names, range_of
 from ..expr.sizes import UNIT, Atom, Size, Sum, base_atoms, dims, length, resolve
-from ..tables.functions import BY_NAME
+from ..tables.functions import BY_NAME, ROWS
 
 KEPT = 6  # numbers up to this are never replaced: they stand in formulas for other reasons, too
 NAMES_AT_ONE = 3  # names that are given the length 1 alone
 TRIES = 200  # lengths at which some index does not exist
 # functions whose lengths are sums of others
-ADDITIVE = {"conv", "corr", "convmat", "hankel", "shifts"}
+ADDITIVE = {"shifts"} | {row.name for row in ROWS if row.lengths}
 
 
 class NoLengths(Exception):

@@ -391,7 +391,7 @@ def _call(e: Expr, w: _Writer) -> Code:
     row = BY_NAME[e.head]
     template = row.numpy
     values = {}
-    for key, a in zip("xwz", e.args, strict=False):
+    for key, a in row.named(e.args).items():
         code = w.codes[a]
         if template.count(f"{{{key}}}") > 1 and not code.text.isidentifier():
             code = w.codes[a] = Code(_kept(code.text, w), ATOM)

@@ -741,7 +741,7 @@ def test_sympy_is_imported_on_use():
 
 def test_the_tables_name_functions_that_exist():
     from matcalc.interop.incoming import _FUNCTIONS
-    from matcalc.interop.outgoing import _SCALAR_FUNCTIONS, _WRITERS
+    from matcalc.interop.outgoing import _WRITERS
 
     heads = {
         "var",
@@ -758,7 +758,7 @@ def test_the_tables_name_functions_that_exist():
         "part",
         "pi",
     }
-    assert set(_SCALAR_FUNCTIONS) | set(_WRITERS) <= set(BY_NAME) | heads
+    assert set(_WRITERS) <= set(BY_NAME) | heads
     assert all(hasattr(sp, name) for name in _FUNCTIONS)
 
 

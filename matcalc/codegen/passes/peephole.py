@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 
+from ...tables.functions import ROWS
 from ..plan.steps import Step, Steps, reachable
 
-PAIRS = {"softmax": "logsumexp", "softmax_rows": "logsumexp_rows"}
+# functions that share their exponentials with another, and the function of a target that gives both
+PAIRS = {row.name: row.normalizer for row in ROWS if row.normalizer}
+BOTH = {name: f"{name.removesuffix('_rows')}_{other}" for name, other in PAIRS.items()}
+FIRST_OF = {other: name for name, other in PAIRS.items()}
 
 
 def shortened(
@@ -87,11 +91,6 @@ def _multiplied(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
 
 
 def _half_of_pair(steps: Steps, s: Step, args: tuple[Step, ...]) -> Step:
-    rows = s.data.endswith("_rows")
-    pair = steps.make(
-        "fn",
-        *args,
-        data="softmax_logsumexp_rows" if rows else "softmax_logsumexp",
-        axes=args[0].axes,
-    )
-    return steps.make("item", pair, data=int(s.data in PAIRS.values()), axes=s.axes)
+    first = FIRST_OF.get(s.data, s.data)
+    pair = steps.make("fn", *args, data=BOTH[first], axes=args[0].axes)
+    return steps.make("item", pair, data=int(s.data != first), axes=s.axes)

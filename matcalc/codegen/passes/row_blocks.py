@@ -16,20 +16,20 @@ from itertools import count
 
 from ...expr import var
 from ...expr.sizes import Size, shape_of
-from ...tables.functions import BY_NAME
+from ...tables.functions import BY_NAME, EACH_ROW
 from ..plan.planner import Plan
 from ..plan.steps import Step, Steps, certain, is_gram, reachable
 from ..write.dialect import Dialect
 from ..write.source import Source
 from ..write.writer import Writer, write
 from .fusion import Group, replaced
-from .peephole import copied
+from .peephole import BOTH, PAIRS, copied
 
 # A step is without rows, has them, is a sum over them, is a product with such a sum, or is made of
 # such sums in another way.
 FREE, ROWS, TOTAL, LINEAR, AFTER = "free", "rows", "total", "linear", "after"
 # functions of each row
-SOFTMAX = frozenset({"softmax_rows", "logsumexp_rows", "softmax_logsumexp_rows"})
+SOFTMAX = frozenset(f for name in EACH_ROW & set(PAIRS) for f in (name, PAIRS[name], BOTH[name]))
 NAME = "of_rows"
 # entries of a matrix from which it pays: not to make others of as many rows, not to read it again
 LEAST = {True: 2**19, False: 2**21}

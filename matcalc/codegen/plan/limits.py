@@ -14,11 +14,13 @@ from fractions import Fraction
 
 from ... import expr as ex
 from ...expr import MINUS_ONE, ONE, Expr
+from ...tables.functions import ROWS
 from .proven import definite, positive
 from .scale import factors
 
 PRODUCTS = ("times", "matmul", "diag", "T")
-LOGARITHMS = {"log": "xlogy", "log1p": "xlog1py"}
+LOGARITHMS = {row.name: row.weighted for row in ROWS if row.weighted}
+NORMS = frozenset(row.name for row in ROWS if row.norm)
 
 
 def limit(e: Expr) -> Expr | None:
@@ -139,7 +141,7 @@ class Norm:
 
 def norm(e: Expr) -> Norm | None:
     """How an expression is a norm: norm2(x), sum(abs(x).^3)^(1/3), ((X.^2)*ones(n)).^(1/2)."""
-    if e.head in ("norm2", "norm1", "abs", "hypot"):
+    if e.head in NORMS:
         return Norm(frozenset(e.args), Fraction(1))
     if e.head == "sum":
         return norm(e.args[0])

@@ -21,7 +21,7 @@ from ...expr.sizes import UNIT, total_of
 from ...labels.bag import Factor, Term
 from ...labels.index_form import IndexForm, subscripts
 from ...labels.roots import Root, parts
-from ...tables.functions import BY_NAME
+from ...tables.functions import BY_NAME, Row
 from ..passes.peephole import shortened
 from .products import Products, axes_of, outer_cut, scalars_of
 from .stable import stable
@@ -92,16 +92,22 @@ class Planner(Products):
         special = _SPECIAL.get(e.head)
         if special is not None:
             return special(self, e)
-        if e.head in BY_NAME and BY_NAME[e.head].second:
-            args = tuple(map(self.loose, e.args))
-            return self.whole(
-                self.steps.fn(BY_NAME[e.head].name, *args, axes=broadcast_axes(args)), axes_of(e)
-            )
-        if e.head in BY_NAME:
-            return self.steps.fn(BY_NAME[e.head].name, *map(self, e.args), axes=axes_of(e))
+        row = BY_NAME.get(e.head)
+        if row is not None:
+            return self._function(row, e)
         return self.steps.make(
             e.head, data=e.shape_[0] if e.head == "commutation" else None, axes=axes_of(e)
         )
+
+    def _function(self, row: Row, e: Expr) -> Step:
+        """A function of the table, of whole arrays or of what broadcasts to them."""
+        of_two_by_entries = row.signature == "ij,ij->ij" and not row.square
+        if not of_two_by_entries:
+            return self.steps.fn(row.name, *map(self, e.args), axes=axes_of(e))
+        args = tuple(map(self.loose, e.args))
+        if row.second:
+            return self.whole(self.steps.fn(row.name, *args, axes=broadcast_axes(args)), axes_of(e))
+        return self.steps.fn(row.name, *args, axes=axes_of(e))
 
     # ---- sums and products of entries ------------------------------------------------------------
 
@@ -236,10 +242,6 @@ class Planner(Products):
         """A product, whose second factor is also in the derivative."""
         return self(ex.times(e.args[0], ex.call("normcdf", e.args[0])))
 
-    def of_two(self, e: Expr) -> Step:
-        """A function of two arrays entry by entry, or of an array and a number."""
-        return self.steps.fn(e.head, *map(self.loose, e.args), axes=axes_of(e))
-
     def kron(self, e: Expr) -> Step:
         """Vectors are 1-D arrays: a column beside a matrix is shown as one, and two vectors are
         an outer product.
@@ -317,5 +319,4 @@ _SPECIAL: dict[str, Callable[[Planner, Expr], Step]] = {
     "num": lambda p, e: p.steps.num(e.value),
     "size": lambda p, e: p.steps.make("size", data=e.atom),
     "diag": lambda p, e: p.steps.make("diag", p(e.args[0]), axes=axes_of(e)),
-    **dict.fromkeys(("masked", "xlogy", "power_slope", "xlog1py"), Planner.of_two),
 }

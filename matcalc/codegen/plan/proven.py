@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from ... import expr as ex
 from ...expr import ONE, Expr, split
+from ...tables.functions import ROWS
 from ...tables.properties import names_of
 
 POSITIVE = names_of(lambda row: row.positive)
 NONNEGATIVE = names_of(lambda row: row.nonnegative)
 DEFINITE = names_of(lambda row: row.definite)
-POSITIVE_FUNCTIONS = frozenset(
-    {
-        "exp",
-        "sigmoid",
-        "softplus",
-        "softmax",
-        "softmax_rows",
-        "cosh",
-        "erfc",
-        "erfcx",
-        "exp_below",
-        "sech2",
-    }
-)
-SUMS = frozenset({"T", "kron", "matmul", "sum", "vec"})  # of products of entries, without signs
-NONNEGATIVE_FUNCTIONS = frozenset({"abs", "relu", "step", "norm2", "norm1"}) | POSITIVE_FUNCTIONS
+# the functions whose values are so
+POSITIVE_FUNCTIONS = frozenset(row.name for row in ROWS if row.positive)
+NONNEGATIVE_FUNCTIONS = frozenset(row.name for row in ROWS if row.bounds[0] >= 0)
+UP_TO_ONE = frozenset(row.name for row in ROWS if row.bounds[1] <= 1)
+# sums of products of entries, without signs; a diagonal matrix has zeros beside
+SUMS = frozenset({"T", "matmul"}) | {
+    row.name for row in ROWS if row.structural and not row.signature.endswith("->ii")
+}
 
 
 def symmetric(e: Expr) -> bool:
@@ -58,25 +52,27 @@ def nonnegative(e: Expr) -> bool:
     if positive(e) or e.head in NONNEGATIVE_FUNCTIONS or NONNEGATIVE.intersection(e.properties):
         return True
     if e.head == "pow":
-        k = e.args[1]
-        return (
-            k.head == "num"
-            and k.value > 0
-            and (nonnegative(e.args[0]) or (k.value.denominator == 1 and k.value % 2 == 0))
-        )
+        return _is_nonnegative_power(e)
     if e.head == "times":
         return all(map(nonnegative, e.args))
     return e.head == "add" and (all(map(nonnegative, e.args)) or _complement(e))
 
 
+def _is_nonnegative_power(e: Expr) -> bool:
+    """An even power, or a positive one of what is not below zero."""
+    base, exponent = e.args
+    if exponent.head != "num" or exponent.value <= 0:
+        return False
+    is_even = exponent.value.denominator == 1 and exponent.value % 2 == 0
+    return is_even or nonnegative(base)
+
+
 def _complement(e: Expr) -> bool:
-    """One minus something that is between 0 and 1."""
+    """One minus something that is not above 1."""
     terms = [split(a) for a in e.args]
-    return (
-        len(terms) == 2
-        and (Fraction(1), ONE) in terms
-        and any(k == -1 and c.head in ("sigmoid", "softmax", "step") for k, c in terms)
-    )
+    if len(terms) != 2 or (Fraction(1), ONE) not in terms:
+        return False
+    return any(k == -1 and core.head in UP_TO_ONE for k, core in terms)
 
 
 def definite(e: Expr) -> int:
@@ -85,20 +81,22 @@ def definite(e: Expr) -> int:
     """
     if DEFINITE.intersection(e.properties) or e.head == "eye":
         return 2
-    if e.head == "add":
-        found = [definite(a) for a in e.args]
-        return max(found) if all(found) else 0
-    if e.head == "times" and all(a.is_scalar for a in e.args[:-1]):
-        return (
-            definite(e.args[-1])
-            if all(map(positive, e.args[:-1]))
-            else bool(definite(e.args[-1])) and all(map(nonnegative, e.args[:-1]))
-        )
-    if e.head == "diag":
-        return 2 if positive(e.args[0]) else int(nonnegative(e.args[0]))
-    if e.head == "inv":
-        return definite(e.args[0])
-    return _sandwich(e) if e.head == "matmul" else 0
+    return _DEFINITE[e.head](e) if e.head in _DEFINITE else 0
+
+
+def _definite_sum(e: Expr) -> int:
+    terms = [definite(a) for a in e.args]
+    return max(terms) if all(terms) else 0
+
+
+def _definite_multiple(e: Expr) -> int:
+    """A definite matrix times numbers that are not below zero."""
+    *scalars, matrix = e.args
+    if not all(a.is_scalar for a in scalars):
+        return 0
+    if all(map(positive, scalars)):
+        return definite(matrix)
+    return int(definite(matrix) > 0 and all(map(nonnegative, scalars)))
 
 
 def _sandwich(e: Expr) -> int:
@@ -109,3 +107,12 @@ def _sandwich(e: Expr) -> int:
         ex.transpose(a) is b for a, b in zip(chain[:half], reversed(chain), strict=False)
     )
     return int(mirrored and (len(chain) % 2 == 0 or definite(chain[half]) > 0))
+
+
+_DEFINITE: dict[str, Callable[[Expr], int]] = {
+    "add": _definite_sum,
+    "times": _definite_multiple,
+    "diag": lambda e: 2 if positive(e.args[0]) else int(nonnegative(e.args[0])),
+    "inv": lambda e: definite(e.args[0]),
+    "matmul": _sandwich,
+}

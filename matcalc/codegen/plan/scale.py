@@ -14,11 +14,12 @@ from functools import reduce
 from ... import expr as ex
 from ...expr import MINUS_ONE, ONE, ZERO, Expr
 from ...expr.sizes import UNIT, Shape, Size
+from ...language.elaborate import template
+from ...tables.functions import ROWS
 from .proven import definite, positive
 
 LARGEST = 600  # nodes of an expression that is looked into
-CARRIERS = frozenset({"exp", "cosh", "sinh", "det"})
-SUMS = frozenset({"add", "sum", "matmul", "cosh", "det"})
+EXPONENTS = {row.name: row.exponent for row in ROWS if row.exponent}
 
 
 class Scale:
@@ -31,7 +32,7 @@ class Scale:
         """The t for which e is exp(t) times something of moderate size: a number, or one for
         each entry.
         """
-        if e.functions.isdisjoint(CARRIERS) or e.count > LARGEST:
+        if e.functions.isdisjoint(EXPONENTS) or e.count > LARGEST:
             return None
         for node in ex.postorder(e, skip=self.known.__contains__):
             self.known[node] = self._exponent(node)
@@ -103,7 +104,7 @@ class Scale:
         if e.head != "pow" or e.args[1].head != "num" or e.args[1].value > 0:
             return False
         base = e.args[0].args[0] if e.args[0].head == "pow" else e.args[0]
-        return base.head in SUMS and self.exponent(e) is not None
+        return _may_be_a_sum(base) and self.exponent(e) is not None
 
     def _has_reciprocal(self, e: Expr) -> bool:
         """Whether a factor is a reciprocal, or a sum or a product of some."""
@@ -120,12 +121,10 @@ class Scale:
 
     def _exponent(self, e: Expr) -> Expr | None:
         known = self.known.get
-        if e.head == "exp":
-            return e.args[0]
-        if e.head in ("cosh", "sinh"):
-            return ex.call("abs", e.args[0])
-        if e.head == "det":
-            return ex.call("logdet", e.args[0]) if definite(e.args[0]) else None
+        if e.head == "det" and not definite(e.args[0]):
+            return None
+        if e.head in EXPONENTS:
+            return template(EXPONENTS[e.head], {"x": e.args[0]})
         if e.head == "T" and (t := known(e.args[0])) is not None:
             return ex.transpose(t)
         if e.head == "pow" and e.args[1].head == "num" and (t := known(e.args[0])) is not None:
@@ -189,14 +188,12 @@ class Scale:
         own = self.exponent(e)
         if own is None:
             return ex.times(e, _exp(ex.neg(t)))
-        if e.head in ("exp", "det"):
+        if e.head == "exp" or e.head == "det":
             return _below(ex.add(own, ex.neg(t)))
-        if e.head in ("cosh", "sinh"):
-            x, sign = e.args[0], ONE if e.head == "cosh" else MINUS_ONE
-            pair = ex.add(
-                _below(ex.add(x, ex.neg(t))), ex.times(sign, _below(ex.add(ex.neg(x), ex.neg(t))))
-            )
-            return ex.times(ex.num(1) / 2, pair)
+        if e.head == "cosh":
+            return _divided_pair(e.args[0], t, ONE)
+        if e.head == "sinh":
+            return _divided_pair(e.args[0], t, MINUS_ONE)
         if e.head == "pow":
             return ex.pow_(
                 self.divided(e.args[0], ex.times(t, ex.pow_(e.args[1], MINUS_ONE))), e.args[1]
@@ -259,6 +256,19 @@ def _top_rows(t: Expr) -> Expr:
 def _below(t: Expr) -> Expr:
     """exp(t) of what is not above 0, but where its weight is 0."""
     return ONE if t is ZERO else ex.call("exp_below" if "masked" in t.functions else "exp", t)
+
+
+def _divided_pair(x: Expr, t: Expr, sign: Expr) -> Expr:
+    """(exp(x) + exp(-x))/2, or the difference, divided by exp(t)."""
+    up, down = _below(ex.add(x, ex.neg(t))), _below(ex.add(ex.neg(x), ex.neg(t)))
+    return ex.times(ex.num(1) / 2, ex.add(up, ex.times(sign, down)))
+
+
+def _may_be_a_sum(e: Expr) -> bool:
+    """Whether a node with an exponent is a sum; its reciprocal has no exponential by itself."""
+    if e.head == "cosh" or e.head == "det":
+        return True
+    return e.head in ("add", "sum", "matmul")
 
 
 def _exp(t: Expr) -> Expr:

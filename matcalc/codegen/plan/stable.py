@@ -22,6 +22,7 @@ from functools import cache
 from ... import expr as ex
 from ...calculus.rewrite import NAMES, Rule, by_head, rewritten
 from ...expr import Expr
+from ...tables.functions import BY_NAME
 from .limits import limit
 from .proven import symmetric
 from .scale import Scale
@@ -98,9 +99,10 @@ def spectral(e: Expr) -> Expr | None:
     """A Fréchet derivative at a symmetric matrix, by its eigenvectors: of a block matrix it has
     half the digits.
     """
-    if e.head not in ("expm_frechet", "logm_frechet", "sqrtm_frechet") or not symmetric(e.args[0]):
+    by_eigenvectors = f"{e.head}_symmetric"
+    if by_eigenvectors not in BY_NAME or not symmetric(e.args[0]):
         return None
-    return ex.call(f"{e.head}_symmetric", *e.args, trusted=True)
+    return ex.call(by_eigenvectors, *e.args, trusted=True)
 
 
 def _rules(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[Rule]:
