@@ -343,9 +343,9 @@ def _power_of_number(base: Fraction, k: Fraction) -> Expr:
         return node("pow", (num(base), num(k)), None, SCALAR)
     bits = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(k)
     if bits > MAX_POWER_BITS:
+        shown = str(base) if base.denominator == 1 else f"({base})"
         raise LimitProblem(
-            f"the power {base}^{k} is too large".replace("/1", "")[:60],
-            f"numbers stay below 2^{MAX_POWER_BITS}",
+            f"the power {shown}^{k} is too large"[:60], f"numbers stay below 2^{MAX_POWER_BITS}"
         )
     return num(base ** int(k))
 

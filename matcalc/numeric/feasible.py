@@ -137,7 +137,8 @@ def broken(variable: Expr, a: Array) -> str:
     >>> broken(matrix("S", "n", "n", "symmetric"), np.array([[1.0, 2.0], [3.0, 4.0]]))
     'symmetric'
     """
-    return next((p for p in variable.properties if not holds(p, a)), "")
+    rows = properties_of(variable.properties)
+    return next((row.name for row in rows if not holds(row.name, a)), "")
 
 
 def check_array(variable: Expr, a: Array) -> None:

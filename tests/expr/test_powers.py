@@ -200,3 +200,10 @@ def test_powers_of_scalar_powers_are_verified_exactly(text, wrt, shapes):
     d = mc.derive(text, wrt, f"k: integer; {shapes}")
     assert d.verification.ok and d.verification.exact
     assert not mc.check(text, wrt, f"3*({d.result})", f"k: integer; {shapes}").exact
+
+
+def test_a_power_that_is_too_large_is_named_as_it_is() -> None:
+    with pytest.raises(mc.LimitProblem, match=r"the power \(3/10\)\^5000 is too large"):
+        mc.parse("0.3^5000")
+    with pytest.raises(mc.LimitProblem, match=r"the power 7\^5000 is too large"):
+        mc.parse("7^5000")
