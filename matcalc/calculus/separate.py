@@ -118,8 +118,9 @@ def _hint(head: str) -> str:
         return f"a largest entry is no sum; {row.each_row} is a smooth one in each row"
     if row.name in EACH_ROW:
         return "the samples must be the rows of its argument, not the columns"
+    moves_entries = row.structural or row.cost == "0"
     makes_one_axis_of_two = "(" in row.signature
-    if row.structural and not makes_one_axis_of_two:
+    if moves_entries and not makes_one_axis_of_two:
         return ""
     return "use it on what has no axis of length {rows}, such as X'*X"
 
