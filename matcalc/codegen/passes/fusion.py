@@ -1,5 +1,4 @@
-"""One pass over the data: which steps read a matrix by rows, work on entries, and come back to the
-same rows.
+"""Fusion: steps that read a matrix by rows, work on entries, and come back to the same rows.
 
 ``X'*g(X*w)``, ``g(X*w)*w'`` and sums of functions of ``X*w`` need each row of X once: the entry of
 X*w is known when the row has been read, and the row is still in the cache when it is needed again.
@@ -9,7 +8,7 @@ entries: NumPy does it by blocks of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
@@ -27,7 +26,7 @@ PAIRS = 8
 
 @dataclass(frozen=True)
 class Group:
-    """Steps that become one function: ``outputs``, what is needed outside, of ``inputs``."""
+    """Steps that become one function of ``inputs``; ``outputs`` are needed outside."""
 
     outputs: tuple[Step, ...]
     inputs: tuple[Step, ...]
@@ -50,33 +49,33 @@ class Fusion(Group):
 
 def fusions(roots: Sequence[Step], entrywise: Callable[[str], bool]) -> list[Fusion]:
     """The fusions of a plan; no step is in two of them."""
-    order, found, taken = reachable(roots), list[Fusion](), set[Step]()
+    order = reachable(roots)
     columns = _columns(order)
+    fused, taken = list[Fusion](), set[Step]()
     for seed in order:
-        if (
-            seed.op == "dot"
-            and len(seed.axes) == 1
-            and seed.args[0].op == "arg"
-            and seed not in taken
-        ):
-            fusion = _fusion(seed, order, roots, entrywise, columns.get(seed.args[0], ()))
-            if (
-                fusion is not None
-                and not taken.intersection(fusion.outputs + fusion.rows)
-                and _can_follow(roots, [*found, fusion])
-            ):
-                found.append(fusion)
-                taken.update(fusion.outputs + fusion.rows)
-    return found
+        if not _is_seed(seed) or seed in taken:
+            continue
+        fusion = _fusion(seed, order, roots, entrywise, columns.get(seed.args[0], ()))
+        if fusion is None or taken.intersection(fusion.outputs + fusion.rows):
+            continue
+        if _can_follow(roots, [*fused, fusion]):
+            fused.append(fusion)
+            taken.update(fusion.outputs + fusion.rows)
+    return fused
+
+
+def _is_seed(s: Step) -> bool:
+    """Whether a step is X*w for an argument X."""
+    return s.op == "dot" and len(s.axes) == 1 and s.args[0].op == "arg"
 
 
 def _columns(order: Iterable[Step]) -> dict[Step, list[Step]]:
     """The products X'*v of each matrix X."""
-    found: dict[Step, list[Step]] = {}
+    columns: dict[Step, list[Step]] = {}
     for s in order:
         if s.op == "dot" and len(s.axes) == 1 and s.args[0].op == "T":
-            found.setdefault(s.args[0].args[0], []).append(s)
-    return found
+            columns.setdefault(s.args[0].args[0], []).append(s)
+    return columns
 
 
 def _fusion(
@@ -86,44 +85,71 @@ def _fusion(
     entrywise: Callable[[str], bool],
     columns: Sequence[Step],
 ) -> Fusion | None:
-    rows = {seed: None}
-    for s in order:
-        if (
-            s.axes == seed.axes
-            and any(a in rows for a in s.args)
-            and _by_entries(s, seed, entrywise)
-        ):
-            rows[s] = None
-    if not any(s.args[1] in rows for s in columns) and not any(
-        s.op == "outer" and s.args[0] in rows for s in order
-    ):
+    """The fusion that begins with X*w, if its entries come back to the rows of X.
+
+    ``columns`` are the products X'*v of the same matrix.
+    """
+    rows = _rows(seed, order, entrywise)
+    if not _come_back(rows, order, columns):
         return None
-    users = [s for s in order if s not in rows and any(a in rows for a in s.args)]
-    kept = [
-        s
-        for s in rows
-        if s in roots or any(s in u.args for u in users if not _is_output(u, seed, rows))
-    ]
-    outputs = [*kept, *(s for s in users if _is_output(s, seed, rows))]
+    outputs = _outputs(seed, rows, order, roots)
     if not any(s.op == "outer" or _by_columns(s, seed) for s in outputs):
         return None
-    taken = (a for s in (*rows, *outputs) for a in s.args if a not in rows and a.op != "num")
-    inputs = dict.fromkeys(a for a in taken if not (a.op == "T" and a.args[0] is seed.args[0]))
-    inside = {*rows, *outputs}
-    if any(inside.intersection(reachable([a])) for a in inputs):
-        return None
+    steps = (*rows, *outputs)
+    inputs = _inputs(seed, steps, rows)
+    if any(not set(steps).isdisjoint(reachable([a])) for a in inputs):
+        return None  # it would wait for itself
     return Fusion(tuple(outputs), tuple(inputs), seed, tuple(rows))
 
 
-def _can_follow(roots: Sequence[Step], found: Sequence[Fusion]) -> bool:
+def _rows(seed: Step, order: Iterable[Step], entrywise: Callable[[str], bool]) -> dict[Step, None]:
+    """The entries of X*w, and the steps that work on them entry by entry."""
+    rows = {seed: None}
+    for s in order:
+        if s.axes == seed.axes and _reads(s, rows) and _by_entries(s, seed, entrywise):
+            rows[s] = None
+    return rows
+
+
+def _reads(s: Step, steps: Collection[Step]) -> bool:
+    return any(a in steps for a in s.args)
+
+
+def _come_back(rows: Collection[Step], order: Iterable[Step], columns: Iterable[Step]) -> bool:
+    """Whether entries e of the rows meet X' again, or a vector in e*v'."""
+    meet_columns = any(s.args[1] in rows for s in columns)
+    return meet_columns or any(s.op == "outer" and s.args[0] in rows for s in order)
+
+
+def _outputs(
+    seed: Step, rows: Collection[Step], order: Iterable[Step], roots: Collection[Step]
+) -> list[Step]:
+    """The results of a fusion: entries that are needed elsewhere, then sums over the rows."""
+    users = [s for s in order if s not in rows and _reads(s, rows)]
+    sums = [s for s in users if _is_output(s, seed, rows)]
+    others = set(users).difference(sums)
+    kept = [s for s in rows if s in roots or any(s in user.args for user in others)]
+    return [*kept, *sums]
+
+
+def _inputs(seed: Step, steps: Iterable[Step], rows: Collection[Step]) -> list[Step]:
+    """What a fusion reads from outside; X' is X, and numbers are written where they are used."""
+    inputs = dict[Step, None]()
+    for a in (a for s in steps for a in s.args):
+        is_transpose = a.op == "T" and a.args[0] is seed.args[0]
+        if a not in rows and a.op != "num" and not is_transpose:
+            inputs[a] = None
+    return list(inputs)
+
+
+def _can_follow(roots: Sequence[Step], fused: Sequence[Fusion]) -> bool:
     """Whether the fusions can run one after the other: none waits for itself through another."""
-    whole = {s: fusion for fusion in found for s in fusion.outputs}
+    fusion_of = {s: fusion for fusion in fused for s in fusion.outputs}
     waits: dict[Step | Fusion, set[Step | Fusion]] = {}
     for s in reachable(roots):
-        node = whole.get(s, s)
-        waits.setdefault(node, set()).update(
-            whole.get(a, a) for a in (node.inputs if isinstance(node, Fusion) else s.args)
-        )
+        fusion = fusion_of.get(s)
+        needed = s.args if fusion is None else fusion.inputs
+        waits.setdefault(fusion or s, set()).update(fusion_of.get(a, a) for a in needed)
     try:
         TopologicalSorter(waits).prepare()
     except CycleError:
@@ -132,30 +158,25 @@ def _can_follow(roots: Sequence[Step], found: Sequence[Fusion]) -> bool:
 
 
 def _by_entries(s: Step, seed: Step, entrywise: Callable[[str], bool]) -> bool:
-    fits = all(a.axes in ((), seed.axes) for a in s.args)
-    return fits and (
-        s.op in WORK
-        or (
-            s.op == "fn"
-            and BY_NAME.get(s.data) is not None
-            and BY_NAME[s.data].elementwise
-            and entrywise(s.data)
-        )
-    )
+    """Whether a step works entry by entry on numbers and arrays like X*w."""
+    if any(a.axes not in ((), seed.axes) for a in s.args):
+        return False
+    if s.op != "fn":
+        return s.op in WORK
+    row = BY_NAME.get(s.data)
+    return row is not None and row.elementwise and entrywise(s.data)
 
 
 def _by_columns(s: Step, seed: Step) -> bool:
-    """X'*v for the matrix of the seed."""
-    return (
-        s.op == "dot"
-        and len(s.axes) == 1
-        and s.args[0].op == "T"
-        and s.args[0].args[0] is seed.args[0]
-    )
+    """Whether a step is X'*v for the matrix of the seed."""
+    if s.op != "dot" or len(s.axes) != 1:
+        return False
+    matrix = s.args[0]
+    return matrix.op == "T" and matrix.args[0] is seed.args[0]
 
 
-def _is_output(s: Step, seed: Step, rows: Iterable[Step]) -> bool:
-    """X'*e, e*v', the product of two vectors, or a sum."""
+def _is_output(s: Step, seed: Step, rows: Collection[Step]) -> bool:
+    """Whether a step is X'*e, e*v', the product of two vectors, or a sum."""
     if s.op == "dot" and len(s.axes) == 1:
         return _by_columns(s, seed) and s.args[1] in rows
     if s.op == "outer":
@@ -164,49 +185,51 @@ def _is_output(s: Step, seed: Step, rows: Iterable[Step]) -> bool:
 
 
 def both_ways(plan: Plan, kernel: tuple[str, str, str]) -> Plan:
-    """A plan where X*u and X'*v, neither waiting for the other, are one step: a function of X, u
-    and v.
-    """
-    order, found = reachable(plan.roots), list[Fusion]()
-    seeds = [s for s in order if s.op == "dot" and len(s.axes) == 1 and s.args[0].op == "arg"]
+    """A plan where X*u and X'*v, neither waiting for the other, are one function of X, u and v."""
+    order = reachable(plan.roots)
     columns = _columns(order)
-    pairs = [(s, columns[s.args[0]][0]) for s in seeds if s.args[0] in columns]
-    for a, b in pairs if len(pairs) <= PAIRS else ():
-        pair = Fusion((a, b), (a.args[0], a.args[1], b.args[1]), a, ())
-        if not any({a, b} & set(other.outputs) for other in found) and _can_follow(
-            plan.roots, [*found, pair]
-        ):
-            found.append(pair)
-    if not found:
+    pairs = [(s, columns[s.args[0]][0]) for s in order if _is_seed(s) and s.args[0] in columns]
+    if len(pairs) > PAIRS:
         return plan
-    return replace(plan, roots=replaced(plan.roots, found, lambda pair: kernel))
+    fused, taken = list[Fusion](), set[Step]()
+    for forward, backward in pairs:
+        matrix, u = forward.args
+        pair = Fusion((forward, backward), (matrix, u, backward.args[1]), forward, ())
+        if taken.isdisjoint(pair.outputs) and _can_follow(plan.roots, [*fused, pair]):
+            fused.append(pair)
+            taken.update(pair.outputs)
+    if not fused:
+        return plan
+    return replace(plan, roots=replaced(plan.roots, fused, lambda pair: kernel))
 
 
 def replaced(
-    roots: Sequence[Step], found: Sequence[AnyGroup], kernel: Callable[[AnyGroup], tuple[str, ...]]
+    roots: Sequence[Step], groups: Sequence[AnyGroup], kernel: Callable[[AnyGroup], tuple[str, ...]]
 ) -> tuple[Step, ...]:
-    """The same results, with every group of steps as one: its name, its function, and the call
-    if it is no plain one.
+    """The same results, with every group of steps as one.
+
+    A kernel is its name, its function, and the call if that is no plain one.
     """
     steps = Steps()
-    whole = {s: group for group in found for s in group.outputs}
-    made: dict[int, Step] = {}
+    group_of = {s: group for group in groups for s in group.outputs}
+    calls: dict[int, Step] = {}
     new: dict[Step, Step] = {}
-    for s in arguments_first(roots, lambda s: whole[s].inputs if s in whole else s.args):
-        group = whole.get(s)
+
+    def needed(s: Step) -> tuple[Step, ...]:
+        return group_of[s].inputs if s in group_of else s.args
+
+    for s in arguments_first(roots, needed):
+        group = group_of.get(s)
         if group is None:
             new[s] = rebuilt(steps, s, tuple(new[a] for a in s.args))
             continue
-        call = made.get(id(group))
-        if call is None:
-            call = made[id(group)] = steps.make(
-                "kernel",
-                *(new[a] for a in group.inputs),
-                data=kernel(group),
-                axes=group.outputs[0].axes,
-            )
-        several = len(group.outputs) > 1
-        new[s] = (
-            steps.make("item", call, data=group.outputs.index(s), axes=s.axes) if several else call
-        )
+        if id(group) not in calls:
+            inputs = [new[a] for a in group.inputs]
+            axes = group.outputs[0].axes
+            calls[id(group)] = steps.make("kernel", *inputs, data=kernel(group), axes=axes)
+        call = calls[id(group)]
+        if len(group.outputs) == 1:
+            new[s] = call
+        else:
+            new[s] = steps.make("item", call, data=group.outputs.index(s), axes=s.axes)
     return tuple(new[r] for r in roots)

@@ -1,5 +1,4 @@
-"""Block by block of rows: what a large matrix is needed for is done while a block of its rows is in
-fast memory.
+"""Blocks of rows: all work on a block is done while it is in fast memory.
 
 ``X'*(X*w - y)`` reads X twice, and ``(A - U*V')*V`` makes a matrix of the size of A; where every
 step works on the rows one by one or adds them up, it can do so for some rows first. A pass is the
@@ -9,7 +8,7 @@ set of such steps for one axis; its results are sums over the rows, or have a ro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -28,12 +27,16 @@ from .peephole import BOTH, PAIRS, copied
 # A step is without rows, has them, is a sum over them, is a product with such a sum, or is made of
 # such sums in another way.
 FREE, ROWS, TOTAL, LINEAR, AFTER = "free", "rows", "total", "linear", "after"
+# views, which are made again outside a pass for nothing
+REMADE = frozenset({"T", "col", "arg"})
 # functions of each row
 SOFTMAX = frozenset(f for name in EACH_ROW & set(PAIRS) for f in (name, PAIRS[name], BOTH[name]))
 NAME = "of_rows"
-# entries of a matrix from which it pays: not to make others of as many rows, not to read it again
-LEAST = {True: 2**19, False: 2**21}
-SHORT = 512  # of what multiplies the sum of a block, where an order of a product does that
+# entries of a matrix from which blocks pay: from fewer where they save making other
+# matrices with its rows, from more where they only save reading it again
+LEAST_IF_WIDE, LEAST = 2**19, 2**21
+# what multiplies the sum of each block may be this long: beyond, the products outweigh the reading
+SHORT = 512
 LONGEST = 500  # steps; longer functions are networks, whose products outweigh what reading costs
 
 
@@ -44,12 +47,18 @@ class Pass(Group):
     sums: int
     cut: int
     wide: bool  # whether matrices with these rows are made on the way
-    open: bool  # whether an order of a product multiplies the sum of each block
+    multiplies_sums: bool  # whether an order of a product multiplies the sum of each block
+
+    @property
+    def least(self) -> tuple[str, int]:
+        """The matrix, and the number of its entries, from which the pass pays."""
+        return self.inputs[0].data.name, LEAST_IF_WIDE if self.wide else LEAST
 
 
 def by_blocks(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source | None:
-    """The source of a function that works by blocks of rows, where that saves reading a large
-    matrix again or making one.
+    """The source of a function that works by blocks of rows.
+
+    None where that saves neither reading a large matrix again nor making one.
     """
     order = reachable(plan.roots)
     if not dialect.blocks or len(order) > LONGEST:
@@ -57,62 +66,68 @@ def by_blocks(plan: Plan, dialect: Dialect, name: str, several: bool) -> Source 
     if any(s.op == "factor" for s in order):
         # products beside a factor belong to LAPACK's library, and outweigh what reading costs
         return None
-    matrices = [s for s in order if s.op == "arg" and len(s.axes) == 2]
-    for size in dict.fromkeys(s.axes[0] for s in matrices):
-        found = None if any(s.axes[1] == size for s in matrices) else _pass(order, plan.roots, size)
-        if found is not None and dialect.kernels is not None and dialect.kernels(plan) is not plan:
-            return None  # they go by rows themselves
-        if found is not None:
-            text = partial(
-                _text, dialect=dialect, taken={s.data.name for s in order if s.op == "arg"}
-            )
-            changed = replace(plan, roots=replaced(plan.roots, [found], text))
-            return replace(
-                write(changed, dialect, name, several),
-                least=(found.inputs[0].data.name, LEAST[found.wide]),
-            )
-    return None
+    first = _first_pass(order, plan.roots)
+    if first is None or _has_kernels(plan, dialect):
+        return None
+    taken = {s.data.name for s in order if s.op == "arg"}
+    kernel = partial(_kernel, dialect=dialect, taken=taken)
+    changed = replace(plan, roots=replaced(plan.roots, [first], kernel))
+    return replace(write(changed, dialect, name, several), least=first.least)
+
+
+def _has_kernels(plan: Plan, dialect: Dialect) -> bool:
+    """Whether the target has kernels of its own for a plan, which go by rows themselves."""
+    return dialect.kernels is not None and dialect.kernels(plan) is not plan
 
 
 # ---- which steps ---------------------------------------------------------------------------------
 
 
+def _first_pass(order: Sequence[Step], roots: Sequence[Step]) -> Pass | None:
+    """The pass over the first axis that has one."""
+    for size in _row_axes(order):
+        rows_pass = _pass(order, roots, size)
+        if rows_pass is not None:
+            return rows_pass
+    return None
+
+
+def _row_axes(order: Sequence[Step]) -> list[Size]:
+    """The lengths that only first axes of the matrices among the arguments have."""
+    matrices = [s for s in order if s.op == "arg" and len(s.axes) == 2]
+    columns = {s.axes[1] for s in matrices}
+    return [size for size in dict.fromkeys(s.axes[0] for s in matrices) if size not in columns]
+
+
 def _pass(order: Sequence[Step], roots: Sequence[Step], size: Size) -> Pass | None:
     """The pass over an axis, if there is one and it is worth it."""
-    kinds: dict[Step, str] = {}
-    for s in order:
-        kind = _kind(s, kinds, size)
-        if kind is None:
-            return None
-        kinds[s] = kind
+    kinds = _kinds(order, size)
+    if kinds is None:
+        return None
     outputs, outside = _cut(roots, kinds)
-    sums, kept = ([s for s in outputs if kinds[s] == kind] for kind in (TOTAL, ROWS))
     inside = [s for s in reachable(outputs) if kinds[s] != FREE]
-    twice = any(s.fresh and s in outside for s in inside)
-    reads = Counter(
-        a
-        for s in inside
-        if s.op != "T"
-        for a in {b.args[0] if b.op == "T" else b for b in s.args}
-        if a.op == "arg" and kinds[a] == ROWS
-    )
-    wide = any(s.fresh and kinds[s] == ROWS and len(s.axes) == 2 and s not in kept for s in inside)
-    again = any(times > 1 and len(a.axes) == 2 for a, times in reads.items())
-    if twice or not (wide or again) or not all(_is_narrow(s, size, kinds) for s in kept):
+    sums, kept = _of_kind(TOTAL, outputs, kinds), _of_kind(ROWS, outputs, kinds)
+    reads = _reads(inside, kinds)
+    wide = _makes_matrix(set(inside).difference(kept), kinds)
+    if not wide and not _reads_matrix_again(reads):
         return None
-    if any(s.op == "dot" and is_gram(s) for s in certain(outputs)):
-        # as many products for each entry as there are columns outweigh what reading costs
+    if _is_made_twice(inside, outside) or not _are_narrow(kept, size, kinds):
         return None
-    others = dict.fromkeys(b for s in inside for a in s.args if kinds[a] == FREE for b in _bare(a))
+    if _has_gram(outputs):
+        return None
     rows = sorted(reads, key=lambda a: (-len(a.axes), -reads[a], a.data.name))
     return Pass(
-        (*sums, *kept),
-        (*rows, *others),
-        len(sums),
-        len(rows),
-        wide,
-        any(kinds[s] == LINEAR for s in inside),
+        outputs=(*sums, *kept),
+        inputs=(*rows, *_inputs_without_rows(inside, kinds)),
+        sums=len(sums),
+        cut=len(rows),
+        wide=wide,
+        multiplies_sums=bool(_of_kind(LINEAR, inside, kinds)),
     )
+
+
+def _of_kind(kind: str, steps: Iterable[Step], kinds: Mapping[Step, str]) -> list[Step]:
+    return [s for s in steps if kinds[s] == kind]
 
 
 def _cut(roots: Sequence[Step], kinds: Mapping[Step, str]) -> tuple[list[Step], set[Step]]:
@@ -120,7 +135,7 @@ def _cut(roots: Sequence[Step], kinds: Mapping[Step, str]) -> tuple[list[Step], 
     stack, results, outside = list(reversed(roots)), dict[Step, None](), set[Step]()
     while stack:
         s = stack.pop()
-        if kinds[s] in (ROWS, TOTAL) and s.op not in ("T", "col", "arg"):
+        if kinds[s] in (ROWS, TOTAL) and s.op not in REMADE:
             results[s] = None
         elif s not in outside:
             outside.add(s)
@@ -128,114 +143,235 @@ def _cut(roots: Sequence[Step], kinds: Mapping[Step, str]) -> tuple[list[Step], 
     return list(results), outside
 
 
+def _reads(inside: Iterable[Step], kinds: Mapping[Step, str]) -> Counter[Step]:
+    """How often each argument with rows is read; a transpose is no read of its own."""
+    has_rows = {a for a, kind in kinds.items() if a.op == "arg" and kind == ROWS}
+    reads = Counter[Step]()
+    for step in inside:
+        if step.op != "T":
+            reads.update(has_rows & {_through_transpose(a) for a in step.args})
+    return reads
+
+
+def _through_transpose(a: Step) -> Step:
+    return a.args[0] if a.op == "T" else a
+
+
+def _makes_matrix(steps: Iterable[Step], kinds: Mapping[Step, str]) -> bool:
+    """Whether a matrix with the rows is made on the way."""
+    return any(s.fresh and len(s.axes) == 2 for s in _of_kind(ROWS, steps, kinds))
+
+
+def _reads_matrix_again(reads: Mapping[Step, int]) -> bool:
+    return any(times > 1 and len(a.axes) == 2 for a, times in reads.items())
+
+
+def _is_made_twice(inside: Iterable[Step], outside: Collection[Step]) -> bool:
+    """Whether a step of the pass is needed outside it as well, so that it would be made again."""
+    return any(s.fresh and s in outside for s in inside)
+
+
+def _has_gram(outputs: Sequence[Step]) -> bool:
+    """Whether there is a product X'*X, whose multiplications outweigh what reading costs.
+
+    There are as many for each entry of X as X has columns.
+    """
+    return any(s.op == "dot" and is_gram(s) for s in certain(outputs))
+
+
+def _are_narrow(kept: Iterable[Step], size: Size, kinds: Mapping[Step, str]) -> bool:
+    return all(_is_narrow(s, size, kinds) for s in kept)
+
+
+def _is_narrow(s: Step, size: Size, kinds: Mapping[Step, str]) -> bool:
+    """Whether it costs little to put the rows of a result together.
+
+    It does for a vector, and for what comes of a product.
+    """
+    if len(s.axes) == 1:
+        return True
+    if s.axes[0] != size:
+        return False
+    if s.op == "dot":
+        return True
+    inner = [a for a in s.args if kinds[a] != FREE]
+    return s.op in ("add", "mul") and len(inner) == 1 and _is_narrow(inner[0], size, kinds)
+
+
+def _inputs_without_rows(inside: Iterable[Step], kinds: Mapping[Step, str]) -> list[Step]:
+    """The arrays and numbers without rows that the pass reads, each once."""
+    inputs = dict[Step, None]()
+    for step in inside:
+        for a in _of_kind(FREE, step.args, kinds):
+            inputs.update(dict.fromkeys(_bare(a)))
+    return list(inputs)
+
+
 def _bare(a: Step) -> Iterator[Step]:
-    """What a step without rows is a view of; numbers are written where they are used."""
+    """The array that a step without rows is a view of; numbers are written where they are used."""
     if a.op in ("T", "col"):
         yield from _bare(a.args[0])
     elif a.op != "num":
         yield a
 
 
-def _is_narrow(s: Step, size: Size, kinds: Mapping[Step, str]) -> bool:
-    """Whether it costs little to put the rows of a result together: a vector, or what comes of a
-    product.
-    """
-    if len(s.axes) == 1:
-        return True
-    inner = [a for a in s.args if kinds[a] != FREE]
-    if s.op in ("add", "mul") and len(inner) == 1:
-        return s.axes[0] == size and _is_narrow(inner[0], size, kinds)
-    return s.axes[0] == size and s.op == "dot"
-
-
 # ---- what a step is to the rows ------------------------------------------------------------------
 
 
+def _kinds(order: Iterable[Step], size: Size) -> dict[Step, str] | None:
+    """What each step is to the rows; None if one of them cannot work on some rows at a time."""
+    kinds: dict[Step, str] = {}
+    for s in order:
+        kind = _kind(s, kinds, size)
+        if kind is None:
+            return None
+        kinds[s] = kind
+    return kinds
+
+
 def _kind(s: Step, kinds: Mapping[Step, str], size: Size) -> str | None:
-    """What a step is to the rows; nothing if it needs them in a way that no block can give."""
-    known = {kinds[a] for a in s.args}
+    """What a step is to the rows; None if it needs them in a way that no block can give."""
     if s.axes.count(size) > 1:
         return None
-    if not known - {FREE}:
-        return FREE if size not in s.axes else ROWS if s.op == "arg" and s.axes[0] == size else None
-    if ROWS not in known:
-        return None if size in s.axes else _of_sums(s, known)
-    return _of_rows(s, size) if known <= {FREE, ROWS} else None
+    of_arguments = {kinds[a] for a in s.args}
+    if of_arguments <= {FREE}:
+        return _of_free(s, size)
+    if ROWS not in of_arguments:
+        return None if size in s.axes else _of_sums(s, of_arguments)
+    return _of_rows(s, size) if of_arguments <= {FREE, ROWS} else None
 
 
-def _of_sums(s: Step, known: set[str]) -> str | None:
+def _of_free(s: Step, size: Size) -> str | None:
+    """A step of arguments without rows: only an argument of the function can bring them."""
+    if size not in s.axes:
+        return FREE
+    return ROWS if s.op == "arg" and s.axes[0] == size else None
+
+
+def _of_sums(s: Step, of_arguments: set[str]) -> str | None:
     """A step of sums; of several orders of a product all must give a sum."""
     if s.op == "choose":
-        return TOTAL if known <= {TOTAL, LINEAR} else None
-    return (
-        LINEAR
-        if (s.op == "dot" and known == {FREE, TOTAL}) or (s.op == "T" and known == {TOTAL})
-        else AFTER
-    )
+        return TOTAL if of_arguments <= {TOTAL, LINEAR} else None
+    if s.op == "dot" and of_arguments == {FREE, TOTAL}:
+        return LINEAR
+    return LINEAR if s.op == "T" and of_arguments == {TOTAL} else AFTER
 
 
 def _of_rows(s: Step, size: Size) -> str | None:
     """A step of arguments with rows and others without."""
-    # counted from the last axis, as arrays broadcast
-    places = [len(a.axes) - a.axes.index(size) if size in a.axes else 0 for a in s.args]
-    place = len(s.axes) - s.axes.index(size) if size in s.axes else 0
-    ranks = [len(a.axes) for a in s.args]
-    if s.op in ("T", "col", "item", "outer"):
-        return ROWS
-    if s.op in ("add", "mul", "pow", "choose") or (
-        s.op == "fn" and s.data in BY_NAME and BY_NAME[s.data].elementwise
-    ):
-        return ROWS if place and set(places) <= {0, place} else None
-    if s.op == "fn":
-        return ROWS if s.data in SOFTMAX and places == [2] else None
-    if s.op == "dot":
-        if all(places):
-            return TOTAL if places == [1, ranks[1]] else None
-        return ROWS if places in ([2, 0], [0, 1]) and place else None
-    if s.op in ("vdot", "vdott"):
-        return TOTAL if all(places) and (places[0] == places[1]) == (s.op == "vdot") else None
-    if s.op == "rowdot":
-        return (
-            None if not all(places) or places[0] != places[1] else ROWS if places[0] == 2 else TOTAL
-        )
-    if s.op == "sum":
-        return TOTAL if s.data is None or s.data == ranks[0] - places[0] else ROWS
-    return None
+    rule = _RULES.get(s.op)
+    return None if rule is None else rule(s, size)
+
+
+def _axis(s: Step, size: Size) -> int:
+    """The axis that is cut, counted from the last one as arrays broadcast; 0 if there is none."""
+    return len(s.axes) - s.axes.index(size) if size in s.axes else 0
+
+
+def _axes(s: Step, size: Size) -> list[int]:
+    """The axis of each argument that is cut."""
+    return [_axis(a, size) for a in s.args]
+
+
+def _moved(s: Step, size: Size) -> str:
+    """A view, or an outer product, of something with rows."""
+    return ROWS
+
+
+def _by_entries(s: Step, size: Size) -> str | None:
+    """Entries meet those of the same row."""
+    own = _axis(s, size)
+    return ROWS if own and set(_axes(s, size)) <= {0, own} else None
+
+
+def _function(s: Step, size: Size) -> str | None:
+    """A function of entries, or of each row."""
+    row = BY_NAME.get(s.data)
+    if row is not None and row.elementwise:
+        return _by_entries(s, size)
+    return ROWS if s.data in SOFTMAX and _axes(s, size) == [2] else None
+
+
+def _product(s: Step, size: Size) -> str | None:
+    """A sum over the rows where they meet; else one argument has them first, and no other."""
+    left, right = _axes(s, size)
+    if left and right:
+        first = len(s.args[1].axes)
+        return TOTAL if left == 1 and right == first else None
+    return ROWS if (left, right) in ((2, 0), (0, 1)) and _axis(s, size) else None
+
+
+def _entries_of_both(s: Step, size: Size) -> str | None:
+    """The sum of A.*B, where rows meet rows."""
+    left, right = _axes(s, size)
+    return TOTAL if left and left == right else None
+
+
+def _entries_of_transpose(s: Step, size: Size) -> str | None:
+    """The sum of A.*B', where the rows of A meet the columns of B."""
+    left, right = _axes(s, size)
+    return TOTAL if left and right and left != right else None
+
+
+def _row_sums_of_both(s: Step, size: Size) -> str | None:
+    """The row sums of A.*B: of these rows, or across them."""
+    left, right = _axes(s, size)
+    if not left or left != right:
+        return None
+    return ROWS if left == 2 else TOTAL
+
+
+def _sum(s: Step, size: Size) -> str:
+    """A sum of all entries, over the rows or along them."""
+    (axis,) = _axes(s, size)
+    along_rows = s.data is not None and s.data != len(s.args[0].axes) - axis
+    return ROWS if along_rows else TOTAL
+
+
+_RULES: dict[str, Callable[[Step, Size], str | None]] = {
+    **dict.fromkeys(("T", "col", "item", "outer"), _moved),
+    **dict.fromkeys(("add", "mul", "pow", "choose"), _by_entries),
+    "fn": _function,
+    "dot": _product,
+    "vdot": _entries_of_both,
+    "vdott": _entries_of_transpose,
+    "rowdot": _row_sums_of_both,
+    "sum": _sum,
+}
 
 
 # ---- the text ------------------------------------------------------------------------------------
 
 
-def _text(found: Pass, dialect: Dialect, taken: Collection[str]) -> tuple[str, str, str]:
+def _kernel(rows_pass: Pass, dialect: Dialect, taken: Collection[str]) -> tuple[str, str, str]:
     """The name and the function of a block, and the call for all rows.
 
-    What is no variable has a name that no variable has.
+    An input that is no variable gets a name that no variable has.
     """
-    steps, new = Steps(), dict[Step, Step]()
     names = (name for i in count(1) if (name := f"c{i}") not in taken)
-    for a in found.inputs:
-        new[a] = steps.make(
-            "arg", data=a.data if a.op == "arg" else var(next(names), shape_of(a.axes)), axes=a.axes
-        )
-    writer = Writer(
-        Plan(copied(steps, found.outputs, new), (), tuple(new[a].data for a in found.inputs)),
-        dialect,
-    )
+    steps, arguments = Steps(), dict[Step, Step]()
+    for a in rows_pass.inputs:
+        variable = a.data if a.op == "arg" else var(next(names), shape_of(a.axes))
+        arguments[a] = steps.make("arg", data=variable, axes=a.axes)
+    variables = tuple(arguments[a].data for a in rows_pass.inputs)
+    writer = Writer(Plan(copied(steps, rows_pass.outputs, arguments), (), variables), dialect)
     body = writer.body(several=False)
-    parameters = ", ".join(writer.names[new[a].data] for a in found.inputs)
+    parameters = ", ".join(writer.names[v] for v in variables)
     text = "\n".join([f"def {NAME}({parameters}):", *body])
-    slots = [f"{{{i}}}" for i in range(len(found.inputs))]
-    cut, whole = _tuple(slots[: found.cut]), _tuple(slots[found.cut :])
-    call = f"in_blocks({NAME}, {found.sums}, {cut}, {whole})"
-    if found.open:
-        short = (
-            f"max({{{i}}}.shape) <= {SHORT}"
-            for i, a in enumerate(found.inputs)
-            if i >= found.cut and len(a.axes) == 2
-        )
-        call = f"({call} if {' and '.join(short)} else {NAME}({', '.join(slots)}))"
-    return NAME, text, call
+    return NAME, text, _call(rows_pass)
 
 
-def _tuple(parts: Sequence[str]) -> str:
-    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+def _call(rows_pass: Pass) -> str:
+    """The call for all rows; where a block multiplies its sum, only if that takes little work."""
+    inputs, cut = rows_pass.inputs, rows_pass.cut
+    slots = [f"{{{i}}}" for i in range(len(inputs))]
+    by_blocks = f"in_blocks({NAME}, {rows_pass.sums}, {_tuple(slots[:cut])}, {_tuple(slots[cut:])})"
+    if not rows_pass.multiplies_sums:
+        return by_blocks
+    others = zip(slots[cut:], inputs[cut:], strict=True)
+    short = [f"max({slot}.shape) <= {SHORT}" for slot, a in others if len(a.axes) == 2]
+    return f"({by_blocks} if {' and '.join(short)} else {NAME}({', '.join(slots)}))"
+
+
+def _tuple(items: Sequence[str]) -> str:
+    return f"({', '.join(items)}{',' * (len(items) == 1)})"
