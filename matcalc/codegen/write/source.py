@@ -72,28 +72,45 @@ def size_text(size: Size, name: Callable[[str], str], alone: bool = False) -> st
 
 
 def _atom_text(a: Atom, name: Callable[[str], str]) -> str:
-    if not isinstance(a, Sum):
-        return str(a) if isinstance(a, int) else name(str(a))
-    out = "".join(
-        f" {'-' if k < 0 else '+'} {f'{abs(k)}*' if abs(k) > 1 else ''}{size_text(size, name)}"
-        for size, k in a.terms
-    )
-    out = out.removeprefix(" + ")
-    if a.constant or not out:
-        out = (
-            f"{out} {'-' if a.constant < 0 else '+'} {abs(a.constant)}" if out else str(a.constant)
-        )
-    return f"({out})" if " " in out else out
+    """A name, a number, or a sum of sizes in brackets."""
+    if isinstance(a, Sum):
+        text = _sum_text(a, name)
+        return f"({text})" if " " in text else text
+    return str(a) if isinstance(a, int) else name(str(a))
+
+
+def _sum_text(a: Sum, name: Callable[[str], str]) -> str:
+    total = ""
+    for size, k in a.terms:
+        text = size_text(size, name)
+        text = f"{abs(k)}*{text}" if abs(k) > 1 else text
+        total = with_term(total, negated(text) if k < 0 else text)
+    if a.constant or not total:
+        total = with_term(total, str(a.constant))
+    return total
+
+
+def with_term(total: str, term: str) -> str:
+    """A sum with one more term, whose own minus is the sign before it.
+
+    >>> with_term("a", "-b*c"), with_term("", "-b")
+    ('a - b*c', '-b')
+    """
+    if not total:
+        return term
+    return f"{total} - {term[1:]}" if term.startswith("-") else f"{total} + {term}"
+
+
+def negated(term: str) -> str:
+    """A term with the other sign."""
+    return term[1:] if term.startswith("-") else f"-{term}"
 
 
 def number(q: Fraction) -> str:
     """A rational number as source: 2, 0.5, 1/3, 1e+20."""
-    if q.denominator == 1 and EXACT < q.numerator.bit_length() <= LARGEST:
-        return repr(float(q))  # no library has whole numbers as large
-    return (
-        str(q.numerator)
-        if q.denominator == 1
-        else repr(float(q))
-        if Fraction(repr(float(q))) == q
-        else f"{q.numerator}/{q.denominator}"
-    )
+    if q.denominator == 1:
+        # no library has whole numbers that are larger than the exact ones
+        too_large = EXACT < q.numerator.bit_length() <= LARGEST
+        return repr(float(q)) if too_large else str(q.numerator)
+    text = repr(float(q))
+    return text if Fraction(text) == q else f"{q.numerator}/{q.denominator}"
