@@ -13,7 +13,7 @@ from targets import installed
 from test_targets import CASES, regular_points, roots
 
 import matcalc as mc
-from matcalc.codegen import compile_expr
+from matcalc.codegen import compile_expr, source
 from matcalc.tables.functions import visible
 
 RNG = np.random.default_rng(4)
@@ -147,6 +147,15 @@ def test_what_the_sizes_decide_is_still_decided_by_the_call():
         }
         same((kept(**at),), (plain(**at),))
     assert "    np.matmul" in kept.steps
+
+
+def test_the_source_is_the_same_wherever_steps_lie_in_memory():
+    d = mc.derive("tr(inv(A + X)*B)", "X", "A: n×n; B: n×n; X: n×n")
+    texts, held = set(), []
+    for number in range(30):
+        texts.add(source((d.expr, d.result), reuse=True).text)
+        held.append([object() for _ in range(7 * number)])
+    assert len(texts) == 1
 
 
 def test_the_source_says_where_things_go():
