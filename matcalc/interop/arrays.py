@@ -113,7 +113,9 @@ def combined(node: Any, values: Sequence[Value]) -> Array | None:
     if not node.is_Pow:
         return Array((), multiplied(terms))
     if node.exp.is_Integer and 0 < node.exp <= MAX_POWER:
-        return Array((), multiplied(terms[:1] * int(node.exp)))
+        # every factor is a sum of its own, so each has labels of its own
+        base, value = node.args[0], values[0]
+        return Array((), multiplied([array(base, value).terms for _ in range(int(node.exp))]))
     return None
 
 
