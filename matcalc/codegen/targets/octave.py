@@ -491,7 +491,7 @@ class _Writer(Writer):
     def fresh(self, wish: str) -> str:
         return super().fresh(_latin(wish))
 
-    def _reserved(self, name: str) -> bool:
+    def _is_reserved(self, name: str) -> bool:
         is_temporary = bool(self.lines) and re.fullmatch(r"t\d+", name) is not None
         return name in KEYWORDS or name in FUNCTIONS or name in HELPERS or is_temporary
 
