@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.special
+from reference import emit
 
 import matcalc as mc
 from matcalc.codegen import compile_expr
 from matcalc.codegen.compiled import load
 from matcalc.expr import Expr
 from matcalc.expr.sizes import length
-from matcalc.proof.reference import emit
 from matcalc.tables.functions import BY_NAME, MACROS, ROWS
 
 Array = Any

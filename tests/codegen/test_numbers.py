@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference import emit
 from targets import installed
 
 import matcalc as mc
 from matcalc.codegen.compiled import load
-from matcalc.proof.reference import emit
 
 X = [1.0, 1.0]
 CASES: list[tuple[str, dict[str, Any], Any]] = [

@@ -8,10 +8,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+import reference as plain
 
 import matcalc as mc
 from matcalc.codegen.compiled import load
-from matcalc.proof import reference as plain
 
 SHAPES = "f: scalar; c: scalar; x: k; z: m; X: k×m"
 AT = {

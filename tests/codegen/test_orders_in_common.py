@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from reference import emit
 
 import matcalc as mc
 from matcalc.api.derive import unverified
@@ -18,7 +19,6 @@ from matcalc.codegen.plan.steps import reachable
 from matcalc.expr import variables
 from matcalc.expr.sizes import length
 from matcalc.language.typed import typed
-from matcalc.proof.reference import emit
 
 THREE = "A*B*C*E*F + G*C*E + C*E*H*E'*E"
 SUMS = [

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import scipy
 import targets
+from reference import HELPERS as REFERENCE
 from scipy import special
 
 from matcalc.codegen import dialect, source
@@ -23,7 +24,6 @@ from matcalc.codegen.passes.congruence import LEAST
 from matcalc.codegen.write.excerpts import RUNTIME, Excerpts, cut, excerpts
 from matcalc.codegen.write.reusing import HELPERS as REUSING
 from matcalc.language.typed import typed
-from matcalc.proof.reference import HELPERS as REFERENCE
 
 RNG = np.random.default_rng(4)
 Array = Any

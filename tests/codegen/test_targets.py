@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import points
 import pytest
+import reference as plain
 import targets
 from strategies import expression
 from targets import installed, is_installed
@@ -26,7 +27,6 @@ from matcalc.codegen import TARGETS, compile_expr, source
 from matcalc.codegen.compiled import load
 from matcalc.expr import Expr
 from matcalc.language.typed import typed
-from matcalc.proof import reference as plain
 from matcalc.tables.functions import ROWS
 from matcalc.tables.properties import ROWS as PROPERTIES
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import points
 import pytest
+from reference import emit
 
 import matcalc as mc
 from matcalc import expr as ex
@@ -32,7 +33,6 @@ from matcalc.proof.decimals import DecimalPoint
 from matcalc.proof.dual import NoRoot, Point, Undecided
 from matcalc.proof.lengths import work
 from matcalc.proof.points import random_value
-from matcalc.proof.reference import emit
 from matcalc.tables.functions import BY_NAME, ROWS
 
 ROOT = Path(mc.__file__).parent

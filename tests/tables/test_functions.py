@@ -15,6 +15,7 @@ import numpy as np
 import points
 import pytest
 import sympy
+from reference import emit
 
 import matcalc as mc
 from matcalc import expr as ex
@@ -23,7 +24,6 @@ from matcalc.language.declarations import CONSTANTS, declarations
 from matcalc.language.elaborate import template
 from matcalc.proof.decimal_matrices import Matrix, arithmetic
 from matcalc.proof.decimals import DecimalPoint
-from matcalc.proof.reference import emit
 from matcalc.tables.functions import BY_NAME, MACROS, ROWS, Row, visible
 
 ELEMENTWISE = [row for row in ROWS if row.derivative and not row.second]

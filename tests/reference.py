@@ -14,15 +14,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ..codegen.write.excerpts import excerpts
-from ..codegen.write.source import ATOM, POWER, PRODUCT, SIGN, SUM, Code, Source, number, size_text
-from ..expr import Expr, postorder, split, variables
-from ..expr.parts import range_of
-from ..expr.sizes import UNIT, Size, Sum, base_atoms
-from ..labels.bag import Factor, Term
-from ..labels.index_form import IndexForm, subscripts
-from ..labels.roots import Root, parts
-from ..tables.functions import BY_NAME
+from matcalc.codegen.write.excerpts import excerpts
+from matcalc.codegen.write.source import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Code,
+    Source,
+    number,
+    size_text,
+)
+from matcalc.expr import Expr, postorder, split, variables
+from matcalc.expr.parts import range_of
+from matcalc.expr.sizes import UNIT, Size, Sum, base_atoms
+from matcalc.labels.bag import Factor, Term
+from matcalc.labels.index_form import IndexForm, subscripts
+from matcalc.labels.roots import Root, parts
+from matcalc.tables.functions import BY_NAME
 
 DEEPEST = 12  # nesting of brackets in one line of code
 LONGEST = 40  # terms or factors in one line of code
