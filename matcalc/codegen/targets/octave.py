@@ -491,9 +491,8 @@ class _Writer(Writer):
     def fresh(self, wish: str) -> str:
         return super().fresh(_latin(wish))
 
-    def _is_reserved(self, name: str) -> bool:
-        is_temporary = bool(self.lines) and re.fullmatch(r"t\d+", name) is not None
-        return name in KEYWORDS or name in FUNCTIONS or name in HELPERS or is_temporary
+    def has_meaning(self, name: str) -> bool:
+        return name in KEYWORDS or name in FUNCTIONS or name in HELPERS
 
     def shape(self, axes: Iterable[Size]) -> str:
         """Lengths as arguments; a vector is a column."""

@@ -101,15 +101,18 @@ class Writer:
         return name
 
     def _is_reserved(self, name: str) -> bool:
-        """Whether a name has a meaning in the source, or may be that of a temporary."""
+        """Tell if a name has a meaning in the source, or may be that of a temporary."""
+        may_be_temporary = bool(self.lines) and re.fullmatch(r"t\d+", name) is not None
+        return may_be_temporary or self.has_meaning(name)
+
+    def has_meaning(self, name: str) -> bool:
+        """Tell if the source has a name already: a word of the language, or of the dialect."""
         if keyword.iskeyword(name) or name in (*OF_CODE, self.dialect.module):
             return True
         helpers = self.dialect.helpers
         if any(name in names for names in (helpers, helpers.imports, self.dialect.imports)):
             return True
-        if name in self.kernels or (self.lines and re.fullmatch(r"t\d+", name)):
-            return True
-        return name in WORDS.findall("\n".join(self.dialect.head))
+        return name in self.kernels or name in WORDS.findall("\n".join(self.dialect.head))
 
     def temporary(self) -> str:
         """The next free one of t1, t2, …"""
