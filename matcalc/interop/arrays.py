@@ -107,16 +107,14 @@ def combined(node: Any, values: Sequence[Value]) -> Array | None:
     """
     if any(getattr(a, "shape", ()) for a in node.args) or all(map(_has_form, values)):
         return None
-    terms = [array(a, value).terms for a, value in zip(node.args, values, strict=True)]
-    if node.is_Add:
-        return Array((), tuple(chain.from_iterable(terms)))
-    if not node.is_Pow:
-        return Array((), multiplied(terms))
-    if node.exp.is_Integer and 0 < node.exp <= MAX_POWER:
-        # every factor is a sum of its own, so each has labels of its own
-        base, value = node.args[0], values[0]
-        return Array((), multiplied([array(base, value).terms for _ in range(int(node.exp))]))
-    return None
+    parts = list(zip(node.args, values, strict=True))
+    if node.is_Pow:
+        if not (node.exp.is_Integer and 0 < node.exp <= MAX_POWER):
+            return None
+        parts = parts[:1] * int(node.exp)
+    # each is read by itself, so that the factors of a power have labels of their own
+    terms = [array(a, value).terms for a, value in parts]
+    return Array((), tuple(chain.from_iterable(terms)) if node.is_Add else multiplied(terms))
 
 
 def _has_form(value: Value) -> bool:
