@@ -92,82 +92,32 @@ register(
     compile="matcalc.codegen:compile_expr",
 )
 
-_HOMES = {
-    **dict.fromkeys(["check"], "api.candidate"),
-    **dict.fromkeys(["Derivation", "Derivations"], "api.derivation"),
-    **dict.fromkeys(["derive"], "api.derive"),
-    **dict.fromkeys(["parse"], "api.parse"),
-    **dict.fromkeys(
-        [
-            "eye",
-            "function",
-            "hadamard",
-            "matrix",
-            "ones",
-            "remove_function",
-            "scalar",
-            "vector",
-            "zeros",
-        ],
-        "api.symbols",
+# the public names of each module
+_NAMES = {
+    "api.candidate": "check",
+    "api.derivation": "Derivation Derivations",
+    "api.derive": "derive",
+    "api.parse": "parse",
+    "api.symbols": "eye function hadamard matrix ones remove_function scalar vector zeros",
+    "budget": "Limits",
+    "distribution.distributed": "Distributed distribute",
+    "errors": (
+        "LimitProblem MatcalcError MissingData NameProblem NoMatrixForm NotDifferentiable "
+        "NotSeparable OptionProblem ShapeProblem SyntaxProblem Unsupported WrongAnswer"
     ),
-    **dict.fromkeys(["Limits"], "budget"),
-    **dict.fromkeys(["Distributed", "distribute"], "distribution.distributed"),
-    **dict.fromkeys(
-        [
-            "LimitProblem",
-            "MatcalcError",
-            "MissingData",
-            "NameProblem",
-            "NoMatrixForm",
-            "NotDifferentiable",
-            "NotSeparable",
-            "OptionProblem",
-            "ShapeProblem",
-            "SyntaxProblem",
-            "Unsupported",
-            "WrongAnswer",
-        ],
-        "errors",
+    "expr": "Expr",
+    "labels.index_form": "IndexForm",
+    "network": (
+        "Activation AffineTransform Attention AveragePool Conv2d CrossEntropy Dropout Flatten "
+        "FullyConnected GraphConvolution Hinge L2 Layer LayerNorm Loss MSE MaxPool Network "
+        "ReLU Recursion Residual Sequential Sigmoid Softmax Softplus Tanh"
     ),
-    **dict.fromkeys(["Expr"], "expr"),
-    **dict.fromkeys(["IndexForm"], "labels.index_form"),
-    **dict.fromkeys(
-        [
-            "Activation",
-            "AffineTransform",
-            "Attention",
-            "AveragePool",
-            "Conv2d",
-            "CrossEntropy",
-            "Dropout",
-            "Flatten",
-            "FullyConnected",
-            "GraphConvolution",
-            "Hinge",
-            "L2",
-            "Layer",
-            "LayerNorm",
-            "Loss",
-            "MSE",
-            "MaxPool",
-            "Network",
-            "ReLU",
-            "Recursion",
-            "Residual",
-            "Sequential",
-            "Sigmoid",
-            "Softmax",
-            "Softplus",
-            "Tanh",
-        ],
-        "network",
-    ),
-    **dict.fromkeys(["minimize"], "numeric.minimize"),
-    **dict.fromkeys(["Adam", "GradientDescent", "SGD"], "numeric.optimizers"),
-    **dict.fromkeys(["value_and_grad"], "numeric.value_and_grad"),
-    **dict.fromkeys(["Verification"], "proof.verify"),
+    "numeric.minimize": "minimize",
+    "numeric.optimizers": "Adam GradientDescent SGD",
+    "numeric.value_and_grad": "value_and_grad",
+    "proof.verify": "Verification",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "L2",
