@@ -60,8 +60,6 @@ class Rule:
 
 
 RULES = tuple(Rule(*row) for row in ROWS)
-
-
 _NAMED = re.compile(
     r"(A\*)?(sigmoid|softplus|softmax|logsumexp|logsoftmax|tanh|logcosh)(_rows)?\(-?\w\)"
 )

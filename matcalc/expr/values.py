@@ -36,8 +36,6 @@ from .signatures import result_shape
 from .sizes import SCALAR, UNIT, same, show_shape
 
 MAX_EXPONENT = 64
-
-
 MAX_ORDER = 100  # of polygamma, whose factorials must be numbers of double precision
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import prod
+from collections.abc import Callable
 
 from .. import expr as ex
 from ..expr import Expr
-from ..expr.sizes import Atom, Shape, Size, length, shape_of, show_axes
+from ..expr.sizes import Shape, Size, shape_of, show_axes
 from ..language import user_functions
 from .index_form import IndexForm, Sizes
 
@@ -52,11 +51,6 @@ def replaced(root: Root, leaf: Callable[[Expr], Expr]) -> Root:
     if isinstance(root, Expr):
         return ex.substitute(root, leaf)
     return root.with_factors(lambda f: ex.substitute(f, leaf))
-
-
-def entries_of(root: Root, lengths: Mapping[Atom, int]) -> int:
-    """The number of entries of the array of an index form."""
-    return prod(length(size, lengths) for size in form_sizes(root))
 
 
 def written_out(root: Root) -> Root:

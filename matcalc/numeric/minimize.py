@@ -33,8 +33,6 @@ from .optimizers import FIRST_ORDER, Optimizer, method_name, optimizer
 from .runs import load_arrays, no_progress, progress_bar, save_arrays, scipy_optimize
 
 Bounds = Mapping[str, tuple[Any, Any]] | tuple[Any, Any]
-
-
 SCIPY = {
     "l-bfgs": "L-BFGS-B",
     "cg": "CG",

@@ -30,59 +30,27 @@ from .modular import flat
 from .points import TIES, in_space, random_direction, random_value
 
 DIGITS = 70
-
-
 STEP = 20  # differences are taken over 10^-20, where rounding and curvature both leave forty digits
-
-
 AGREE = Decimal("1e-30")  # relative differences of derivatives that are rounding, or curvature
-
-
 # relative differences of the slopes on both sides of a point off every kink
 SMOOTH = Decimal("1e-8")
-
-
 # what is left of a difference that is rounding when there are twice as many digits
 ROUNDING = Decimal("1e-10")
-
-
 LARGEST_VALUE = Decimal("1e50")  # beyond which a one beside it may be lost, and no point refutes
-
-
 COMPARING = arithmetic(2 * DIGITS)  # whatever the decimal context of the caller
-
-
 TRIES = 40  # points, since some lie outside of a domain or on a kink
-
-
 POINTS_IF_PROVEN = 2  # that must agree beside an exact proof
-
-
 # without one: analytic functions that differ at all differ at almost every point
 POINTS_IF_ANALYTIC = 4
-
-
 # where each point speaks for itself alone: on one side of a kink, on a branch, of few possible
 # values
 POINTS = 8
-
-
 POINTS_AT_ONE = 3  # of such, where sizes are 1
-
-
 FEWEST_POINTS = 3  # that decide without an exact proof, where more are not found
-
-
 LARGEST_WORK = 400_000  # multiplications at one point
-
-
 # up to which declared numbers are taken as they are at some points, too
 MUCH_WORK, ACTUAL_POINTS = 20_000, 2
-
-
 ENTRIES_SHOWN = 60  # of the variable that are tried one by one to say where a claim is wrong
-
-
 LENGTHS = 4  # different lengths of names: points are many, so that small ones do
 
 
@@ -432,7 +400,7 @@ class NumericClaim:
             moved = [self._moved(values, direction, k * step, lengths, digits) for k in (-1, 0, 1)]
             low, middle, high = (self._entries(self.e, point) for point in moved)
             point_of_claim = DecimalPoint(lengths, dict(values), digits)
-            claimed, scale, pattern = self._claimed(point_of_claim, direction)
+            claimed, scale, pattern = self.slopes_claimed(point_of_claim, direction)
             if len(claimed) != len(middle):
                 raise WrongForm("the candidate has another shape")
             left = [(b - a) / step for a, b in zip(low, middle, strict=True)]
@@ -470,7 +438,7 @@ class NumericClaim:
         point.evaluate(self.order)
         return point
 
-    def _claimed(
+    def slopes_claimed(
         self, point: DecimalPoint, direction: Matrix
     ) -> tuple[list[Decimal], list[Decimal], _Pattern]:
         """The claimed change of each entry along the direction, the sizes of what it is the sum

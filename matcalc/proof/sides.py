@@ -121,7 +121,7 @@ def _agree_at(
         for _ in both
     ]
     (left, sizes, _), (right, others, _) = (
-        c._claimed(point, direction) for c, point in zip(both, points, strict=True)
+        c.slopes_claimed(point, direction) for c, point in zip(both, points, strict=True)
     )
     if len(left) != len(right):
         return False

@@ -64,8 +64,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 INFINITY = float("inf")
-
-
 ARGUMENTS = "xwz"  # the names of the arguments in every text of the table
 
 Argument = TypeVar("Argument")

@@ -18,8 +18,6 @@ from .excerpts import Excerpts
 from .source import Source
 
 IN_CALL = re.compile(r"(?<=[(,] )\{(\w)\}(?=[,)])|(?<=\()\{(\w)\}(?=[,)])")
-
-
 # what most libraries of arrays have, in the words of the Python array API standard
 STANDARD_CALLS = {
     "commutation": "commutation({sizes}, dtype)",
